@@ -1,0 +1,1 @@
+//! CPU operations with exact gradients.

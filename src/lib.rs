@@ -1,0 +1,4 @@
+//! candlewick: declarative, reproducible experiments with convolutional networks, on candle.
+
+pub mod basis;
+pub mod kernels;

@@ -2,3 +2,4 @@
 
 pub mod basis;
 pub mod kernels;
+pub mod plan;

@@ -1,5 +1,7 @@
 //! candlewick: declarative, reproducible experiments with convolutional networks, on candle.
 
 pub mod basis;
-pub mod kernels;
+pub mod config;
 pub mod plan;
+
+pub mod kernels;

@@ -136,4 +136,6 @@ pub struct DataFacts {
     pub images: usize,
     /// Of these, the images of the declared test set.
     pub declared_test: usize,
+    /// Of these, the images of the declared validation set.
+    pub declared_validation: usize,
 }

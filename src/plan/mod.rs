@@ -1,3 +1,9 @@
 //! What will run: everything resolved, checked and counted before a tensor exists.
 
+pub mod architecture;
 pub mod data;
+pub mod model;
+pub mod recipe;
+pub mod resolve;
+pub mod sweep;
+pub mod train;

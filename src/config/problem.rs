@@ -1,0 +1,219 @@
+//! What is wrong with an experiment: where, what was found, what is allowed, and the way out.
+
+use std::fmt;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::path::KeyPath;
+use super::tree::{Node, Place};
+
+/// One mistake in an experiment.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    path: KeyPath,
+    on_key: bool,
+    place: Option<Place>,
+    message: String,
+    label: String,
+    help: Option<String>,
+    notes: Vec<String>,
+}
+
+impl Problem {
+    /// Something wrong with the value at `path`.
+    pub fn value(path: KeyPath, message: impl Into<String>) -> Problem {
+        Problem {
+            path,
+            on_key: false,
+            place: None,
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Something wrong with the key at the end of `path`.
+    pub fn key(path: KeyPath, message: impl Into<String>) -> Problem {
+        Problem { on_key: true, ..Problem::value(path, message) }
+    }
+
+    /// Something wrong at a known place.
+    pub fn at(place: Place, message: impl Into<String>) -> Problem {
+        Problem { place: Some(place), ..Problem::value(KeyPath::root(), message) }
+    }
+
+    /// A few words under the marked text.
+    pub fn label(self, label: impl Into<String>) -> Problem {
+        Problem { label: label.into(), ..self }
+    }
+
+    /// The way out.
+    pub fn help(self, help: impl Into<String>) -> Problem {
+        Problem { help: Some(help.into()), ..self }
+    }
+
+    /// Further facts.
+    pub fn note(mut self, note: impl Into<String>) -> Problem {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// The path that the problem is about.
+    pub fn path(&self) -> &KeyPath {
+        &self.path
+    }
+
+    /// What is wrong, in one sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Finds the place of the path in `root`, unless the place is known.
+    pub fn locate(mut self, root: &Node) -> Problem {
+        if self.place.is_none() {
+            let place = if self.on_key {
+                root.place_of_key(&self.path)
+            } else {
+                root.place_of_value(&self.path)
+            };
+            self.place = Some(place.clone());
+        }
+        self
+    }
+
+    /// Whether both say the same about the same place.
+    fn same(&self, other: &Problem) -> bool {
+        self.message == other.message
+            && match (&self.place, &other.place) {
+                (Some(Place::File(a, at)), Some(Place::File(b, there))) => {
+                    a.path == b.path && at == there
+                }
+                (Some(Place::Set(a)), Some(Place::Set(b)))
+                | (Some(Place::Environment(a)), Some(Place::Environment(b))) => a == b,
+                (None, None) => self.path == other.path,
+                _ => false,
+            }
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let title = Level::ERROR.primary_title(self.message.as_str());
+        let mut group = match &self.place {
+            None => annotate_snippets::Group::with_title(title),
+            Some(Place::File(file, span)) => {
+                let text = &file.text;
+                let start = span.start.min(text.len());
+                // An empty mark would not be seen: mark the character behind it, if there is one.
+                let end = span.end.clamp(start, text.len());
+                let end = if end == start {
+                    text[start..].chars().next().map_or(start, |c| start + c.len_utf8())
+                } else {
+                    end
+                };
+                // A table that spans lines is marked by its first line.
+                let end = text[start..end].find('\n').map_or(end, |line| start + line.max(1));
+                let mark = AnnotationKind::Primary.span(start..end).label(self.label.as_str());
+                let snippet = Snippet::source(text).path(file.path.as_str()).annotation(mark);
+                title.element(snippet)
+            }
+            Some(Place::Set(text)) => {
+                title.element(argument(&format!("--set {text}"), 6, &self.label))
+            }
+            Some(Place::Environment(text)) => title.element(argument(text, 0, &self.label)),
+        };
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// A frame around an argument of the command line or a variable of the environment.
+fn argument<'a>(
+    text: &str,
+    start: usize,
+    label: &'a str,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let origin = if start > 0 { "command line" } else { "environment" };
+    let mark = AnnotationKind::Primary.span(start..text.len()).label(label);
+    Snippet::source(text.to_owned()).path(origin).annotation(mark)
+}
+
+/// Everything that is wrong with an experiment.
+#[derive(Clone, Debug)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// The problems with the places that their paths have in `root`, each once.
+    pub fn located(problems: Vec<Problem>, root: &Node) -> Problems {
+        let mut all = Problems(Vec::new());
+        for problem in problems {
+            all.add(problem.locate(root));
+        }
+        all
+    }
+
+    /// No problem yet.
+    pub fn none() -> Problems {
+        Problems(Vec::new())
+    }
+
+    /// Adds a problem, unless it is there already.
+    pub fn add(&mut self, problem: Problem) {
+        if !self.0.iter().any(|known| known.same(&problem)) {
+            self.0.push(problem);
+        }
+    }
+
+    /// Adds all problems of `others` that are not there already.
+    pub fn extend(&mut self, others: Problems) {
+        for problem in others.0 {
+            self.add(problem);
+        }
+    }
+
+    /// Whether all is well.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
+    /// The problems with their code frames, and how many they are.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
+        let mut text = String::new();
+        for problem in &self.0 {
+            text.push_str(&problem.render(&renderer));
+            text.push_str("\n\n");
+        }
+        let count = self.0.len();
+        text.push_str(&format!(
+            "{count} {} found; nothing was run\n",
+            if count == 1 { "error" } else { "errors" }
+        ));
+        text
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Problems {
+        Problems(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}

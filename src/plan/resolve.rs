@@ -1,0 +1,316 @@
+//! The crossing from what was written to what will run: one experiment tree becomes one [`Plan`],
+//! or all that is wrong with it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::data as written;
+use crate::config::model::{Defaults, Layer, default_names};
+use crate::config::path::KeyPath;
+use crate::config::problem::Problem;
+use crate::config::read::{WrittenPath, read};
+use crate::config::suggest;
+use crate::config::train::Train;
+use crate::config::tree::{Content, Node};
+
+use super::architecture::architecture;
+use super::data::{
+    Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+};
+use super::model::ModelPlan;
+use super::recipe::recipe;
+use super::train::TrainPlan;
+
+/// Raised when the same plan would give other numbers than before, so that old results are not
+/// taken for new ones.
+const REVISION: u32 = 1;
+
+/// One trial, with nothing left open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Plan {
+    /// All randomness of the trial comes from it.
+    pub seed: u64,
+    /// The images.
+    pub data: DataPlan,
+    /// The network.
+    pub model: ModelPlan,
+    /// The recipe.
+    pub train: TrainPlan,
+}
+
+/// Tells what is known of a data set without decoding images, or why nothing is. The key says
+/// whether the trouble is with `source` or `test`.
+pub type Survey<'a> = dyn Fn(&DataPlan) -> Result<DataFacts, String> + Sync + 'a;
+
+/// The plan that `root` describes and its digest.
+pub fn resolve(
+    root: &Node,
+    fold: Option<Fold>,
+    survey: &Survey,
+) -> Result<(Plan, String), Vec<Problem>> {
+    const KEYS: [&str; 7] = ["name", "description", "seed", "data", "model", "train", "sweep"];
+    let at = KeyPath::root();
+    let mut problems = unknown_keys(root, &at, &KEYS);
+    let seed = section::<u64>(root, &at, "seed", &mut problems);
+    let data = section::<written::Data>(root, &at, "data", &mut problems);
+    let train = section::<Train>(root, &at, "train", &mut problems);
+    let model = model(root, &mut problems);
+    let facts = data.as_ref().and_then(|data| check_data(data, fold, survey, &mut problems));
+    let image = data.as_ref().map(|data| &data.image);
+    // Without facts the layers are still checked, as if there were ten classes.
+    let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
+    let network = match (&model, image) {
+        (Some((defaults, layers, names)), Some(image))
+            if problems.is_empty() || facts.is_none() =>
+        {
+            let input = [image.channels, image.size[0], image.size[1]];
+            let path = at.key("model").key("layers");
+            take(architecture(layers, names, &path, defaults, input, classes), &mut problems)
+        }
+        _ => None,
+    };
+    let has_validation = fold.is_some()
+        || data.as_ref().is_some_and(|data| data.validation > 0.0)
+        || facts.as_ref().is_some_and(|facts| facts.declared_validation > 0);
+    let train = match (&train, &data) {
+        (Some(train), Some(data)) => {
+            take(recipe(train, data.batch_size, classes, has_validation), &mut problems)
+        }
+        _ => None,
+    };
+    match (seed, data, network, train) {
+        (Some(seed), Some(data), Some(model), Some(train)) if problems.is_empty() => {
+            // On disk the paths lead somewhere; for the digest they read as written, so that the
+            // same file has the same digests on every machine.
+            let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
+            let identity = Plan {
+                seed,
+                data: data_plan(&data, fold, &as_written),
+                model: model.clone(),
+                train: train.clone(),
+            };
+            let digest = digest(identity);
+            let data = data_plan(&data, fold, &|path| path.path.clone());
+            Ok((Plan { seed, data, model, train }, digest))
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The identity of a plan: 16 hexadecimal digits. The number of epochs is no part of it unless the
+/// learning rate depends on it, so that a trial can be trained for longer.
+fn digest(mut plan: Plan) -> String {
+    if !plan.train.schedule.depends_on_epochs() {
+        plan.train.epochs = 0;
+    }
+    let text = toml::to_string(&plan).expect("a plan is plain data");
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&REVISION.to_le_bytes());
+    hasher.update(text.as_bytes());
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+fn take<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+fn section<T: serde::de::DeserializeOwned>(
+    node: &Node,
+    at: &KeyPath,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let path = at.key(key);
+    let Some(value) = node.get(key) else {
+        problems.push(
+            Problem::value(path.clone(), format!("the key \"{path}\" is missing"))
+                .label("not in here"),
+        );
+        return None;
+    };
+    take(read::<T>(value, &path).map_err(|problem| vec![problem]), problems)
+}
+
+fn unknown_keys(node: &Node, at: &KeyPath, keys: &[&str]) -> Vec<Problem> {
+    let Content::Table(entries) = &node.content else {
+        return vec![Problem::value(at.clone(), format!("{at} is a table")).label("not a table")];
+    };
+    entries
+        .iter()
+        .filter(|entry| !keys.contains(&entry.key.as_str()))
+        .map(|entry| {
+            let problem =
+                Problem::key(at.key(&entry.key), format!("unknown key \"{}\"", entry.key));
+            let problem = match suggest::nearest(&entry.key, keys) {
+                Some(near) => problem.label(format!("did you mean \"{near}\"?")),
+                None => problem.label("unknown"),
+            };
+            problem.help(format!("the keys here are {}", keys.join(", ")))
+        })
+        .collect()
+}
+
+type Layers = (Defaults, Vec<(Layer, KeyPath)>, Vec<String>);
+
+fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<Layers> {
+    let at = KeyPath::root().key("model");
+    let Some(model) = root.get("model") else {
+        problems.push(Problem::value(at, "the table [model] is missing").label("not in here"));
+        return None;
+    };
+    problems.extend(unknown_keys(model, &at, &["defaults", "layers"]));
+    let defaults = section::<Defaults>(model, &at, "defaults", problems);
+    let path = at.key("layers");
+    let Some(layers) = model.get("layers") else {
+        problems.push(
+            Problem::value(path, "the key \"model.layers\" is missing")
+                .label("no layers in here")
+                .help("layers = [{ conv = 6, kernel = 3 }, { max-pool = 2 }, \"flatten\", { dense = \"classes\" }]"),
+        );
+        return None;
+    };
+    let Content::Array(items) = &layers.content else {
+        let message = format!("model.layers: expected a list, found {}", layers.content.describe());
+        problems.push(Problem::value(path, message).label("not a list"));
+        return None;
+    };
+    let before = problems.len();
+    let mut read = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = path.index(index);
+        match Layer::read(item, &at) {
+            Ok(layer) => read.push((layer, at)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    Some((defaults?, read, default_names(items)))
+}
+
+/// Checks `[data]`; the facts, if the source could be surveyed.
+fn check_data(
+    data: &written::Data,
+    fold: Option<Fold>,
+    survey: &Survey,
+    problems: &mut Vec<Problem>,
+) -> Option<DataFacts> {
+    let at = KeyPath::root().key("data");
+    let before = problems.len();
+    let mut that = |sound: bool, at: KeyPath, message: String, label: &str| {
+        if !sound {
+            problems.push(Problem::value(at, message).label(label));
+        }
+    };
+    let part = |part: f64| (0.0..1.0).contains(&part);
+    that(
+        part(data.validation),
+        at.key("validation"),
+        format!("a part of {} is not in [0, 1)", data.validation),
+        "a part of the training images",
+    );
+    if let written::TestSet::Part(test) = data.test {
+        that(
+            part(test),
+            at.key("test"),
+            format!("a part of {test} is not in [0, 1)"),
+            "a part of the images",
+        );
+        that(
+            !part(test) || !part(data.validation) || fold.is_some() || test + data.validation < 1.0,
+            at.key("validation"),
+            format!("validation {} and test {test} leave nothing to train on", data.validation),
+            "too much",
+        );
+    }
+    let image = at.key("image");
+    that(
+        matches!(data.image.channels, 1 | 3),
+        image.key("channels"),
+        format!("images have 1 channel (gray) or 3 (RGB), not {}", data.image.channels),
+        "1 or 3",
+    );
+    that(
+        data.image.size.iter().all(|side| (1..=4096).contains(side)),
+        image.key("size"),
+        format!("an image of {}×{} pixels", data.image.size[0], data.image.size[1]),
+        "sides are between 1 and 4096",
+    );
+    if let written::Normalise::By(moments) = &data.normalise {
+        for (key, numbers) in [("mean", &moments.mean), ("std", &moments.std)] {
+            that(
+                numbers.len() == data.image.channels,
+                at.key("normalise").key(key),
+                format!("{} numbers for {} channels", numbers.len(), data.image.channels),
+                "one number per channel",
+            );
+        }
+        that(
+            moments.std.iter().all(|std| *std > 0.0),
+            at.key("normalise").key("std"),
+            "a standard deviation is positive".to_owned(),
+            "not positive",
+        );
+    }
+    if problems.len() > before {
+        return None;
+    }
+    match survey(&data_plan(data, fold, &|path| path.path.clone())) {
+        Ok(facts) => Some(facts),
+        Err(message) => {
+            problems.push(Problem::value(at.key("source"), message).label("this source"));
+            None
+        }
+    }
+}
+
+fn data_plan(
+    data: &written::Data,
+    fold: Option<Fold>,
+    path: &dyn Fn(&WrittenPath) -> PathBuf,
+) -> DataPlan {
+    DataPlan {
+        source: source(&data.source, path),
+        test: match &data.test {
+            written::TestSet::Declared => TestSet::Declared,
+            written::TestSet::Part(part) => TestSet::Part(*part),
+            written::TestSet::Source(other) => TestSet::Source(source(other, path)),
+        },
+        validation: data.validation,
+        fold,
+        image: ImagePlan { size: data.image.size, channels: data.image.channels },
+        normalise: match &data.normalise {
+            written::Normalise::None => Normalise::None,
+            written::Normalise::Dataset => Normalise::Dataset,
+            written::Normalise::By(moments) => {
+                Normalise::By { mean: moments.mean.clone(), std: moments.std.clone() }
+            }
+        },
+        on_bad_image: match data.on_bad_image {
+            written::OnBadImage::Error => OnBadImage::Error,
+            written::OnBadImage::Skip => OnBadImage::Skip,
+        },
+    }
+}
+
+fn source(source: &written::Source, path: &dyn Fn(&WrittenPath) -> PathBuf) -> Source {
+    match source {
+        written::Source::Digits => Source::Bundled(Bundled::Digits),
+        written::Source::FashionMnist => Source::Bundled(Bundled::FashionMnist),
+        written::Source::Openclipart9 => Source::Bundled(Bundled::Openclipart9),
+        written::Source::Folder(folder) => Source::Folder(path(folder)),
+        written::Source::Idx(folder) => Source::Idx(path(folder)),
+        written::Source::Cifar10(folder) => Source::Cifar10(path(folder)),
+        written::Source::Cifar100(folder) => Source::Cifar100(path(folder)),
+        written::Source::Csv(file) => Source::Csv(path(file)),
+    }
+}

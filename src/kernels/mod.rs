@@ -1,1 +1,29 @@
-//! CPU operations with exact gradients.
+//! CPU operations for f32 tensors in NCHW order, each with its exact gradient.
+//!
+//! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
+//! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
+//! borders depend on shapes alone, and partial sums are added in a fixed order, so results are the
+//! same bits for any number of threads.
+
+pub mod activation;
+pub mod arrange;
+pub mod conv;
+pub mod dense;
+pub mod dropout;
+pub mod loss;
+mod matmul;
+pub mod norm;
+pub mod pool;
+pub mod tape;
+pub mod update;
+
+#[cfg(test)]
+mod tests;
+
+/// Images that one piece of work holds: a piece is the unit of threads and of partial sums.
+const IMAGES_PER_PIECE: usize = 8;
+
+/// The widest vector instructions that this processor and the kernels both have.
+pub fn instruction_set() -> String {
+    format!("{:?}", pulp::Arch::new()).split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,213 @@
+//! Activation functions and their derivatives, as PyTorch defines them.
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::tape::{Gradient, Tape, Value, numbers, tensor};
+
+/// An activation function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// max(0, x).
+    Relu,
+    /// min(max(0, x), 6).
+    Relu6,
+    /// x above 0, slope · x below.
+    LeakyRelu(f32),
+    /// x above 0, alpha · (eˣ − 1) below.
+    Elu(f32),
+    /// x · Φ(x), with the exact normal distribution.
+    Gelu,
+    /// x · sigmoid(x).
+    Silu,
+    /// x · relu6(x + 3) / 6.
+    Hardswish,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
+}
+
+/// Elements in one piece of work.
+const PIECE: usize = 1 << 14;
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The distribution function of the standard normal.
+fn phi(x: f64) -> f64 {
+    0.5 * (1.0 + candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2))
+}
+
+impl Activation {
+    /// The function.
+    pub fn apply(self, x: f32) -> f32 {
+        match self {
+            // Written so that NaN stays NaN.
+            Activation::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
+            Activation::Relu6 => {
+                if x < 0.0 {
+                    0.0
+                } else if x > 6.0 {
+                    6.0
+                } else {
+                    x
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
+            Activation::Elu(alpha) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    alpha * x.exp_m1()
+                }
+            }
+            Activation::Gelu => (f64::from(x) * phi(f64::from(x))) as f32,
+            Activation::Silu => x * sigmoid(x),
+            Activation::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Activation::Tanh => x.tanh(),
+            Activation::Sigmoid => sigmoid(x),
+        }
+    }
+
+    /// Whether the derivative can be told from the result alone; then the input need not be kept,
+    /// and the function can be applied in place at the end of another operation.
+    pub fn is_known_by_result(self) -> bool {
+        match self {
+            Activation::Relu | Activation::Relu6 | Activation::Tanh | Activation::Sigmoid => true,
+            Activation::LeakyRelu(slope) => slope > 0.0,
+            Activation::Elu(alpha) => alpha > 0.0,
+            Activation::Gelu | Activation::Silu | Activation::Hardswish => false,
+        }
+    }
+
+    /// The derivative where the result is `y`.
+    fn slope_at_result(self, y: f32) -> f32 {
+        match self {
+            Activation::Relu => {
+                if y > 0.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Activation::Relu6 => {
+                if y > 0.0 && y < 6.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                if y > 0.0 {
+                    1.0
+                } else {
+                    slope
+                }
+            }
+            Activation::Elu(alpha) => {
+                if y > 0.0 {
+                    1.0
+                } else {
+                    y + alpha
+                }
+            }
+            Activation::Tanh => 1.0 - y * y,
+            Activation::Sigmoid => y * (1.0 - y),
+            Activation::Gelu | Activation::Silu | Activation::Hardswish => f32::NAN,
+        }
+    }
+
+    /// The derivative at `x`.
+    fn slope_at(self, x: f32) -> f32 {
+        match self {
+            Activation::Gelu => {
+                let x = f64::from(x);
+                let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+                (phi(x) + x * density) as f32
+            }
+            Activation::Silu => {
+                let s = sigmoid(x);
+                s * (1.0 + x * (1.0 - s))
+            }
+            Activation::Hardswish => {
+                if x <= -3.0 {
+                    0.0
+                } else if x >= 3.0 {
+                    1.0
+                } else {
+                    x / 3.0 + 0.5
+                }
+            }
+            Activation::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    slope
+                }
+            }
+            Activation::Elu(alpha) => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    alpha * x.exp()
+                }
+            }
+            other => other.slope_at_result(other.apply(x)),
+        }
+    }
+
+    /// The function on every element, in place.
+    pub(super) fn apply_in_place(self, values: &mut [f32]) {
+        pulp::Arch::new().dispatch(|| match self {
+            // The common one on its own, so that its loop is vectorised.
+            Activation::Relu => {
+                values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x })
+            }
+            _ => values.iter_mut().for_each(|x| *x = self.apply(*x)),
+        });
+    }
+
+    /// From the gradient of the result to that of the input, in place.
+    pub(super) fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
+        pulp::Arch::new().dispatch(|| {
+            let pairs = gradient.iter_mut().zip(result);
+            match self {
+                Activation::Relu => pairs.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
+                _ => pairs.for_each(|(g, y)| *g *= self.slope_at_result(*y)),
+            }
+        });
+    }
+}
+
+/// The activation of every element of `x`, which has any shape.
+pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<Value> {
+    let mut result = numbers(x.tensor())?.to_vec();
+    result.par_chunks_mut(PIECE).for_each(|piece| activation.apply_in_place(piece));
+    let result = tensor(result, x.tensor().shape())?;
+    let kept = if activation.is_known_by_result() { result.clone() } else { x.tensor().clone() };
+    Ok(tape.record(result, &[x], move |mut gradient: Gradient, _| {
+        let kept = numbers(&kept)?;
+        gradient.par_chunks_mut(PIECE).zip(kept.par_chunks(PIECE)).for_each(|(gradient, kept)| {
+            if activation.is_known_by_result() {
+                activation.back_in_place(gradient, kept);
+            } else {
+                gradient.iter_mut().zip(kept).for_each(|(g, x)| *g *= activation.slope_at(*x));
+            }
+        });
+        Ok(vec![Some(gradient)])
+    }))
+}

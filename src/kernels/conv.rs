@@ -1,0 +1,348 @@
+//! Two-dimensional convolution (cross-correlation, as everywhere in the field).
+//!
+//! Each image is unrolled into a matrix of windows (im2col) and multiplied by the filters; a 1×1
+//! convolution needs no unrolling.
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use crate::basis::shape::Window;
+
+use super::IMAGES_PER_PIECE;
+use super::activation::Activation;
+use super::matmul::{Matrix, matmul};
+use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
+
+/// Sizes of one convolution.
+#[derive(Clone, Copy, Debug)]
+struct Geometry {
+    windows: [Window; 2],
+    groups: usize,
+    batch: usize,
+    channels: usize,
+    size: [usize; 2],
+    filters: usize,
+    out: [usize; 2],
+}
+
+/// `activation(x ⋆ w + bias)`.
+///
+/// # Shapes
+/// x `[batch, channels, height, width]`, w `[filters, channels / groups, kernel, kernel]`, bias
+/// `[filters]` → `[batch, filters, out, out]` with out as in [`Window::out`]. As PyTorch's `conv2d`.
+/// The activation has to be [known by its result](Activation::is_known_by_result).
+pub fn conv2d(
+    tape: &mut Tape,
+    x: &Value,
+    w: &Value,
+    bias: Option<&Value>,
+    windows: [Window; 2],
+    groups: usize,
+    activation: Option<Activation>,
+) -> Result<Value> {
+    let [batch, channels, height, width] = image_dims(x)?;
+    let filters = w.dims()[0];
+    let expected = [filters, channels / groups, windows[0].kernel, windows[1].kernel];
+    if w.dims() != expected || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+        candle_core::bail!(
+            "filters {:?} do not fit maps {:?} in {groups} groups",
+            w.dims(),
+            x.dims()
+        );
+    }
+    let (Some(out_height), Some(out_width)) = (windows[0].out(height), windows[1].out(width))
+    else {
+        candle_core::bail!("a window {windows:?} does not fit into maps {:?}", x.dims());
+    };
+    let geometry = Geometry {
+        windows,
+        groups,
+        batch,
+        channels,
+        size: [height, width],
+        filters,
+        out: [out_height, out_width],
+    };
+    let result = {
+        let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
+        let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
+        geometry.forward(&x, &w, bias.as_deref(), activation)
+    };
+    let result = tensor(result, (batch, filters, out_height, out_width))?;
+    let (kept_x, kept_w, kept) = (x.tensor().clone(), w.tensor().clone(), result.clone());
+    let mut arguments = vec![x, w];
+    arguments.extend(bias);
+    Ok(tape.record(result, &arguments, move |mut gradient: Gradient, wanted| {
+        let (x, w) = (numbers(&kept_x)?, numbers(&kept_w)?);
+        if let Some(activation) = activation {
+            let kept = numbers(&kept)?;
+            let piece = geometry.piece(geometry.filters, geometry.positions());
+            gradient
+                .par_chunks_mut(piece)
+                .zip(kept.par_chunks(piece))
+                .for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
+        }
+        let for_x = wanted[0].then(|| geometry.backward_input(&gradient, &w));
+        let for_bias = wanted.len() == 3 && wanted[2];
+        let (for_w, for_bias) = geometry.backward_parameters(&gradient, &x, wanted[1], for_bias);
+        Ok(vec![for_x, for_w, for_bias])
+    }))
+}
+
+impl Geometry {
+    fn positions(&self) -> usize {
+        self.out[0] * self.out[1]
+    }
+
+    /// Taps of one filter: rows of the unrolled matrix of a group.
+    fn taps(&self) -> usize {
+        self.channels / self.groups * self.windows[0].kernel * self.windows[1].kernel
+    }
+
+    fn pixels(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    fn piece(&self, channels: usize, pixels: usize) -> usize {
+        IMAGES_PER_PIECE * channels * pixels
+    }
+
+    /// Whether the image is its own unrolled matrix.
+    fn is_pointwise(&self) -> bool {
+        self.windows
+            .iter()
+            .all(|window| window.kernel == 1 && window.stride == 1 && window.padding == [0, 0])
+    }
+
+    fn forward(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        activation: Option<Activation>,
+    ) -> Vec<f32> {
+        let (positions, taps) = (self.positions(), self.taps());
+        let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
+        let mut result = vec![0.0; self.batch * self.filters * positions];
+        result
+            .par_chunks_mut(self.piece(self.filters, positions))
+            .zip(x.par_chunks(self.piece(self.channels, self.pixels())))
+            .for_each(|(result, x)| {
+                let mut unrolled = self.unrolled_buffer();
+                let images = result
+                    .chunks_mut(group_out * positions)
+                    .zip(x.chunks(group_in * self.pixels()));
+                for (index, (result, x)) in images.enumerate() {
+                    let group = index % self.groups;
+                    let w = &w[group * group_out * taps..][..group_out * taps];
+                    if let Some(bias) = bias {
+                        let bias = &bias[group * group_out..][..group_out];
+                        for (map, bias) in result.chunks_mut(positions).zip(bias) {
+                            map.fill(*bias);
+                        }
+                    }
+                    let windows = self.unroll(x, &mut unrolled);
+                    let product = Matrix::new(windows, taps, positions);
+                    matmul(Matrix::new(w, group_out, taps), product, result, bias.is_some());
+                    if let Some(activation) = activation {
+                        activation.apply_in_place(result);
+                    }
+                }
+            });
+        result
+    }
+
+    fn backward_input(&self, gradient: &[f32], w: &[f32]) -> Vec<f32> {
+        let (positions, taps) = (self.positions(), self.taps());
+        let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
+        let mut for_x = vec![0.0; self.batch * self.channels * self.pixels()];
+        for_x
+            .par_chunks_mut(self.piece(self.channels, self.pixels()))
+            .zip(gradient.par_chunks(self.piece(self.filters, positions)))
+            .for_each(|(for_x, gradient)| {
+                let mut unrolled = self.unrolled_buffer();
+                let images = for_x
+                    .chunks_mut(group_in * self.pixels())
+                    .zip(gradient.chunks(group_out * positions));
+                for (index, (for_x, gradient)) in images.enumerate() {
+                    let group = index % self.groups;
+                    let w = &w[group * group_out * taps..][..group_out * taps];
+                    let w = Matrix::new(w, group_out, taps).t();
+                    let gradient = Matrix::new(gradient, group_out, positions);
+                    if self.is_pointwise() {
+                        matmul(w, gradient, for_x, false);
+                    } else {
+                        matmul(w, gradient, &mut unrolled, false);
+                        self.roll(&unrolled, for_x);
+                    }
+                }
+            });
+        for_x
+    }
+
+    /// Gradients of filters and bias: each piece of images sums its own, then pieces are added in
+    /// their order.
+    fn backward_parameters(
+        &self,
+        gradient: &[f32],
+        x: &[f32],
+        wants_w: bool,
+        wants_bias: bool,
+    ) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
+        let (positions, taps) = (self.positions(), self.taps());
+        let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
+        let pieces: Vec<(Vec<f32>, Vec<f64>)> = gradient
+            .par_chunks(self.piece(self.filters, positions))
+            .zip(x.par_chunks(self.piece(self.channels, self.pixels())))
+            .map(|(gradient, x)| {
+                let mut unrolled = if wants_w { self.unrolled_buffer() } else { Vec::new() };
+                let mut for_w = vec![0.0; if wants_w { self.filters * taps } else { 0 }];
+                let mut for_bias = vec![0.0f64; if wants_bias { self.filters } else { 0 }];
+                let images =
+                    gradient.chunks(group_out * positions).zip(x.chunks(group_in * self.pixels()));
+                for (index, (gradient, x)) in images.enumerate() {
+                    let group = index % self.groups;
+                    if wants_bias {
+                        let sums = &mut for_bias[group * group_out..][..group_out];
+                        for (sum, map) in sums.iter_mut().zip(gradient.chunks(positions)) {
+                            *sum += sum_of(map);
+                        }
+                    }
+                    if wants_w {
+                        let for_w = &mut for_w[group * group_out * taps..][..group_out * taps];
+                        let windows = Matrix::new(self.unroll(x, &mut unrolled), taps, positions);
+                        let gradient = Matrix::new(gradient, group_out, positions);
+                        matmul(gradient, windows.t(), for_w, true);
+                    }
+                }
+                (for_w, for_bias)
+            })
+            .collect();
+        let mut pieces = pieces.into_iter();
+        let (mut for_w, mut for_bias) = pieces
+            .next()
+            .unwrap_or_else(|| (vec![0.0; self.filters * taps], vec![0.0; self.filters]));
+        for (more_w, more_bias) in pieces {
+            for_w.iter_mut().zip(more_w).for_each(|(sum, more)| *sum += more);
+            for_bias.iter_mut().zip(more_bias).for_each(|(sum, more)| *sum += more);
+        }
+        let for_bias = for_bias.into_iter().map(|sum| sum as f32).collect();
+        (wants_w.then_some(for_w), wants_bias.then_some(for_bias))
+    }
+
+    fn unrolled_buffer(&self) -> Vec<f32> {
+        if self.is_pointwise() { Vec::new() } else { vec![0.0; self.taps() * self.positions()] }
+    }
+
+    /// The windows of the channels in `x` as a matrix `[taps, positions]`.
+    fn unroll<'a>(&self, x: &'a [f32], into: &'a mut Vec<f32>) -> &'a [f32] {
+        if self.is_pointwise() {
+            return x;
+        }
+        let mut rows = into.chunks_mut(self.positions());
+        for map in x.chunks(self.pixels()) {
+            for tap_y in 0..self.windows[0].kernel {
+                for tap_x in 0..self.windows[1].kernel {
+                    let Some(row) = rows.next() else { continue };
+                    let taps_x = Taps::new(&self.windows[1], tap_x, self.size[1], self.out[1]);
+                    for (y, line) in row.chunks_mut(self.out[1]).enumerate() {
+                        match source(&self.windows[0], tap_y, y, self.size[0]) {
+                            None => line.fill(0.0),
+                            Some(from) => {
+                                taps_x.read(&map[from * self.size[1]..][..self.size[1]], line)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        into
+    }
+
+    /// The transpose of [`unroll`](Self::unroll): adds each element to the pixel it came from.
+    fn roll(&self, unrolled: &[f32], x: &mut [f32]) {
+        let mut rows = unrolled.chunks(self.positions());
+        for map in x.chunks_mut(self.pixels()) {
+            for tap_y in 0..self.windows[0].kernel {
+                for tap_x in 0..self.windows[1].kernel {
+                    let Some(row) = rows.next() else { continue };
+                    let taps_x = Taps::new(&self.windows[1], tap_x, self.size[1], self.out[1]);
+                    for (y, line) in row.chunks(self.out[1]).enumerate() {
+                        if let Some(to) = source(&self.windows[0], tap_y, y, self.size[0]) {
+                            taps_x.add(line, &mut map[to * self.size[1]..][..self.size[1]]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sum in f64 over eight lanes, so that it is exact enough and fast.
+fn sum_of(values: &[f32]) -> f64 {
+    pulp::Arch::new().dispatch(|| {
+        let mut lanes = [0.0f64; 8];
+        let (chunks, rest) = values.as_chunks::<8>();
+        for chunk in chunks {
+            for lane in 0..8 {
+                lanes[lane] += f64::from(chunk[lane]);
+            }
+        }
+        lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value)).sum::<f64>()
+    })
+}
+
+/// The input line that `tap` of the window at output `position` looks at; none in the padding.
+fn source(window: &Window, tap: usize, position: usize, size: usize) -> Option<usize> {
+    (position * window.stride + tap * window.dilation)
+        .checked_sub(window.padding[0])
+        .filter(|line| *line < size)
+}
+
+/// The outputs of a line whose `tap` lies inside the image, and where the first of them looks.
+struct Taps {
+    first: usize,
+    end: usize,
+    from: usize,
+    stride: usize,
+}
+
+impl Taps {
+    fn new(window: &Window, tap: usize, size: usize, out: usize) -> Taps {
+        let offset = tap * window.dilation;
+        let first = window.padding[0].saturating_sub(offset).div_ceil(window.stride).min(out);
+        let reach = (size + window.padding[0]).saturating_sub(offset);
+        let end = reach.div_ceil(window.stride).clamp(first, out);
+        let from = (first * window.stride + offset).saturating_sub(window.padding[0]);
+        Taps { first, end, from, stride: window.stride }
+    }
+
+    fn read(&self, line: &[f32], into: &mut [f32]) {
+        into[..self.first].fill(0.0);
+        into[self.end..].fill(0.0);
+        let into = &mut into[self.first..self.end];
+        if into.is_empty() {
+            return;
+        }
+        if self.stride == 1 {
+            into.copy_from_slice(&line[self.from..self.from + into.len()]);
+        } else {
+            let taken = line[self.from..].iter().step_by(self.stride);
+            into.iter_mut().zip(taken).for_each(|(into, value)| *into = *value);
+        }
+    }
+
+    fn add(&self, line: &[f32], into: &mut [f32]) {
+        let line = &line[self.first..self.end];
+        if line.is_empty() {
+            return;
+        }
+        if self.stride == 1 {
+            let into = &mut into[self.from..self.from + line.len()];
+            into.iter_mut().zip(line).for_each(|(into, value)| *into += value);
+        } else {
+            let taken = into[self.from..].iter_mut().step_by(self.stride);
+            taken.zip(line).for_each(|(into, value)| *into += value);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Softmax cross-entropy, forward and backward in one.
+
+use candle_core::Result;
+
+use super::tape::{Gradient, Tape, Value, numbers, tensor};
+
+/// A batch's loss and the pieces that metrics are made of.
+pub struct Loss {
+    /// The weighted mean over the batch, as PyTorch's `cross_entropy`: a scalar.
+    pub mean: Value,
+    /// The sum of the weighted terms, in f64.
+    pub sum: f64,
+    /// The sum of the weights: `mean` is `sum` over this.
+    pub weight: f64,
+}
+
+/// Cross-entropy of logits against labels.
+///
+/// With weights w per class and smoothing s, an image of class y costs
+/// `(1 − s) · w_y · nll_y + s / classes · Σ_c w_c · nll_c`, and the mean is taken over Σ w_y: the
+/// definition of PyTorch's `cross_entropy`.
+///
+/// # Shapes
+/// logits `[batch, classes]`, one label < classes for each image, `class_weights` `[classes]`.
+pub fn cross_entropy(
+    tape: &mut Tape,
+    logits: &Value,
+    labels: &[u32],
+    label_smoothing: f64,
+    class_weights: Option<&[f64]>,
+) -> Result<Loss> {
+    let (batch, classes) = logits.tensor().dims2()?;
+    if labels.len() != batch || labels.iter().any(|label| *label as usize >= classes) {
+        candle_core::bail!("{} labels do not fit logits {:?}", labels.len(), logits.dims());
+    }
+    let weight_of = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
+    let spread = label_smoothing / classes as f64;
+    let (mut sum, mut weight) = (0.0, 0.0);
+    // The gradient of each term by the logits, not yet divided by the total weight.
+    let mut slopes = vec![0.0f32; batch * classes];
+    {
+        let logits = numbers(logits.tensor())?;
+        let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).zip(labels);
+        let mut targets = vec![0.0; classes];
+        for ((row, slopes), label) in rows {
+            let label = *label as usize;
+            let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let total: f64 = row.iter().map(|x| f64::from(x - highest).exp()).sum();
+            let log_total = total.ln() + f64::from(highest);
+            for (class, target) in targets.iter_mut().enumerate() {
+                let hit = if class == label { 1.0 - label_smoothing } else { 0.0 };
+                *target = hit * weight_of(label) + spread * weight_of(class);
+            }
+            // A target of 0 has no part, even where its log-probability is −∞.
+            sum += targets
+                .iter()
+                .zip(row)
+                .filter(|(target, _)| **target > 0.0)
+                .map(|(target, x)| target * (log_total - f64::from(*x)))
+                .sum::<f64>();
+            weight += weight_of(label);
+            let mass: f64 = targets.iter().sum();
+            for ((slope, x), target) in slopes.iter_mut().zip(row).zip(&targets) {
+                let probability = (f64::from(*x) - log_total).exp();
+                *slope = (mass * probability - target) as f32;
+            }
+        }
+    }
+    let mean = tensor(vec![(sum / weight) as f32], ())?;
+    let mean = tape.record(mean, &[logits], move |gradient: Gradient, _| {
+        let factor = (f64::from(gradient[0]) / weight) as f32;
+        slopes.iter_mut().for_each(|slope| *slope *= factor);
+        Ok(vec![Some(slopes)])
+    });
+    Ok(Loss { mean, sum, weight })
+}

@@ -1,0 +1,270 @@
+//! Every operation against finite differences, and the same bits for any number of threads.
+
+use candle_core::{Result, Tensor};
+
+use crate::basis::seed::derive;
+use crate::basis::shape::Window;
+
+use super::activation::{Activation, activation};
+use super::arrange::{add, flatten};
+use super::conv::conv2d;
+use super::dense::dense;
+use super::dropout::{Granularity, dropout};
+use super::loss::cross_entropy;
+use super::norm::{Statistics, batch_norm};
+use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+use super::tape::{Tape, Value, numbers, tensor};
+
+/// Numbers between −1 and 1, all different and (for an even count) none 0, so that neither a maximum nor
+/// a kink lies within a finite difference.
+fn spread(shape: &[usize], name: &str) -> Tensor {
+    let count: usize = shape.iter().product();
+    let mut places: Vec<usize> = (0..count).collect();
+    derive(1, name, &[]).shuffle(&mut places);
+    let step = 2.0 / count as f32;
+    let values = places.iter().map(|place| (*place as f32 + 0.5) * step - 1.0).collect();
+    tensor(values, shape).unwrap()
+}
+
+/// `forward` maps the leaves to any value; its gradient along each element of each leaf is compared
+/// with a central difference of Σ value · weight.
+fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>) {
+    let leaves: Vec<Tensor> =
+        shapes.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))).collect();
+    let objective = |leaves: &[Tensor], record: bool| {
+        let mut tape = if record { Tape::recording() } else { Tape::inference() };
+        let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, true)).collect();
+        let out = forward(&mut tape, &values).unwrap();
+        let weights = spread(out.dims(), "weights");
+        let sum: f64 = {
+            let (out, weights) = (numbers(out.tensor()).unwrap(), numbers(&weights).unwrap());
+            out.iter().zip(weights.iter()).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()
+        };
+        let weights = numbers(&weights).unwrap().to_vec();
+        let total = tape.record(tensor(vec![sum as f32], ()).unwrap(), &[&out], move |g, _| {
+            Ok(vec![Some(weights.iter().map(|w| w * g[0]).collect())])
+        });
+        let gradients = record.then(|| {
+            let mut gradients = tape.backward(&total).unwrap();
+            values.iter().map(|leaf| gradients.take(leaf)).collect::<Vec<_>>()
+        });
+        (sum, gradients)
+    };
+    let (_, gradients) = objective(&leaves, true);
+    for (index, (leaf, gradient)) in leaves.iter().zip(gradients.unwrap()).enumerate() {
+        let gradient = gradient.unwrap_or_else(|| panic!("leaf {index} has no gradient"));
+        let values = numbers(leaf).unwrap().to_vec();
+        let scale = gradient.iter().fold(0.1f32, |largest, g| largest.max(g.abs()));
+        for place in 0..values.len() {
+            let h = 2e-3f32;
+            let at = |offset: f32| {
+                let mut moved = values.clone();
+                moved[place] += offset;
+                let mut leaves = leaves.clone();
+                leaves[index] = tensor(moved, leaf.shape()).unwrap();
+                objective(&leaves, false).0
+            };
+            let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+            let error = (slope - f64::from(gradient[place])).abs() / f64::from(scale);
+            assert!(
+                error < 5e-3,
+                "leaf {index}[{place}]: {} by tape, {slope} by differences",
+                gradient[place]
+            );
+        }
+    }
+}
+
+fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
+    Window { kernel, stride, padding: [padding; 2], dilation }
+}
+
+#[test]
+fn convolution_has_the_gradient_of_finite_differences() {
+    for (channels, filters, size, w, groups) in [
+        (1, 1, 1, window(1, 1, 0, 1), 1),
+        (3, 2, 5, window(3, 1, 0, 1), 1),
+        (2, 4, 6, window(3, 2, 1, 1), 2),
+        (3, 3, 7, window(3, 1, 2, 2), 3),
+        (2, 3, 4, window(1, 1, 0, 1), 1),
+        (2, 2, 8, window(2, 3, 1, 1), 1),
+    ] {
+        let kernel = w.kernel;
+        check(
+            &[
+                &[2, channels, size, size],
+                &[filters, channels / groups, kernel, kernel],
+                &[filters],
+            ],
+            |tape, v| conv2d(tape, &v[0], &v[1], Some(&v[2]), [w, w], groups, None),
+        );
+    }
+    let (tall, wide) =
+        (window(3, 1, 1, 1), Window { kernel: 2, stride: 2, padding: [0, 1], dilation: 1 });
+    check(&[&[2, 2, 5, 4], &[2, 2, 3, 2]], |tape, v| {
+        conv2d(tape, &v[0], &v[1], None, [tall, wide], 1, Some(Activation::Tanh))
+    });
+}
+
+#[test]
+fn pooling_has_the_gradient_of_finite_differences() {
+    for (size, w, ceil) in [
+        (4, window(2, 2, 0, 1), false),
+        (7, window(3, 2, 0, 1), false),
+        (6, window(3, 2, 1, 1), true),
+        (5, window(2, 1, 1, 1), false),
+        (1, window(1, 1, 0, 1), false),
+    ] {
+        check(&[&[2, 2, size, size]], |tape, v| max_pool2d(tape, &v[0], [w, w], ceil));
+        for count_padding in [false, true] {
+            check(&[&[2, 2, size, size]], |tape, v| {
+                avg_pool2d(tape, &v[0], [w, w], ceil, count_padding)
+            });
+        }
+    }
+    for out in [[1, 1], [2, 3], [5, 7]] {
+        check(&[&[2, 2, 5, 7]], |tape, v| adaptive_avg_pool2d(tape, &v[0], out));
+    }
+}
+
+#[test]
+fn a_pool_of_two_by_two_hands_the_whole_gradient_to_the_maximum() {
+    let mut tape = Tape::recording();
+    let x = tape.leaf(&tensor(vec![1.0, 2.0, 3.0, 4.0], (1, 1, 2, 2)).unwrap(), true);
+    let y = max_pool2d(&mut tape, &x, [window(2, 2, 0, 1); 2], false).unwrap();
+    let gradient = tape.backward(&y).unwrap().take(&x).unwrap();
+    assert_eq!(gradient, [0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn dense_has_the_gradient_of_finite_differences() {
+    check(&[&[3, 5], &[4, 5], &[4]], |tape, v| dense(tape, &v[0], &v[1], Some(&v[2]), None));
+    check(&[&[1, 2], &[70, 2]], |tape, v| {
+        dense(tape, &v[0], &v[1], None, Some(Activation::Sigmoid))
+    });
+}
+
+#[test]
+fn activations_have_the_gradient_of_finite_differences() {
+    let all = [
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu(0.1),
+        Activation::LeakyRelu(-0.1),
+        Activation::Elu(0.7),
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Hardswish,
+        Activation::Tanh,
+        Activation::Sigmoid,
+    ];
+    for function in all {
+        check(&[&[4, 7]], |tape, v| activation(tape, &v[0], function));
+    }
+}
+
+#[test]
+fn batch_norm_has_the_gradient_of_finite_differences() {
+    for shape in [&[4, 3][..], &[2, 3, 3, 2]] {
+        check(&[shape, &[3], &[3]], |tape, v| {
+            Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-2, Statistics::Batch, None)?.0)
+        });
+        let statistics =
+            Statistics::Running { mean: &[0.1, -0.2, 0.0], variance: &[1.0, 0.5, 2.0] };
+        check(&[shape, &[3], &[3]], |tape, v| {
+            Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-5, statistics, Some(Activation::Tanh))?.0)
+        });
+    }
+}
+
+#[test]
+fn dropout_has_the_gradient_of_finite_differences_and_keeps_the_mean() {
+    for granularity in [Granularity::Elements, Granularity::Channels] {
+        let stream = derive(1, "dropout", &[]);
+        check(&[&[3, 4, 2, 2]], |tape, v| dropout(tape, &v[0], 0.4, granularity, stream));
+        let ones = tensor(vec![1.0; 40_000], (100, 100, 2, 2)).unwrap();
+        let mut tape = Tape::inference();
+        let x = tape.leaf(&ones, false);
+        let y = dropout(&mut tape, &x, 0.3, granularity, stream).unwrap();
+        let y = numbers(y.tensor()).unwrap();
+        let dropped = y.iter().filter(|y| **y == 0.0).count() as f64 / 40_000.0;
+        assert!((dropped - 0.3).abs() < 0.02, "{granularity:?} drops {dropped}");
+        assert!(y.iter().all(|y| *y == 0.0 || (*y - 1.0 / 0.7).abs() < 1e-6));
+        if granularity == Granularity::Channels {
+            assert!(y.chunks(4).all(|channel| channel.iter().all(|y| *y == channel[0])));
+        }
+    }
+}
+
+#[test]
+fn cross_entropy_has_the_gradient_of_finite_differences() {
+    for (smoothing, weights) in [(0.0, None), (0.2, Some([0.5, 1.0, 2.0, 1.5]))] {
+        check(&[&[3, 4]], |tape, v| {
+            let weights = weights.as_ref().map(|weights| &weights[..]);
+            Ok(cross_entropy(tape, &v[0], &[2, 0, 3], smoothing, weights)?.mean)
+        });
+    }
+}
+
+#[test]
+fn sums_and_reshapes_pass_gradients_on_and_shared_values_add_them_up() {
+    check(&[&[2, 3, 2, 1], &[2, 3, 2, 1]], |tape, v| {
+        let sum = add(tape, &v[0], &v[1])?;
+        let twice = add(tape, &sum, &v[0])?;
+        flatten(tape, &twice)
+    });
+}
+
+#[test]
+fn gradients_that_nobody_wants_are_not_computed() {
+    let mut tape = Tape::recording();
+    let x = tape.leaf(&spread(&[2, 3], "x"), false);
+    let w = tape.leaf(&spread(&[4, 3], "w"), true);
+    let y = dense(&mut tape, &x, &w, None, None).unwrap();
+    let loss = cross_entropy(&mut tape, &y, &[0, 1], 0.0, None).unwrap().mean;
+    let mut gradients = tape.backward(&loss).unwrap();
+    assert!(gradients.take(&x).is_none());
+    assert_eq!(gradients.take(&w).map(|gradient| gradient.len()), Some(12));
+}
+
+#[test]
+fn results_are_the_same_bits_for_any_number_of_threads() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut tape = Tape::recording();
+            let x = tape.leaf(&spread(&[37, 3, 12, 12], "x"), true);
+            let w = tape.leaf(&spread(&[17, 3, 3, 3], "w"), true);
+            let b = tape.leaf(&spread(&[17], "b"), true);
+            let gamma = tape.leaf(&spread(&[17], "gamma"), true);
+            let d = tape.leaf(&spread(&[130, 17 * 36], "d"), true);
+            let same = window(3, 1, 1, 1);
+            let y = conv2d(&mut tape, &x, &w, Some(&b), [same; 2], 1, None).unwrap();
+            let (y, found) = batch_norm(
+                &mut tape,
+                &y,
+                &gamma,
+                &b,
+                1e-5,
+                Statistics::Batch,
+                Some(Activation::Relu),
+            )
+            .unwrap();
+            let y = max_pool2d(&mut tape, &y, [window(2, 2, 0, 1); 2], false).unwrap();
+            let stream = derive(3, "dropout", &[]);
+            let y = dropout(&mut tape, &y, 0.5, Granularity::Elements, stream).unwrap();
+            let y = flatten(&mut tape, &y).unwrap();
+            let y = dense(&mut tape, &y, &d, None, None).unwrap();
+            let labels: Vec<u32> = (0..37).collect();
+            let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None).unwrap();
+            let mut gradients = tape.backward(&loss.mean).unwrap();
+            let gradients: Vec<_> =
+                [&x, &w, &b, &gamma, &d].map(|leaf| gradients.take(leaf).unwrap()).into();
+            (loss.sum.to_bits(), found, gradients)
+        })
+    };
+    let one = run(1);
+    for threads in [2, 3, 8] {
+        assert!(run(threads) == one, "{threads} threads give other bits");
+    }
+}

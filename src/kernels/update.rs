@@ -1,0 +1,167 @@
+//! Optimiser updates in place, one parameter at a time, with PyTorch's formulas.
+
+use std::sync::Mutex;
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor};
+
+/// One step of an optimiser on one parameter: its state is read and written in place.
+pub enum Update<'a> {
+    /// Stochastic gradient descent. `velocity` is empty before the first step.
+    Sgd {
+        /// Momentum buffer.
+        velocity: &'a mut Vec<f32>,
+        /// Its decay; 0 needs no buffer.
+        momentum: f64,
+        /// Look ahead along the velocity.
+        nesterov: bool,
+    },
+    /// Adam, or AdamW if `decoupled`.
+    Adam {
+        /// Exponential mean of gradients; empty before the first step.
+        first: &'a mut Vec<f32>,
+        /// Exponential mean of squared gradients; empty before the first step.
+        second: &'a mut Vec<f32>,
+        /// Decay of both.
+        betas: [f64; 2],
+        /// Added to the root.
+        eps: f64,
+        /// Counted from 1, for the correction of bias.
+        step: u64,
+        /// Whether weight decay acts on the parameter itself.
+        decoupled: bool,
+    },
+    /// RMSprop.
+    Rmsprop {
+        /// Exponential mean of squared gradients; empty before the first step.
+        square: &'a mut Vec<f32>,
+        /// Momentum buffer; empty before the first step.
+        velocity: &'a mut Vec<f32>,
+        /// Decay of the squares.
+        alpha: f64,
+        /// Added to the root.
+        eps: f64,
+        /// Decay of the velocity; 0 needs no buffer.
+        momentum: f64,
+    },
+}
+
+/// Applies `update` with learning rate `lr` and weight decay to `parameter`, whose gradient is
+/// overwritten.
+pub fn apply(
+    update: Update,
+    parameter: &Tensor,
+    gradient: &mut [f32],
+    lr: f64,
+    weight_decay: f64,
+) -> Result<()> {
+    let mut update = Some(update);
+    parameter.inplace_op1(&InPlace(Mutex::new(move |values: &mut [f32]| {
+        if let Some(update) = update.take() {
+            update.run(values, gradient, lr as f32, weight_decay as f32);
+        }
+    })))
+}
+
+/// Sets every element of `parameter` by a function of its place and old value.
+pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
+    if parameter.elem_count() != values.len() {
+        candle_core::bail!("{} values do not fit {:?}", values.len(), parameter.dims());
+    }
+    parameter.inplace_op1(&InPlace(Mutex::new(|into: &mut [f32]| into.copy_from_slice(values))))
+}
+
+/// The 2-norm of all gradients together, in f64 and in their order.
+pub fn global_norm(gradients: &[Vec<f32>]) -> f64 {
+    gradients
+        .iter()
+        .map(|gradient| gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>())
+        .sum::<f64>()
+        .sqrt()
+}
+
+struct InPlace<F>(Mutex<F>);
+
+impl<F: FnMut(&mut [f32])> InplaceOp1 for InPlace<F> {
+    fn name(&self) -> &'static str {
+        "update"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
+        else {
+            candle_core::bail!("updates work on contiguous f32 parameters");
+        };
+        let mut run = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        run(&mut values[start..end]);
+        Ok(())
+    }
+}
+
+impl Update<'_> {
+    fn run(self, values: &mut [f32], gradient: &mut [f32], lr: f32, weight_decay: f32) {
+        let decoupled = matches!(self, Update::Adam { decoupled: true, .. });
+        if decoupled {
+            values.iter_mut().for_each(|value| *value *= 1.0 - lr * weight_decay);
+        } else if weight_decay != 0.0 {
+            gradient
+                .iter_mut()
+                .zip(values.iter())
+                .for_each(|(g, value)| *g += weight_decay * value);
+        }
+        match self {
+            Update::Sgd { velocity, momentum, nesterov } => {
+                if momentum != 0.0 {
+                    let momentum = momentum as f32;
+                    if velocity.is_empty() {
+                        // PyTorch starts with the first gradient, not with zero.
+                        velocity.extend_from_slice(gradient);
+                    } else {
+                        velocity
+                            .iter_mut()
+                            .zip(&*gradient)
+                            .for_each(|(v, g)| *v = momentum * *v + g);
+                    }
+                    for (g, v) in gradient.iter_mut().zip(velocity.iter()) {
+                        *g = if nesterov { *g + momentum * v } else { *v };
+                    }
+                }
+                values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+            }
+            Update::Adam { first, second, betas, eps, step, .. } => {
+                first.resize(values.len(), 0.0);
+                second.resize(values.len(), 0.0);
+                let correction = betas.map(|beta| 1.0 - beta.powi(step.min(1 << 30) as i32));
+                let rate = (f64::from(lr) / correction[0]) as f32;
+                let root = correction[1].sqrt() as f32;
+                let eps = eps as f32;
+                let [keep_1, keep_2] = betas.map(|beta| beta as f32);
+                let [new_1, new_2] = betas.map(|beta| (1.0 - beta) as f32);
+                let moments = first.iter_mut().zip(second.iter_mut());
+                pulp::Arch::new().dispatch(|| {
+                    for ((value, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
+                        *m = keep_1 * *m + new_1 * *g;
+                        *v = keep_2 * *v + new_2 * *g * *g;
+                        *value -= rate * *m / (v.sqrt() / root + eps);
+                    }
+                });
+            }
+            Update::Rmsprop { square, velocity, alpha, eps, momentum } => {
+                square.resize(values.len(), 0.0);
+                let (keep, new) = (alpha as f32, (1.0 - alpha) as f32);
+                let (eps, momentum) = (eps as f32, momentum as f32);
+                for (g, s) in gradient.iter_mut().zip(square.iter_mut()) {
+                    *s = keep * *s + new * *g * *g;
+                    *g /= s.sqrt() + eps;
+                }
+                if momentum != 0.0 {
+                    velocity.resize(values.len(), 0.0);
+                    for (g, v) in gradient.iter_mut().zip(velocity.iter_mut()) {
+                        *v = momentum * *v + *g;
+                        *g = *v;
+                    }
+                }
+                values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+            }
+        }
+    }
+}

@@ -5,3 +5,5 @@ pub mod config;
 pub mod plan;
 
 pub mod kernels;
+
+pub mod model;

@@ -210,6 +210,20 @@ impl Node {
         Ok(resolved)
     }
 
+    /// The value without its places.
+    pub fn to_toml(&self) -> toml::Value {
+        match &self.content {
+            Content::String(text) => toml::Value::String(text.clone()),
+            Content::Integer(number) => toml::Value::Integer(*number),
+            Content::Float(number) => toml::Value::Float(*number),
+            Content::Boolean(value) => toml::Value::Boolean(*value),
+            Content::Array(items) => toml::Value::Array(items.iter().map(Node::to_toml).collect()),
+            Content::Table(entries) => toml::Value::Table(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_toml())).collect(),
+            ),
+        }
+    }
+
     /// The value at a dotted path as a user writes it.
     pub fn look_up(&self, dotted: &str) -> Option<&Node> {
         KeyPath::split(dotted).iter().try_fold(self, |node, segment| match &node.content {

@@ -1,0 +1,30 @@
+//! An activation on its own.
+
+use candle_core::Result;
+
+use crate::kernels::activation::{self, activation};
+use crate::kernels::tape::Value;
+use crate::plan::model::Activation;
+
+use super::layer::{Layer, Pass};
+
+impl Layer for activation::Activation {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        activation(&mut pass.tape, x, *self)
+    }
+}
+
+/// The kernel of an activation.
+pub fn kernel(plan: Activation) -> activation::Activation {
+    match plan {
+        Activation::Relu => activation::Activation::Relu,
+        Activation::Relu6 => activation::Activation::Relu6,
+        Activation::LeakyRelu(slope) => activation::Activation::LeakyRelu(slope as f32),
+        Activation::Elu(alpha) => activation::Activation::Elu(alpha as f32),
+        Activation::Gelu => activation::Activation::Gelu,
+        Activation::Silu => activation::Activation::Silu,
+        Activation::Hardswish => activation::Activation::Hardswish,
+        Activation::Tanh => activation::Activation::Tanh,
+        Activation::Sigmoid => activation::Activation::Sigmoid,
+    }
+}

@@ -1,0 +1,48 @@
+//! A convolutional layer.
+
+use candle_core::Result;
+
+use crate::basis::shape::Window;
+use crate::kernels::conv::conv2d;
+use crate::kernels::tape::Value;
+use crate::plan::model::ConvPlan;
+
+use super::layer::{Layer, Pass, Slots};
+use super::tail::Tail;
+
+/// Convolution, then its tail: `[batch, channels, height, width]` → `[batch, filters, out, out]`.
+pub struct Conv {
+    windows: [Window; 2],
+    groups: usize,
+    has_bias: bool,
+    slots: Slots,
+    tail: Tail,
+}
+
+impl Conv {
+    /// The layer `name`, whose parameters stand at `slots`.
+    pub fn new(plan: &ConvPlan, name: &str, slots: Slots) -> Conv {
+        let behind = Slots { first: slots.first + 1 + usize::from(plan.bias) };
+        Conv {
+            windows: plan.windows(),
+            groups: plan.groups,
+            has_bias: plan.bias,
+            slots,
+            tail: Tail::new(&plan.tail, plan.filters, name, behind),
+        }
+    }
+}
+
+impl Layer for Conv {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        let weight = self.slots.get(pass, 0);
+        let bias = self.has_bias.then(|| self.slots.get(pass, 1));
+        let fused = self.tail.fused_with_product();
+        let y = conv2d(&mut pass.tape, x, weight, bias, self.windows, self.groups, fused)?;
+        self.tail.forward(pass, &y)
+    }
+
+    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+        self.tail.buffers()
+    }
+}

@@ -1,0 +1,35 @@
+//! Inverted dropout: in training only, with a mask for each layer and step.
+
+use candle_core::Result;
+
+use crate::basis::seed::derive;
+use crate::kernels::dropout::{Granularity, dropout};
+use crate::kernels::tape::Value;
+use crate::plan::model::DropoutPlan;
+
+use super::layer::{Layer, Pass};
+
+/// Dropout of elements or channels.
+pub struct Dropout {
+    plan: DropoutPlan,
+    purpose: String,
+}
+
+impl Dropout {
+    /// Dropout in the layer called `name`.
+    pub fn new(plan: DropoutPlan, name: &str) -> Dropout {
+        Dropout { plan, purpose: format!("dropout {name}") }
+    }
+}
+
+impl Layer for Dropout {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        if !pass.training || self.plan.p == 0.0 {
+            return Ok(x.clone());
+        }
+        let granularity =
+            if self.plan.channels { Granularity::Channels } else { Granularity::Elements };
+        let stream = derive(pass.seed, &self.purpose, &[pass.step]);
+        dropout(&mut pass.tape, x, self.plan.p, granularity, stream)
+    }
+}

@@ -1,0 +1,44 @@
+//! What a layer is: something that takes a value on, with parameters of its own.
+
+use candle_core::Result;
+
+use crate::kernels::tape::{Tape, Value};
+
+/// One pass over one batch.
+pub struct Pass<'a> {
+    /// Records while training.
+    pub tape: Tape,
+    /// The parameters of the network on the tape, in the network's order.
+    pub parameters: &'a [Value],
+    /// Whether batch statistics and dropout are in force. Never baked into a layer.
+    pub training: bool,
+    /// The trial's seed, for dropout.
+    pub seed: u64,
+    /// Batches trained on so far, for dropout.
+    pub step: u64,
+}
+
+/// A part of the network.
+pub trait Layer: Send {
+    /// The output for `x`; shapes are those of the plan, with the batch axis in front.
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value>;
+
+    /// What the layer remembers besides parameters: name and numbers. Running statistics.
+    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+        Vec::new()
+    }
+}
+
+/// Where the parameters of a layer stand among those of the network.
+#[derive(Clone, Copy, Debug)]
+pub struct Slots {
+    /// Place of the first one.
+    pub first: usize,
+}
+
+impl Slots {
+    /// The parameter `offset` places behind the first.
+    pub fn get<'a>(&self, pass: &Pass<'a>, offset: usize) -> &'a Value {
+        &pass.parameters[self.first + offset]
+    }
+}

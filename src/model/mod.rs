@@ -1,0 +1,13 @@
+//! The network: layers over the kernels, their parameters, and weights in and out.
+
+pub mod activation;
+pub mod conv;
+pub mod dense;
+pub mod dropout;
+pub mod flatten;
+pub mod init;
+pub mod layer;
+pub mod network;
+pub mod norm;
+pub mod pool;
+pub mod tail;

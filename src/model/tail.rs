@@ -1,0 +1,61 @@
+//! What conv and dense layers do after their product: normalise, activate, drop.
+
+use candle_core::Result;
+
+use crate::kernels::activation::{Activation, activation};
+use crate::kernels::tape::Value;
+use crate::plan::model;
+
+use super::activation::kernel;
+use super::dropout::Dropout;
+use super::layer::{Layer, Pass, Slots};
+use super::norm::BatchNorm;
+
+/// Norm, activation and dropout, each if planned. An activation whose derivative is known by its
+/// result is done by the operation before it, in place.
+pub struct Tail {
+    norm: Option<BatchNorm>,
+    activation: Option<Activation>,
+    dropout: Option<Dropout>,
+}
+
+impl Tail {
+    /// The tail of layer `name` with `channels`; `slots` is the place of the norm's parameters.
+    pub fn new(plan: &model::Tail, channels: usize, name: &str, slots: Slots) -> Tail {
+        Tail {
+            norm: plan.norm.map(|norm| BatchNorm::new(norm, channels, &format!("{name}.norm"), slots)),
+            activation: plan.activation.map(kernel),
+            dropout: plan.dropout.map(|dropout| Dropout::new(dropout, name)),
+        }
+    }
+
+    /// The activation that the product itself has to apply.
+    pub fn fused_with_product(&self) -> Option<Activation> {
+        if self.norm.is_some() { None } else { self.fusible() }
+    }
+
+    fn fusible(&self) -> Option<Activation> {
+        self.activation.filter(|activation| activation.is_known_by_result())
+    }
+}
+
+impl Layer for Tail {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        let fusible = self.fusible();
+        let mut x = match &mut self.norm {
+            Some(norm) => norm.forward_with(pass, x, fusible)?,
+            None => x.clone(),
+        };
+        if let (Some(function), None) = (self.activation, fusible) {
+            x = activation(&mut pass.tape, &x, function)?;
+        }
+        match &mut self.dropout {
+            Some(dropout) => dropout.forward(pass, &x),
+            None => Ok(x),
+        }
+    }
+
+    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+        self.norm.as_mut().map(Layer::buffers).unwrap_or_default()
+    }
+}

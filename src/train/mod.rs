@@ -1,0 +1,9 @@
+//! Training: the loop, optimisers, schedules and metrics. It speaks in events, prints nothing and
+//! opens no file.
+
+pub mod checkpoint;
+pub mod metrics;
+pub mod optimizer;
+pub mod schedule;
+pub mod stopping;
+pub mod trainer;

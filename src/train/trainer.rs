@@ -1,0 +1,344 @@
+//! The training loop of one trial.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use crate::basis::record::{EpochRecord, Scores};
+use crate::data::{Dataset, Normalisation, Split};
+use crate::kernels::loss::{Loss, cross_entropy};
+use crate::kernels::tape::numbers;
+use crate::model::network::{Network, Weights};
+use crate::plan::resolve::Plan;
+use crate::plan::train::ClassWeights;
+
+use super::checkpoint::Checkpoint;
+use super::metrics::Tally;
+use super::optimizer::Optimizer;
+use super::schedule::Factor;
+use super::stopping::{best_epoch, early_stop};
+
+/// Why a trial failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss is NaN or infinite.
+    #[error("the loss became {loss} in epoch {epoch}, batch {batch}: a smaller learning rate may help")]
+    NotFinite {
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1.
+        batch: usize,
+        /// What it became.
+        loss: f64,
+    },
+    /// An operation could not be done.
+    #[error("an operation failed: {0}")]
+    Operation(#[from] candle_core::Error),
+    /// Somebody who listens could not do his part.
+    #[error("{0}")]
+    Observer(String),
+}
+
+/// What happens in a trial.
+pub enum Event<'a> {
+    /// A batch was trained on.
+    Batch {
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1.
+        batch: usize,
+        /// Batches of an epoch.
+        batches: usize,
+        /// Images in it.
+        images: usize,
+        /// Its mean loss.
+        loss: f64,
+    },
+    /// An epoch has ended.
+    Epoch {
+        /// Its record.
+        record: &'a EpochRecord,
+        /// Whether it is the best so far.
+        is_best: bool,
+        /// The state to go on from.
+        last: &'a Checkpoint,
+    },
+}
+
+/// Somebody who listens to a trial.
+pub trait Observer {
+    /// Takes notice; an error ends the trial.
+    fn notice(&mut self, event: &Event) -> Result<(), String>;
+
+    /// Whether the trial shall stop at the next batch.
+    fn interrupts(&self) -> bool {
+        false
+    }
+}
+
+/// The images of a trial.
+#[derive(Clone)]
+pub struct TrialData {
+    /// All images, shared between trials.
+    pub dataset: Arc<Dataset>,
+    /// Which of them are for what.
+    pub split: Arc<Split>,
+    /// How pixels become numbers.
+    pub normalisation: Normalisation,
+}
+
+/// How training ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs were done, or its own rule stopped it: the reason, else empty.
+    Completed(String),
+    /// Stopped from outside; the last checkpoint is where to go on.
+    Interrupted,
+}
+
+/// Scores, confusion matrix and logits on a set of images.
+pub struct Evaluation {
+    /// None for an empty set.
+    pub scores: Option<Scores>,
+    /// Rows of true classes, columns of predicted ones.
+    pub confusion: Vec<Vec<u64>>,
+    /// `[images, classes]`, in the order of the images.
+    pub logits: Vec<f32>,
+}
+
+/// One trial in training.
+pub struct Trainer<'a> {
+    plan: &'a Plan,
+    data: TrialData,
+    network: Network,
+    optimizer: Optimizer,
+    class_weights: Option<Vec<f64>>,
+    records: Vec<EpochRecord>,
+    best: Option<Weights>,
+    batches: u64,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trial at its beginning.
+    pub fn new(plan: &'a Plan, data: TrialData) -> Result<Trainer<'a>, TrainError> {
+        let network = Network::new(&plan.model, plan.seed)?;
+        let optimizer =
+            Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
+        let class_weights = class_weights(plan, &data);
+        Ok(Trainer {
+            plan,
+            data,
+            network,
+            optimizer,
+            class_weights,
+            records: Vec::new(),
+            best: None,
+            batches: 0,
+        })
+    }
+
+    /// Goes on after `records`, from the `last` checkpoint and the weights of the best epoch.
+    pub fn resume(
+        &mut self,
+        records: Vec<EpochRecord>,
+        last: &Checkpoint,
+        best: Weights,
+    ) -> Result<(), TrainError> {
+        self.network.load(&last.tensors)?;
+        let steps = last.number("steps");
+        self.optimizer.load(self.network.parameters(), &last.tensors, steps);
+        self.batches = last.number("batches");
+        self.records = records;
+        self.best = Some(best);
+        Ok(())
+    }
+
+    /// The epochs so far.
+    pub fn records(&self) -> &[EpochRecord] {
+        &self.records
+    }
+
+    /// The weights of the best epoch so far.
+    pub fn best(&self) -> Option<&Weights> {
+        self.best.as_ref()
+    }
+
+    /// The network as it stands, for tests and tools.
+    pub fn network(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// Trains until the last epoch, an early stop or an interruption.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<End, TrainError> {
+        while self.records.len() < self.plan.train.epochs {
+            if let Some(reason) = early_stop(&self.records, self.plan.train.early_stop.as_ref()) {
+                return Ok(End::Completed(reason));
+            }
+            let Some(record) = self.epoch(observer)? else { return Ok(End::Interrupted) };
+            self.records.push(record);
+            let is_best = best_epoch(&self.records, self.plan.train.best)
+                .is_none_or(|best| best + 1 == self.records.len());
+            let last = self.checkpoint()?;
+            if is_best {
+                self.best = Some(self.network.weights()?);
+            }
+            let event = Event::Epoch { record: &record, is_best, last: &last };
+            observer.notice(&event).map_err(TrainError::Observer)?;
+        }
+        let stop = early_stop(&self.records, self.plan.train.early_stop.as_ref());
+        Ok(End::Completed(stop.unwrap_or_default()))
+    }
+
+    /// One pass over the training images; none if interrupted.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<EpochRecord>, TrainError> {
+        let plan = &self.plan.train;
+        let epoch = self.records.len() + 1;
+        let fold = self.plan.data.fold.map_or(0, |fold| fold.index as u64);
+        let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
+        let batches = order.len().div_ceil(plan.batch_size);
+        let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
+        let mut tally = Tally::new(self.plan.model.classes, plan.top_k);
+        let mut gathered: Option<Vec<Vec<f32>>> = None;
+        let mut lr = 0.0;
+        for (index, images) in order.chunks(plan.batch_size).enumerate() {
+            if observer.interrupts() {
+                return Ok(None);
+            }
+            let batch = index + 1;
+            let (loss, gradients) = self.train_on(images, &mut tally, epoch, batch)?;
+            match &mut gathered {
+                empty @ None => *empty = Some(gradients),
+                Some(sums) => sums
+                    .iter_mut()
+                    .flatten()
+                    .zip(gradients.into_iter().flatten())
+                    .for_each(|(sum, more)| *sum += more),
+            }
+            let in_step = index % plan.accumulate + 1;
+            if (in_step == plan.accumulate || batch == batches)
+                && let Some(mut gradients) = gathered.take()
+            {
+                if in_step > 1 {
+                    let share = 1.0 / in_step as f32;
+                    gradients.iter_mut().flatten().for_each(|gradient| *gradient *= share);
+                }
+                let factor = Factor::new(plan, steps_per_epoch);
+                lr = plan.optimizer.lr() * factor.at(self.optimizer.steps(), &self.records);
+                self.optimizer.step(self.network.parameters(), gradients, lr)?;
+            }
+            let event = Event::Batch { epoch, batch, batches, images: images.len(), loss };
+            observer.notice(&event).map_err(TrainError::Observer)?;
+        }
+        let validation = self.data.split.clone();
+        let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, false)?;
+        Ok(Some(EpochRecord {
+            epoch,
+            steps: self.optimizer.steps(),
+            lr,
+            train: tally.scores().unwrap_or(NOTHING),
+            validation: validation.scores(),
+        }))
+    }
+
+    /// Loss and gradients of one batch.
+    fn train_on(
+        &mut self,
+        images: &[u32],
+        tally: &mut Tally,
+        epoch: usize,
+        batch: usize,
+    ) -> Result<(f64, Vec<Vec<f32>>), TrainError> {
+        let (inputs, labels) = self.batch(images)?;
+        let mut forward = self.network.forward(&inputs, true, self.batches)?;
+        self.batches += 1;
+        let Loss { mean, sum, weight } = cross_entropy(
+            &mut forward.tape,
+            &forward.logits,
+            &labels,
+            self.plan.train.label_smoothing,
+            self.class_weights.as_deref(),
+        )?;
+        let loss = sum / weight;
+        if !loss.is_finite() {
+            return Err(TrainError::NotFinite { epoch, batch, loss });
+        }
+        tally.add(&numbers(forward.logits.tensor())?, &labels, sum, weight);
+        Ok((loss, forward.backward(&mean)?))
+    }
+
+    /// Scores of `weights` on `images`.
+    pub fn evaluate(&mut self, weights: &Weights, images: &[u32]) -> Result<Evaluation, TrainError> {
+        self.network.load(weights)?;
+        let Evaluated { tally, logits } = self.evaluate_on(images, true)?;
+        Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), logits })
+    }
+
+    fn evaluate_on(&mut self, images: &[u32], keep: bool) -> Result<Evaluated, TrainError> {
+        let plan = &self.plan.train;
+        let mut tally = Tally::new(self.plan.model.classes, plan.top_k);
+        let mut logits = Vec::new();
+        for images in images.chunks(plan.batch_size) {
+            let (inputs, labels) = self.batch(images)?;
+            let mut forward = self.network.forward(&inputs, false, 0)?;
+            let Loss { sum, weight, .. } = cross_entropy(
+                &mut forward.tape,
+                &forward.logits,
+                &labels,
+                plan.label_smoothing,
+                self.class_weights.as_deref(),
+            )?;
+            let rows = numbers(forward.logits.tensor())?;
+            tally.add(&rows, &labels, sum, weight);
+            if keep {
+                logits.extend_from_slice(&rows);
+            }
+        }
+        Ok(Evaluated { tally, logits })
+    }
+
+    fn batch(&self, images: &[u32]) -> Result<(Tensor, Vec<u32>), TrainError> {
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let TrialData { dataset, normalisation, .. } = &self.data;
+        crate::data::batch(dataset, images, normalisation, &mut pixels, &mut labels);
+        let mut shape = vec![images.len()];
+        shape.extend_from_slice(&self.plan.model.input);
+        Ok((Tensor::from_vec(pixels, shape, &Device::Cpu)?, labels))
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
+        let mut tensors = self.network.weights()?;
+        tensors.extend(self.optimizer.state(self.network.parameters()));
+        let words = [
+            ("epoch", self.records.len() as u64),
+            ("steps", self.optimizer.steps()),
+            ("batches", self.batches),
+        ];
+        let words = words.map(|(name, number)| (name.to_owned(), number.to_string()));
+        Ok(Checkpoint { tensors, words: words.into() })
+    }
+}
+
+struct Evaluated {
+    tally: Tally,
+    logits: Vec<f32>,
+}
+
+/// The scores of an empty training set, which the split does not allow.
+const NOTHING: Scores =
+    Scores { loss: 0.0, accuracy: 0.0, top_k: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
+
+fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
+    match &plan.train.class_weights {
+        ClassWeights::None => None,
+        ClassWeights::By(weights) => Some(weights.clone()),
+        ClassWeights::Balanced => {
+            let mut counts = vec![0usize; plan.model.classes];
+            for image in &data.split.train {
+                counts[data.dataset.labels[*image as usize] as usize] += 1;
+            }
+            let total = data.split.train.len() as f64;
+            let share = |count: &usize| total / (plan.model.classes as f64 * (*count).max(1) as f64);
+            Some(counts.iter().map(share).collect())
+        }
+    }
+}

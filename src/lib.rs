@@ -1,9 +1,24 @@
 //! candlewick: declarative, reproducible experiments with convolutional networks, on candle.
+//!
+//! A TOML file says what to compare; `wick run FILE` works out every trial, trains them side by side
+//! and leaves CSV tables, checkpoints and a ranking that anyone can reproduce. The modules are the
+//! storeys of a house, lowest first; each uses only those above it in this list.
 
 pub mod basis;
+
 pub mod config;
+
 pub mod plan;
 
+pub mod data;
 pub mod kernels;
 
 pub mod model;
+
+pub mod train;
+
+pub mod sweep;
+
+pub mod report;
+
+pub mod cli;

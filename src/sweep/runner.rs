@@ -47,6 +47,8 @@ pub struct Runner<'a> {
     pub store: &'a Store,
     /// How cores are shared.
     pub share: Share,
+    /// Decoded images, shared by all trials.
+    pub images: &'a data::Cache,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
 }
@@ -74,7 +76,6 @@ impl Runner<'_> {
     /// Runs the missing trials.
     pub fn run(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
         let todo = self.missing();
-        let images = data::Cache::default();
         let next = AtomicUsize::new(0);
         let troubles = Mutex::new(BTreeMap::new());
         let outer = rayon::ThreadPoolBuilder::new()
@@ -91,7 +92,7 @@ impl Runner<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let around = Surroundings {
             store: self.store,
-            images: &images,
+            images: self.images,
             interrupt: self.interrupt,
             threads: self.share.threads,
         };

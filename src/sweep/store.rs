@@ -12,6 +12,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +36,11 @@ fn trouble(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Store
 
 /// Writes a file so that it is there as a whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    // A name of its own for each writer: two may write the same file.
+    static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    beside.push(format!(".{}-{number}.new", std::process::id()));
     let beside = PathBuf::from(beside);
     let write = || {
         let mut file = File::create(&beside)?;

@@ -141,7 +141,7 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
     let key = format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    match around.store.check_images(&key, &dataset.fingerprint) {
+    match around.store.check_images(&key, &dataset.fingerprint()) {
         Ok(true) => {}
         Ok(false) => {
             return Err(format!(
@@ -175,19 +175,18 @@ fn write_predictions(
     logits: &[f32],
     set: &str,
 ) -> Result<(), String> {
-    let classes = dataset.classes.len();
-    let rows = images.iter().zip(logits.chunks(classes)).map(|(image, row)| {
-        let image = *image as usize;
-        let label = dataset.labels[image] as usize;
+    let classes = dataset.classes();
+    let rows = images.iter().zip(logits.chunks(classes.len())).map(|(image, row)| {
+        let label = dataset.label(*image) as usize;
         let predicted = prediction(row);
         let highest = f64::from(row[predicted]);
         let total: f64 = row.iter().map(|x| (f64::from(*x) - highest).exp()).sum();
         let probability = |class: usize| (f64::from(row[class]) - highest).exp() / total;
         Prediction {
-            image: &dataset.names[image],
+            image: &dataset.names()[*image as usize],
             set,
-            class: &dataset.classes[label],
-            predicted: &dataset.classes[predicted],
+            class: &classes[label],
+            predicted: &classes[predicted],
             probability: probability(predicted),
             class_probability: probability(label),
         }
@@ -200,8 +199,8 @@ fn write_confusion(
     dataset: &Dataset,
     confusion: &[Vec<u64>],
 ) -> Result<(), String> {
-    let header = std::iter::once("class".to_owned()).chain(dataset.classes.iter().cloned());
-    let rows = confusion.iter().zip(&dataset.classes).map(|(row, class)| {
+    let header = std::iter::once("class".to_owned()).chain(dataset.classes().iter().cloned());
+    let rows = confusion.iter().zip(dataset.classes()).map(|(row, class)| {
         std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)).collect::<Vec<_>>()
     });
     let table = std::iter::once(header.collect::<Vec<_>>()).chain(rows);

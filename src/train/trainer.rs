@@ -193,7 +193,7 @@ impl<'a> Trainer<'a> {
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<EpochRecord>, TrainError> {
         let plan = &self.plan.train;
         let epoch = self.records.len() + 1;
-        let fold = self.plan.data.fold.map_or(0, |fold| fold.index as u64);
+        let fold = self.plan.data.fold;
         let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
         let batches = order.len().div_ceil(plan.batch_size);
         let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
@@ -334,7 +334,7 @@ fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
         ClassWeights::Balanced => {
             let mut counts = vec![0usize; plan.model.classes];
             for image in &data.split.train {
-                counts[data.dataset.labels[*image as usize] as usize] += 1;
+                counts[data.dataset.label(*image) as usize] += 1;
             }
             let total = data.split.train.len() as f64;
             let share = |count: &usize| total / (plan.model.classes as f64 * (*count).max(1) as f64);

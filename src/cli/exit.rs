@@ -1,0 +1,41 @@
+//! Exit codes, and words on the standard streams.
+
+use std::io::Write;
+use std::process::{ExitCode, Termination};
+
+/// How the program ends. Scripts rely on the codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: all done.
+    Done,
+    /// 1: a bug or the environment.
+    Trouble,
+    /// 2: the file or the command line is wrong.
+    Wrong,
+    /// 3: some trial failed; the rest ran.
+    Failed,
+    /// 130: interrupted; it can be resumed.
+    Interrupted,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Done => 0,
+            Exit::Trouble => 1,
+            Exit::Wrong => 2,
+            Exit::Failed => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Writes to standard error. Nobody may be listening, which changes nothing.
+pub(super) fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes to standard output; a reader that has gone away has seen enough.
+pub(super) fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

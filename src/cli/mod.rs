@@ -1,0 +1,32 @@
+//! The command line: arguments, commands and exit codes.
+
+mod arguments;
+mod check;
+mod exit;
+mod run;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+pub use exit::Exit;
+
+/// Runs the program with `arguments`, the first of which is its name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let parsed = match arguments::Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version come this way too; a closed pipe is not worth a word.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Wrong } else { Exit::Done };
+        }
+    };
+    let result = match parsed.command {
+        arguments::Command::Run(run) => run::run(&run),
+        arguments::Command::Check(check) => check::check(&check),
+    };
+    result.unwrap_or_else(|error| {
+        exit::say(&format!("error: {error:#}\n"));
+        Exit::Trouble
+    })
+}

@@ -1,0 +1,57 @@
+//! The layer table of `wick check`: name, what it does, output shape, parameters, FLOPs.
+
+use crate::basis::shape::display;
+use crate::plan::model::ModelPlan;
+
+use super::grid::grid;
+
+/// The table for a terminal of `width` columns.
+pub fn layers(model: &ModelPlan, width: usize) -> String {
+    let header = ["layer", "does", "output", "parameters", "FLOPs", "trainable"];
+    let mut table = grid(header.map(str::to_owned).to_vec(), 2..5, width);
+    table.add_row(["", "images", &display(&model.input), "", "", ""]);
+    for layer in &model.layers {
+        let parameters = layer.parameters();
+        let trainable = if parameters == 0 { "" } else { "yes" };
+        table.add_row([
+            layer.name.clone(),
+            layer.summary(),
+            display(&layer.output),
+            number(parameters),
+            number(layer.flops()),
+            trainable.to_owned(),
+        ]);
+    }
+    let mut text = table.trim_fmt();
+    text.push_str(&format!(
+        "\n{} parameters, {} FLOPs (multiplications with addition) for one image\n",
+        number(model.parameters()),
+        number(model.flops())
+    ));
+    text
+}
+
+/// A number with commas between thousands.
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(61_100_840), "61,100,840");
+    }
+}

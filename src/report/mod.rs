@@ -1,0 +1,8 @@
+//! What people look at: CSV tables, the ranking, the layer table, progress.
+
+pub mod environment;
+mod grid;
+pub mod layers;
+pub mod progress;
+pub mod ranking;
+pub mod tables;

@@ -1,0 +1,121 @@
+//! The ranking at the end of a run: settings in order of the metric that chooses the best epoch,
+//! each with its mean over seeds and folds.
+
+use std::fmt::Write;
+
+use crate::basis::record::{EpochRecord, Metric, Status};
+use crate::plan::sweep::Experiment;
+
+use super::grid::grid;
+use super::tables::Known;
+
+/// One row: a setting, and what its trials came to.
+struct Group<'a> {
+    settings: &'a [String],
+    trials: Vec<&'a Known<'a>>,
+}
+
+/// The ranking, and what failed, as text for a terminal of `width` columns.
+pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String {
+    let mut groups: Vec<Group> = Vec::new();
+    for trial in known {
+        let settings = &trial.trial.settings[..];
+        match groups.iter_mut().find(|group| group.settings == settings) {
+            Some(group) => group.trials.push(trial),
+            None => groups.push(Group { settings, trials: vec![trial] }),
+        }
+    }
+    let metric = known.first().map_or(Metric::ValAccuracy, |known| known.trial.plan.train.best);
+    let mut ranked: Vec<(Option<f64>, Group)> =
+        groups.into_iter().map(|group| (mean(&group.values(metric)), group)).collect();
+    // Stable: of equal settings the one that stands first in the plan comes first.
+    ranked.sort_by(|(a, _), (b, _)| match (a, b) {
+        (Some(a), Some(b)) if metric.is_loss() => a.total_cmp(b),
+        (Some(a), Some(b)) => b.total_cmp(a),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    });
+    let mut header = vec!["".to_owned()];
+    header.extend(experiment.axes.iter().map(|axis| short(axis, &experiment.axes)));
+    header.extend(["n", metric.name(), "val_loss", "test_accuracy", "epoch"].map(str::to_owned));
+    let numbers_from = 1 + experiment.axes.len();
+    let numbers = numbers_from..header.len();
+    let mut table = grid(header, numbers, width);
+    for (place, (_, group)) in ranked.iter().enumerate() {
+        let done = group.done();
+        let mut row = vec![(place + 1).to_string()];
+        row.extend(group.settings.iter().cloned());
+        let tests: Vec<f64> = done
+            .iter()
+            .filter_map(|known| Some(known.outcome.as_ref()?.test?.accuracy))
+            .collect();
+        let epochs: Vec<f64> = done
+            .iter()
+            .filter_map(|known| Some(known.outcome.as_ref()?.best_epoch as f64))
+            .collect();
+        row.push(match group.trials.len() - done.len() {
+            0 => done.len().to_string(),
+            _ => format!("{} of {}", done.len(), group.trials.len()),
+        });
+        row.push(with_deviation(&group.values(metric), metric.is_loss()));
+        row.push(with_deviation(&group.values(Metric::ValLoss), true));
+        row.push(with_deviation(&tests, false));
+        row.push(mean(&epochs).map_or("–".to_owned(), |mean| format!("{mean:.0}")));
+        table.add_row(row);
+    }
+    let mut text = table.trim_fmt();
+    text.push('\n');
+    if ranked.iter().any(|(_, group)| group.trials.len() > 1) {
+        text.push_str("mean ± standard deviation over n trials (seeds, folds)\n");
+    }
+    let failed: Vec<&Known> =
+        known.iter().filter(|known| known.status() == Status::Failed).collect();
+    for known in &failed {
+        let reason = known.outcome.as_ref().map_or("", |outcome| outcome.reason.as_str());
+        let _ = writeln!(text, "trial {} failed: {reason}", known.trial.number);
+    }
+    text
+}
+
+impl<'a> Group<'a> {
+    fn done(&self) -> Vec<&'a Known<'a>> {
+        let done = |known: &&&Known| known.status() == Status::Completed;
+        self.trials.iter().filter(done).copied().collect()
+    }
+
+    /// The metric at the best epoch of each completed trial.
+    fn values(&self, metric: Metric) -> Vec<f64> {
+        let at_best = |known: &Known| -> Option<f64> {
+            let best = known.outcome.as_ref()?.best_epoch;
+            let record: &EpochRecord = known.records.get(best.checked_sub(1)?)?;
+            metric.of(record)
+        };
+        self.done().iter().filter_map(|known| at_best(known)).collect()
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Losses as they are, parts of one in per cent.
+fn with_deviation(values: &[f64], is_loss: bool) -> String {
+    let Some(mean) = mean(values) else { return "–".to_owned() };
+    let show = |value: f64| {
+        if is_loss { format!("{value:.4}") } else { format!("{:.2}", 100.0 * value) }
+    };
+    let unit = if is_loss { "" } else { " %" };
+    if values.len() < 2 {
+        return format!("{}{unit}", show(mean));
+    }
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let deviation = (squares / (values.len() - 1) as f64).sqrt();
+    format!("{} ± {}{unit}", show(mean), show(deviation))
+}
+
+/// The last part of a dotted path, unless another axis ends with it too.
+fn short(axis: &str, axes: &[String]) -> String {
+    let last = |axis: &str| axis.rsplit('.').next().unwrap_or(axis).to_owned();
+    let name = last(axis);
+    let is_unique = axes.iter().filter(|other| last(other) == name).count() == 1;
+    if is_unique { name } else { axis.to_owned() }
+}

@@ -1,0 +1,129 @@
+//! `trials.csv`, `metrics.csv` and `timings.csv`: rebuilt from the trials' own records, in plan
+//! order, so that they depend on nothing else.
+
+use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
+use crate::plan::sweep::{Experiment, Trial};
+use crate::sweep::store::{Store, StoreError, Timing, TrialStore, csv_bytes, write_whole};
+
+/// A trial with everything that is known of it.
+pub struct Known<'a> {
+    /// What it is.
+    pub trial: &'a Trial,
+    /// Its finished epochs, as many as the plan has at most.
+    pub records: Vec<EpochRecord>,
+    /// How it ended; none if it has not.
+    pub outcome: Option<Outcome>,
+    store: TrialStore,
+}
+
+impl Known<'_> {
+    /// How it ended, or that it did not.
+    pub fn status(&self) -> Status {
+        self.outcome.as_ref().map_or(Status::Unfinished, |outcome| outcome.status)
+    }
+}
+
+/// What is known of every trial of `experiment`, in plan order.
+pub fn known<'a>(experiment: &'a Experiment, store: &Store) -> Vec<Known<'a>> {
+    experiment
+        .trials
+        .iter()
+        .map(|trial| {
+            let epochs = trial.plan.train.epochs;
+            let store = store.trial(&trial.digest, epochs);
+            let mut records = store.epochs();
+            records.truncate(epochs);
+            // An outcome of fewer epochs than are asked for is no outcome yet.
+            let outcome = store.outcome().filter(|outcome| {
+                outcome.status == Status::Failed || store.is_done(epochs)
+            });
+            Known { trial, records, outcome, store }
+        })
+        .collect()
+}
+
+/// Writes the three tables.
+pub fn write(experiment: &Experiment, store: &Store, known: &[Known]) -> Result<(), StoreError> {
+    let tables = [
+        ("trials.csv", trials(experiment, known)),
+        ("metrics.csv", metrics(known)),
+        ("timings.csv", timings(known)),
+    ];
+    for (name, rows) in tables {
+        let bytes = csv_bytes(rows).expect("writing to memory does not fail");
+        write_whole(&store.root().join(name), &bytes)?;
+    }
+    Ok(())
+}
+
+fn columns(prefix: &str) -> impl Iterator<Item = String> {
+    Scores::NAMES.into_iter().map(move |name| format!("{prefix}_{name}"))
+}
+
+fn cells(scores: Option<&Scores>) -> Vec<String> {
+    match scores {
+        Some(scores) => scores.values().iter().map(f64::to_string).collect(),
+        None => vec![String::new(); Scores::NAMES.len()],
+    }
+}
+
+fn trials(experiment: &Experiment, known: &[Known]) -> Vec<Vec<String>> {
+    let mut header = vec!["trial".to_owned(), "digest".to_owned()];
+    header.extend(experiment.axes.iter().cloned());
+    header.extend(["seed", "fold", "status", "reason", "best_epoch"].map(str::to_owned));
+    header.extend(columns("val").chain(columns("test")));
+    let rows = known.iter().map(|known| {
+        let Known { trial, outcome, .. } = known;
+        let mut row = vec![trial.number.to_string(), trial.digest.clone()];
+        row.extend(trial.settings.iter().cloned());
+        row.push(trial.plan.seed.to_string());
+        let fold = trial.plan.data.fold;
+        row.push(fold.map_or(String::new(), |fold| (fold.index + 1).to_string()));
+        row.push(known.status().name().to_owned());
+        row.push(outcome.as_ref().map_or(String::new(), |outcome| outcome.reason.clone()));
+        let best = outcome.as_ref().map(|outcome| outcome.best_epoch).filter(|epoch| *epoch > 0);
+        row.push(best.map_or(String::new(), |epoch| epoch.to_string()));
+        row.extend(cells(outcome.as_ref().and_then(|outcome| outcome.validation.as_ref())));
+        row.extend(cells(outcome.as_ref().and_then(|outcome| outcome.test.as_ref())));
+        row
+    });
+    std::iter::once(header).chain(rows).collect()
+}
+
+fn metrics(known: &[Known]) -> Vec<Vec<String>> {
+    let mut header = ["trial", "digest", "epoch", "steps", "lr"].map(str::to_owned).to_vec();
+    header.extend(columns("train").chain(columns("val")));
+    let rows = known.iter().flat_map(|Known { trial, records, .. }| {
+        records.iter().map(|record| {
+            let mut row = vec![
+                trial.number.to_string(),
+                trial.digest.clone(),
+                record.epoch.to_string(),
+                record.steps.to_string(),
+                record.lr.to_string(),
+            ];
+            row.extend(cells(Some(&record.train)));
+            row.extend(cells(record.validation.as_ref()));
+            row
+        })
+    });
+    std::iter::once(header).chain(rows).collect()
+}
+
+fn timings(known: &[Known]) -> Vec<Vec<String>> {
+    let header = ["trial", "digest", "epoch", "seconds", "images_per_second", "threads"];
+    let rows = known.iter().flat_map(|Known { trial, store, .. }| {
+        store.timings().into_iter().map(|timing| {
+            let Timing { epoch, seconds, images_per_second, threads } = timing;
+            vec![
+                trial.number.to_string(),
+                trial.digest.clone(),
+                epoch.to_string(),
+                format!("{seconds:.6}"),
+                format!("{images_per_second:.1}"),
+                threads.to_string(),
+            ]
+        })
+    });
+    std::iter::once(header.map(str::to_owned).to_vec()).chain(rows).collect()
+}

@@ -4,4 +4,5 @@ pub mod basis;
 pub mod config;
 pub mod plan;
 
+pub mod data;
 pub mod kernels;

@@ -1,0 +1,81 @@
+//! Data sets that trials share: each is surveyed and loaded once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::dataset::Dataset;
+use super::error::Error;
+use super::load::load;
+use super::survey::survey;
+use crate::plan::data::{DataFacts, DataPlan, ImagePlan, OnBadImage, Source, TestSet};
+
+/// Data sets by what they depend on. Trials with the same source, test source, image size and
+/// policy for bad images get the same data set; whoever asks first loads it, the others wait.
+#[derive(Debug)]
+pub struct Cache {
+    threads: usize,
+    datasets: Shelf<(Images, ImagePlan, OnBadImage), Arc<Dataset>>,
+    facts: Shelf<Images, DataFacts>,
+}
+
+/// Which images: the source, the test source, and whether a test part is to be drawn (which is an
+/// error for some sources).
+type Images = (Source, Option<Source>, bool);
+
+/// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
+/// loaded at the same time. The map is never iterated over, so its order does not matter.
+type Shelf<K, V> = Mutex<HashMap<K, Arc<OnceLock<Result<V, Error>>>>>;
+
+impl Cache {
+    /// An empty cache that decodes images on `threads` threads.
+    pub fn new(threads: usize) -> Self {
+        Cache { threads: threads.max(1), datasets: Mutex::default(), facts: Mutex::default() }
+    }
+
+    /// What is known without decoding, as [`survey`] says.
+    pub fn survey(&self, plan: &DataPlan) -> Result<DataFacts, Error> {
+        cell(&self.facts, images(plan)).get_or_init(|| survey(plan)).clone()
+    }
+
+    /// The decoded images, as [`load`] says. An error is kept too: every trial that wants the data
+    /// gets the same one.
+    pub fn get(&self, plan: &DataPlan) -> Result<Arc<Dataset>, Error> {
+        cell(&self.datasets, (images(plan), plan.image, plan.on_bad_image))
+            .get_or_init(|| self.load_apart(plan).map(Arc::new))
+            .clone()
+    }
+
+    /// Loads on threads of its own. A trial runs on a thread of rayon's; were the images decoded on
+    /// the same threads, this one could, while it waits for them, pick up another trial that asks
+    /// for the same data, and then wait for itself.
+    fn load_apart(&self, plan: &DataPlan) -> Result<Dataset, Error> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .build()
+            .map_err(|cause| Error::Threads(cause.to_string()))?;
+        std::thread::scope(|scope| {
+            let loading = std::thread::Builder::new()
+                .spawn_scoped(scope, || pool.install(|| load(plan)))
+                .map_err(|cause| Error::Threads(cause.to_string()))?;
+            loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+fn images(plan: &DataPlan) -> Images {
+    let source = plan.source.clone();
+    match &plan.test {
+        TestSet::Declared => (source, None, false),
+        TestSet::Part(part) => (source, None, *part > 0.0),
+        TestSet::Source(test) => (source, Some(test.clone()), false),
+    }
+}
+
+fn cell<K: std::hash::Hash + Eq, V>(
+    shelf: &Shelf<K, V>,
+    key: K,
+) -> Arc<OnceLock<Result<V, Error>>> {
+    // A panic while the lock is held can only come from allocation, and leaves the map whole.
+    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(shelf.entry(key).or_default())
+}

@@ -1,0 +1,233 @@
+//! A folder with one folder of images per class, or `train`, `val` and `test` folders of those.
+//!
+//! Class folders are in order of number if all their names are numbers, else of their names' bytes;
+//! images are in order of their paths' bytes, so a listing never depends on the file system. Inside
+//! a class folder, further folders are searched. Hidden files and files that no image has the
+//! extension of are passed over; what is called an image is one, or is reported as a bad image.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::dataset::Part;
+use super::decode::{FORMATS, NOT_READ, READ};
+use super::error::{Error, enumerate};
+use super::listing::{ImageFile, Images, Listing, check_classes, sort_classes};
+
+/// Folders inside class folders may be nested this deep; beyond it, a link probably leads back.
+const MAX_DEPTH: usize = 16;
+
+/// The folder of a declared part, by its name in any case.
+fn part(name: &str) -> Option<Part> {
+    match name.to_lowercase().as_str() {
+        "train" | "training" => Some(Part::Train),
+        "val" | "valid" | "validation" => Some(Part::Validation),
+        "test" | "testing" => Some(Part::Test),
+        _ => None,
+    }
+}
+
+/// What lies in a folder, without hidden files, in order of bytes.
+struct Entries {
+    folders: Vec<String>,
+    images: Vec<String>,
+}
+
+/// The images of the class folders in `folder`.
+pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
+    match fs::metadata(folder) {
+        Err(cause) => return Err(Error::unreadable(folder, &cause)),
+        Ok(metadata) if !metadata.is_dir() => {
+            return Err(Error::layout(
+                folder,
+                "is a file, not a folder with one folder per class (a table of images is { csv = \"…\" })",
+            ));
+        }
+        Ok(_) => (),
+    }
+    let entries = entries(folder)?;
+    let parts: Vec<Part> = entries.folders.iter().filter_map(|name| part(name)).collect();
+    let trains = parts.contains(&Part::Train);
+    let declares = trains && parts.len() > 1;
+    let mut found = Found { root: folder.to_owned(), images: Vec::new() };
+    if (trains || declares) && parts.len() == entries.folders.len() {
+        return declared(found, &entries);
+    }
+    if declares {
+        let others: Vec<String> =
+            entries.folders.iter().filter(|name| part(name).is_none()).cloned().collect();
+        return Err(Error::layout(
+            folder,
+            format!(
+                "holds folders for training and testing beside {}; move these away, or give the folder of the training images",
+                enumerate(&others)
+            ),
+        ));
+    }
+    let classes = class_folders(folder, &entries)?;
+    for (label, class) in classes.iter().enumerate() {
+        found.search(Path::new(class), label as u32, Part::Undeclared, 0)?;
+    }
+    found.finish(classes)
+}
+
+/// The classes are those of the training folders; the other parts may lack some.
+fn declared(mut found: Found, top: &Entries) -> Result<Listing, Error> {
+    let mut parts: Vec<(Part, &String)> =
+        top.folders.iter().filter_map(|name| part(name).map(|part| (part, name))).collect();
+    parts.sort();
+    if let Some(twice) = parts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(Error::layout(
+            &found.root,
+            format!("holds `{}` and `{}`, which mean the same; join them", twice[0].1, twice[1].1),
+        ));
+    }
+    let root = found.root.clone();
+    let mut classes: Vec<String> = Vec::new();
+    for (part, name) in parts {
+        let folder = root.join(name);
+        let own = class_folders(&folder, &entries(&folder)?)?;
+        if part == Part::Train {
+            classes = own.clone();
+        }
+        let unknown: Vec<String> =
+            own.iter().filter(|class| !classes.contains(class)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(Error::OtherClasses {
+                origin: root.display().to_string(),
+                test: folder.display().to_string(),
+                unknown,
+                classes,
+            });
+        }
+        for class in &own {
+            let label = classes.iter().position(|other| other == class).unwrap_or(0);
+            found.search(&Path::new(name).join(class), label as u32, part, 0)?;
+        }
+    }
+    found.finish(classes)
+}
+
+/// The class folders in order, at least two of them, with no images beside them.
+fn class_folders(folder: &Path, entries: &Entries) -> Result<Vec<String>, Error> {
+    let (folders, images) = (entries.folders.len(), entries.images.len());
+    if images > 0 {
+        let problem = match folders {
+            0 => format!(
+                "holds {images} images but no class folders; put the images of each class into a folder of their own, or list them in a table ({{ csv = \"…\" }})"
+            ),
+            _ => format!(
+                "holds {images} images beside the class folders ({}); move them into one",
+                enumerate(&entries.images)
+            ),
+        };
+        return Err(Error::layout(folder, problem));
+    }
+    let mut classes = entries.folders.clone();
+    let hint = match classes.as_slice() {
+        [only] if !self::entries(&folder.join(only))?.folders.is_empty() => {
+            format!(" (did you mean {}?)", folder.join(only).display())
+        }
+        _ => ", each a folder of images".to_owned(),
+    };
+    sort_classes(&mut classes);
+    check_classes(&folder.display().to_string(), &classes, &hint)?;
+    Ok(classes)
+}
+
+/// Images found so far, in order.
+struct Found {
+    root: PathBuf,
+    images: Vec<(String, PathBuf, u32, Part)>,
+}
+
+impl Found {
+    /// Adds the images in the folder `relative` and in the folders inside it.
+    fn search(
+        &mut self,
+        relative: &Path,
+        label: u32,
+        part: Part,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let folder = self.root.join(relative);
+        if depth > MAX_DEPTH {
+            return Err(Error::layout(
+                &folder,
+                format!("is nested more than {MAX_DEPTH} folders deep; does a link lead back?"),
+            ));
+        }
+        let entries = entries(&folder)?;
+        for image in entries.images {
+            let relative = relative.join(image);
+            let name = relative.to_string_lossy().replace('\\', "/");
+            self.images.push((name, self.root.join(relative), label, part));
+        }
+        for inner in entries.folders {
+            self.search(&relative.join(inner), label, part, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, classes: Vec<String>) -> Result<Listing, Error> {
+        let origin = self.root.display().to_string();
+        let trained = |class: usize| {
+            self.images.iter().any(|(_, _, label, part)| {
+                *label as usize == class && matches!(part, Part::Train | Part::Undeclared)
+            })
+        };
+        let empty: Vec<String> =
+            (0..classes.len()).filter(|c| !trained(*c)).map(|c| classes[c].clone()).collect();
+        if !empty.is_empty() {
+            let way_out = format!("add some to the class's folder, or remove it ({FORMATS})");
+            return Err(Error::EmptyClasses { origin, classes: empty, way_out });
+        }
+        let mut listing = Listing {
+            origin,
+            classes,
+            labels: Vec::new(),
+            parts: Vec::new(),
+            names: Vec::new(),
+            images: Images::Files(Vec::new()),
+        };
+        let mut files = Vec::with_capacity(self.images.len());
+        for (name, path, label, part) in self.images {
+            listing.labels.push(label);
+            listing.parts.push(part);
+            listing.names.push(name);
+            files.push(ImageFile { path, crop: None });
+        }
+        listing.images = Images::Files(files);
+        Ok(listing)
+    }
+}
+
+fn entries(folder: &Path) -> Result<Entries, Error> {
+    let unreadable = |cause: std::io::Error| Error::unreadable(folder, &cause);
+    let (mut folders, mut images) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let Ok(name) = entry.file_name().into_string() else {
+            return Err(Error::layout(&entry.path(), "has a name that is not UTF-8; rename it"));
+        };
+        // `__MACOSX` is what archives made on a Mac leave behind.
+        if name.starts_with('.') || name == "__MACOSX" {
+            continue;
+        }
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()) {
+            folders.push(name);
+        } else if is_image(&name) {
+            images.push(name);
+        }
+    }
+    folders.sort();
+    images.sort();
+    Ok(Entries { folders, images })
+}
+
+fn is_image(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    extension.is_some_and(|extension| {
+        READ.contains(&extension.as_str()) || NOT_READ.contains(&extension.as_str())
+    })
+}

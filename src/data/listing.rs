@@ -1,0 +1,190 @@
+//! What a source holds, before any pixel is read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::dataset::Part;
+use super::error::Error;
+
+/// The images of a source by name, label and declared part, and where their pixels are.
+pub(super) struct Listing {
+    /// The source in words, for messages.
+    pub(super) origin: String,
+    /// Class names; a label is an index into them.
+    pub(super) classes: Vec<String>,
+    /// One label per image.
+    pub(super) labels: Vec<u32>,
+    /// What the source declares each image for.
+    pub(super) parts: Vec<Part>,
+    /// The path relative to the source, or `#index`.
+    pub(super) names: Vec<String>,
+    /// Where the pixels are.
+    pub(super) images: Images,
+}
+
+/// Where the pixels of a listing are, in the listing's order.
+pub(super) enum Images {
+    /// One file per image, of which a rectangle may be wanted.
+    Files(Vec<ImageFile>),
+    /// Encoded images in memory.
+    Encoded(Vec<&'static [u8]>),
+    /// Plain pixels, several images to a block.
+    Blocks(Vec<Block>),
+}
+
+/// An image file and the part of it that is the image.
+pub(super) struct ImageFile {
+    pub(super) path: PathBuf,
+    pub(super) crop: Option<Crop>,
+}
+
+/// A rectangle in pixels: left ≤ x < right, top ≤ y < bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Crop {
+    pub(super) left: u32,
+    pub(super) top: u32,
+    pub(super) right: u32,
+    pub(super) bottom: u32,
+}
+
+/// Reads the pixels of a block, [count, height, width, channels].
+pub(super) type ReadBlock = dyn Fn() -> Result<Cow<'static, [u8]>, Error> + Send + Sync;
+
+/// Images of one size whose pixels stand one after the other.
+pub(super) struct Block {
+    pub(super) count: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) channels: usize,
+    pub(super) read: Box<ReadBlock>,
+}
+
+impl Listing {
+    /// Checks what every source has to have: two classes, and something to learn about each.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        check_classes(&self.origin, &self.classes, "")?;
+        let way_out = "add some, or remove the class";
+        check_taught(&self.origin, &self.classes, &self.labels, &self.parts, way_out)
+    }
+}
+
+/// Fewer than two classes are an error; the hint says where there may be more.
+pub(super) fn check_classes(origin: &str, classes: &[String], hint: &str) -> Result<(), Error> {
+    if classes.len() < 2 {
+        return Err(Error::TooFewClasses {
+            origin: origin.to_owned(),
+            classes: classes.to_vec(),
+            hint: hint.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Every class needs an image outside the declared validation and test parts.
+pub(super) fn check_taught(
+    origin: &str,
+    classes: &[String],
+    labels: &[u32],
+    parts: &[Part],
+    way_out: &str,
+) -> Result<(), Error> {
+    let mut taught = vec![false; classes.len()];
+    for (label, part) in labels.iter().zip(parts) {
+        taught[*label as usize] |= matches!(part, Part::Train | Part::Undeclared);
+    }
+    let empty: Vec<String> = classes
+        .iter()
+        .zip(&taught)
+        .filter_map(|(class, taught)| (!taught).then(|| class.clone()))
+        .collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    Err(Error::EmptyClasses {
+        origin: origin.to_owned(),
+        classes: empty,
+        way_out: way_out.to_owned(),
+    })
+}
+
+/// Puts class names in order: by number if all of them are numbers (so that the folders 0 to 42
+/// are the classes 0 to 42), else by their bytes.
+pub(super) fn sort_classes(names: &mut [String]) {
+    let number = |name: &String| name.parse::<u64>().ok();
+    if names.iter().all(|name| number(name).is_some()) {
+        names.sort_by(|a, b| number(a).cmp(&number(b)).then_with(|| a.cmp(b)));
+    } else {
+        names.sort();
+    }
+}
+
+/// The sorted classes among the labels as written, and each label's index into them.
+pub(super) fn classes_of(written: &[String]) -> (Vec<String>, Vec<u32>) {
+    let mut indices: BTreeMap<&str, u32> =
+        written.iter().map(|label| (label.as_str(), 0)).collect();
+    let mut classes: Vec<String> = indices.keys().map(|label| (*label).to_owned()).collect();
+    sort_classes(&mut classes);
+    for (index, class) in classes.iter().enumerate() {
+        *indices.get_mut(class.as_str()).expect("a class is a label") = index as u32;
+    }
+    let labels = written.iter().map(|label| indices[label.as_str()]).collect();
+    (classes, labels)
+}
+
+/// Where `classes` stand among `known`; an error naming those that do not.
+pub(super) fn relabel(
+    (origin, known): (&str, &[String]),
+    (test, classes): (&str, &[String]),
+) -> Result<Vec<u32>, Error> {
+    let place = |class: &String| known.iter().position(|other| other == class);
+    let unknown: Vec<String> =
+        classes.iter().filter(|class| place(class).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        return Err(Error::OtherClasses {
+            origin: origin.to_owned(),
+            test: test.to_owned(),
+            unknown,
+            classes: known.to_vec(),
+        });
+    }
+    Ok(classes.iter().filter_map(place).map(|place| place as u32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn classes_that_are_numbers_are_sorted_as_numbers_and_others_by_bytes() {
+        let mut numbers = owned(&["10", "9", "00002", "1"]);
+        sort_classes(&mut numbers);
+        assert_eq!(numbers, owned(&["1", "00002", "9", "10"]));
+        let mut words = owned(&["b", "10", "9", "B"]);
+        sort_classes(&mut words);
+        assert_eq!(words, owned(&["10", "9", "B", "b"]));
+    }
+
+    #[test]
+    fn labels_become_indices_into_the_sorted_classes() {
+        let (classes, labels) = classes_of(&owned(&["stop", "go", "stop", "turn"]));
+        assert_eq!(classes, owned(&["go", "stop", "turn"]));
+        assert_eq!(labels, [1, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_test_set_may_lack_classes_but_not_bring_its_own() {
+        let known = owned(&["a", "b", "c"]);
+        let places = relabel(("train", &known), ("test", &owned(&["c", "a"])));
+        assert_eq!(places.unwrap(), [2, 0]);
+        let error = relabel(("train", &known), ("test", &owned(&["a", "d", "e"]))).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the test set test has classes that train lacks: `d`, `e`; train has `a`, `b`, `c`"
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! Decodes every image of a source once, in parallel.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use fast_image_resize::Resizer;
+use rayon::prelude::*;
+
+use super::dataset::{Dataset, Part};
+use super::decode::{Picture, decode, decode_file};
+use super::error::{BadImage, Error};
+use super::listing::{Block, Images, Listing, check_taught, relabel};
+use super::resize::fit;
+use super::source::list;
+use super::survey::check_test;
+use crate::plan::data::{DataPlan, ImagePlan, OnBadImage, TestSet};
+
+/// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
+///
+/// With `test` from another source, that source's images come after the others and are declared for
+/// testing; its own declared test part is used if it has one, else all of it. What the training
+/// source declares for testing is then set aside, so that nobody trains on it by accident.
+///
+/// Images are in the order of the listing, whatever the number of threads.
+pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
+    let main = list(&plan.source)?;
+    main.check()?;
+    let declared = main.parts.iter().filter(|part| **part == Part::Test).count();
+    check_test(plan, declared)?;
+    let TestSet::Source(source) = &plan.test else {
+        let all = main.picks(|_| true);
+        return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
+    };
+    let mut test = list(source)?;
+    let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
+    for label in &mut test.labels {
+        *label = places[*label as usize];
+    }
+    let has_part = test.parts.contains(&Part::Test);
+    let tested = test.picks(|part| !has_part || part == Part::Test);
+    test.parts.fill(Part::Test);
+    let kept = main.picks(|part| part != Part::Test);
+    Assembly::new(&main, plan, kept.len() + tested.len(), declared)?
+        .add(&main, &kept, plan)?
+        .add(&test, &tested, plan)?
+        .finish(plan)
+}
+
+/// Decodes one image file to the size and channels of `plan`, as [`load`] does.
+///
+/// # Shapes
+/// [height, width, channels]
+pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
+    let picture = decode_file(path, None)
+        .map_err(|reason| Error::format(path.display().to_string(), reason))?;
+    let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
+    fit(picture, plan, &mut Resizer::new(), &mut pixels);
+    Ok(pixels)
+}
+
+impl Listing {
+    /// The images whose declared part is wanted, in order.
+    fn picks(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {
+        (0..self.parts.len()).filter(|index| wanted(self.parts[*index])).collect()
+    }
+
+    /// The image's file, as messages name it.
+    fn file(&self, index: usize) -> String {
+        match &self.images {
+            Images::Files(files) => files[index].path.display().to_string(),
+            Images::Encoded(_) | Images::Blocks(_) => {
+                format!("{} {}", self.origin, self.names[index])
+            }
+        }
+    }
+}
+
+/// A data set to which listings are added one after the other.
+struct Assembly {
+    dataset: Dataset,
+    bad: Vec<BadImage>,
+    seen: usize,
+}
+
+impl Assembly {
+    /// Makes room for `count` images of the classes of `main`.
+    fn new(main: &Listing, plan: &DataPlan, count: usize, set_aside: usize) -> Result<Self, Error> {
+        let ImagePlan { size: [height, width], channels } = plan.image;
+        let mut pixels = Vec::new();
+        let room = (height * width * channels)
+            .checked_mul(count)
+            .is_some_and(|bytes| pixels.try_reserve_exact(bytes).is_ok());
+        if !room {
+            return Err(Error::TooLarge { images: count, height, width, channels });
+        }
+        let dataset = Dataset {
+            origin: main.origin.clone(),
+            classes: main.classes.clone(),
+            height,
+            width,
+            channels,
+            pixels,
+            labels: Vec::with_capacity(count),
+            parts: Vec::with_capacity(count),
+            names: Vec::with_capacity(count),
+            skipped: Vec::new(),
+            set_aside,
+            sums: Vec::new(),
+            fingerprint: String::new(),
+        };
+        Ok(Assembly { dataset, bad: Vec::new(), seen: 0 })
+    }
+
+    /// Decodes the picked images of a listing; those that are bad leave no trace but their name.
+    fn add(mut self, listing: &Listing, picks: &[usize], plan: &DataPlan) -> Result<Self, Error> {
+        let pixels = Pixels::open(&listing.images)?;
+        let dataset = &mut self.dataset;
+        let bytes = dataset.image_bytes();
+        let mut end = dataset.pixels.len();
+        dataset.pixels.resize(end + picks.len() * bytes, 0);
+        let decoded: Vec<Result<(), String>> = dataset.pixels[end..]
+            .par_chunks_exact_mut(bytes)
+            .zip(picks)
+            .map_init(Resizer::new, |resizer, (out, pick)| {
+                pixels.picture(*pick).map(|picture| fit(picture, &plan.image, resizer, out))
+            })
+            .collect();
+        for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
+            if let Err(reason) = decoded {
+                self.bad.push(BadImage { file: listing.file(*pick), reason });
+                continue;
+            }
+            let from = dataset.pixels.len() - (picks.len() - place) * bytes;
+            if from != end {
+                dataset.pixels.copy_within(from..from + bytes, end);
+            }
+            end += bytes;
+            dataset.labels.push(listing.labels[*pick]);
+            dataset.parts.push(listing.parts[*pick]);
+            dataset.names.push(listing.names[*pick].clone());
+        }
+        dataset.pixels.truncate(end);
+        self.seen += picks.len();
+        Ok(self)
+    }
+
+    /// Decides about the bad images, and computes what follows from the good ones.
+    fn finish(self, plan: &DataPlan) -> Result<Dataset, Error> {
+        let Assembly { mut dataset, bad, seen } = self;
+        if !bad.is_empty() {
+            if plan.on_bad_image == OnBadImage::Error {
+                return Err(Error::bad_images(&dataset.origin, seen, bad));
+            }
+            let way_out = "all of its images were left out because they cannot be read";
+            let Dataset { origin, classes, labels, parts, .. } = &dataset;
+            check_taught(origin, classes, labels, parts, way_out)?;
+        }
+        dataset.skipped = bad;
+        dataset.sums = sums(&dataset);
+        dataset.fingerprint = dataset.hash();
+        Ok(dataset)
+    }
+}
+
+/// The sums of each image's values and squares, by channel. They are integers, so that the order of
+/// summation does not matter.
+fn sums(dataset: &Dataset) -> Vec<[u64; 2]> {
+    let channels = dataset.channels;
+    let of_image = |image: &[u8]| {
+        let mut sums = [[0_u64; 2]; 3];
+        // 65,536 pixels of 255² fit 32 bits, in which the compiler can work on many at a time.
+        for block in image.chunks((1 << 16) * channels) {
+            let mut block_sums = [[0_u32; 2]; 3];
+            for pixel in block.chunks_exact(channels) {
+                for (sums, value) in block_sums.iter_mut().zip(pixel) {
+                    sums[0] += u32::from(*value);
+                    sums[1] += u32::from(*value) * u32::from(*value);
+                }
+            }
+            for (sums, block) in sums.iter_mut().zip(block_sums) {
+                sums[0] += u64::from(block[0]);
+                sums[1] += u64::from(block[1]);
+            }
+        }
+        sums
+    };
+    let images: Vec<[[u64; 2]; 3]> =
+        dataset.pixels.par_chunks_exact(dataset.image_bytes()).map(of_image).collect();
+    images.iter().flat_map(|sums| &sums[..channels]).copied().collect()
+}
+
+/// The pixels of a listing, opened for random access.
+enum Pixels<'a> {
+    /// Decoded one by one.
+    Encoded(&'a Images),
+    /// Read already, block by block, each with the index of its first image.
+    Read(Vec<(usize, &'a Block, Cow<'static, [u8]>)>),
+}
+
+impl<'a> Pixels<'a> {
+    fn open(images: &'a Images) -> Result<Self, Error> {
+        let Images::Blocks(blocks) = images else { return Ok(Pixels::Encoded(images)) };
+        let mut read = Vec::new();
+        let mut first = 0;
+        for block in blocks {
+            read.push((first, block, (block.read)()?));
+            first += block.count;
+        }
+        Ok(Pixels::Read(read))
+    }
+
+    fn picture(&self, index: usize) -> Result<Picture<'_>, String> {
+        match self {
+            Pixels::Encoded(Images::Files(files)) => {
+                decode_file(&files[index].path, files[index].crop)
+            }
+            Pixels::Encoded(Images::Encoded(files)) => decode(files[index]),
+            Pixels::Encoded(Images::Blocks(_)) => Err("pixels that were not read".to_owned()),
+            Pixels::Read(blocks) => {
+                let after = blocks.partition_point(|(first, ..)| *first <= index);
+                let (first, block, pixels) = &blocks[after - 1];
+                let Block { height, width, channels, .. } = **block;
+                let bytes = height * width * channels;
+                let image = &pixels[(index - first) * bytes..][..bytes];
+                Ok(Picture { height, width, channels, pixels: Cow::Borrowed(image) })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::data::{Bundled, Normalise, Source};
+
+    fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
+        DataPlan {
+            source: Source::Bundled(set),
+            test: TestSet::Declared,
+            validation: 0.1,
+            fold: None,
+            image: ImagePlan { size: [size, size], channels },
+            normalise: Normalise::Dataset,
+            on_bad_image: OnBadImage::Error,
+        }
+    }
+
+    #[test]
+    fn every_bundled_set_loads_and_survey_agrees() {
+        for (name, set) in Bundled::NAMES {
+            let plan = plan(set, 32, 3);
+            let dataset = load(&plan).unwrap();
+            let facts = crate::data::survey(&plan).unwrap();
+            assert_eq!((facts.images, facts.declared_test), (dataset.len(), 0), "{name}");
+            assert_eq!(facts.classes, dataset.classes(), "{name}");
+            assert_eq!(dataset.pixels.len(), dataset.len() * 32 * 32 * 3, "{name}");
+            assert!(dataset.skipped().is_empty() && dataset.origin() == name);
+        }
+    }
+
+    #[test]
+    fn images_of_the_declared_size_keep_their_bytes() {
+        let dataset = load(&plan(Bundled::Digits, 8, 1)).unwrap();
+        assert_eq!(dataset.image(0)[..6], [0, 0, 80, 207, 143, 16]);
+        let colour = load(&plan(Bundled::Digits, 8, 3)).unwrap();
+        assert_eq!(colour.image(0)[6..12], [80, 80, 80, 207, 207, 207]);
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_change_the_data() {
+        let plan = plan(Bundled::Openclipart9, 20, 3);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| load(&plan)).unwrap()
+        };
+        assert_eq!(on(1), on(3));
+    }
+
+    #[test]
+    fn sums_are_those_of_the_pixels() {
+        let dataset = load(&plan(Bundled::Openclipart9, 16, 3)).unwrap();
+        let image = dataset.image(5);
+        for channel in 0..3 {
+            let values = image.iter().skip(channel).step_by(3).map(|value| u64::from(*value));
+            let expected = [values.clone().sum(), values.map(|value| value * value).sum()];
+            assert_eq!(dataset.sums[5 * 3 + channel], expected);
+        }
+    }
+}

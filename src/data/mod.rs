@@ -1,0 +1,33 @@
+//! Images and labels: sources, decoding, splits, normalisation and batches.
+//!
+//! A source is *listed* first (names, labels and declared parts, no pixels), which is all that
+//! `wick check` needs; then every image is decoded once, in parallel, and kept as bytes that all
+//! trials share.
+
+mod batch;
+mod bundled;
+mod cache;
+mod cifar;
+mod dataset;
+mod decode;
+mod error;
+mod folder;
+mod idx;
+mod jpeg;
+mod listing;
+mod load;
+mod manifest;
+mod normalise;
+mod resize;
+mod source;
+mod split;
+mod survey;
+
+pub use batch::{batch, order};
+pub use cache::Cache;
+pub use dataset::{Dataset, Part};
+pub use error::{BadImage, Error};
+pub use load::{decode_image, load};
+pub use normalise::{Normalisation, Table, normalisation};
+pub use split::{Split, split};
+pub use survey::survey;

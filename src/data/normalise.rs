@@ -1,0 +1,133 @@
+//! Normalisation per channel: (value / 255 − mean) / standard deviation.
+
+use super::dataset::Dataset;
+use crate::plan::data::Normalise;
+
+/// What is subtracted from and divided by, for pixels scaled to [0, 1]; one number per channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalisation {
+    /// Subtracted.
+    pub mean: Vec<f32>,
+    /// Divided by.
+    pub std: Vec<f32>,
+}
+
+/// The normalisation of `plan`; with `dataset`, mean and (population) standard deviation of the
+/// images `train`.
+///
+/// Sums are exact integers, so the numbers do not depend on the order of images or threads. A
+/// channel that has the same value everywhere has a deviation of 0; it is divided by 1 instead,
+/// which leaves it at 0: it says nothing, and must not become infinite.
+pub fn normalisation(dataset: &Dataset, train: &[u32], plan: &Normalise) -> Normalisation {
+    let channels = dataset.channels();
+    match plan {
+        Normalise::None => Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
+        Normalise::By { mean, std } => Normalisation { mean: mean.clone(), std: std.clone() },
+        Normalise::Dataset => {
+            let count = (train.len() * dataset.height() * dataset.width()) as u128;
+            let moments = |channel: usize| {
+                let (mut sum, mut squares) = (0_u128, 0_u128);
+                for image in train {
+                    let [of_values, of_squares] =
+                        dataset.sums[*image as usize * channels + channel];
+                    sum += u128::from(of_values);
+                    squares += u128::from(of_squares);
+                }
+                // n²·variance, which cannot be negative: integers do not round.
+                let spread = count * squares - sum * sum;
+                let scale = 255.0 * count.max(1) as f64;
+                let std = if spread == 0 { 1.0 } else { (spread as f64).sqrt() / scale };
+                (sum as f64 / scale, std)
+            };
+            let (mean, std) =
+                (0..channels).map(moments).map(|(mean, std)| (mean as f32, std as f32)).unzip();
+            Normalisation { mean, std }
+        }
+    }
+}
+
+/// A normalisation as a table of the 256 values that a byte can have, one table per channel.
+pub struct Table {
+    channels: Vec<[f32; 256]>,
+}
+
+impl Normalisation {
+    /// The table, with the arithmetic (single precision, this order) of torchvision's `ToTensor`
+    /// and `Normalize`.
+    pub fn table(&self) -> Table {
+        let of = |(mean, std): (&f32, &f32)| {
+            std::array::from_fn(|value| (value as f32 / 255.0 - mean) / std)
+        };
+        Table { channels: self.mean.iter().zip(&self.std).map(of).collect() }
+    }
+}
+
+impl Table {
+    /// Writes the normalised `image` channel by channel.
+    ///
+    /// # Shapes
+    /// `image`: [height, width, channels]; `out`: [channels, height, width]
+    pub fn write(&self, image: &[u8], out: &mut [f32]) {
+        debug_assert_eq!(image.len(), out.len());
+        match self.channels.as_slice() {
+            [gray] => {
+                for (out, value) in out.iter_mut().zip(image) {
+                    *out = gray[usize::from(*value)];
+                }
+            }
+            [red, green, blue] => {
+                let area = out.len() / 3;
+                let (reds, rest) = out.split_at_mut(area);
+                let (greens, blues) = rest.split_at_mut(area);
+                let planes = reds.iter_mut().zip(greens).zip(blues);
+                for (((r, g), b), pixel) in planes.zip(image.chunks_exact(3)) {
+                    *r = red[usize::from(pixel[0])];
+                    *g = green[usize::from(pixel[1])];
+                    *b = blue[usize::from(pixel[2])];
+                }
+            }
+            tables => {
+                let area = out.len() / tables.len().max(1);
+                for (channel, plane) in out.chunks_exact_mut(area.max(1)).enumerate() {
+                    for (out, pixel) in plane.iter_mut().zip(image.chunks_exact(tables.len())) {
+                        *out = tables[channel][usize::from(pixel[channel])];
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dataset::Part;
+    use super::*;
+
+    #[test]
+    fn statistics_are_those_of_the_training_images_alone() {
+        let dataset = Dataset::of_labels(&[0, 1, 0, 1], &[Part::Undeclared; 4]);
+        // Values 1 and 3: mean 2, population deviation 1.
+        let Normalisation { mean, std } = normalisation(&dataset, &[1, 3], &Normalise::Dataset);
+        assert_eq!((mean[0], std[0]), ((2.0_f64 / 255.0) as f32, (1.0_f64 / 255.0) as f32));
+    }
+
+    #[test]
+    fn a_constant_channel_is_divided_by_one() {
+        let dataset = Dataset::of_labels(&[0, 1, 0], &[Part::Undeclared; 3]);
+        let normalisation = normalisation(&dataset, &[2], &Normalise::Dataset);
+        assert_eq!(normalisation.std, [1.0]);
+        let mut out = [9.0];
+        normalisation.table().write(&[2], &mut out);
+        assert_eq!(out, [0.0]);
+    }
+
+    #[test]
+    fn pixels_become_planes() {
+        let mean = vec![0.0, 0.5, 1.0];
+        let std = vec![1.0, 0.5, 2.0];
+        let table = Normalisation { mean, std }.table();
+        let mut out = [0.0; 6];
+        table.write(&[255, 255, 255, 0, 0, 0], &mut out);
+        assert_eq!(out, [1.0, 0.0, 1.0, -1.0, 0.0, -0.5]);
+    }
+}

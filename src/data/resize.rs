@@ -1,0 +1,49 @@
+//! Brings a picture to the declared size and channels.
+//!
+//! The filter is bilinear with antialiasing (its support grows with the reduction), which is what
+//! torchvision's `Resize` and PIL's `BILINEAR` do. Unlike Lanczos it does not ring at sharp edges.
+//! The aspect ratio is not kept. A picture that has the size already keeps its bytes untouched.
+//! The arithmetic is in integers, so every machine gives the same bytes.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::decode::Picture;
+use crate::plan::data::ImagePlan;
+
+/// Writes `picture`, as `plan` wants it, into `out`.
+///
+/// # Shapes
+/// `out`: [height, width, channels]
+pub(super) fn fit(picture: Picture, plan: &ImagePlan, resizer: &mut Resizer, out: &mut [u8]) {
+    let [height, width] = plan.size;
+    // Colour becomes gray before resizing, gray becomes colour after it: either way the resizing
+    // itself works on as few channels as it can.
+    let picture = if plan.channels == 1 { picture.with_channels(1) } else { picture };
+    if (picture.height, picture.width) == (height, width) {
+        out.copy_from_slice(&picture.with_channels(plan.channels).pixels);
+        return;
+    }
+    if picture.channels == plan.channels {
+        resize(&picture, resizer, plan, out);
+    } else {
+        let mut gray = vec![0; height * width];
+        resize(&picture, resizer, plan, &mut gray);
+        for (rgb, value) in out.chunks_exact_mut(3).zip(gray) {
+            rgb.fill(value);
+        }
+    }
+}
+
+fn resize(picture: &Picture, resizer: &mut Resizer, plan: &ImagePlan, out: &mut [u8]) {
+    let pixel = if picture.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    let [height, width] = plan.size.map(|side| side as u32);
+    let from = ImageRef::new(picture.width as u32, picture.height as u32, &picture.pixels, pixel)
+        .expect("a picture has as many bytes as its size says");
+    let mut to = Image::from_slice_u8(width, height, out, pixel)
+        .expect("the output has as many bytes as the plan says");
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .use_alpha(false);
+    resizer.resize(&from, &mut to, &options).expect("both images have the same kind of pixels");
+}

@@ -1,0 +1,65 @@
+//! From a declared source to its listing.
+
+use super::dataset::Part;
+use super::error::Error;
+use super::listing::Listing;
+use super::{bundled, cifar, folder, idx, manifest};
+use crate::plan::data::{Bundled, Source};
+
+/// The images of `source` without their pixels.
+pub(super) fn list(source: &Source) -> Result<Listing, Error> {
+    match source {
+        Source::Bundled(set) => bundled::list(*set),
+        Source::Folder(path) => folder::list(path),
+        Source::Idx(path) => idx::list(path),
+        Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
+        Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
+        Source::Csv(path) => manifest::list(path),
+    }
+}
+
+/// How many images `source` has, without reading more than that takes.
+pub(super) fn count(source: &Source) -> Result<Counts, Error> {
+    match source {
+        Source::Cifar10(path) => cifar::count(path, &cifar::CIFAR10),
+        Source::Cifar100(path) => cifar::count(path, &cifar::CIFAR100),
+        other => {
+            let listing = list(other)?;
+            listing.check()?;
+            let of = |part: Part| listing.parts.iter().filter(|other| **other == part).count();
+            let (test, validation) = (of(Part::Test), of(Part::Validation));
+            Ok(Counts { images: listing.labels.len(), test, validation, classes: listing.classes })
+        }
+    }
+}
+
+/// What a source holds, in numbers.
+pub(super) struct Counts {
+    pub(super) classes: Vec<String>,
+    /// All images.
+    pub(super) images: usize,
+    /// Of these, the declared test part.
+    pub(super) test: usize,
+    /// Of these, the declared validation part.
+    pub(super) validation: usize,
+}
+
+/// The source in words, as messages name it.
+pub(super) fn in_words(source: &Source) -> String {
+    match source {
+        Source::Bundled(set) => name(*set).to_owned(),
+        Source::Folder(path)
+        | Source::Idx(path)
+        | Source::Cifar10(path)
+        | Source::Cifar100(path)
+        | Source::Csv(path) => path.display().to_string(),
+    }
+}
+
+/// A bundled set's name in an experiment file.
+pub(super) fn name(set: Bundled) -> &'static str {
+    Bundled::NAMES
+        .iter()
+        .find_map(|(name, other)| (*other == set).then_some(*name))
+        .expect("every bundled set has a name")
+}

@@ -1,0 +1,303 @@
+//! Which images are learnt from, chosen by and tested on.
+//!
+//! In this order:
+//! 1. *Test*: the declared test images or the other source's; or a part by class that depends on
+//!    the data alone, so that all seeds are tested on the same images.
+//! 2. *Validation*: with a fold, that fold of everything else (declared training and validation
+//!    images together); else the declared validation images, which beat `validation = …`; else a
+//!    part by class that depends on the seed.
+//! 3. *Training*: the rest.
+
+use super::dataset::{Dataset, Part};
+use super::error::Error;
+use crate::basis::seed::{Stream, derive};
+use crate::plan::data::{DataPlan, Fold, TestSet};
+
+/// The images of a trial by their use, as ascending indices into the data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// To learn from.
+    pub train: Vec<u32>,
+    /// To choose by; empty if the experiment wants none.
+    pub validation: Vec<u32>,
+    /// To be looked at once, at the end; empty if there is none.
+    pub test: Vec<u32>,
+}
+
+/// The split of a trial with `plan` and `seed`.
+pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Error> {
+    let part = |index: &u32| dataset.parts[*index as usize];
+    let all = 0..dataset.len() as u32;
+    let (test, rest) = match plan.test {
+        TestSet::Part(size) if size > 0.0 => {
+            let (held, pool): (Vec<u32>, Vec<u32>) =
+                all.partition(|index| part(index) == Part::Validation);
+            let stream = |class| derive(0, "test part", &[class]);
+            let test = part_by_class(dataset, &pool, size, "test", stream)?;
+            let mut rest = without(&pool, &test);
+            rest.extend(held);
+            rest.sort_unstable();
+            (test, rest)
+        }
+        _ => all.partition(|index| part(index) == Part::Test),
+    };
+    let (declared, _): (Vec<u32>, Vec<u32>) =
+        rest.iter().partition(|index| part(index) == Part::Validation);
+    let validation = match plan.fold {
+        Some(fold) => one_fold(dataset, &rest, fold, seed)?,
+        None if !declared.is_empty() => declared,
+        None if plan.validation > 0.0 => {
+            let stream = |class| derive(seed, "validation", &[class]);
+            part_by_class(dataset, &rest, plan.validation, "validation", stream)?
+        }
+        None => Vec::new(),
+    };
+    let train = without(&rest, &validation);
+    if train.is_empty() {
+        return Err(Error::EmptyPart(format!(
+            "{} has {} images, {} of them for validation and {} for testing: none are left to train on",
+            dataset.origin,
+            dataset.len(),
+            validation.len(),
+            test.len()
+        )));
+    }
+    Ok(Split { train, validation, test })
+}
+
+/// A part of `pool`, drawn from each class in proportion. The total is the part of the whole,
+/// rounded; classes get their share rounded down, and then the largest remainders one more. No
+/// class gives its last image away.
+fn part_by_class(
+    dataset: &Dataset,
+    pool: &[u32],
+    part: f64,
+    key: &str,
+    stream: impl Fn(u64) -> Stream,
+) -> Result<Vec<u32>, Error> {
+    let mut classes = by_class(dataset, pool);
+    let spare: Vec<usize> = classes.iter().map(|class| class.len().saturating_sub(1)).collect();
+    let total = ((pool.len() as f64 * part).round() as usize).min(spare.iter().sum());
+    if total == 0 {
+        return Err(Error::EmptyPart(format!(
+            "data.{key} = {part} of {} images in {} is not one image; make it larger, or 0",
+            pool.len(),
+            dataset.origin
+        )));
+    }
+    let share = |class: usize| classes[class].len() as f64 * part;
+    let mut counts: Vec<usize> =
+        (0..classes.len()).map(|class| (share(class) as usize).min(spare[class])).collect();
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    // A stable sort: of equal remainders, the first class comes first.
+    order.sort_by(|a, b| share(*b).fract().total_cmp(&share(*a).fract()));
+    let mut left = total.saturating_sub(counts.iter().sum());
+    while left > 0 {
+        for class in &order {
+            if left > 0 && counts[*class] < spare[*class] {
+                counts[*class] += 1;
+                left -= 1;
+            }
+        }
+    }
+    let mut drawn = Vec::with_capacity(total);
+    for (class, (images, count)) in classes.iter_mut().zip(counts).enumerate() {
+        stream(class as u64).shuffle(images);
+        drawn.extend_from_slice(&images[..count]);
+    }
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// One of `fold.of` folds of `pool`. Each class is shuffled and dealt out like cards, the next class
+/// going on where the last one stopped: the folds' sizes differ by at most one, in each class and as
+/// a whole.
+fn one_fold(dataset: &Dataset, pool: &[u32], fold: Fold, seed: u64) -> Result<Vec<u32>, Error> {
+    if pool.len() < fold.of {
+        return Err(Error::EmptyPart(format!(
+            "{} images in {} cannot be dealt out to {} folds; use fewer folds",
+            pool.len(),
+            dataset.origin,
+            fold.of
+        )));
+    }
+    let mut validation = Vec::new();
+    let mut dealt = 0;
+    for (class, mut images) in by_class(dataset, pool).into_iter().enumerate() {
+        derive(seed, "folds", &[class as u64]).shuffle(&mut images);
+        for image in images {
+            if dealt % fold.of == fold.index {
+                validation.push(image);
+            }
+            dealt += 1;
+        }
+    }
+    validation.sort_unstable();
+    Ok(validation)
+}
+
+/// The images of `pool` by their labels.
+fn by_class(dataset: &Dataset, pool: &[u32]) -> Vec<Vec<u32>> {
+    let mut classes = vec![Vec::new(); dataset.classes.len()];
+    for image in pool {
+        classes[dataset.label(*image) as usize].push(*image);
+    }
+    classes
+}
+
+/// The images of `pool` that are not among `taken`; both ascend.
+fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
+    pool.iter().filter(|image| taken.binary_search(image).is_err()).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::data::{Bundled, ImagePlan, Normalise, OnBadImage, Source};
+    use proptest::prelude::*;
+
+    fn plan(test: TestSet, validation: f64, fold: Option<Fold>) -> DataPlan {
+        DataPlan {
+            source: Source::Bundled(Bundled::Digits),
+            test,
+            validation,
+            fold,
+            image: ImagePlan { size: [1, 1], channels: 1 },
+            normalise: Normalise::None,
+            on_bad_image: OnBadImage::Error,
+        }
+    }
+
+    /// `counts[c]` undeclared images of class c, interleaved.
+    fn undeclared(counts: &[usize]) -> Dataset {
+        let most = counts.iter().max().copied().unwrap_or(0);
+        let labels: Vec<u32> = (0..most)
+            .flat_map(|i| (0..counts.len()).filter(move |c| i < counts[*c]).map(|c| c as u32))
+            .collect();
+        Dataset::of_labels(&labels, &vec![Part::Undeclared; labels.len()])
+    }
+
+    fn of_class(dataset: &Dataset, images: &[u32], class: u32) -> usize {
+        images.iter().filter(|image| dataset.label(**image) == class).count()
+    }
+
+    #[test]
+    fn a_part_is_drawn_by_class_and_its_total_is_right() {
+        let dataset = undeclared(&[15, 15, 15, 5]);
+        let split = split(&dataset, &plan(TestSet::Declared, 0.1, None), 1).unwrap();
+        // 1.5 + 1.5 + 1.5 + 0.5: every class rounded down, then the remainders, first class first.
+        let counts: Vec<usize> =
+            (0..4).map(|class| of_class(&dataset, &split.validation, class)).collect();
+        assert_eq!(counts, [2, 2, 1, 0]);
+        assert_eq!(split.train.len(), 45);
+    }
+
+    #[test]
+    fn the_test_part_is_the_same_for_all_seeds_and_validation_is_not() {
+        let dataset = undeclared(&[40, 60]);
+        let at = |seed| split(&dataset, &plan(TestSet::Part(0.2), 0.25, None), seed).unwrap();
+        assert_eq!(at(1), at(1));
+        assert_eq!(at(1).test, at(2).test);
+        assert_ne!(at(1).validation, at(2).validation);
+        assert_eq!((at(1).test.len(), at(1).validation.len(), at(1).train.len()), (20, 20, 60));
+    }
+
+    #[test]
+    fn declared_parts_are_honoured_and_beat_the_validation_fraction() {
+        use Part::{Test, Train, Undeclared, Validation};
+        let dataset = Dataset::of_labels(
+            &[0, 1, 0, 1, 0, 1],
+            &[Train, Undeclared, Validation, Test, Train, Train],
+        );
+        let split = split(&dataset, &plan(TestSet::Declared, 0.9, None), 1).unwrap();
+        assert_eq!(split, Split { train: vec![0, 1, 4, 5], validation: vec![2], test: vec![3] });
+    }
+
+    #[test]
+    fn a_drawn_test_part_leaves_declared_validation_alone() {
+        use Part::{Train, Validation};
+        let dataset = Dataset::of_labels(
+            &[0, 1, 0, 1, 0, 1],
+            &[Train, Train, Validation, Validation, Train, Train],
+        );
+        let split = split(&dataset, &plan(TestSet::Part(0.5), 0.0, None), 1).unwrap();
+        assert_eq!(split.validation, [2, 3]);
+        assert_eq!((split.train.len(), split.test.len()), (2, 2));
+    }
+
+    #[test]
+    fn every_class_keeps_an_image_to_train_on() {
+        let dataset = undeclared(&[1, 2, 30]);
+        let split = split(&dataset, &plan(TestSet::Declared, 0.9, None), 1).unwrap();
+        for class in 0..3 {
+            assert!(of_class(&dataset, &split.train, class) >= 1, "class {class}");
+        }
+        assert_eq!(split.validation.len(), 30);
+    }
+
+    #[test]
+    fn a_part_of_less_than_one_image_is_an_error() {
+        let error =
+            split(&undeclared(&[2, 2]), &plan(TestSet::Declared, 0.1, None), 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "data.validation = 0.1 of 4 images in a test is not one image; make it larger, or 0"
+        );
+    }
+
+    #[test]
+    fn nothing_left_to_train_on_is_an_error() {
+        let dataset = Dataset::of_labels(&[0, 1, 1], &[Part::Validation, Part::Test, Part::Test]);
+        let error = split(&dataset, &plan(TestSet::Declared, 0.0, None), 1).unwrap_err();
+        assert!(error.to_string().ends_with("none are left to train on"), "{error}");
+        let fold = Some(Fold { index: 0, of: 4 });
+        let error = split(&undeclared(&[1, 2]), &plan(TestSet::Declared, 0.0, fold), 1);
+        assert!(error.unwrap_err().to_string().contains("use fewer folds"));
+    }
+
+    proptest! {
+        #[test]
+        fn folds_deal_out_every_image_once_and_evenly(
+            counts in prop::collection::vec(1_usize..20, 2..6),
+            of in 2_usize..6,
+            seed in 0_u64..100,
+        ) {
+            let dataset = undeclared(&counts);
+            prop_assume!(dataset.len() > of);
+            let folds: Vec<Split> = (0..of)
+                .map(|index| {
+                    let plan = plan(TestSet::Declared, 0.5, Some(Fold { index, of }));
+                    split(&dataset, &plan, seed).unwrap()
+                })
+                .collect();
+            let mut all: Vec<u32> = folds.iter().flat_map(|fold| fold.validation.clone()).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..dataset.len() as u32).collect::<Vec<_>>());
+            for class in 0..counts.len() as u32 {
+                let sizes: Vec<usize> =
+                    folds.iter().map(|f| of_class(&dataset, &f.validation, class)).collect();
+                prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
+            }
+            for fold in &folds {
+                prop_assert_eq!(fold.train.len() + fold.validation.len(), dataset.len());
+            }
+        }
+
+        #[test]
+        fn the_three_parts_are_disjoint_and_cover_everything(
+            counts in prop::collection::vec(3_usize..40, 2..6),
+            test in 0.2_f64..0.45,
+            validation in 0.2_f64..0.45,
+            seed in 0_u64..100,
+        ) {
+            let dataset = undeclared(&counts);
+            let plan = plan(TestSet::Part(test), validation, None);
+            let Split { train, validation, test: tested } = split(&dataset, &plan, seed).unwrap();
+            prop_assert!([&train, &validation, &tested].iter().all(|part| part.is_sorted()));
+            let mut all = [train, validation, tested.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..dataset.len() as u32).collect::<Vec<_>>());
+            prop_assert_eq!(tested.len(), (dataset.len() as f64 * test).round() as usize);
+        }
+    }
+}

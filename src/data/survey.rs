@@ -1,0 +1,52 @@
+//! Counts classes and images without decoding a single one.
+
+use super::dataset::Part;
+use super::error::Error;
+use super::listing::relabel;
+use super::source::{count, in_words, list};
+use crate::plan::data::{DataFacts, DataPlan, TestSet};
+
+/// Classes and counts of the data that `plan` names: a folder is listed, a table is read, of IDX
+/// files the labels and headers. What is wrong with single images shows only in loading.
+pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
+    let main = count(&plan.source)?;
+    check_test(plan, main.test)?;
+    let (mut images, mut declared_test) = (main.images, main.test);
+    if let TestSet::Source(source) = &plan.test {
+        let origin = in_words(&plan.source);
+        let test = list(source)?;
+        relabel((&origin, &main.classes), (&test.origin, &test.classes))?;
+        declared_test = test.parts.iter().filter(|part| **part == Part::Test).count();
+        if declared_test == 0 {
+            declared_test = test.labels.len();
+        }
+        images = main.images - main.test + declared_test;
+    }
+    Ok(DataFacts {
+        classes: main.classes,
+        images,
+        declared_test,
+        declared_validation: main.validation,
+    })
+}
+
+/// A test set has one origin only: `source_test` images that the source itself declares leave no
+/// room for a part drawn from the others, and no image is both trained on and tested on.
+pub(super) fn check_test(plan: &DataPlan, source_test: usize) -> Result<(), Error> {
+    let origin = in_words(&plan.source);
+    match &plan.test {
+        TestSet::Part(part) if *part > 0.0 && source_test > 0 => Err(Error::TestTwice {
+            problem: format!(
+                "{origin} declares {source_test} test images; test on these with test = \"declared\" instead of drawing a part of {part}"
+            ),
+        }),
+        TestSet::Source(test) if *test == plan.source && source_test == 0 => {
+            Err(Error::TestTwice {
+                problem: format!(
+                    "{origin} is the source and the test set, and declares no test part; draw one, such as test = 0.1"
+                ),
+            })
+        }
+        _ => Ok(()),
+    }
+}

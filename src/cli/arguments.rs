@@ -77,7 +77,9 @@ impl Written {
             file: self.file.clone(),
             profile: self.profile.clone(),
             environment: std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
                 .collect(),
             sets: self.sets.clone(),
         }

@@ -48,7 +48,10 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
     let missing = missing(&experiment, &store);
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
-        say(&format!("error: there is no trial {number}: they go from 1 to {}\n", experiment.trials.len()));
+        say(&format!(
+            "error: there is no trial {number}: they go from 1 to {}\n",
+            experiment.trials.len()
+        ));
         return Ok(Exit::Wrong);
     };
     print(&overview(&experiment, shown, &missing, width()));
@@ -62,7 +65,8 @@ fn overview(experiment: &Experiment, shown: &Trial, missing: &[&Trial], width: u
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
-    let others = experiment.trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
+    let others =
+        experiment.trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
     if others > 0 {
         let _ = writeln!(text, "{others} trials have other networks: see them with --trial N");
     }
@@ -93,7 +97,8 @@ fn line(experiment: &Experiment, trial: &Trial, missing: &[&Trial]) -> String {
         .map(|(axis, value)| format!("{axis} = {value}"))
         .collect();
     words.push(format!("seed {}", trial.plan.seed));
-    words.extend(trial.plan.data.fold.map(|fold| format!("fold {} of {}", fold.index + 1, fold.of)));
+    words
+        .extend(trial.plan.data.fold.map(|fold| format!("fold {} of {}", fold.index + 1, fold.of)));
     let is_missing = missing.iter().any(|other| other.number == trial.number);
     let state = if is_missing { "" } else { "  done" };
     format!("{:>5}  {}  {}{state}", trial.number, trial.digest, words.join(", "))

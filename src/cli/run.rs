@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     };
     let store = Store::at(&arguments.written.results, &experiment.name);
     store.prepare()?;
-    let resolved = toml::to_string(&root.to_toml()).context("failed to write the experiment as TOML")?;
+    let resolved =
+        toml::to_string(&root.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
     let interrupt = interrupt_by_signal()?;
     let mut runner = Runner {
@@ -44,7 +45,8 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         interrupt: &interrupt,
     };
     let missing = runner.missing().len();
-    let (workers, threads) = (arguments.workers.map(usize::from), arguments.threads.map(usize::from));
+    let (workers, threads) =
+        (arguments.workers.map(usize::from), arguments.threads.map(usize::from));
     runner.share = Share::new(cores, missing, workers, threads);
     environment::write(&store, runner.share, cores)?;
     say(&format!(
@@ -76,7 +78,9 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let unfinished = known.iter().filter(|known| known.status() == Status::Unfinished).count();
     let failed = known.iter().filter(|known| known.status() == Status::Failed).count();
     Ok(if unfinished > 0 && interrupt.load(Ordering::Relaxed) {
-        say(&format!("interrupted with {unfinished} trials to go: run the command again to resume\n"));
+        say(&format!(
+            "interrupted with {unfinished} trials to go: run the command again to resume\n"
+        ));
         Exit::Interrupted
     } else if failed > 0 {
         say(&format!("{failed} trials failed: the reasons are in {root}/trials.csv\n"));

@@ -35,7 +35,13 @@ mod tests {
     use super::*;
 
     fn parameter(name: &str, init: Init) -> ParameterPlan {
-        ParameterPlan { name: name.to_owned(), shape: vec![64, 50, 3, 3], init, fan_in: 450, fan_out: 576 }
+        ParameterPlan {
+            name: name.to_owned(),
+            shape: vec![64, 50, 3, 3],
+            init,
+            fan_in: 450,
+            fan_out: 576,
+        }
     }
 
     #[test]

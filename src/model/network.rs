@@ -52,7 +52,11 @@ impl Forward {
     pub fn backward(self, loss: &Value) -> Result<Vec<Vec<f32>>> {
         let mut gradients: Gradients = self.tape.backward(loss)?;
         let zeros = |leaf: &Value| vec![0.0; leaf.tensor().elem_count()];
-        Ok(self.leaves.iter().map(|leaf| gradients.take(leaf).unwrap_or_else(|| zeros(leaf))).collect())
+        Ok(self
+            .leaves
+            .iter()
+            .map(|leaf| gradients.take(leaf).unwrap_or_else(|| zeros(leaf)))
+            .collect())
     }
 }
 
@@ -81,7 +85,8 @@ impl Network {
     /// batch statistics on and records; `step` counts training batches.
     pub fn forward(&mut self, images: &Tensor, training: bool, step: u64) -> Result<Forward> {
         let mut tape = if training { Tape::recording() } else { Tape::inference() };
-        let leaves: Vec<Value> = self.parameters.iter().map(|p| tape.leaf(&p.tensor, true)).collect();
+        let leaves: Vec<Value> =
+            self.parameters.iter().map(|p| tape.leaf(&p.tensor, true)).collect();
         let mut x = tape.leaf(images, false);
         let mut pass = Pass { tape, parameters: &leaves, training, seed: self.seed, step };
         for layer in &mut self.layers {

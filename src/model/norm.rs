@@ -50,7 +50,10 @@ impl BatchNorm {
         if let Some(found) = found {
             let momentum = self.plan.momentum as f32;
             let average = |running: &mut [f32], new: &[f32]| {
-                running.iter_mut().zip(new).for_each(|(r, n)| *r = (1.0 - momentum) * *r + momentum * n);
+                running
+                    .iter_mut()
+                    .zip(new)
+                    .for_each(|(r, n)| *r = (1.0 - momentum) * *r + momentum * n);
             };
             average(&mut self.running_mean, &found.mean);
             average(&mut self.running_variance, &found.unbiased_variance);

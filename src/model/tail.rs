@@ -23,7 +23,9 @@ impl Tail {
     /// The tail of layer `name` with `channels`; `slots` is the place of the norm's parameters.
     pub fn new(plan: &model::Tail, channels: usize, name: &str, slots: Slots) -> Tail {
         Tail {
-            norm: plan.norm.map(|norm| BatchNorm::new(norm, channels, &format!("{name}.norm"), slots)),
+            norm: plan
+                .norm
+                .map(|norm| BatchNorm::new(norm, channels, &format!("{name}.norm"), slots)),
             activation: plan.activation.map(kernel),
             dropout: plan.dropout.map(|dropout| Dropout::new(dropout, name)),
         }

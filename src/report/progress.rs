@@ -65,7 +65,11 @@ impl Progress {
         match event {
             SweepEvent::In(trial, Event::Epoch { record, .. }) => {
                 let (number, epochs) = (trial.number, trial.plan.train.epochs);
-                eprintln!("trial {number}/{total} epoch {}/{epochs} {}", record.epoch, words(record));
+                eprintln!(
+                    "trial {number}/{total} epoch {}/{epochs} {}",
+                    record.epoch,
+                    words(record)
+                );
             }
             SweepEvent::Ended(trial, ended) => eprintln!("{}", end(trial, total, ended)),
             SweepEvent::Started(_) | SweepEvent::In(..) => {}
@@ -95,7 +99,9 @@ impl Bars {
                 running.bar.set_length((epochs * batches) as u64);
                 running.bar.set_position(((epoch - 1) * batches + batch) as u64);
                 let rate = running.images as f64 / running.epoch.seconds().max(1e-3);
-                running.bar.set_message(format!("epoch {epoch}/{epochs}  loss {loss:.4}  {rate:.0} images/s"));
+                running.bar.set_message(format!(
+                    "epoch {epoch}/{epochs}  loss {loss:.4}  {rate:.0} images/s"
+                ));
             }
             SweepEvent::In(_, Event::Epoch { .. }) => {}
             SweepEvent::Ended(trial, ended) => {
@@ -120,7 +126,11 @@ fn words(record: &EpochRecord) -> String {
     );
     match record.validation {
         Some(scores) => {
-            format!("{train} val_loss {:.4} val_accuracy {:.2} %", scores.loss, 100.0 * scores.accuracy)
+            format!(
+                "{train} val_loss {:.4} val_accuracy {:.2} %",
+                scores.loss,
+                100.0 * scores.accuracy
+            )
         }
         None => train,
     }

@@ -44,10 +44,8 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         let done = group.done();
         let mut row = vec![(place + 1).to_string()];
         row.extend(group.settings.iter().cloned());
-        let tests: Vec<f64> = done
-            .iter()
-            .filter_map(|known| Some(known.outcome.as_ref()?.test?.accuracy))
-            .collect();
+        let tests: Vec<f64> =
+            done.iter().filter_map(|known| Some(known.outcome.as_ref()?.test?.accuracy)).collect();
         let epochs: Vec<f64> = done
             .iter()
             .filter_map(|known| Some(known.outcome.as_ref()?.best_epoch as f64))

@@ -34,9 +34,9 @@ pub fn known<'a>(experiment: &'a Experiment, store: &Store) -> Vec<Known<'a>> {
             let mut records = store.epochs();
             records.truncate(epochs);
             // An outcome of fewer epochs than are asked for is no outcome yet.
-            let outcome = store.outcome().filter(|outcome| {
-                outcome.status == Status::Failed || store.is_done(epochs)
-            });
+            let outcome = store
+                .outcome()
+                .filter(|outcome| outcome.status == Status::Failed || store.is_done(epochs));
             Known { trial, records, outcome, store }
         })
         .collect()

@@ -22,7 +22,12 @@ pub struct Share {
 
 impl Share {
     /// One trial per core, and if there are fewer trials than cores, several cores per trial.
-    pub fn new(cores: usize, trials: usize, workers: Option<usize>, threads: Option<usize>) -> Share {
+    pub fn new(
+        cores: usize,
+        trials: usize,
+        workers: Option<usize>,
+        threads: Option<usize>,
+    ) -> Share {
         let workers = workers.unwrap_or(cores / threads.unwrap_or(1)).clamp(1, trials.max(1));
         let threads = threads.unwrap_or(cores / workers).max(1);
         Share { workers, threads }
@@ -108,8 +113,9 @@ impl Runner<'_> {
                         match pool.install(|| trial::run(trial, &around, &inside)) {
                             Ok(ended) => watch(&SweepEvent::Ended(trial, &ended)),
                             Err(trouble) => {
-                                let mut troubles =
-                                    troubles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                                let mut troubles = troubles
+                                    .lock()
+                                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                                 troubles.insert(trial.number, trouble);
                             }
                         }

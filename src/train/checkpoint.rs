@@ -43,12 +43,16 @@ impl Checkpoint {
         let raw: BTreeMap<&String, Vec<u8>> = self
             .tensors
             .iter()
-            .map(|(name, (_, values))| (name, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+            .map(|(name, (_, values))| {
+                (name, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+            })
             .collect();
         let views = self
             .tensors
             .iter()
-            .map(|(name, (shape, _))| Ok((name, TensorView::new(Dtype::F32, shape.clone(), &raw[name])?)))
+            .map(|(name, (shape, _))| {
+                Ok((name, TensorView::new(Dtype::F32, shape.clone(), &raw[name])?))
+            })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
         // The crate writes its metadata in the order of a hash map, so there is one entry, whose
         // text is sorted.
@@ -74,7 +78,8 @@ impl Checkpoint {
             if view.dtype() != Dtype::F32 {
                 return Err(CheckpointError::Type { name, found: view.dtype() });
             }
-            let values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            let values =
+                view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
             tensors.insert(name, (view.shape().to_vec(), values));
         }
         let checkpoint = Checkpoint { tensors, words };

@@ -59,7 +59,8 @@ impl Tally {
         if total == 0 {
             return None;
         }
-        let part = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        let part =
+            |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let (mut present, mut precision, mut recall, mut f1) = (0u64, 0.0, 0.0, 0.0);
         for class in 0..self.classes {
             let hits = at(class, class);

@@ -82,7 +82,12 @@ mod tests {
             epochs,
             batch_size: 1,
             accumulate: 1,
-            optimizer: Optimizer::Sgd { lr: 1.0, momentum: 0.0, nesterov: false, weight_decay: 0.0 },
+            optimizer: Optimizer::Sgd {
+                lr: 1.0,
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
             schedule,
             warmup,
             early_stop: None,
@@ -104,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_constant_rate_rises_and_stays() {
-        assert_eq!(factors(Schedule::Constant, 1.0, 2, 4), [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(
+            factors(Schedule::Constant, 1.0, 2, 4),
+            [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+        );
     }
 
     #[test]

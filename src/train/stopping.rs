@@ -42,7 +42,8 @@ mod tests {
     use crate::basis::record::Scores;
 
     fn records(losses: &[f64]) -> Vec<EpochRecord> {
-        let scores = |loss| Scores { loss, accuracy: 0.5, top_k: 0.5, precision: 0.5, recall: 0.5, f1: 0.5 };
+        let scores =
+            |loss| Scores { loss, accuracy: 0.5, top_k: 0.5, precision: 0.5, recall: 0.5, f1: 0.5 };
         losses
             .iter()
             .enumerate()

@@ -22,7 +22,9 @@ use super::stopping::{best_epoch, early_stop};
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss is NaN or infinite.
-    #[error("the loss became {loss} in epoch {epoch}, batch {batch}: a smaller learning rate may help")]
+    #[error(
+        "the loss became {loss} in epoch {epoch}, batch {batch}: a smaller learning rate may help"
+    )]
     NotFinite {
         /// Counted from 1.
         epoch: usize,
@@ -230,7 +232,8 @@ impl<'a> Trainer<'a> {
             observer.notice(&event).map_err(TrainError::Observer)?;
         }
         let validation = self.data.split.clone();
-        let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, false)?;
+        let Evaluated { tally: validation, .. } =
+            self.evaluate_on(&validation.validation, false)?;
         Ok(Some(EpochRecord {
             epoch,
             steps: self.optimizer.steps(),
@@ -267,7 +270,11 @@ impl<'a> Trainer<'a> {
     }
 
     /// Scores of `weights` on `images`.
-    pub fn evaluate(&mut self, weights: &Weights, images: &[u32]) -> Result<Evaluation, TrainError> {
+    pub fn evaluate(
+        &mut self,
+        weights: &Weights,
+        images: &[u32],
+    ) -> Result<Evaluation, TrainError> {
         self.network.load(weights)?;
         let Evaluated { tally, logits } = self.evaluate_on(images, true)?;
         Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), logits })
@@ -337,7 +344,8 @@ fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
                 counts[data.dataset.label(*image) as usize] += 1;
             }
             let total = data.split.train.len() as f64;
-            let share = |count: &usize| total / (plan.model.classes as f64 * (*count).max(1) as f64);
+            let share =
+                |count: &usize| total / (plan.model.classes as f64 * (*count).max(1) as f64);
             Some(counts.iter().map(share).collect())
         }
     }

@@ -1,0 +1,76 @@
+//! Wrong experiments: every file under `bad-configs` has its exact message beside it.
+
+use std::fs;
+use std::path::Path;
+
+use candlewick::config::layering::{Request, load};
+use candlewick::config::problem::Problems;
+use candlewick::data::Cache;
+use candlewick::plan::sweep::expand;
+
+/// What `wick check` says of an experiment; none if nothing is wrong.
+fn message(request: &Request) -> Option<String> {
+    let images = Cache::new(1);
+    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let problems: Result<(), Problems> =
+        load(request).and_then(|root| expand(&root, &survey).map(|_| ()));
+    // Windows' separators are the one thing that may differ between machines.
+    problems.err().map(|problems| problems.render(false).replace('\\', "/"))
+}
+
+fn request(file: &Path) -> Request {
+    Request { file: file.to_owned(), ..Request::default() }
+}
+
+#[test]
+fn every_wrong_file_gets_exactly_its_message() {
+    let folder = Path::new("tests/bad-configs");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 30);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("bad-configs");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for file in files {
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = message(&request(&file)).unwrap_or_else(|| panic!("{name} is not wrong"));
+            insta::assert_snapshot!(name, text);
+        }
+    });
+}
+
+#[test]
+fn mistakes_on_the_command_line_and_in_the_environment_say_so() {
+    let mut request = request(Path::new("experiments/quickstart.toml"));
+    request.sets = vec![
+        "train.epochs=many".to_owned(),
+        "train.optimizr.lr=1".to_owned(),
+        "model.layers.conv9.kernel=3".to_owned(),
+        "nothing".to_owned(),
+    ];
+    request.environment = vec![
+        ("WICK_DATA__BATCH_SIZE".to_owned(), "0".to_owned()),
+        ("WICK_TRAIN__SPEED".to_owned(), "9".to_owned()),
+        ("HOME".to_owned(), "/root".to_owned()),
+    ];
+    insta::assert_snapshot!(message(&request).unwrap());
+    request.sets.drain(2..);
+    insta::assert_snapshot!(message(&request).unwrap());
+}
+
+#[test]
+fn an_unknown_profile_names_those_that_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("profiles.toml");
+    fs::write(&file, "name = \"x\"\n[profile.fast]\ntrain.epochs = 1\n[profile.slow]\n").unwrap();
+    let mut request = request(&file);
+    request.profile = Some("fats".to_owned());
+    let text = message(&request).unwrap().replace(file.to_str().unwrap(), "profiles.toml");
+    insta::assert_snapshot!(text);
+}

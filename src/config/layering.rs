@@ -19,7 +19,7 @@ use super::path::KeyPath;
 use super::problem::{Problem, Problems};
 use super::read::read;
 use super::suggest;
-use super::tree::{Content, Entry, Node, Place, SourceFile};
+use super::tree::{BUILT_IN, Content, Entry, Node, Place, SourceFile};
 
 /// The lowest layer, an annotated document.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -59,7 +59,7 @@ pub struct Request {
 /// Reads and merges all layers.
 pub fn load(request: &Request) -> Result<Node, Problems> {
     let defaults = parse(Arc::new(SourceFile {
-        path: "defaults.toml (built in)".to_owned(),
+        path: BUILT_IN.to_owned(),
         text: DEFAULTS.to_owned(),
         folder: PathBuf::new(),
     }))?;
@@ -95,7 +95,7 @@ pub fn load(request: &Request) -> Result<Node, Problems> {
 /// Pushes the layers of a file and of all it extends, lowest first.
 fn files(
     path: &Path,
-    chain: &mut Vec<PathBuf>,
+    chain: &mut Vec<(PathBuf, PathBuf)>,
     named_at: Option<Place>,
     profile: Option<&str>,
     layers: &mut Vec<Node>,
@@ -105,9 +105,13 @@ fn files(
         Some(place) => Problem::at(place.clone(), message),
         None => Problem::value(KeyPath::root(), message),
     };
-    if chain.contains(&identity) {
-        let names: Vec<String> =
-            chain.iter().chain([&identity]).map(|path| path.display().to_string()).collect();
+    if chain.iter().any(|(_, known)| *known == identity) {
+        let names: Vec<String> = chain
+            .iter()
+            .map(|(name, _)| name.as_path())
+            .chain([path])
+            .map(|path| path.display().to_string())
+            .collect();
         return Err(trouble("the file extends itself".to_owned())
             .label("closes the circle")
             .note(names.join(" → "))
@@ -129,7 +133,7 @@ fn files(
     let mut node = parse(Arc::new(source))?;
     let profiles = take(&mut node, "profile").map(|entry| entry.value);
     let extends = take(&mut node, "extends").map(|entry| entry.value);
-    chain.push(identity);
+    chain.push((path.to_owned(), identity));
     if let Some(extends) = extends {
         let list = match extends.content {
             Content::Array(items) => items,

@@ -13,6 +13,7 @@ use super::tree::{Node, Place};
 pub struct Problem {
     path: KeyPath,
     on_key: bool,
+    is_missing: bool,
     place: Option<Place>,
     message: String,
     label: String,
@@ -26,6 +27,7 @@ impl Problem {
         Problem {
             path,
             on_key: false,
+            is_missing: false,
             place: None,
             message: message.into(),
             label: String::new(),
@@ -37,6 +39,11 @@ impl Problem {
     /// Something wrong with the key at the end of `path`.
     pub fn key(path: KeyPath, message: impl Into<String>) -> Problem {
         Problem { on_key: true, ..Problem::value(path, message) }
+    }
+
+    /// The key at the end of `path` is missing.
+    pub fn missing(path: KeyPath, message: impl Into<String>) -> Problem {
+        Problem { is_missing: true, ..Problem::value(path, message) }
     }
 
     /// Something wrong at a known place.
@@ -77,6 +84,11 @@ impl Problem {
                 root.place_of_key(&self.path)
             } else {
                 root.place_of_value(&self.path)
+            };
+            // What nobody wrote is missed in the user's file, not in the built-in defaults.
+            let place = match place {
+                Place::File(file, _) if self.is_missing && file.is_built_in() => &root.place,
+                place => place,
             };
             self.place = Some(place.clone());
         }

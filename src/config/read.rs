@@ -65,11 +65,19 @@ struct ReadError {
     /// Innermost first.
     trail: Vec<Segment>,
     on_key: bool,
+    is_missing: bool,
 }
 
 impl ReadError {
     fn new(message: String, label: String) -> ReadError {
-        ReadError { message, label, help: None, trail: Vec::new(), on_key: false }
+        ReadError {
+            message,
+            label,
+            help: None,
+            trail: Vec::new(),
+            on_key: false,
+            is_missing: false,
+        }
     }
 
     fn within(mut self, segment: Segment) -> ReadError {
@@ -87,8 +95,11 @@ impl ReadError {
             _ => (String::new(), self.message),
         };
         let message = format!("{named}{message}");
-        let problem =
-            if self.on_key { Problem::key(path, message) } else { Problem::value(path, message) };
+        let problem = match (self.on_key, self.is_missing) {
+            (true, _) => Problem::key(path, message),
+            (_, true) => Problem::missing(path, message),
+            _ => Problem::value(path, message),
+        };
         let problem = problem.label(self.label);
         match self.help {
             Some(help) => problem.help(help),
@@ -182,7 +193,9 @@ impl de::Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        ReadError::new(format!("the key \"{field}\" is missing"), format!("needs \"{field}\""))
+        let message = format!("the key \"{field}\" is missing");
+        let error = ReadError::new(message, format!("needs \"{field}\""));
+        ReadError { is_missing: true, ..error }
     }
 }
 

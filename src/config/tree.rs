@@ -57,6 +57,16 @@ pub struct SourceFile {
     pub folder: PathBuf,
 }
 
+impl SourceFile {
+    /// Whether it is the document of defaults, which no user wrote.
+    pub fn is_built_in(&self) -> bool {
+        self.path == BUILT_IN
+    }
+}
+
+/// The path that the document of defaults has in messages.
+pub const BUILT_IN: &str = "defaults.toml (built in)";
+
 /// Where a value was written.
 #[derive(Clone, Debug)]
 pub enum Place {

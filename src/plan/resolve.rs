@@ -131,7 +131,7 @@ fn section<T: serde::de::DeserializeOwned>(
     let path = at.key(key);
     let Some(value) = node.get(key) else {
         problems.push(
-            Problem::value(path.clone(), format!("the key \"{path}\" is missing"))
+            Problem::missing(path.clone(), format!("the key \"{path}\" is missing"))
                 .label("not in here"),
         );
         return None;
@@ -163,7 +163,7 @@ type Layers = (Defaults, Vec<(Layer, KeyPath)>, Vec<String>);
 fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<Layers> {
     let at = KeyPath::root().key("model");
     let Some(model) = root.get("model") else {
-        problems.push(Problem::value(at, "the table [model] is missing").label("not in here"));
+        problems.push(Problem::missing(at, "the table [model] is missing").label("not in here"));
         return None;
     };
     problems.extend(unknown_keys(model, &at, &["defaults", "layers"]));
@@ -171,7 +171,7 @@ fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<Layers> {
     let path = at.key("layers");
     let Some(layers) = model.get("layers") else {
         problems.push(
-            Problem::value(path, "the key \"model.layers\" is missing")
+            Problem::missing(path, "the key \"model.layers\" is missing")
                 .label("no layers in here")
                 .help("layers = [{ conv = 6, kernel = 3 }, { max-pool = 2 }, \"flatten\", { dense = \"classes\" }]"),
         );

@@ -8,7 +8,7 @@ const STYLE: TableStyle = TableStyle::new()
     .bottom_border(LineStyle::none().fill('─').junction('─'));
 
 /// A table that fits into `width` columns; the columns in `numbers` are aligned to the right.
-pub fn grid(header: Vec<String>, numbers: std::ops::Range<usize>, width: usize) -> Table {
+pub(super) fn grid(header: Vec<String>, numbers: std::ops::Range<usize>, width: usize) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_content_arrangement(ContentArrangement::Dynamic);

@@ -3,3 +3,4 @@
 mod bad_configs;
 mod floors;
 mod sweeps;
+mod training;

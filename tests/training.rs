@@ -1,0 +1,112 @@
+//! Training is right: the loss follows PyTorch's from the same weights on the same batches.
+//! `goldens/training.py` made the numbers.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use candlewick::config::layering::{Request, load};
+use candlewick::data::Cache;
+use candlewick::kernels::loss::cross_entropy;
+use candlewick::model::network::{Network, Weights};
+use candlewick::plan::resolve::Plan;
+use candlewick::plan::sweep::expand;
+use candlewick::train::optimizer::Optimizer;
+
+const BATCH: usize = 16;
+
+/// `count` numbers in [-1, 1) of SplitMix64 with state `key`, as in the script.
+fn uniform(key: u64, count: usize) -> Vec<f32> {
+    (1..=count as u64)
+        .map(|index| {
+            let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15u64.wrapping_mul(index));
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^= z >> 31;
+            (z >> 40) as f32 / 8_388_608.0 - 1.0
+        })
+        .collect()
+}
+
+fn plan(name: &str) -> Plan {
+    let file = PathBuf::from("tests/goldens").join(name).with_extension("toml");
+    let root = load(&Request { file, ..Request::default() }).unwrap();
+    let images = Cache::new(1);
+    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let mut experiment = expand(&root, &survey).unwrap();
+    experiment.trials.remove(0).plan
+}
+
+fn start(network: &mut Network) -> Weights {
+    let mut weights = network.weights().unwrap();
+    for (index, parameter) in network.parameters().iter().enumerate() {
+        let dims = parameter.tensor.dims();
+        let mut values = uniform(1000 + index as u64, parameter.tensor.elem_count());
+        let fan_in: usize = dims[1..].iter().product();
+        let scale = if dims.len() > 1 { 1.0 / (fan_in as f32).sqrt() } else { 0.1 };
+        values.iter_mut().for_each(|value| *value *= scale);
+        if parameter.name.ends_with("norm.weight") {
+            values.fill(1.0);
+        } else if parameter.name.ends_with("norm.bias") {
+            values.fill(0.0);
+        }
+        weights.insert(parameter.name.clone(), (dims.to_vec(), values));
+    }
+    weights
+}
+
+fn batch(step: u64) -> (Tensor, Vec<u32>) {
+    let mut images = uniform(5_000_000 + step, BATCH * 3 * 32 * 32);
+    let labels: Vec<u32> = (0..BATCH as u32).map(|image| image * 7 % 10).collect();
+    for (map, pixels) in images.chunks_mut(32 * 32).enumerate() {
+        for line in pixels.chunks_mut(32).take(8) {
+            line[..8].iter_mut().for_each(|pixel| *pixel += labels[map / 3] as f32 / 4.0);
+        }
+    }
+    (Tensor::from_vec(images, (BATCH, 3, 32, 32), &Device::Cpu).unwrap(), labels)
+}
+
+fn golden(network: &str) -> Vec<f64> {
+    csv::Reader::from_path(Path::new("tests/goldens/training.csv"))
+        .unwrap()
+        .deserialize::<(String, usize, f64)>()
+        .map(Result::unwrap)
+        .filter(|(name, _, _)| name == network)
+        .map(|(_, _, loss)| loss)
+        .collect()
+}
+
+fn follows_pytorch(name: &str) {
+    let plan = plan(name);
+    let mut network = Network::new(&plan.model, 1).unwrap();
+    let weights = start(&mut network);
+    network.load(&weights).unwrap();
+    let train = &plan.train;
+    let mut optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
+    let golden = golden(name);
+    assert_eq!(golden.len(), 51);
+    for (step, expected) in golden.iter().enumerate() {
+        let is_last = step == 50;
+        let (images, labels) = batch(step as u64);
+        let mut forward = network.forward(&images, !is_last, step as u64).unwrap();
+        let smoothing = if is_last { 0.0 } else { train.label_smoothing };
+        let loss =
+            cross_entropy(&mut forward.tape, &forward.logits, &labels, smoothing, None).unwrap();
+        let found = loss.sum / loss.weight;
+        let error = (found - expected).abs() / expected;
+        assert!(error < 1e-4, "{name}, step {step}: {found}, PyTorch {expected}: {error:.1e}");
+        if !is_last {
+            let gradients = forward.backward(&loss.mean).unwrap();
+            optimizer.step(network.parameters(), gradients, train.optimizer.lr()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_plain_cnn_follows_pytorch_for_fifty_steps_of_adam() {
+    follows_pytorch("plain");
+}
+
+#[test]
+fn a_network_with_batch_norm_follows_pytorch_for_fifty_steps_of_sgd_and_in_evaluation() {
+    follows_pytorch("normed");
+}

@@ -2,5 +2,6 @@
 
 mod bad_configs;
 mod floors;
+mod reference;
 mod sweeps;
 mod training;

@@ -1,8 +1,7 @@
 //! The layers of an experiment, lowest first: built-in defaults, the files named by `extends`, the
 //! file, a profile, the environment, `--set`.
 //!
-//! figment merges the layers and remembers which of them each value came from; the layers' own
-//! trees then say where in the file it stands. Tables merge, lists and plain values replace, and so
+//! figment merges the layers; the trees of the layers then say where in its file each value stands. Tables merge, lists and plain values replace, and so
 //! do choices ([`CHOICES`]): `optimizer = { sgd = … }` over `{ adam = … }` is SGD, not both.
 //! The environment and `--set` come last and may reach into lists, which figment cannot, so they
 //! are put into the merged tree one by one.
@@ -40,7 +39,7 @@ pub const CHOICES: [&str; 12] = [
     "train.clip",
 ];
 
-/// Prefix of the environment's variables: `WICK_TRAIN__BATCH_SIZE` is `train.batch-size`.
+/// Prefix of the environment's variables: `WICK_DATA__BATCH_SIZE` is `data.batch-size`.
 pub const ENVIRONMENT_PREFIX: &str = "WICK_";
 
 /// What the user asked for.
@@ -340,14 +339,14 @@ fn merge(layers: &[Node]) -> Node {
     }
     let merged: Dict = figment.extract().unwrap_or_default();
     let all: Vec<&Node> = layers.iter().collect();
-    let content = collect(&figment, &merged, &all);
+    let content = collect(&merged, &all);
     // What stands in no layer is missed in the file that was asked for.
     let place = layers.last().map_or(Place::Set("".into()), |node| node.place.clone());
     Node { content, place }
 }
 
 /// The merged table over the tables that `layers` have in its place, lowest first.
-fn collect(figment: &Figment, merged: &Dict, layers: &[&Node]) -> Content {
+fn collect(merged: &Dict, layers: &[&Node]) -> Content {
     let mut keys: Vec<&str> = Vec::new();
     for layer in layers {
         if let Content::Table(entries) = &layer.content {
@@ -365,7 +364,7 @@ fn collect(figment: &Figment, merged: &Dict, layers: &[&Node]) -> Content {
         let value = match value {
             Value::Dict(_, inner) => {
                 let below: Vec<&Node> = entries.iter().map(|entry| &entry.value).collect();
-                let content = collect(figment, inner, &below);
+                let content = collect(inner, &below);
                 Node { content, place: highest.value.place.clone() }
             }
             _ => highest.value.clone(),

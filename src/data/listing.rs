@@ -96,7 +96,8 @@ pub(super) fn check_taught(
     let empty: Vec<String> = classes
         .iter()
         .zip(&taught)
-        .filter_map(|(class, taught)| (!taught).then(|| class.clone()))
+        .filter(|(_, taught)| !**taught)
+        .map(|(class, _)| class.clone())
         .collect();
     if empty.is_empty() {
         return Ok(());

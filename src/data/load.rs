@@ -282,7 +282,8 @@ mod tests {
         let image = dataset.image(5);
         for channel in 0..3 {
             let values = image.iter().skip(channel).step_by(3).map(|value| u64::from(*value));
-            let expected = [values.clone().sum(), values.map(|value| value * value).sum()];
+            let expected: [u64; 2] =
+                [values.clone().sum(), values.map(|value| value * value).sum()];
             assert_eq!(dataset.sums[5 * 3 + channel], expected);
         }
     }

@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn variances_are_those_of_the_papers() {
-        let cases = [
+        let cases: [(Init, f64); 7] = [
             (Init::Pytorch, 1.0 / 450.0 / 3.0),
             (Init::KaimingNormal, 2.0 / 450.0),
             (Init::KaimingUniform, 2.0 / 450.0),

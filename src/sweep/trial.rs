@@ -21,7 +21,7 @@ use super::store::{Store, Timing, TrialStore};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
     /// With an outcome, which is stored.
-    With(Outcome),
+    With(Box<Outcome>),
     /// Interrupted; it goes on next time.
     Interrupted,
 }
@@ -58,7 +58,7 @@ pub fn run(trial: &Trial, around: &Surroundings, watch: &Watch) -> Result<Ended,
     store.begin(&trial.plan).and_then(|()| store.finish(&outcome)).map_err(|error| {
         format!("trial {} failed ({}), and: {error}", trial.number, outcome.reason)
     })?;
-    Ok(Ended::With(outcome))
+    Ok(Ended::With(Box::new(outcome)))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -133,7 +133,7 @@ fn attempt(
     let seconds = beside.seconds() - in_epochs;
     let timing = Timing { epoch: 0, seconds, images_per_second: 0.0, threads: around.threads };
     store.time(&timing).and_then(|()| store.finish(&outcome)).map_err(|error| words(&error))?;
-    Ok(Ended::With(outcome))
+    Ok(Ended::With(Box::new(outcome)))
 }
 
 /// The images of a trial, their split and normalisation.
@@ -141,7 +141,7 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
     let key = format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    match around.store.check_images(&key, &dataset.fingerprint()) {
+    match around.store.check_images(&key, dataset.fingerprint()) {
         Ok(true) => {}
         Ok(false) => {
             return Err(format!(

@@ -1,0 +1,91 @@
+//! The reference page of the file format lists exactly the keys that the program reads.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use candlewick::config::layering::{DEFAULTS, Request, load};
+use candlewick::config::model::{Activation, KINDS};
+use candlewick::data::Cache;
+use candlewick::plan::sweep::expand;
+
+fn page() -> String {
+    fs::read_to_string("docs/experiment-file.md").unwrap()
+}
+
+/// The keys in the table under the heading that ends with `heading`.
+fn documented(page: &str, heading: &str) -> BTreeSet<String> {
+    let mut lines =
+        page.lines().skip_while(|line| !(line.starts_with('#') && line.ends_with(heading)));
+    assert!(lines.next().is_some(), "the page has no heading {heading}");
+    lines
+        .take_while(|line| !line.starts_with('#'))
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned))
+        .collect()
+}
+
+/// The keys that the program offers when it meets an unknown one in `toml`.
+fn offered(sections: &str) -> BTreeSet<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("experiment.toml");
+    fs::write(&file, format!("name = \"x\"\n{sections}")).unwrap();
+    let images = Cache::new(1);
+    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let problems = load(&Request { file, ..Request::default() })
+        .and_then(|root| expand(&root, &survey).map(|_| ()))
+        .expect_err("the unknown key is read");
+    let text = problems.render(false);
+    let list = ["the keys here are ", "the keys are "]
+        .iter()
+        .find_map(|words| text.split(words).nth(1))
+        .unwrap_or_else(|| panic!("{text}"));
+    // The frame wraps long lines.
+    let list = list.split("\n\n").next().unwrap();
+    list.split([',', ' ', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_reference_page_has_every_key_and_no_other() {
+    let page = page();
+    let data = "[data]\nsource = \"digits\"\n";
+    let model = "[model]\nlayers = [\"flatten\", { dense = \"classes\" }]\n";
+    let layer = |kind: &str| {
+        let argument = match kind {
+            "flatten" | "batch-norm" => "true",
+            "activation" => "\"relu\"",
+            _ => "1",
+        };
+        format!("{data}[model]\nlayers = [{{ {kind} = {argument}, qqqq = 1 }}]\n")
+    };
+    let train = |text: &str| format!("{data}{model}[train]\n{text}\n");
+    let mut cases = vec![
+        ("Top level".to_owned(), format!("qqqq = 1\n{data}{model}")),
+        ("`[data]`".to_owned(), format!("{data}qqqq = 1\n{model}")),
+        ("`data.image`".to_owned(), format!("{data}image = {{ qqqq = 1 }}\n{model}")),
+        ("`[model]`".to_owned(), format!("{data}{model}qqqq = 1\n")),
+        ("`model.defaults`".to_owned(), format!("{data}{model}defaults = {{ qqqq = 1 }}\n")),
+        ("`[train]`".to_owned(), train("qqqq = 1")),
+        ("`train.early-stop`".to_owned(), train("early-stop = { qqqq = 1 }")),
+        ("`[sweep]`".to_owned(), format!("{data}{model}[sweep]\nqqqq = 1\n")),
+    ];
+    cases.extend(KINDS.iter().map(|kind| (format!("#### `{kind}`"), layer(kind))));
+    for optimizer in ["sgd", "adam", "rmsprop"] {
+        let text = train(&format!("optimizer = {{ {optimizer} = {{ qqqq = 1 }} }}"));
+        cases.push((format!("#### `{optimizer}`"), text));
+    }
+    for schedule in ["constant", "step", "exponential", "cosine", "one-cycle", "plateau"] {
+        let text = train(&format!("schedule = {{ {schedule} = {{ qqqq = 1 }} }}"));
+        cases.push((format!("#### `{schedule}`"), text));
+    }
+    for (heading, toml) in cases {
+        assert_eq!(documented(&page, &heading), offered(&toml), "under {heading}");
+    }
+}
+
+#[test]
+fn the_reference_page_shows_the_defaults_and_names_every_activation() {
+    let page = page();
+    assert!(page.contains(&format!("```toml\n{DEFAULTS}```")), "the defaults differ");
+    for name in Activation::NAMES {
+        assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+    }
+}

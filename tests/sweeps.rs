@@ -265,6 +265,28 @@ fn images_that_changed_under_a_results_folder_are_never_mixed_with_the_old_ones(
 }
 
 #[test]
+fn bad_images_fail_the_trial_by_name_or_are_skipped_and_counted() {
+    let bench = Bench::new(&SMALL.replace("\"digits\"", "{ folder = \"images\" }"));
+    for class in ["a", "b"] {
+        let folder = bench.folder.path().join("images").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for index in 0..10u8 {
+            let mut image = b"P5 8 8 255\n".to_vec();
+            image.extend([index * 20; 64]);
+            fs::write(folder.join(format!("{index}.pgm")), image).unwrap();
+        }
+    }
+    fs::write(bench.folder.path().join("images/a/words.png"), "these are words").unwrap();
+    let output = bench.run("strict", &["--set", "sweep.seeds=1"]);
+    assert_eq!(code(&output), Some(3));
+    assert!(bench.table("strict", "trials.csv").contains("words.png"));
+    let skip = ["--set", "sweep.seeds=1", "--set", "data.on-bad-image=skip"];
+    let output = bench.run("lenient", &skip);
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("1 images could not be decoded and were left out"));
+}
+
+#[test]
 fn every_experiment_of_the_repository_is_sound() {
     let mut seen = 0;
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")).unwrap() {

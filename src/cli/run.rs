@@ -73,6 +73,10 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     tables::write(&experiment, &store, &known)?;
     ran?;
     print(&ranking(&experiment, &known, width()));
+    for (path, images) in store.images().iter().filter(|(_, images)| !images.skipped.is_empty()) {
+        let (count, path) = (images.skipped.len(), path.display());
+        print(&format!("{count} images could not be decoded and were left out: see {path}\n"));
+    }
     let root = store.root().display();
     say(&format!("{:.1} s; results in {root}\n", watch.seconds()));
     let unfinished = known.iter().filter(|known| known.status() == Status::Unfinished).count();

@@ -96,16 +96,45 @@ impl Store {
         }
     }
 
-    /// Compares the fingerprint of the images called `key` with that of earlier trials, and
-    /// remembers it if there is none.
-    pub fn check_images(&self, key: &str, fingerprint: &str) -> Result<bool, StoreError> {
+    /// Compares the images called `key` with those of earlier trials, and remembers them if there
+    /// are none: whether they are the same.
+    pub fn check_images(&self, key: &str, images: &Images) -> Result<bool, StoreError> {
         let name = &blake3::hash(key.as_bytes()).to_hex()[..16];
-        let path = self.root.join("trials").join(format!("images-{name}.txt"));
-        match fs::read_to_string(&path) {
-            Ok(known) => Ok(known.trim() == fingerprint),
-            Err(_) => write_whole(&path, format!("{fingerprint}\n").as_bytes()).map(|()| true),
+        let path = self.root.join("trials").join(format!("images-{name}.toml"));
+        match read_images(&path) {
+            Some(known) => Ok(known.fingerprint == images.fingerprint),
+            None => {
+                let text = toml::to_string(images).expect("images are plain data");
+                write_whole(&path, text.as_bytes()).map(|()| true)
+            }
         }
     }
+
+    /// The sets of images that trials were run on, in the order of their files' names.
+    pub fn images(&self) -> Vec<(PathBuf, Images)> {
+        let Ok(entries) = fs::read_dir(self.root.join("trials")) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.is_file())
+            .collect();
+        paths.sort();
+        paths.into_iter().filter_map(|path| Some((path.clone(), read_images(&path)?))).collect()
+    }
+}
+
+fn read_images(path: &Path) -> Option<Images> {
+    toml::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// A set of images as trials found it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Images {
+    /// Equal for equal images.
+    pub fingerprint: String,
+    /// How many there are.
+    pub images: usize,
+    /// Files that were left out, each with its reason.
+    pub skipped: Vec<String>,
 }
 
 /// The folder of one trial.

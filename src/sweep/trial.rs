@@ -15,7 +15,7 @@ use crate::train::stopping::best_epoch;
 use crate::train::trainer::{End, Event, Observer, Trainer, TrialData};
 
 use super::clock::Stopwatch;
-use super::store::{Store, Timing, TrialStore};
+use super::store::{Images, Store, Timing, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,7 +141,12 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
     let key = format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    match around.store.check_images(&key, dataset.fingerprint()) {
+    let images = Images {
+        fingerprint: dataset.fingerprint().to_owned(),
+        images: dataset.len(),
+        skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
+    };
+    match around.store.check_images(&key, &images) {
         Ok(true) => {}
         Ok(false) => {
             return Err(format!(

@@ -185,13 +185,28 @@ impl Activation {
     }
 }
 
+impl Activation {
+    /// [`apply_in_place`](Self::apply_in_place) by all threads.
+    pub(super) fn apply_in_parallel(self, values: &mut [f32]) {
+        values.par_chunks_mut(PIECE).for_each(|piece| self.apply_in_place(piece));
+    }
+
+    /// [`back_in_place`](Self::back_in_place) by all threads.
+    pub(super) fn back_in_parallel(self, gradient: &mut [f32], result: &[f32]) {
+        gradient
+            .par_chunks_mut(PIECE)
+            .zip(result.par_chunks(PIECE))
+            .for_each(|(gradient, result)| self.back_in_place(gradient, result));
+    }
+}
+
 /// The activation of every element of `x`, which has any shape.
 pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<Value> {
     let mut result = numbers(x.tensor())?.to_vec();
     result.par_chunks_mut(PIECE).for_each(|piece| activation.apply_in_place(piece));
     let result = tensor(result, x.tensor().shape())?;
     let kept = if activation.is_known_by_result() { result.clone() } else { x.tensor().clone() };
-    Ok(tape.record(result, &[x], move |mut gradient: Gradient, _| {
+    Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
         let kept = numbers(&kept)?;
         gradient.par_chunks_mut(PIECE).zip(kept.par_chunks(PIECE)).for_each(|(gradient, kept)| {
             if activation.is_known_by_result() {

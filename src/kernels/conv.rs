@@ -1,6 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as everywhere in the field).
 //!
-//! Each image is unrolled into a matrix of windows (im2col) and multiplied by the filters; a 1×1
+//! Large batches are computed with sixteen images side by side ([`sweep`]). In a small batch
+//! each image is unrolled into a matrix of windows (im2col) and multiplied by the filters; a 1×1
 //! convolution needs no unrolling.
 
 use candle_core::Result;
@@ -12,17 +13,19 @@ use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
+use super::{lanes, sweep};
+use lanes::LANES;
 
 /// Sizes of one convolution.
 #[derive(Clone, Copy, Debug)]
-struct Geometry {
-    windows: [Window; 2],
-    groups: usize,
-    batch: usize,
-    channels: usize,
-    size: [usize; 2],
-    filters: usize,
-    out: [usize; 2],
+pub(super) struct Geometry {
+    pub(super) windows: [Window; 2],
+    pub(super) groups: usize,
+    pub(super) batch: usize,
+    pub(super) channels: usize,
+    pub(super) size: [usize; 2],
+    pub(super) filters: usize,
+    pub(super) out: [usize; 2],
 }
 
 /// `activation(x ⋆ w + bias)`.
@@ -63,6 +66,9 @@ pub fn conv2d(
         filters,
         out: [out_height, out_width],
     };
+    if lanes::worthwhile(x) {
+        return conv_in_lanes(tape, x, w, bias, geometry, activation);
+    }
     let result = {
         let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
         let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
@@ -89,7 +95,62 @@ pub fn conv2d(
     }))
 }
 
+/// [`conv2d`] of a batch with sixteen images side by side.
+fn conv_in_lanes(
+    tape: &mut Tape,
+    x: &Value,
+    w: &Value,
+    bias: Option<&Value>,
+    geometry: Geometry,
+    activation: Option<Activation>,
+) -> Result<Value> {
+    let x = &lanes::enter(tape, x)?;
+    let result = {
+        let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
+        let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
+        let relu = activation == Some(Activation::Relu);
+        let mut result = sweep::forward(&geometry, &x, &w, bias.as_deref(), relu);
+        if let Some(activation) = activation.filter(|_| !relu) {
+            activation.apply_in_parallel(&mut result);
+        }
+        result
+    };
+    let [height, width] = geometry.out;
+    let blocks = geometry.batch.div_ceil(LANES);
+    let result = tensor(result, (blocks, geometry.filters, height, width, LANES))?;
+    let (kept_x, kept_w, kept) = (x.tensor().clone(), w.tensor().clone(), result.clone());
+    let mut arguments = vec![x, w];
+    arguments.extend(bias);
+    let backward = move |mut gradient: Gradient, wanted: &[bool]| {
+        let (x, w) = (numbers(&kept_x)?, numbers(&kept_w)?);
+        if let Some(activation) = activation {
+            activation.back_in_parallel(&mut gradient, &numbers(&kept)?);
+        }
+        let for_w = wanted[1].then(|| sweep::backward_weights(&geometry, &gradient, &x));
+        let mut gradients = vec![None, for_w];
+        if wanted.len() == 3 {
+            gradients.push(wanted[2].then(|| geometry.sum_of_maps(&gradient)));
+        }
+        if wanted[0] {
+            gradients[0] = Some(sweep::backward_input(&geometry, &gradient, &w));
+        }
+        Ok(gradients)
+    };
+    Ok(tape.record_lanes(geometry.batch, result, &arguments, backward))
+}
+
 impl Geometry {
+    /// The gradient of the bias, of a gradient in lanes.
+    fn sum_of_maps(&self, gradient: &[f32]) -> Vec<f32> {
+        let map = self.positions() * LANES;
+        let parts: Vec<Vec<f64>> = gradient
+            .par_chunks(self.filters * map)
+            .map(|block| block.chunks(map).map(sum_of).collect())
+            .collect();
+        let sum = |filter: usize| parts.iter().map(|part| part[filter]).sum::<f64>() as f32;
+        (0..self.filters).map(sum).collect()
+    }
+
     fn positions(&self) -> usize {
         self.out[0] * self.out[1]
     }

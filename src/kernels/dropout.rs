@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::basis::seed::Stream;
 
+use super::lanes;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// Elements in one piece of work; even, since one random number decides about two elements.
@@ -35,6 +36,12 @@ pub fn dropout(
     granularity: Granularity,
     stream: Stream,
 ) -> Result<Value> {
+    // A channel of an image is not one run of numbers in lanes; each element is one in any order.
+    let x = match granularity {
+        Granularity::Elements => x.clone(),
+        Granularity::Channels => lanes::leave(tape, x)?,
+    };
+    let x = &x;
     let run = match granularity {
         Granularity::Elements => 1,
         Granularity::Channels => x.dims().iter().skip(2).product(),
@@ -48,7 +55,7 @@ pub fn dropout(
     let mut result = numbers(x.tensor())?.to_vec();
     mask.apply(&mut result);
     let result = tensor(result, x.tensor().shape())?;
-    Ok(tape.record(result, &[x], move |mut gradient: Gradient, _| {
+    Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
         mask.apply(&mut gradient);
         Ok(vec![Some(gradient)])
     }))

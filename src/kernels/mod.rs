@@ -9,11 +9,15 @@ pub mod activation;
 pub mod arrange;
 pub mod conv;
 pub mod dense;
+mod direct;
 pub mod dropout;
+mod lanes;
 pub mod loss;
 mod matmul;
 pub mod norm;
 pub mod pool;
+mod simd;
+mod sweep;
 pub mod tape;
 pub mod update;
 
@@ -25,5 +29,5 @@ const IMAGES_PER_PIECE: usize = 8;
 
 /// The widest vector instructions that this processor and the kernels both have.
 pub fn instruction_set() -> String {
-    format!("{:?}", pulp::Arch::new()).split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+    format!("{:?}", simd::set())
 }

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 
 use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
+use super::lanes::{LANES, overwritten};
+use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// What a batch says about its channels.
@@ -48,8 +50,14 @@ pub fn batch_norm(
     let [batch, channels, rest @ ..] = x.dims() else {
         candle_core::bail!("batch norm needs [batch, channels, …], found {:?}", x.dims());
     };
-    let layout = Layout { channels: *channels, pixels: rest.iter().product() };
-    let count = (batch * layout.pixels) as f64;
+    let pixels = rest.iter().product::<usize>();
+    let count = (batch * pixels) as f64;
+    let layout = if x.is_in_lanes() {
+        let odd = (batch % LANES != 0).then_some(batch % LANES);
+        Layout { channels: *channels, pixels: pixels * LANES, images: 1, odd }
+    } else {
+        Layout { channels: *channels, pixels, images: IMAGES_PER_PIECE, odd: None }
+    };
     let from_batch = matches!(statistics, Statistics::Batch);
     let (mean, inverse, found) = {
         let x = numbers(x.tensor())?;
@@ -71,8 +79,9 @@ pub fn batch_norm(
             variance.iter().map(|variance| 1.0 / (variance + eps).sqrt()).collect();
         (mean, inverse, found)
     };
-    let mut result = numbers(x.tensor())?.to_vec();
+    let mut result = overwritten(x.tensor().elem_count());
     {
+        let x = numbers(x.tensor())?;
         let (gamma, beta) = (numbers(gamma.tensor())?, numbers(beta.tensor())?);
         // (x − mean) · inverse · gamma + beta is one product and one sum.
         let scale: Vec<f32> =
@@ -80,64 +89,82 @@ pub fn batch_norm(
         let shift: Vec<f32> = (0..*channels)
             .map(|c| (f64::from(beta[c]) - mean[c] * inverse[c] * f64::from(gamma[c])) as f32)
             .collect();
-        result.par_chunks_mut(layout.piece()).for_each(|piece| {
-            layout.each_map_mut(piece, |c, map| {
-                pulp::Arch::new().dispatch(|| {
-                    map.iter_mut().for_each(|x| *x = *x * scale[c] + shift[c]);
-                });
-            });
-            if let Some(activation) = activation {
-                activation.apply_in_place(piece);
-            }
-        });
-    }
-    let result = tensor(result, x.tensor().shape())?;
-    let (kept_x, kept_gamma, kept) = (x.tensor().clone(), gamma.tensor().clone(), result.clone());
-    let value = tape.record(result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
-        let (x, gamma) = (numbers(&kept_x)?, numbers(&kept_gamma)?);
-        if let Some(activation) = activation {
-            let kept = numbers(&kept)?;
-            gradient
-                .par_chunks_mut(layout.piece())
-                .zip(kept.par_chunks(layout.piece()))
-                .for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
-        }
-        // Per channel: the sum of the gradient, and of gradient · normalised x.
-        let (sums, products) = layout.products(&gradient, &x, &mean);
-        let products: Vec<f64> =
-            products.iter().zip(&inverse).map(|(sum, inv)| sum * inv).collect();
-        let as_f32 = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect::<Vec<f32>>();
-        let for_gamma = wanted[1].then(|| as_f32(&products));
-        let for_beta = wanted[2].then(|| as_f32(&sums));
-        if !wanted[0] {
-            return Ok(vec![None, for_gamma, for_beta]);
-        }
-        // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as g·a + x·b + c per channel.
-        let terms: Vec<[f32; 3]> = (0..layout.channels)
-            .map(|c| {
-                let a = f64::from(gamma[c]) * inverse[c];
-                if !from_batch {
-                    return [a as f32, 0.0, 0.0];
-                }
-                let b = -a * inverse[c] * products[c] / count;
-                let c0 = -a * sums[c] / count - b * mean[c];
-                [a as f32, b as f32, c0 as f32]
-            })
-            .collect();
-        gradient.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece())).for_each(
-            |(gradient, x)| {
-                let mut maps = x.chunks(layout.pixels.max(1));
-                layout.each_map_mut(gradient, |channel, gradient| {
+        result.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece())).for_each(
+            |(piece, x)| {
+                let mut maps = x.chunks(layout.pixels);
+                layout.each_map_mut(piece, |c, map| {
                     let Some(x) = maps.next() else { return };
-                    let [a, b, c] = terms[channel];
-                    pulp::Arch::new().dispatch(|| {
-                        gradient.iter_mut().zip(x).for_each(|(g, x)| *g = *g * a + (*x * b + c));
+                    let (scale, shift) = (scale[c], shift[c]);
+                    let pairs = map.iter_mut().zip(x);
+                    vectorised(|| {
+                        if activation == Some(Activation::Relu) {
+                            pairs.for_each(|(y, x)| {
+                                let value = *x * scale + shift;
+                                *y = if value < 0.0 { 0.0 } else { value };
+                            });
+                        } else {
+                            pairs.for_each(|(y, x)| *y = *x * scale + shift);
+                        }
                     });
+                    if let Some(activation) = activation.filter(|a| *a != Activation::Relu) {
+                        activation.apply_in_place(map);
+                    }
                 });
             },
         );
-        Ok(vec![Some(gradient), for_gamma, for_beta])
-    });
+    }
+    let result = tensor(result, x.tensor().shape())?;
+    let (kept_x, kept_gamma, kept) = (x.tensor().clone(), gamma.tensor().clone(), result.clone());
+    let value =
+        tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
+            let (x, gamma) = (numbers(&kept_x)?, numbers(&kept_gamma)?);
+            if let Some(activation) = activation {
+                let kept = numbers(&kept)?;
+                gradient
+                    .par_chunks_mut(layout.piece())
+                    .zip(kept.par_chunks(layout.piece()))
+                    .for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
+            }
+            // Per channel: the sum of the gradient, and of gradient · normalised x.
+            let (sums, products) = layout.products(&gradient, &x, &mean);
+            let products: Vec<f64> =
+                products.iter().zip(&inverse).map(|(sum, inv)| sum * inv).collect();
+            let as_f32 = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect::<Vec<f32>>();
+            let for_gamma = wanted[1].then(|| as_f32(&products));
+            let for_beta = wanted[2].then(|| as_f32(&sums));
+            if !wanted[0] {
+                return Ok(vec![None, for_gamma, for_beta]);
+            }
+            // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as g·a + x·b + c per channel.
+            let terms: Vec<[f32; 3]> = (0..layout.channels)
+                .map(|c| {
+                    let a = f64::from(gamma[c]) * inverse[c];
+                    if !from_batch {
+                        return [a as f32, 0.0, 0.0];
+                    }
+                    let b = -a * inverse[c] * products[c] / count;
+                    let c0 = -a * sums[c] / count - b * mean[c];
+                    [a as f32, b as f32, c0 as f32]
+                })
+                .collect();
+            gradient.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece())).for_each(
+                |(gradient, x)| {
+                    let mut maps = x.chunks(layout.pixels.max(1));
+                    layout.each_map_mut(gradient, |channel, gradient| {
+                        let Some(x) = maps.next() else { return };
+                        let [a, b, c] = terms[channel];
+                        vectorised(|| {
+                            gradient
+                                .iter_mut()
+                                .zip(x)
+                                .for_each(|(g, x)| *g = *g * a + (*x * b + c));
+                        });
+                    });
+                },
+            );
+            layout.clear_unused(&mut gradient);
+            Ok(vec![Some(gradient), for_gamma, for_beta])
+        });
     Ok((value, found))
 }
 
@@ -145,12 +172,27 @@ pub fn batch_norm(
 #[derive(Clone, Copy)]
 struct Layout {
     channels: usize,
+    /// Numbers in one map.
     pixels: usize,
+    /// Images, or blocks of them in lanes, in one piece.
+    images: usize,
+    /// Images in the last block, if they do not fill it.
+    odd: Option<usize>,
 }
 
 impl Layout {
     fn piece(&self) -> usize {
-        IMAGES_PER_PIECE * self.channels * self.pixels
+        (self.images * self.channels * self.pixels).max(1)
+    }
+
+    /// Sets lanes without image to 0, in a gradient.
+    fn clear_unused(&self, gradient: &mut [f32]) {
+        if let Some(odd) = self.odd {
+            let last = gradient.len() - self.channels * self.pixels;
+            for pixel in gradient[last..].chunks_mut(LANES) {
+                pixel[odd..].fill(0.0);
+            }
+        }
     }
 
     fn each_map_mut(&self, piece: &mut [f32], mut visit: impl FnMut(usize, &mut [f32])) {
@@ -190,23 +232,25 @@ impl Layout {
     /// Mean and (biased) variance per channel. Sums are taken of differences from the first pixel
     /// of each channel, so that a large mean does not swallow the variance.
     fn moments(&self, x: &[f32], count: f64) -> (Vec<f64>, Vec<f64>) {
-        let origin: Vec<f64> = (0..self.channels)
-            .map(|c| x.get(c * self.pixels).map_or(0.0, |x| f64::from(*x)))
-            .collect();
+        let origin: Vec<f32> =
+            (0..self.channels).map(|c| x.get(c * self.pixels).copied().unwrap_or(0.0)).collect();
         let piece = self.piece();
+        let pieces = x.len().div_ceil(piece);
         let (sums, squares) = self.reduce(
-            x.len().div_ceil(piece.max(1)),
+            pieces,
             |index, map| {
                 let start = index * piece + map * self.pixels;
                 let origin = origin[map % self.channels];
-                lanes(
-                    &x[start..start + self.pixels],
-                    |x, _| {
-                        let x = f64::from(x) - origin;
-                        [x, x * x]
-                    },
-                    &[],
-                )
+                let map = &x[start..start + self.pixels];
+                let term = |x: f32, _: f32| [x - origin, (x - origin) * (x - origin)];
+                match self.odd {
+                    Some(odd) if index + 1 == pieces => {
+                        let used = map.chunks(LANES).flat_map(|pixel| &pixel[..odd]);
+                        let used: Vec<f32> = used.copied().collect();
+                        two_sums(&used, &used, term)
+                    }
+                    _ => two_sums(map, map, term),
+                }
             },
             |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
         );
@@ -216,63 +260,56 @@ impl Layout {
             .zip(&mean)
             .map(|(square, mean)| (square / count - mean * mean).max(0.0))
             .collect();
-        (mean.iter().zip(&origin).map(|(mean, origin)| mean + origin).collect(), variance)
+        let mean = mean.iter().zip(&origin).map(|(mean, origin)| mean + f64::from(*origin));
+        (mean.collect(), variance)
     }
 
     /// Per channel Σ g and Σ g · (x − mean).
     fn products(&self, gradient: &[f32], x: &[f32], mean: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let piece = self.piece();
         self.reduce(
-            x.len().div_ceil(piece.max(1)),
+            x.len().div_ceil(piece),
             |index, map| {
                 let start = index * piece + map * self.pixels;
                 let range = start..start + self.pixels;
-                let mean = mean[map % self.channels];
-                lanes(
-                    &gradient[range.clone()],
-                    |g, x| {
-                        let g = f64::from(g);
-                        [g, g * (f64::from(x) - mean)]
-                    },
-                    &x[range],
-                )
+                let mean = mean[map % self.channels] as f32;
+                let term = |g: f32, x: f32| [g, g * (x - mean)];
+                two_sums(&gradient[range.clone()], &x[range], term)
             },
             |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
         )
     }
 }
 
-/// Two sums over a map in eight lanes, in an order that depends on its length alone. The second
-/// slice may be empty.
+/// Pixels whose terms are added in f32, per lane, before the sum goes on in f64.
+const SHORT: usize = 32;
+
+/// Two sums over a map in sixteen lanes, in an order that depends on its length alone.
 #[inline(always)]
-fn lanes(values: &[f32], term: impl Fn(f32, f32) -> [f64; 2], others: &[f32]) -> [f64; 2] {
-    pulp::Arch::new().dispatch(|| {
-        let mut sums = [[0.0f64; 8]; 2];
-        let (chunks, rest) = values.as_chunks::<8>();
-        let (other_chunks, other_rest) = others.as_chunks::<8>();
-        if others.is_empty() {
-            for chunk in chunks {
-                for lane in 0..8 {
-                    let [first, second] = term(chunk[lane], 0.0);
+fn two_sums(values: &[f32], others: &[f32], term: impl Fn(f32, f32) -> [f32; 2]) -> [f64; 2] {
+    vectorised(|| {
+        let mut totals = [[0.0f64; LANES]; 2];
+        for (values, others) in values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES)) {
+            let (whole, rest) = values.as_chunks::<LANES>();
+            let (other_whole, other_rest) = others.as_chunks::<LANES>();
+            let mut sums = [[0.0f32; LANES]; 2];
+            for (values, others) in whole.iter().zip(other_whole) {
+                for lane in 0..LANES {
+                    let [first, second] = term(values[lane], others[lane]);
                     sums[0][lane] += first;
                     sums[1][lane] += second;
                 }
             }
-        } else {
-            for (chunk, other) in chunks.iter().zip(other_chunks) {
-                for lane in 0..8 {
-                    let [first, second] = term(chunk[lane], other[lane]);
-                    sums[0][lane] += first;
-                    sums[1][lane] += second;
-                }
+            for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
+                let [first, second] = term(*value, *other);
+                sums[0][lane] += first;
+                sums[1][lane] += second;
+            }
+            for lane in 0..LANES {
+                totals[0][lane] += f64::from(sums[0][lane]);
+                totals[1][lane] += f64::from(sums[1][lane]);
             }
         }
-        let mut total = [sums[0].iter().sum::<f64>(), sums[1].iter().sum::<f64>()];
-        for (index, value) in rest.iter().enumerate() {
-            let [first, second] = term(*value, other_rest.get(index).copied().unwrap_or(0.0));
-            total[0] += first;
-            total[1] += second;
-        }
-        total
+        [totals[0].iter().sum(), totals[1].iter().sum()]
     })
 }

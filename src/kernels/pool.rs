@@ -7,6 +7,8 @@ use rayon::prelude::*;
 
 use crate::basis::shape::Window;
 
+use super::lanes::{LANES, enter, overwritten, worthwhile};
+use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// Maximum over windows; the gradient goes to the first maximum of each window, as in PyTorch.
@@ -18,6 +20,9 @@ pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) 
     let [batch, channels, height, width] = image_dims(x)?;
     let [rows, columns] = ranges(x, &windows, ceil)?;
     let positions = rows.len() * columns.len();
+    if worthwhile(x) {
+        return max_pool_in_lanes(tape, x, rows, columns);
+    }
     let mut result = vec![0.0; batch * channels * positions];
     // Which pixel of its map each output is: what the backward pass needs.
     let mut winners = vec![0u32; result.len()];
@@ -53,6 +58,93 @@ pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) 
                 for (gradient, winner) in gradient.iter().zip(winners) {
                     for_x[*winner as usize] += gradient;
                 }
+            });
+        Ok(vec![Some(for_x)])
+    }))
+}
+
+/// The maximum of sixteen images at a time. Winners are not kept but found again from the result.
+fn max_pool_in_lanes(
+    tape: &mut Tape,
+    x: &Value,
+    rows: Vec<Range<usize>>,
+    columns: Vec<Range<usize>>,
+) -> Result<Value> {
+    let x = &enter(tape, x)?;
+    let [batch, channels, height, width] = image_dims(x)?;
+    let (blocks, positions) = (batch.div_ceil(LANES), rows.len() * columns.len());
+    let mut result = overwritten(blocks * channels * positions * LANES);
+    result
+        .par_chunks_mut(positions * LANES)
+        .zip(numbers(x.tensor())?.par_chunks(height * width * LANES))
+        .for_each(|(result, map)| {
+            let (result, map) = (result.as_chunks_mut::<LANES>().0, map.as_chunks::<LANES>().0);
+            vectorised(|| {
+                for (r, row) in rows.iter().enumerate() {
+                    for (c, column) in columns.iter().enumerate() {
+                        let mut best = map[row.start * width + column.start];
+                        for y in row.clone() {
+                            for value in &map[y * width..][column.clone()] {
+                                for lane in 0..LANES {
+                                    // Written so that NaN wins.
+                                    let keep = best[lane] >= value[lane] || best[lane].is_nan();
+                                    best[lane] = if keep { best[lane] } else { value[lane] };
+                                }
+                            }
+                        }
+                        result[r * columns.len() + c] = best;
+                    }
+                }
+            });
+        });
+    let result = tensor(result, (blocks, channels, rows.len(), columns.len(), LANES))?;
+    let (kept_x, kept) = (x.tensor().clone(), result.clone());
+    // Where windows tile the map, each pixel is written once.
+    let tiles = |ranges: &[Range<usize>], size: usize| {
+        let ends = ranges.iter().map(|range| range.end);
+        ranges.iter().map(|range| range.start).eq([0].into_iter().chain(ends).take(ranges.len()))
+            && ranges.last().is_some_and(|last| last.end == size)
+    };
+    let covers = tiles(&rows, height) && tiles(&columns, width);
+    Ok(tape.record_lanes(batch, result, &[x], move |gradient: Gradient, _| {
+        let (x, y) = (numbers(&kept_x)?, numbers(&kept)?);
+        let mut for_x = overwritten(x.len());
+        for_x
+            .par_chunks_mut(height * width * LANES)
+            .zip(x.par_chunks(height * width * LANES))
+            .zip(gradient.par_chunks(positions * LANES).zip(y.par_chunks(positions * LANES)))
+            .for_each(|((for_x, x), (gradient, y))| {
+                let (for_x, x) = (for_x.as_chunks_mut::<LANES>().0, x.as_chunks::<LANES>().0);
+                let (gradient, y) = (gradient.as_chunks::<LANES>().0, y.as_chunks::<LANES>().0);
+                if !covers {
+                    for_x.fill([0.0; LANES]);
+                }
+                vectorised(|| {
+                    for (r, row) in rows.iter().enumerate() {
+                        for (c, column) in columns.iter().enumerate() {
+                            let best = y[r * columns.len() + c];
+                            // What the first maximum takes is not there for the next.
+                            let mut left = gradient[r * columns.len() + c];
+                            for line in row.clone() {
+                                for at in line * width + column.start..line * width + column.end {
+                                    let mut part = [0.0; LANES];
+                                    for lane in 0..LANES {
+                                        let hit = x[at][lane] == best[lane];
+                                        part[lane] = if hit { left[lane] } else { 0.0 };
+                                        left[lane] = if hit { 0.0 } else { left[lane] };
+                                    }
+                                    if covers {
+                                        for_x[at] = part;
+                                    } else {
+                                        for lane in 0..LANES {
+                                            for_x[at][lane] += part[lane];
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                });
             });
         Ok(vec![Some(for_x)])
     }))
@@ -158,49 +250,94 @@ pub fn adaptive_avg_pool2d(tape: &mut Tape, x: &Value, out: [usize; 2]) -> Resul
 fn mean_over(
     tape: &mut Tape,
     x: &Value,
-    [rows, columns]: [Vec<Range<usize>>; 2],
+    ranges: [Vec<Range<usize>>; 2],
     [heights, widths]: [Vec<usize>; 2],
 ) -> Result<Value> {
     let [batch, channels, height, width] = image_dims(x)?;
-    let positions = rows.len() * columns.len();
-    let share = move |row: usize, column: usize| 1.0 / (heights[row] * widths[column]) as f32;
-    let mut result = vec![0.0; batch * channels * positions];
-    {
-        let x = numbers(x.tensor())?;
+    let means = Means { ranges, heights, widths, size: [height, width] };
+    let out = means.ranges.each_ref().map(Vec::len);
+    if worthwhile(x) {
+        let x = &enter(tape, x)?;
+        let result = means.forward::<LANES>(&numbers(x.tensor())?);
+        let shape = (batch.div_ceil(LANES), channels, out[0], out[1], LANES);
+        return Ok(tape.record_lanes(
+            batch,
+            tensor(result, shape)?,
+            &[x],
+            move |gradient: Gradient, _| Ok(vec![Some(means.backward::<LANES>(&gradient))]),
+        ));
+    }
+    let result = means.forward::<1>(&numbers(x.tensor())?);
+    let result = tensor(result, (batch, channels, out[0], out[1]))?;
+    Ok(tape.record(result, &[x], move |gradient: Gradient, _| {
+        Ok(vec![Some(means.backward::<1>(&gradient))])
+    }))
+}
+
+/// Rectangles to take the mean of; `L` images lie side by side.
+struct Means {
+    ranges: [Vec<Range<usize>>; 2],
+    heights: Vec<usize>,
+    widths: Vec<usize>,
+    size: [usize; 2],
+}
+
+impl Means {
+    fn share(&self, row: usize, column: usize) -> f32 {
+        1.0 / (self.heights[row] * self.widths[column]) as f32
+    }
+
+    fn forward<const L: usize>(&self, x: &[f32]) -> Vec<f32> {
+        let [rows, columns] = &self.ranges;
+        let [height, width] = self.size;
+        let positions = rows.len() * columns.len();
+        let mut result = overwritten(x.len() / (height * width) * positions);
         result
-            .par_chunks_mut(positions)
-            .zip(x.par_chunks(height * width))
-            .with_min_len(16)
+            .par_chunks_mut(positions * L)
+            .zip(x.par_chunks(height * width * L))
+            .with_min_len(16 / L)
             .for_each(|(result, map)| {
+                let (result, map) = (result.as_chunks_mut::<L>().0, map.as_chunks::<L>().0);
                 for (r, row) in rows.iter().enumerate() {
                     for (c, column) in columns.iter().enumerate() {
-                        let lines = row.clone().map(|y| &map[y * width..][column.clone()]);
-                        let sum: f32 = lines.map(|line| line.iter().sum::<f32>()).sum();
-                        result[r * columns.len() + c] = sum * share(r, c);
+                        let mut sum = [0.0; L];
+                        for pixel in row.clone().flat_map(|y| &map[y * width..][column.clone()]) {
+                            sum.iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
+                        }
+                        let share = self.share(r, c);
+                        result[r * columns.len() + c] = sum.map(|sum| sum * share);
                     }
                 }
             });
+        result
     }
-    let result = tensor(result, (batch, channels, rows.len(), columns.len()))?;
-    Ok(tape.record(result, &[x], move |gradient: Gradient, _| {
-        let mut for_x = vec![0.0; batch * channels * height * width];
+
+    fn backward<const L: usize>(&self, gradient: &[f32]) -> Vec<f32> {
+        let [rows, columns] = &self.ranges;
+        let [height, width] = self.size;
+        let positions = rows.len() * columns.len();
+        let mut for_x = vec![0.0; gradient.len() / positions * height * width];
         for_x
-            .par_chunks_mut(height * width)
-            .zip(gradient.par_chunks(positions))
-            .with_min_len(16)
+            .par_chunks_mut(height * width * L)
+            .zip(gradient.par_chunks(positions * L))
+            .with_min_len(16 / L)
             .for_each(|(for_x, gradient)| {
+                let for_x = for_x.as_chunks_mut::<L>().0;
+                let gradient = gradient.as_chunks::<L>().0;
                 for (r, row) in rows.iter().enumerate() {
                     for (c, column) in columns.iter().enumerate() {
-                        let part = gradient[r * columns.len() + c] * share(r, c);
+                        let share = self.share(r, c);
+                        let part = gradient[r * columns.len() + c].map(|g| g * share);
                         for y in row.clone() {
-                            let line = &mut for_x[y * width..][column.clone()];
-                            line.iter_mut().for_each(|pixel| *pixel += part);
+                            for pixel in &mut for_x[y * width..][column.clone()] {
+                                pixel.iter_mut().zip(part).for_each(|(x, part)| *x += part);
+                            }
                         }
                     }
                 }
             });
-        Ok(vec![Some(for_x)])
-    }))
+        for_x
+    }
 }
 
 /// The pixels that each output looks at, per axis, padding left out.

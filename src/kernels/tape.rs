@@ -13,17 +13,26 @@ use candle_core::{CpuStorage, Device, Error, Result, Shape, Storage, Tensor};
 pub struct Value {
     tensor: Tensor,
     node: Option<usize>,
+    /// `[batch, …]`, in whatever order the numbers lie.
+    dims: Vec<usize>,
+    in_lanes: bool,
 }
 
 impl Value {
-    /// The numbers.
+    /// The numbers as they lie in memory. Those of maps, `[batch, channels, height, width]`, may be
+    /// interleaved by image; those of `[batch, features]` and of leaves are as the shape says.
     pub fn tensor(&self) -> &Tensor {
         &self.tensor
     }
 
     /// The shape, batch axis first.
     pub fn dims(&self) -> &[usize] {
-        self.tensor.dims()
+        &self.dims
+    }
+
+    /// Whether the numbers are interleaved by image.
+    pub(super) fn is_in_lanes(&self) -> bool {
+        self.in_lanes
     }
 
     /// Whether a gradient will reach this value.
@@ -69,7 +78,8 @@ impl Tape {
             self.nodes.push(Node { arguments: Vec::new(), backward: None });
             self.nodes.len() - 1
         });
-        Value { tensor: tensor.clone(), node }
+        let dims = tensor.dims().to_vec();
+        Value { tensor: tensor.clone(), node, dims, in_lanes: false }
     }
 
     /// The result of an operation on `arguments`, with its backward pass. The latter is dropped at
@@ -80,12 +90,48 @@ impl Tape {
         arguments: &[&Value],
         backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
     ) -> Value {
+        let dims = tensor.dims().to_vec();
+        let node = self.node(arguments, backward);
+        Value { tensor, node, dims, in_lanes: false }
+    }
+
+    /// As [`record`](Self::record), of a result `[blocks, channels, height, width, 16]` that stands
+    /// for `batch` images; its gradient has the same order.
+    pub(super) fn record_lanes(
+        &mut self,
+        batch: usize,
+        tensor: Tensor,
+        arguments: &[&Value],
+        backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
+    ) -> Value {
+        let mut dims = tensor.dims()[..4].to_vec();
+        dims[0] = batch;
+        let node = self.node(arguments, backward);
+        Value { tensor, node, dims, in_lanes: true }
+    }
+
+    /// As [`record`](Self::record), of a result with the shape and order of `like`.
+    pub(super) fn record_like(
+        &mut self,
+        like: &Value,
+        tensor: Tensor,
+        arguments: &[&Value],
+        backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
+    ) -> Value {
+        let node = self.node(arguments, backward);
+        Value { tensor, node, dims: like.dims.clone(), in_lanes: like.in_lanes }
+    }
+
+    fn node(
+        &mut self,
+        arguments: &[&Value],
+        backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
+    ) -> Option<usize> {
         let arguments: Vec<Option<usize>> = arguments.iter().map(|value| value.node).collect();
-        let node = (self.recording && arguments.iter().any(Option::is_some)).then(|| {
+        (self.recording && arguments.iter().any(Option::is_some)).then(|| {
             self.nodes.push(Node { arguments, backward: Some(Box::new(backward)) });
             self.nodes.len() - 1
-        });
-        Value { tensor, node }
+        })
     }
 
     /// The gradients of the scalar `of` with respect to all leaves that want one.

@@ -10,6 +10,7 @@ use super::arrange::{add, flatten};
 use super::conv::conv2d;
 use super::dense::dense;
 use super::dropout::{Granularity, dropout};
+use super::lanes::leave;
 use super::loss::cross_entropy;
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
@@ -35,6 +36,7 @@ fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -> Result<Va
         let mut tape = if record { Tape::recording() } else { Tape::inference() };
         let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, true)).collect();
         let out = forward(&mut tape, &values).unwrap();
+        let out = leave(&mut tape, &out).unwrap();
         let weights = spread(out.dims(), "weights");
         let sum: f64 = {
             let (out, weights) = (numbers(out.tensor()).unwrap(), numbers(&weights).unwrap());
@@ -267,4 +269,140 @@ fn results_are_the_same_bits_for_any_number_of_threads() {
     for threads in [2, 3, 8] {
         assert!(run(threads) == one, "{threads} threads give other bits");
     }
+}
+
+/// A result and the gradients of Σ result · weight by all leaves, the first of which is a batch.
+fn outcome(
+    leaves: &[Tensor],
+    weights: &Tensor,
+    forward: &impl Fn(&mut Tape, &[Value]) -> Result<Value>,
+) -> Vec<Vec<f32>> {
+    let mut tape = Tape::recording();
+    let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, true)).collect();
+    let out = forward(&mut tape, &values).unwrap();
+    let out = leave(&mut tape, &out).unwrap();
+    let result = numbers(out.tensor()).unwrap().to_vec();
+    let weights = numbers(weights).unwrap().to_vec();
+    let total =
+        tape.record(tensor(vec![0.0], ()).unwrap(), &[&out], move |_, _| Ok(vec![Some(weights)]));
+    let mut gradients = tape.backward(&total).unwrap();
+    let mut all = vec![result];
+    all.extend(values.iter().map(|leaf| gradients.take(leaf).unwrap()));
+    all
+}
+
+/// A batch of 21, which is computed in lanes, gives what its images give in small batches, which are
+/// not.
+fn agrees_in_lanes(
+    shape: [usize; 3],
+    others: &[&[usize]],
+    forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>,
+) {
+    const BATCH: usize = 21;
+    let [channels, height, width] = shape;
+    let mut leaves = vec![spread(&[BATCH, channels, height, width], "x")];
+    leaves.extend(others.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))));
+    let mut tape = Tape::inference();
+    let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, false)).collect();
+    let out = forward(&mut tape, &values).unwrap();
+    let weights = spread(out.dims(), "weights");
+    let whole = outcome(&leaves, &weights, &forward);
+    let mut parts: Vec<Vec<f64>> = vec![Vec::new(); whole.len()];
+    for first in (0..BATCH).step_by(7) {
+        let mut leaves = leaves.clone();
+        leaves[0] = leaves[0].narrow(0, first, 7).unwrap().copy().unwrap();
+        let weights = weights.narrow(0, first, 7).unwrap().copy().unwrap();
+        for (index, new) in outcome(&leaves, &weights, &forward).into_iter().enumerate() {
+            let new = new.into_iter().map(f64::from);
+            if index < 2 || parts[index].is_empty() {
+                parts[index].extend(new);
+            } else {
+                parts[index].iter_mut().zip(new).for_each(|(sum, new)| *sum += new);
+            }
+        }
+    }
+    for (index, (whole, parts)) in whole.iter().zip(&parts).enumerate() {
+        assert_eq!(whole.len(), parts.len());
+        let largest = parts.iter().fold(0.1f64, |largest, x| largest.max(x.abs()));
+        for (place, (a, b)) in whole.iter().zip(parts).enumerate() {
+            let error = (f64::from(*a) - b).abs() / largest;
+            assert!(
+                error < 2e-5,
+                "{shape:?} {others:?} {index}[{place}]: {a} in lanes, {b} outside"
+            );
+        }
+    }
+}
+
+#[test]
+fn convolutions_in_lanes_agree_with_those_of_small_batches() {
+    for (channels, filters, size, w, groups) in [
+        (1, 1, 1, window(1, 1, 0, 1), 1),
+        (3, 6, 9, window(3, 1, 0, 1), 1),
+        (3, 5, 9, window(3, 1, 1, 1), 1),
+        (5, 17, 8, window(3, 1, 1, 1), 1),
+        (17, 16, 7, window(3, 1, 1, 1), 1),
+        (16, 16, 8, window(3, 1, 1, 1), 1),
+        (32, 48, 6, window(3, 1, 1, 1), 1),
+        (32, 17, 9, window(3, 1, 0, 1), 1),
+        (64, 32, 4, window(3, 1, 1, 1), 1),
+        (64, 64, 2, window(3, 1, 1, 1), 1),
+        (16, 16, 3, window(3, 1, 2, 1), 1),
+        (4, 8, 10, window(3, 2, 1, 1), 2),
+        (6, 6, 7, window(3, 1, 1, 1), 6),
+        (3, 4, 11, window(5, 3, 2, 1), 1),
+        (3, 7, 9, window(3, 1, 2, 2), 1),
+        (8, 12, 6, window(1, 2, 0, 1), 1),
+        (2, 2, 8, window(2, 3, 1, 1), 1),
+        (64, 5, 5, window(1, 1, 0, 1), 1),
+    ] {
+        let kernel = w.kernel;
+        let others: [&[usize]; 2] = [&[filters, channels / groups, kernel, kernel], &[filters]];
+        for function in [None, Some(Activation::Relu), Some(Activation::Tanh)] {
+            agrees_in_lanes([channels, size, size + 1], &others, |tape, v| {
+                conv2d(tape, &v[0], &v[1], Some(&v[2]), [w, w], groups, function)
+            });
+        }
+    }
+}
+
+#[test]
+fn pools_in_lanes_agree_with_those_of_small_batches() {
+    for (size, w, ceil) in [
+        (4, window(2, 2, 0, 1), false),
+        (7, window(3, 2, 0, 1), false),
+        (6, window(3, 2, 1, 1), true),
+        (5, window(2, 1, 1, 1), false),
+        (1, window(1, 1, 0, 1), false),
+    ] {
+        agrees_in_lanes([3, size, size + 2], &[], |tape, v| max_pool2d(tape, &v[0], [w, w], ceil));
+        for count_padding in [false, true] {
+            agrees_in_lanes([3, size, size + 2], &[], |tape, v| {
+                avg_pool2d(tape, &v[0], [w, w], ceil, count_padding)
+            });
+        }
+    }
+    for out in [[1, 1], [2, 3], [5, 7]] {
+        agrees_in_lanes([2, 5, 7], &[], |tape, v| adaptive_avg_pool2d(tape, &v[0], out));
+    }
+}
+
+#[test]
+fn operations_on_values_in_lanes_have_the_gradient_of_finite_differences() {
+    let one = window(1, 1, 0, 1);
+    // The pool of one pixel changes nothing but the order.
+    check(&[&[9, 2, 2, 1], &[2], &[2]], |tape, v| {
+        let x = max_pool2d(tape, &v[0], [one; 2], false)?;
+        let x = activation(tape, &x, Activation::Silu)?;
+        let (x, _) =
+            batch_norm(tape, &x, &v[1], &v[2], 1e-2, Statistics::Batch, Some(Activation::Sigmoid))?;
+        let x = add(tape, &x, &v[0])?;
+        max_pool2d(tape, &x, [one; 2], false)
+    });
+    check(&[&[17, 3, 2, 1]], |tape, v| {
+        let x = max_pool2d(tape, &v[0], [one; 2], false)?;
+        let x = dropout(tape, &x, 0.4, Granularity::Elements, derive(1, "a", &[]))?;
+        let x = dropout(tape, &x, 0.4, Granularity::Channels, derive(1, "b", &[]))?;
+        flatten(tape, &x)
+    });
 }

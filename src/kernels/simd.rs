@@ -1,0 +1,247 @@
+//! Vectors of f32 for the instruction sets that the kernels know, chosen at run time.
+
+use std::sync::OnceLock;
+
+/// A vector register of f32.
+pub(super) trait Simd: Copy {
+    /// Elements in one register; divides 16.
+    const WIDTH: usize;
+    /// Whether there are 32 registers rather than 16: how large a tile of sums may be.
+    const MANY_REGISTERS: bool;
+
+    /// The same number everywhere.
+    fn splat(value: f32) -> Self;
+
+    /// # Safety
+    /// `from` points to `WIDTH` readable numbers.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// # Safety
+    /// `to` points to `WIDTH` writable numbers.
+    unsafe fn store(self, to: *mut f32);
+
+    /// `self · factor + sum`, rounded once where the instruction set has it.
+    fn fma(self, factor: Self, sum: Self) -> Self;
+
+    /// max(0, self), elementwise; NaN stays NaN.
+    fn relu(self) -> Self;
+
+    /// The sum of all elements, in an order that is fixed.
+    fn sum(self) -> f32;
+}
+
+/// Plain arithmetic, which the compiler turns into whatever the target always has (NEON, SSE2).
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 8]);
+
+impl Simd for Portable {
+    const WIDTH: usize = 8;
+    const MANY_REGISTERS: bool = false;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Portable([value; 8])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        Portable(unsafe { from.cast::<[f32; 8]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[f32; 8]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    fn fma(self, factor: Self, sum: Self) -> Self {
+        // Only where it is an instruction: as a library call it would be far slower.
+        #[cfg(target_arch = "aarch64")]
+        return Portable(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], sum.0[i])));
+        #[cfg(not(target_arch = "aarch64"))]
+        return Portable(std::array::from_fn(|i| self.0[i] * factor.0[i] + sum.0[i]));
+    }
+
+    #[inline(always)]
+    fn relu(self) -> Self {
+        Portable(self.0.map(|x| if x < 0.0 { 0.0 } else { x }))
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        self.0.iter().sum()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Simd;
+
+    /// Eight numbers, for AVX2 and FMA.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2(__m256);
+
+    /// Sixteen numbers, for AVX-512.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512(__m512);
+
+    // SAFETY (all blocks in this module): these types are only used inside of functions that are
+    // compiled for, and called on, processors with the instructions; pointers are the caller's promise.
+    impl Simd for Avx2 {
+        const WIDTH: usize = 8;
+        const MANY_REGISTERS: bool = false;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Avx2(unsafe { _mm256_set1_ps(value) })
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Avx2(unsafe { _mm256_loadu_ps(from) })
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self.0) }
+        }
+
+        #[inline(always)]
+        fn fma(self, factor: Self, sum: Self) -> Self {
+            Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, sum.0) })
+        }
+
+        #[inline(always)]
+        fn relu(self) -> Self {
+            // The instruction returns its second operand if one is NaN.
+            Avx2(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            let mut numbers = [0.0f32; 8];
+            unsafe { _mm256_storeu_ps(numbers.as_mut_ptr(), self.0) };
+            let halves: [f32; 4] = std::array::from_fn(|i| numbers[i] + numbers[i + 4]);
+            (halves[0] + halves[2]) + (halves[1] + halves[3])
+        }
+    }
+
+    impl Simd for Avx512 {
+        const WIDTH: usize = 16;
+        const MANY_REGISTERS: bool = true;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            Avx512(unsafe { _mm512_set1_ps(value) })
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            Avx512(unsafe { _mm512_loadu_ps(from) })
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+
+        #[inline(always)]
+        fn fma(self, factor: Self, sum: Self) -> Self {
+            Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, sum.0) })
+        }
+
+        #[inline(always)]
+        fn relu(self) -> Self {
+            // The instruction returns its second operand if one is NaN.
+            Avx512(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        fn sum(self) -> f32 {
+            unsafe { _mm512_reduce_add_ps(self.0) }
+        }
+    }
+}
+
+/// A computation that is compiled once for each instruction set. `run` and all that it calls have
+/// to be inlined for this to work.
+pub(super) trait Kernel {
+    /// What is computed.
+    type Out;
+    /// The computation with vectors of type `V`.
+    fn run<V: Simd>(self) -> Self::Out;
+}
+
+/// The instruction sets, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    Avx512,
+    Avx2,
+    Portable,
+}
+
+/// The best set of this processor.
+pub(super) fn set() -> Set {
+    static SET: OnceLock<Set> = OnceLock::new();
+    *SET.get_or_init(|| {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+            {
+                return Set::Avx512;
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Set::Avx2;
+            }
+        }
+        Set::Portable
+    })
+}
+
+/// Runs `kernel` with the best instructions of this processor.
+pub(super) fn dispatch<K: Kernel>(kernel: K) -> K::Out {
+    run_with(set(), kernel)
+}
+
+/// Runs `kernel` with the instructions of `set`, which this processor must have.
+pub(super) fn run_with<K: Kernel>(set: Set, kernel: K) -> K::Out {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2")]
+        fn avx512<K: Kernel>(kernel: K) -> K::Out {
+            kernel.run::<x86::Avx512>()
+        }
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2<K: Kernel>(kernel: K) -> K::Out {
+            kernel.run::<x86::Avx2>()
+        }
+        match set {
+            // SAFETY: `set` was detected, which needs the instructions.
+            Set::Avx512 => return unsafe { avx512(kernel) },
+            // SAFETY: as above.
+            Set::Avx2 => return unsafe { avx2(kernel) },
+            Set::Portable => {}
+        }
+    }
+    kernel.run::<Portable>()
+}
+
+/// A computation without vectors of its own, that the compiler vectorises for each set.
+pub(super) fn vectorised<Out>(work: impl FnOnce() -> Out) -> Out {
+    struct Plain<F>(F);
+    impl<Out, F: FnOnce() -> Out> Kernel for Plain<F> {
+        type Out = Out;
+        #[inline(always)]
+        fn run<V: Simd>(self) -> Out {
+            (self.0)()
+        }
+    }
+    dispatch(Plain(work))
+}

@@ -55,6 +55,7 @@ pub(super) fn leave(tape: &mut Tape, x: &Value) -> Result<Value> {
 }
 
 /// `len` numbers that the caller overwrites, all of them, before any is read.
+#[expect(clippy::uninit_vec, reason = "zeros would be one more pass over every result")]
 pub(super) fn overwritten(len: usize) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(len);
     // SAFETY: the capacity is `len`, any bits are an f32, and by this function's contract each

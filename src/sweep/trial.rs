@@ -126,7 +126,7 @@ fn attempt(
             outcome.test = evaluation.scores;
         }
         if evaluation.scores.is_some() {
-            write_predictions(store, &data.dataset, images, &evaluation.logits, set)
+            write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)
                 .and_then(|()| write_confusion(store, &data.dataset, &evaluation.confusion))?;
         }
     }
@@ -168,32 +168,29 @@ struct Prediction<'a> {
     class: &'a str,
     predicted: &'a str,
     /// The probability of the predicted class.
-    probability: f64,
+    probability: f32,
     /// The probability of the true class.
-    class_probability: f64,
+    class_probability: f32,
 }
 
 fn write_predictions(
     store: &TrialStore,
     dataset: &Dataset,
     images: &[u32],
-    logits: &[f32],
+    probabilities: &[f32],
     set: &str,
 ) -> Result<(), String> {
     let classes = dataset.classes();
-    let rows = images.iter().zip(logits.chunks(classes.len())).map(|(image, row)| {
+    let rows = images.iter().zip(probabilities.chunks(classes.len())).map(|(image, row)| {
         let label = dataset.label(*image) as usize;
         let predicted = prediction(row);
-        let highest = f64::from(row[predicted]);
-        let total: f64 = row.iter().map(|x| (f64::from(*x) - highest).exp()).sum();
-        let probability = |class: usize| (f64::from(row[class]) - highest).exp() / total;
         Prediction {
             image: &dataset.names()[*image as usize],
             set,
             class: &classes[label],
             predicted: &classes[predicted],
-            probability: probability(predicted),
-            class_probability: probability(label),
+            probability: row[predicted],
+            class_probability: row[label],
         }
     });
     store.write_csv("predictions.csv", rows).map_err(|error| error.to_string())

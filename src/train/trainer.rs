@@ -98,14 +98,14 @@ pub enum End {
     Interrupted,
 }
 
-/// Scores, confusion matrix and logits on a set of images.
+/// Scores, confusion matrix and probabilities on a set of images.
 pub struct Evaluation {
     /// None for an empty set.
     pub scores: Option<Scores>,
     /// Rows of true classes, columns of predicted ones.
     pub confusion: Vec<Vec<u64>>,
-    /// `[images, classes]`, in the order of the images.
-    pub logits: Vec<f32>,
+    /// `[images, classes]`, in the order of the images: the softmax of the logits.
+    pub probabilities: Vec<f32>,
 }
 
 /// One trial in training.
@@ -277,7 +277,13 @@ impl<'a> Trainer<'a> {
     ) -> Result<Evaluation, TrainError> {
         self.network.load(weights)?;
         let Evaluated { tally, logits } = self.evaluate_on(images, true)?;
-        Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), logits })
+        let shape = (images.len(), self.plan.model.classes);
+        let logits = Tensor::from_vec(logits, shape, &Device::Cpu)?;
+        let probabilities = match images {
+            [] => Vec::new(),
+            _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
+        };
+        Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
     }
 
     fn evaluate_on(&mut self, images: &[u32], keep: bool) -> Result<Evaluated, TrainError> {

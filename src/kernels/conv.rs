@@ -13,7 +13,7 @@ use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{lanes, sweep};
+use super::{lanes, sweep, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -109,7 +109,8 @@ fn conv_in_lanes(
         let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
         let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
         let relu = activation == Some(Activation::Relu);
-        let mut result = sweep::forward(&geometry, &x, &w, bias.as_deref(), relu);
+        let run = if winograd::pays(&geometry) { winograd::forward } else { sweep::forward };
+        let mut result = run(&geometry, &x, &w, bias.as_deref(), relu);
         if let Some(activation) = activation.filter(|_| !relu) {
             activation.apply_in_parallel(&mut result);
         }
@@ -126,13 +127,25 @@ fn conv_in_lanes(
         if let Some(activation) = activation {
             activation.back_in_parallel(&mut gradient, &numbers(&kept)?);
         }
-        let for_w = wanted[1].then(|| sweep::backward_weights(&geometry, &gradient, &x));
+        let for_w = wanted[1].then(|| {
+            let run = if winograd::pays(&geometry) {
+                winograd_weights::backward_weights
+            } else {
+                sweep::backward_weights
+            };
+            run(&geometry, &gradient, &x)
+        });
         let mut gradients = vec![None, for_w];
         if wanted.len() == 3 {
             gradients.push(wanted[2].then(|| geometry.sum_of_maps(&gradient)));
         }
         if wanted[0] {
-            gradients[0] = Some(sweep::backward_input(&geometry, &gradient, &w));
+            let run = if winograd::pays_backward(&geometry) {
+                winograd::backward_input
+            } else {
+                sweep::backward_input
+            };
+            gradients[0] = Some(run(&geometry, &gradient, &w));
         }
         Ok(gradients)
     };

@@ -19,7 +19,10 @@ pub mod pool;
 mod simd;
 mod sweep;
 pub mod tape;
+mod transform;
 pub mod update;
+mod winograd;
+mod winograd_weights;
 
 #[cfg(test)]
 mod tests;

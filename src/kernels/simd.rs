@@ -23,6 +23,26 @@ pub(super) trait Simd: Copy {
     /// `self · factor + sum`, rounded once where the instruction set has it.
     fn fma(self, factor: Self, sum: Self) -> Self;
 
+    /// self + other.
+    fn add(self, other: Self) -> Self;
+
+    /// self − other.
+    fn sub(self, other: Self) -> Self;
+
+    /// Sixteen rows of sixteen numbers with rows and columns exchanged; strides are those of rows.
+    ///
+    /// # Safety
+    /// All rows are readable and writable, and do not overlap.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+        for row in 0..16 {
+            for column in 0..16 {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(column * to_row + row) = *from.add(row * from_row + column) };
+            }
+        }
+    }
+
     /// max(0, self), elementwise; NaN stays NaN.
     fn relu(self) -> Self;
 
@@ -62,6 +82,16 @@ impl Simd for Portable {
         return Portable(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], sum.0[i])));
         #[cfg(not(target_arch = "aarch64"))]
         return Portable(std::array::from_fn(|i| self.0[i] * factor.0[i] + sum.0[i]));
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
 
     #[inline(always)]
@@ -116,6 +146,16 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Avx2(unsafe { _mm256_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, other: Self) -> Self {
+            Avx2(unsafe { _mm256_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
         fn relu(self) -> Self {
             // The instruction returns its second operand if one is NaN.
             Avx2(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
@@ -152,6 +192,56 @@ mod x86 {
         #[inline(always)]
         fn fma(self, factor: Self, sum: Self) -> Self {
             Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, sum.0) })
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        fn sub(self, other: Self) -> Self {
+            Avx512(unsafe { _mm512_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+            // Exchange within pairs, then fours of neighbouring rows, then whole quarters.
+            unsafe {
+                let rows: [__m512; 16] =
+                    std::array::from_fn(|row| _mm512_loadu_ps(from.add(row * from_row)));
+                let mut pairs = rows;
+                for i in (0..16).step_by(2) {
+                    pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+                    pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+                }
+                let mut fours = pairs;
+                for i in (0..16).step_by(4) {
+                    for (half, to) in [(0, 0), (1, 2)] {
+                        let low = _mm512_castps_pd(pairs[i + half]);
+                        let high = _mm512_castps_pd(pairs[i + 2 + half]);
+                        fours[i + to] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+                        fours[i + to + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+                    }
+                }
+                for column in 0..4 {
+                    let [a, b, c, d]: [__m512; 4] =
+                        std::array::from_fn(|quarter| fours[quarter * 4 + column]);
+                    let even_low = _mm512_shuffle_f32x4::<0x88>(a, b);
+                    let odd_low = _mm512_shuffle_f32x4::<0xdd>(a, b);
+                    let even_high = _mm512_shuffle_f32x4::<0x88>(c, d);
+                    let odd_high = _mm512_shuffle_f32x4::<0xdd>(c, d);
+                    let all = [
+                        _mm512_shuffle_f32x4::<0x88>(even_low, even_high),
+                        _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high),
+                        _mm512_shuffle_f32x4::<0xdd>(even_low, even_high),
+                        _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high),
+                    ];
+                    for (quarter, row) in all.into_iter().enumerate() {
+                        _mm512_storeu_ps(to.add((quarter * 4 + column) * to_row), row);
+                    }
+                }
+            }
         }
 
         #[inline(always)]

@@ -1,0 +1,64 @@
+"""Runs candlewick and PyTorch alternately on the same networks and prints images/s and the ratio.
+
+usage: compare.py COMMAND... [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
+
+COMMAND is candlewick's program, to which "NETWORK --batch B --steps N --threads T" is added, such as
+the `steps` bench. PyTorch runs with an allocator that keeps its pages, in both memory formats; the
+better one counts. Figures are medians over the pairs. Run it with a Python that has torch.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+NETWORKS = {"plain": (256, 60), "demo": (128, 10), "vgg6": (64, 10), "resnet18": (32, 5)}
+HERE = pathlib.Path(__file__).parent
+
+
+def run(command, environment=None):
+    output = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+    ).stdout.split()
+    return float(output[0]), float(output[1])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", nargs="+")
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    arguments = parser.parse_args()
+    keep_pages = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
+    print("| network, batch | threads | candlewick img/s | PyTorch img/s | ratio | MB | MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name in arguments.networks:
+        batch, steps = NETWORKS[name]
+        for threads in arguments.threads:
+            rest = [name, "--batch", str(batch), "--steps", str(steps), "--threads", str(threads)]
+            peer = [sys.executable, str(HERE / "pytorch.py"), *rest]
+            ours, theirs = [], {"NCHW": [], "channels_last": []}
+            for _ in range(arguments.pairs):
+                ours.append(run([*arguments.command, *rest]))
+                theirs["NCHW"].append(run(peer, keep_pages))
+                theirs["channels_last"].append(run([*peer, "--channels-last"], keep_pages))
+
+            def median(runs):
+                return [statistics.median(column) for column in zip(*runs)]
+
+            speed, memory = median(ours)
+            peers = {layout: median(runs) for layout, runs in theirs.items()}
+            best = max(peers, key=lambda layout: peers[layout][0])
+            rate, peer_memory = peers[best]
+            print(
+                f"| {name}, {batch} | {threads} | {speed:,.0f} | {rate:,.0f} ({best}) "
+                f"| {speed / rate:.2f}× | {memory:.0f} | {peer_memory:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

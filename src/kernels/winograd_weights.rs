@@ -1,0 +1,253 @@
+//! The weight gradient of 3×3 convolutions in Winograd's domain.
+//!
+//! It is the transpose of the forward pass: transformed inputs times transformed output gradients,
+//! summed over all tiles and images, then transformed back once. The inputs are turned so that
+//! vectors run along channels and the sum runs along images.
+
+use rayon::prelude::*;
+
+use super::conv::Geometry;
+use super::lanes::{LANES, overwritten};
+use super::simd::{Kernel, Simd, dispatch, vectorised};
+use super::sweep::sum_in_order;
+use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
+use super::winograd::Tiling;
+
+/// Numbers of transformed input and gradient that are worked on together.
+const CHUNK: usize = 192 * 1024;
+
+/// Partial sums of the whole batch: enough for any number of threads that makes sense here.
+const PARTS: usize = 8;
+
+/// Room between components against conflicts in the cache.
+const GAP: usize = LANES;
+
+/// The gradient of w.
+pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32]) -> Vec<f32> {
+    let tiling = Tiling::forward(geometry);
+    let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
+    let blocks = x.len() / from;
+    let per_part = blocks.div_ceil(PARTS).max(1);
+    let parts: Vec<Vec<f32>> = x
+        .par_chunks(per_part * from)
+        .zip(gradient.par_chunks(per_part * to))
+        .map(|(x, gradient)| dispatch(Part { tiling: &tiling, x, gradient }))
+        .collect();
+    let components = sum_in_order(parts);
+    let padded = tiling.channels.next_multiple_of(LANES);
+    let mut into = overwritten(tiling.filters * tiling.channels * 9);
+    into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
+        vectorised(|| {
+            for first in (0..tiling.channels).step_by(LANES) {
+                let read = |k: usize, l: usize| {
+                    let at = ((k * IN + l) * tiling.filters + filter) * padded + first;
+                    let mut pixel = [0.0; LANES];
+                    pixel.copy_from_slice(&components[at..at + LANES]);
+                    pixel
+                };
+                let rows: [[[f32; LANES]; 3]; IN] = std::array::from_fn(|k| {
+                    weights_back::<LANES>(std::array::from_fn(|l| read(k, l)))
+                });
+                for column in 0..3 {
+                    let taps = weights_back::<LANES>(std::array::from_fn(|k| rows[k][column]));
+                    for (row, tap) in taps.iter().enumerate() {
+                        for (lane, value) in tap.iter().take(tiling.channels - first).enumerate() {
+                            into[(first + lane) * 9 + row * 3 + column] = *value;
+                        }
+                    }
+                }
+            }
+        });
+    });
+    into
+}
+
+/// A few blocks of images; the result is `[COMPONENTS][filters][channels]`, channels padded to
+/// whole vectors.
+struct Part<'a> {
+    tiling: &'a Tiling,
+    x: &'a [f32],
+    gradient: &'a [f32],
+}
+
+impl Kernel for Part<'_> {
+    type Out = Vec<f32>;
+
+    #[inline(always)]
+    fn run<V: Simd>(self) -> Vec<f32> {
+        let tiling = self.tiling;
+        let (channels, filters) = (tiling.channels, tiling.filters);
+        let padded = channels.next_multiple_of(LANES);
+        let per_tile = COMPONENTS * (padded + filters) * LANES;
+        let chunk = (CHUNK / per_tile).clamp(1, tiling.count());
+        let chunk = tiling.count().div_ceil(tiling.count().div_ceil(chunk));
+        let mut into = overwritten(COMPONENTS * filters * padded);
+        let mut inputs = overwritten(COMPONENTS * (chunk * LANES * padded + GAP));
+        let mut slopes = overwritten(COMPONENTS * (chunk * LANES * filters + GAP));
+        let group = LANES * LANES + GAP;
+        let mut upright = vec![0.0; COMPONENTS * group];
+        let blocks = self.x.chunks(channels * tiling.pixels());
+        let mut is_first = true;
+        for (x, gradient) in blocks.zip(self.gradient.chunks(filters * tiling.positions())) {
+            for first in (0..tiling.count()).step_by(chunk) {
+                let tiles = chunk.min(tiling.count() - first);
+                let side = tiles * LANES;
+                let (component, slope) = (side * padded + GAP, side * filters + GAP);
+                for tile in 0..tiles {
+                    for c in (0..channels).step_by(LANES) {
+                        // SAFETY: all buffers have room for the components of a chunk.
+                        unsafe {
+                            let x = x[c * tiling.pixels()..].as_ptr();
+                            let count = LANES.min(channels - c);
+                            let to = upright.as_mut_ptr();
+                            tiling.transform::<V>(x, count, first + tile, to, group, LANES);
+                            for k in 0..COMPONENTS {
+                                let at = k * component + tile * LANES * padded + c;
+                                let to = inputs[at..].as_mut_ptr();
+                                V::transpose(upright[k * group..].as_ptr(), LANES, to, padded);
+                            }
+                        }
+                    }
+                    for f in 0..filters {
+                        let map = &gradient[f * tiling.positions()..][..tiling.positions()];
+                        let to = slopes[f * side + tile * LANES..].as_mut_ptr();
+                        // SAFETY: as above.
+                        unsafe { slopes_of::<V>(tiling, map, first + tile, to, slope) };
+                    }
+                }
+                for k in 0..COMPONENTS {
+                    let outer = Outer {
+                        slopes: slopes[k * slope..].as_ptr(),
+                        inputs: inputs[k * component..].as_ptr(),
+                        into: into[k * filters * padded..].as_mut_ptr(),
+                        inner: side,
+                        filters,
+                        padded,
+                        add: !is_first,
+                    };
+                    // SAFETY: the buffers have the sizes that the fields say.
+                    unsafe { outer.run::<V>() };
+                }
+                is_first = false;
+            }
+        }
+        into
+    }
+}
+
+/// Transforms the gradient of one tile of outputs.
+///
+/// # Safety
+/// `into` has room for all components.
+#[inline(always)]
+unsafe fn slopes_of<V: Simd>(
+    tiling: &Tiling,
+    map: &[f32],
+    tile: usize,
+    into: *mut f32,
+    component: usize,
+) {
+    let origin = tiling.origin(tile);
+    let rows = OUT.min(tiling.out[0] - origin[0]);
+    let columns = OUT.min(tiling.out[1] - origin[1]);
+    let row = tiling.out[1] * LANES;
+    // SAFETY: rows and columns behind the map are left out; the rest is the caller's promise.
+    unsafe {
+        let map = map.as_ptr().add(origin[0] * row + origin[1] * LANES);
+        for part in (0..LANES).step_by(V::WIDTH) {
+            let mut half = [[V::splat(0.0); OUT]; IN];
+            for x in 0..columns {
+                let mut column = [V::splat(0.0); OUT];
+                for y in 0..rows {
+                    column[y] = V::load(map.add(y * row + x * LANES + part));
+                }
+                let down = gradient::<V>(column);
+                for k in 0..IN {
+                    half[k][x] = down[k];
+                }
+            }
+            for k in 0..IN {
+                for (l, value) in gradient::<V>(half[k]).into_iter().enumerate() {
+                    value.store(into.add((k * IN + l) * component + part));
+                }
+            }
+        }
+    }
+}
+
+/// `into[f][c] (+)= Σ_j slopes[f][j] · inputs[j][c]`.
+struct Outer {
+    slopes: *const f32,
+    inputs: *const f32,
+    into: *mut f32,
+    inner: usize,
+    filters: usize,
+    padded: usize,
+    add: bool,
+}
+
+impl Outer {
+    /// # Safety
+    /// The pointers lead to matrices of the sizes that the other fields say.
+    #[inline(always)]
+    unsafe fn run<V: Simd>(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut column = 0;
+            while column < self.padded {
+                let two = column + 2 * V::WIDTH <= self.padded;
+                let mut filter = 0;
+                while filter < self.filters {
+                    let left = self.filters - filter;
+                    let step = match (two, left) {
+                        (true, 8..) if V::MANY_REGISTERS => self.tile::<V, 8, 2>(filter, column),
+                        (true, 4..) => self.tile::<V, 4, 2>(filter, column),
+                        (true, _) => self.tile::<V, 1, 2>(filter, column),
+                        (false, 8..) => self.tile::<V, 8, 1>(filter, column),
+                        (false, _) => self.tile::<V, 1, 1>(filter, column),
+                    };
+                    filter += step;
+                }
+                column += if two { 2 } else { 1 } * V::WIDTH;
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<V: Simd, const F: usize, const P: usize>(
+        &self,
+        filter: usize,
+        column: usize,
+    ) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let into = self.into.add(filter * self.padded + column);
+            let mut sums = [[V::splat(0.0); P]; F];
+            if self.add {
+                for f in 0..F {
+                    for p in 0..P {
+                        sums[f][p] = V::load(into.add(f * self.padded + p * V::WIDTH));
+                    }
+                }
+            }
+            let slopes = self.slopes.add(filter * self.inner);
+            let mut inputs = self.inputs.add(column);
+            for j in 0..self.inner {
+                let row: [V; P] = std::array::from_fn(|p| V::load(inputs.add(p * V::WIDTH)));
+                for f in 0..F {
+                    let slope = V::splat(*slopes.add(f * self.inner + j));
+                    for p in 0..P {
+                        sums[f][p] = row[p].fma(slope, sums[f][p]);
+                    }
+                }
+                inputs = inputs.add(self.padded);
+            }
+            for f in 0..F {
+                for p in 0..P {
+                    sums[f][p].store(into.add(f * self.padded + p * V::WIDTH));
+                }
+            }
+        }
+        F
+    }
+}

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod bad_configs;
+mod data_images;
 mod floors;
 mod reference;
 mod sweeps;

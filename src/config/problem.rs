@@ -96,7 +96,7 @@ impl Problem {
     }
 
     /// Whether both say the same about the same place.
-    fn same(&self, other: &Problem) -> bool {
+    pub fn same(&self, other: &Problem) -> bool {
         self.message == other.message
             && match (&self.place, &other.place) {
                 (Some(Place::File(a, at)), Some(Place::File(b, there))) => {

@@ -62,9 +62,7 @@ pub fn resolve(
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
     let network = match (&model, image) {
-        (Some((defaults, layers, names)), Some(image))
-            if problems.is_empty() || facts.is_none() =>
-        {
+        (Some((defaults, layers, names)), Some(image)) => {
             let input = [image.channels, image.size[0], image.size[1]];
             let path = at.key("model").key("layers");
             take(architecture(layers, names, &path, defaults, input, classes), &mut problems)

@@ -2,6 +2,8 @@
 //!
 //! Nesting, outermost first: `list`, the axes of `grid` as written, `zip`, `seeds`, `folds`.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use crate::config::path::KeyPath;
@@ -100,18 +102,38 @@ pub fn expand(root: &Node, survey: &Survey) -> Result<Experiment, Problems> {
         return Err(Problems::located(problems, root));
     }
     let mut all = Problems::located(problems, root);
-    let several = combinations.len() > 1;
     let resolved: Vec<Result<Trial, Vec<Problem>>> = combinations
         .par_iter()
         .enumerate()
-        .map(|(index, combination)| trial(root, index + 1, combination, several, survey))
+        .map(|(index, combination)| trial(root, index + 1, combination, survey))
         .collect();
     let mut trials = Vec::with_capacity(resolved.len());
-    for result in resolved {
+    // Each problem with the trials that have it; one trial may have it in several layers.
+    let mut found: Vec<(Problem, BTreeSet<usize>)> = Vec::new();
+    for (index, result) in resolved.into_iter().enumerate() {
         match result {
             Ok(trial) => trials.push(trial),
-            Err(found) => found.into_iter().for_each(|problem| all.add(problem)),
+            Err(problems) => problems.into_iter().for_each(|problem| {
+                match found.iter_mut().find(|(known, _)| known.same(&problem)) {
+                    Some((_, trials)) => _ = trials.insert(index),
+                    None => found.push((problem, BTreeSet::from([index]))),
+                }
+            }),
         }
+    }
+    for (problem, trials) in found {
+        let (index, count) = (trials.first().copied().unwrap_or(0), trials.len());
+        let settings = combinations[index].describe();
+        // What is wrong in every trial is wrong in the file, not in a combination.
+        all.add(if count >= combinations.len() || settings.is_empty() {
+            problem
+        } else {
+            problem.note(format!(
+                "in {count} of {} trials, first in trial {}: {settings}",
+                combinations.len(),
+                index + 1
+            ))
+        });
     }
     if !all.is_empty() {
         return Err(all);
@@ -267,7 +289,6 @@ fn trial(
     root: &Node,
     number: usize,
     combination: &Combination,
-    several: bool,
     survey: &Survey,
 ) -> Result<Trial, Vec<Problem>> {
     let mut tree = root.clone();
@@ -289,18 +310,7 @@ fn trial(
         return Err(problems);
     }
     let (plan, digest) = resolve(&tree, combination.fold, survey).map_err(|problems| {
-        let note = combination.describe();
-        problems
-            .into_iter()
-            .map(|problem| {
-                let problem = problem.locate(&tree);
-                if several && !note.is_empty() {
-                    problem.note(format!("in trial {number}: {note}"))
-                } else {
-                    problem
-                }
-            })
-            .collect::<Vec<_>>()
+        problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
     })?;
     Ok(Trial { number, digest, settings: combination.settings.clone(), plan })
 }

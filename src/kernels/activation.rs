@@ -3,6 +3,8 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::lanes::overwritten;
+use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// An activation function.
@@ -29,7 +31,7 @@ pub enum Activation {
 }
 
 /// Elements in one piece of work.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 12;
 
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
@@ -164,46 +166,54 @@ impl Activation {
 
     /// The function on every element, in place.
     pub(super) fn apply_in_place(self, values: &mut [f32]) {
-        pulp::Arch::new().dispatch(|| match self {
-            // The common one on its own, so that its loop is vectorised.
-            Activation::Relu => {
-                values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x })
-            }
-            _ => values.iter_mut().for_each(|x| *x = self.apply(*x)),
-        });
+        vectorised(
+            #[inline(always)]
+            || match self {
+                // The common one on its own, so that its loop is vectorised.
+                Activation::Relu => {
+                    for x in values {
+                        *x = if *x < 0.0 { 0.0 } else { *x };
+                    }
+                }
+                _ => values.iter_mut().for_each(|x| *x = self.apply(*x)),
+            },
+        );
     }
 
     /// From the gradient of the result to that of the input, in place.
     pub(super) fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
-        pulp::Arch::new().dispatch(|| {
-            let pairs = gradient.iter_mut().zip(result);
-            match self {
-                Activation::Relu => pairs.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 }),
-                _ => pairs.for_each(|(g, y)| *g *= self.slope_at_result(*y)),
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || match self {
+                Activation::Relu => {
+                    for (g, y) in gradient.iter_mut().zip(result) {
+                        *g = if *y > 0.0 { *g } else { 0.0 };
+                    }
+                }
+                _ => {
+                    for (g, y) in gradient.iter_mut().zip(result) {
+                        *g *= self.slope_at_result(*y);
+                    }
+                }
+            },
+        );
     }
-}
 
-impl Activation {
     /// [`apply_in_place`](Self::apply_in_place) by all threads.
     pub(super) fn apply_in_parallel(self, values: &mut [f32]) {
         values.par_chunks_mut(PIECE).for_each(|piece| self.apply_in_place(piece));
-    }
-
-    /// [`back_in_place`](Self::back_in_place) by all threads.
-    pub(super) fn back_in_parallel(self, gradient: &mut [f32], result: &[f32]) {
-        gradient
-            .par_chunks_mut(PIECE)
-            .zip(result.par_chunks(PIECE))
-            .for_each(|(gradient, result)| self.back_in_place(gradient, result));
     }
 }
 
 /// The activation of every element of `x`, which has any shape.
 pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<Value> {
-    let mut result = numbers(x.tensor())?.to_vec();
-    result.par_chunks_mut(PIECE).for_each(|piece| activation.apply_in_place(piece));
+    let mut result = overwritten(x.tensor().elem_count());
+    result.par_chunks_mut(PIECE).zip(numbers(x.tensor())?.par_chunks(PIECE)).for_each(
+        |(piece, x)| {
+            piece.copy_from_slice(x);
+            activation.apply_in_place(piece);
+        },
+    );
     let result = tensor(result, x.tensor().shape())?;
     let kept = if activation.is_known_by_result() { result.clone() } else { x.tensor().clone() };
     Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {

@@ -12,6 +12,7 @@ use crate::basis::shape::Window;
 use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
+use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 use super::{lanes, sweep, winograd, winograd_weights};
 use lanes::LANES;
@@ -124,9 +125,13 @@ fn conv_in_lanes(
     arguments.extend(bias);
     let backward = move |mut gradient: Gradient, wanted: &[bool]| {
         let (x, w) = (numbers(&kept_x)?, numbers(&kept_w)?);
-        if let Some(activation) = activation {
-            activation.back_in_parallel(&mut gradient, &numbers(&kept)?);
-        }
+        let wants_bias = wanted.len() == 3 && wanted[2];
+        let for_bias = if activation.is_some() || wants_bias {
+            let kept = numbers(&kept)?;
+            Some(geometry.through_activation(&mut gradient, &kept, activation))
+        } else {
+            None
+        };
         let for_w = wanted[1].then(|| {
             let run = if winograd::pays(&geometry) {
                 winograd_weights::backward_weights
@@ -137,7 +142,7 @@ fn conv_in_lanes(
         });
         let mut gradients = vec![None, for_w];
         if wanted.len() == 3 {
-            gradients.push(wanted[2].then(|| geometry.sum_of_maps(&gradient)));
+            gradients.push(for_bias.filter(|_| wants_bias));
         }
         if wanted[0] {
             let run = if winograd::pays_backward(&geometry) {
@@ -153,14 +158,33 @@ fn conv_in_lanes(
 }
 
 impl Geometry {
-    /// The gradient of the bias, of a gradient in lanes.
-    fn sum_of_maps(&self, gradient: &[f32]) -> Vec<f32> {
+    /// Takes a gradient in lanes back through the activation, and sums it up to that of the bias in
+    /// the same pass.
+    fn through_activation(
+        &self,
+        gradient: &mut [f32],
+        result: &[f32],
+        activation: Option<Activation>,
+    ) -> Vec<f32> {
         let map = self.positions() * LANES;
-        let parts: Vec<Vec<f64>> = gradient
-            .par_chunks(self.filters * map)
-            .map(|block| block.chunks(map).map(sum_of).collect())
+        let sums: Vec<f64> = gradient
+            .par_chunks_mut(map)
+            .zip(result.par_chunks(map))
+            .with_min_len(8)
+            .map(|(gradient, result)| {
+                let mut sum = 0.0;
+                // Short runs stay in the first-level cache between both loops.
+                for (gradient, result) in gradient.chunks_mut(2048).zip(result.chunks(2048)) {
+                    if let Some(activation) = activation {
+                        activation.back_in_place(gradient, result);
+                    }
+                    sum += sum_of(gradient);
+                }
+                sum
+            })
             .collect();
-        let sum = |filter: usize| parts.iter().map(|part| part[filter]).sum::<f64>() as f32;
+        let blocks = sums.chunks(self.filters);
+        let sum = |filter: usize| blocks.clone().map(|block| block[filter]).sum::<f64>() as f32;
         (0..self.filters).map(sum).collect()
     }
 
@@ -354,16 +378,19 @@ impl Geometry {
 
 /// Sum in f64 over eight lanes, so that it is exact enough and fast.
 fn sum_of(values: &[f32]) -> f64 {
-    pulp::Arch::new().dispatch(|| {
-        let mut lanes = [0.0f64; 8];
-        let (chunks, rest) = values.as_chunks::<8>();
-        for chunk in chunks {
-            for lane in 0..8 {
-                lanes[lane] += f64::from(chunk[lane]);
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut lanes = [0.0f64; 8];
+            let (chunks, rest) = values.as_chunks::<8>();
+            for chunk in chunks {
+                for lane in 0..8 {
+                    lanes[lane] += f64::from(chunk[lane]);
+                }
             }
-        }
-        lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value)).sum::<f64>()
-    })
+            lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value)).sum::<f64>()
+        },
+    )
 }
 
 /// The input line that `tap` of the window at output `position` looks at; none in the padding.

@@ -9,14 +9,11 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::simd::vectorised;
+use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// Images in a block.
 pub(super) const LANES: usize = 16;
-
-/// One pixel of all images of a block.
-pub(super) type Pixel = [f32; LANES];
 
 /// Batches below this would waste more lanes than the order is worth.
 const SMALLEST_BATCH: usize = 8;
@@ -70,82 +67,67 @@ pub(super) fn overwritten(len: usize) -> Vec<f32> {
 /// `[batch, size]` to `[blocks, size, LANES]`.
 fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
     let mut into = overwritten(batch.div_ceil(LANES) * LANES * size);
-    into.par_chunks_mut((LANES * size).max(1))
-        .zip(plain.par_chunks((LANES * size).max(1)))
-        .for_each(|(into, plain)| {
+    let block = (LANES * size).max(1);
+    into.par_chunks_mut(block).zip(plain.par_chunks(block)).for_each(|(into, plain)| {
+        if plain.len() < block {
             let (pixels, _) = into.as_chunks_mut::<LANES>();
-            if plain.len() < LANES * size {
-                pixels.fill([0.0; LANES]);
-                for (lane, image) in plain.chunks(size).enumerate() {
-                    pixels.iter_mut().zip(image).for_each(|(pixel, value)| pixel[lane] = *value);
-                }
-                return;
+            pixels.fill([0.0; LANES]);
+            for (lane, image) in plain.chunks(size).enumerate() {
+                pixels.iter_mut().zip(image).for_each(|(pixel, value)| pixel[lane] = *value);
             }
-            vectorised(|| {
-                let whole = size / LANES * LANES;
-                for start in (0..whole).step_by(LANES) {
-                    let tile: [Pixel; LANES] = std::array::from_fn(|lane| {
-                        let mut row = [0.0; LANES];
-                        row.copy_from_slice(&plain[lane * size + start..][..LANES]);
-                        row
-                    });
-                    pixels[start..start + LANES].copy_from_slice(&transposed(&tile));
-                }
-                for at in whole..size {
-                    pixels[at] = std::array::from_fn(|lane| plain[lane * size + at]);
-                }
-            });
-        });
+        } else {
+            dispatch(Transpose { from: plain, rows: LANES, into });
+        }
+    });
     into
 }
 
 /// `[blocks, size, LANES]` to `[batch, size]`.
 fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
     let mut into = overwritten(batch * size);
-    into.par_chunks_mut((LANES * size).max(1))
-        .zip(lanes.par_chunks((LANES * size).max(1)))
-        .for_each(|(into, lanes)| {
+    let block = (LANES * size).max(1);
+    into.par_chunks_mut(block).zip(lanes.par_chunks(block)).for_each(|(into, lanes)| {
+        if into.len() < block {
             let (pixels, _) = lanes.as_chunks::<LANES>();
-            vectorised(|| {
-                let whole = if into.len() < LANES * size { 0 } else { size / LANES * LANES };
-                for start in (0..whole).step_by(LANES) {
-                    let mut tile = [[0.0; LANES]; LANES];
-                    tile.copy_from_slice(&pixels[start..start + LANES]);
-                    for (lane, row) in transposed(&tile).iter().enumerate() {
-                        into[lane * size + start..][..LANES].copy_from_slice(row);
-                    }
-                }
-                for (lane, image) in into.chunks_mut(size).enumerate() {
-                    for at in whole..size {
-                        image[at] = pixels[at][lane];
-                    }
-                }
-            });
-        });
+            for (lane, image) in into.chunks_mut(size).enumerate() {
+                image.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = pixel[lane]);
+            }
+        } else {
+            dispatch(Transpose { from: lanes, rows: size, into });
+        }
+    });
     into
 }
 
-/// Rows and columns exchanged.
-#[inline(always)]
-pub(super) fn transposed(tile: &[Pixel; LANES]) -> [Pixel; LANES] {
-    // Four rounds of exchanging blocks, which become shuffles of whole registers.
-    let mut from = *tile;
-    let mut distance = 1;
-    while distance < LANES {
-        let mut into = from;
-        for row in 0..LANES {
-            if row & distance == 0 {
-                let (a, b) = (from[row], from[row + distance]);
-                for column in 0..LANES {
-                    if column & distance == 0 {
-                        into[row + distance][column] = a[column + distance];
-                        into[row][column + distance] = b[column];
-                    }
-                }
+/// A matrix `[rows, columns]` with rows and columns exchanged; one of both numbers is `LANES`.
+struct Transpose<'a> {
+    from: &'a [f32],
+    rows: usize,
+    into: &'a mut [f32],
+}
+
+impl Kernel for Transpose<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (rows, columns) = (self.rows, self.from.len() / self.rows);
+        assert_eq!(self.from.len(), self.into.len(), "a matrix and its transpose");
+        for row in (0..rows / LANES * LANES).step_by(LANES) {
+            for column in (0..columns / LANES * LANES).step_by(LANES) {
+                let from = self.from[row * columns + column..].as_ptr();
+                let into = self.into[column * rows + row..].as_mut_ptr();
+                // SAFETY: a square of LANES by LANES lies within both, as the sizes say.
+                unsafe { V::transpose(from, columns, into, rows) };
             }
         }
-        from = into;
-        distance *= 2;
+        // What is left along the axis that is no multiple of LANES.
+        let (first_row, first_column) = (rows / LANES * LANES, columns / LANES * LANES);
+        for row in 0..rows {
+            let first = if row < first_row { first_column } else { 0 };
+            for column in first..columns {
+                self.into[column * rows + row] = self.from[row * columns + column];
+            }
+        }
     }
-    from
 }

@@ -96,16 +96,19 @@ pub fn batch_norm(
                     let Some(x) = maps.next() else { return };
                     let (scale, shift) = (scale[c], shift[c]);
                     let pairs = map.iter_mut().zip(x);
-                    vectorised(|| {
-                        if activation == Some(Activation::Relu) {
-                            pairs.for_each(|(y, x)| {
-                                let value = *x * scale + shift;
-                                *y = if value < 0.0 { 0.0 } else { value };
-                            });
-                        } else {
-                            pairs.for_each(|(y, x)| *y = *x * scale + shift);
-                        }
-                    });
+                    vectorised(
+                        #[inline(always)]
+                        || {
+                            if activation == Some(Activation::Relu) {
+                                pairs.for_each(|(y, x)| {
+                                    let value = *x * scale + shift;
+                                    *y = if value < 0.0 { 0.0 } else { value };
+                                });
+                            } else {
+                                pairs.for_each(|(y, x)| *y = *x * scale + shift);
+                            }
+                        },
+                    );
                     if let Some(activation) = activation.filter(|a| *a != Activation::Relu) {
                         activation.apply_in_place(map);
                     }
@@ -153,12 +156,15 @@ pub fn batch_norm(
                     layout.each_map_mut(gradient, |channel, gradient| {
                         let Some(x) = maps.next() else { return };
                         let [a, b, c] = terms[channel];
-                        vectorised(|| {
-                            gradient
-                                .iter_mut()
-                                .zip(x)
-                                .for_each(|(g, x)| *g = *g * a + (*x * b + c));
-                        });
+                        vectorised(
+                            #[inline(always)]
+                            || {
+                                gradient
+                                    .iter_mut()
+                                    .zip(x)
+                                    .for_each(|(g, x)| *g = *g * a + (*x * b + c));
+                            },
+                        );
                     });
                 },
             );
@@ -241,16 +247,19 @@ impl Layout {
             |index, map| {
                 let start = index * piece + map * self.pixels;
                 let origin = origin[map % self.channels];
-                let map = &x[start..start + self.pixels];
-                let term = |x: f32, _: f32| [x - origin, (x - origin) * (x - origin)];
-                match self.odd {
-                    Some(odd) if index + 1 == pieces => {
-                        let used = map.chunks(LANES).flat_map(|pixel| &pixel[..odd]);
-                        let used: Vec<f32> = used.copied().collect();
-                        two_sums(&used, &used, term)
-                    }
-                    _ => two_sums(map, map, term),
+                let mut map = &x[start..start + self.pixels];
+                let used: Vec<f32>;
+                if let Some(odd) = self.odd.filter(|_| index + 1 == pieces) {
+                    let pixels = map.chunks(LANES).flat_map(|pixel| &pixel[..odd]);
+                    used = pixels.copied().collect();
+                    map = &used;
                 }
+                two_sums(
+                    map,
+                    map,
+                    #[inline(always)]
+                    |x, _| [x - origin, (x - origin) * (x - origin)],
+                )
             },
             |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
         );
@@ -273,8 +282,12 @@ impl Layout {
                 let start = index * piece + map * self.pixels;
                 let range = start..start + self.pixels;
                 let mean = mean[map % self.channels] as f32;
-                let term = |g: f32, x: f32| [g, g * (x - mean)];
-                two_sums(&gradient[range.clone()], &x[range], term)
+                two_sums(
+                    &gradient[range.clone()],
+                    &x[range],
+                    #[inline(always)]
+                    |g, x| [g, g * (x - mean)],
+                )
             },
             |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
         )
@@ -287,29 +300,32 @@ const SHORT: usize = 32;
 /// Two sums over a map in sixteen lanes, in an order that depends on its length alone.
 #[inline(always)]
 fn two_sums(values: &[f32], others: &[f32], term: impl Fn(f32, f32) -> [f32; 2]) -> [f64; 2] {
-    vectorised(|| {
-        let mut totals = [[0.0f64; LANES]; 2];
-        for (values, others) in values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES)) {
-            let (whole, rest) = values.as_chunks::<LANES>();
-            let (other_whole, other_rest) = others.as_chunks::<LANES>();
-            let mut sums = [[0.0f32; LANES]; 2];
-            for (values, others) in whole.iter().zip(other_whole) {
-                for lane in 0..LANES {
-                    let [first, second] = term(values[lane], others[lane]);
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut totals = [[0.0f64; LANES]; 2];
+            for (values, others) in values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES)) {
+                let (whole, rest) = values.as_chunks::<LANES>();
+                let (other_whole, other_rest) = others.as_chunks::<LANES>();
+                let mut sums = [[0.0f32; LANES]; 2];
+                for (values, others) in whole.iter().zip(other_whole) {
+                    for lane in 0..LANES {
+                        let [first, second] = term(values[lane], others[lane]);
+                        sums[0][lane] += first;
+                        sums[1][lane] += second;
+                    }
+                }
+                for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
+                    let [first, second] = term(*value, *other);
                     sums[0][lane] += first;
                     sums[1][lane] += second;
                 }
+                for lane in 0..LANES {
+                    totals[0][lane] += f64::from(sums[0][lane]);
+                    totals[1][lane] += f64::from(sums[1][lane]);
+                }
             }
-            for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
-                let [first, second] = term(*value, *other);
-                sums[0][lane] += first;
-                sums[1][lane] += second;
-            }
-            for lane in 0..LANES {
-                totals[0][lane] += f64::from(sums[0][lane]);
-                totals[1][lane] += f64::from(sums[1][lane]);
-            }
-        }
-        [totals[0].iter().sum(), totals[1].iter().sum()]
-    })
+            [totals[0].iter().sum(), totals[1].iter().sum()]
+        },
+    )
 }

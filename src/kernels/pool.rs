@@ -79,23 +79,26 @@ fn max_pool_in_lanes(
         .zip(numbers(x.tensor())?.par_chunks(height * width * LANES))
         .for_each(|(result, map)| {
             let (result, map) = (result.as_chunks_mut::<LANES>().0, map.as_chunks::<LANES>().0);
-            vectorised(|| {
-                for (r, row) in rows.iter().enumerate() {
-                    for (c, column) in columns.iter().enumerate() {
-                        let mut best = map[row.start * width + column.start];
-                        for y in row.clone() {
-                            for value in &map[y * width..][column.clone()] {
-                                for lane in 0..LANES {
-                                    // Written so that NaN wins.
-                                    let keep = best[lane] >= value[lane] || best[lane].is_nan();
-                                    best[lane] = if keep { best[lane] } else { value[lane] };
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (r, row) in rows.iter().enumerate() {
+                        for (c, column) in columns.iter().enumerate() {
+                            let mut best = map[row.start * width + column.start];
+                            for y in row.clone() {
+                                for value in &map[y * width..][column.clone()] {
+                                    for lane in 0..LANES {
+                                        // Written so that NaN wins.
+                                        let keep = best[lane] >= value[lane] || best[lane].is_nan();
+                                        best[lane] = if keep { best[lane] } else { value[lane] };
+                                    }
                                 }
                             }
+                            result[r * columns.len() + c] = best;
                         }
-                        result[r * columns.len() + c] = best;
                     }
-                }
-            });
+                },
+            );
         });
     let result = tensor(result, (blocks, channels, rows.len(), columns.len(), LANES))?;
     let (kept_x, kept) = (x.tensor().clone(), result.clone());
@@ -119,32 +122,36 @@ fn max_pool_in_lanes(
                 if !covers {
                     for_x.fill([0.0; LANES]);
                 }
-                vectorised(|| {
-                    for (r, row) in rows.iter().enumerate() {
-                        for (c, column) in columns.iter().enumerate() {
-                            let best = y[r * columns.len() + c];
-                            // What the first maximum takes is not there for the next.
-                            let mut left = gradient[r * columns.len() + c];
-                            for line in row.clone() {
-                                for at in line * width + column.start..line * width + column.end {
-                                    let mut part = [0.0; LANES];
-                                    for lane in 0..LANES {
-                                        let hit = x[at][lane] == best[lane];
-                                        part[lane] = if hit { left[lane] } else { 0.0 };
-                                        left[lane] = if hit { 0.0 } else { left[lane] };
-                                    }
-                                    if covers {
-                                        for_x[at] = part;
-                                    } else {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (r, row) in rows.iter().enumerate() {
+                            for (c, column) in columns.iter().enumerate() {
+                                let best = y[r * columns.len() + c];
+                                // What the first maximum takes is not there for the next.
+                                let mut left = gradient[r * columns.len() + c];
+                                for line in row.clone() {
+                                    for at in line * width + column.start..line * width + column.end
+                                    {
+                                        let mut part = [0.0; LANES];
                                         for lane in 0..LANES {
-                                            for_x[at][lane] += part[lane];
+                                            let hit = x[at][lane] == best[lane];
+                                            part[lane] = if hit { left[lane] } else { 0.0 };
+                                            left[lane] = if hit { 0.0 } else { left[lane] };
+                                        }
+                                        if covers {
+                                            for_x[at] = part;
+                                        } else {
+                                            for lane in 0..LANES {
+                                                for_x[at][lane] += part[lane];
+                                            }
                                         }
                                     }
                                 }
                             }
                         }
-                    }
-                });
+                    },
+                );
             });
         Ok(vec![Some(for_x)])
     }))

@@ -4,6 +4,8 @@
 //! matrix product for each of 36 components. A few tiles at a time go through transform, products
 //! and inverse transform, so that all that is between stays in the second-level cache.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::conv::Geometry;
@@ -14,6 +16,9 @@ use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
 
 /// Numbers of transformed input that are worked on together.
 const CHUNK: usize = 128 * 1024;
+
+/// Numbers of transformed filters that are kept at a time.
+const SLAB: usize = 5 << 19;
 
 /// Room between components, so that they do not all fall into the same set of the cache.
 const GAP: usize = LANES;
@@ -108,14 +113,27 @@ impl Tiling {
         [tile / self.tiles[1] * OUT, tile % self.tiles[1] * OUT]
     }
 
-    /// Filters in the transformed domain: `[blocks][COMPONENTS][channels][FILTERS]`.
-    fn filters(&self, weight: impl Fn(usize, usize, usize) -> f32 + Sync) -> Vec<f32> {
+    /// Filters of a block of `FILTERS` that fit into a slab.
+    fn slab(&self) -> usize {
+        let blocks = SLAB / (COMPONENTS * self.channels * FILTERS);
+        blocks.max(1) * FILTERS
+    }
+
+    /// `count` filters from `first` on in the transformed domain:
+    /// `[blocks][COMPONENTS][channels][FILTERS]`.
+    fn filters(
+        &self,
+        first: usize,
+        count: usize,
+        weight: &(impl Fn(usize, usize, usize) -> f32 + Sync),
+    ) -> Vec<f32> {
         let per_block = COMPONENTS * self.channels * FILTERS;
-        let mut into = overwritten(self.filters.div_ceil(FILTERS) * per_block);
+        let mut into = overwritten(count.div_ceil(FILTERS) * per_block);
         into.par_chunks_mut(per_block).enumerate().for_each(|(block, into)| {
             for channel in 0..self.channels {
                 let mut taps = [[[0.0; FILTERS]; 3]; 3];
-                for (f, filter) in (block * FILTERS..self.filters).take(FILTERS).enumerate() {
+                let start = first + block * FILTERS;
+                for (f, filter) in (start..self.filters).take(FILTERS).enumerate() {
                     for tap in 0..9 {
                         taps[tap / 3][tap % 3][f] = weight(filter, channel, tap);
                     }
@@ -133,12 +151,23 @@ impl Tiling {
         into
     }
 
-    fn run(&self, filters: &[f32], x: &[f32], bias: Option<&[f32]>, relu: bool) -> Vec<f32> {
+    fn run(
+        &self,
+        weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+        x: &[f32],
+        bias: Option<&[f32]>,
+        relu: bool,
+    ) -> Vec<f32> {
         let (from, to) = (self.channels * self.pixels(), self.filters * self.positions());
         let mut out = overwritten(x.len() / from * to);
-        out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
-            dispatch(Block { tiling: self, filters, bias, relu, x, out });
-        });
+        for first in (0..self.filters).step_by(self.slab()) {
+            let count = self.slab().min(self.filters - first);
+            let filters = &self.filters(first, count, &weight);
+            out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
+                let range = first..first + count;
+                dispatch(Block { tiling: self, range, filters, bias, relu, x, out });
+            });
+        }
         out
     }
 
@@ -198,6 +227,8 @@ impl Tiling {
 /// One block of images through a convolution.
 struct Block<'a> {
     tiling: &'a Tiling,
+    /// Of filters.
+    range: Range<usize>,
     filters: &'a [f32],
     bias: Option<&'a [f32]>,
     relu: bool,
@@ -226,9 +257,9 @@ impl Kernel for Block<'_> {
                     tiling.transform::<V>(x, channels, first + tile, into, component, side);
                 }
             }
-            for block in 0..tiling.filters.div_ceil(FILTERS) {
-                let filter = block * FILTERS;
-                let filters = FILTERS.min(tiling.filters - filter);
+            for block in 0..self.range.len().div_ceil(FILTERS) {
+                let filter = self.range.start + block * FILTERS;
+                let filters = FILTERS.min(self.range.end - filter);
                 for k in 0..COMPONENTS {
                     let line = Line {
                         x: inputs[k * component..].as_ptr(),
@@ -319,8 +350,9 @@ pub(super) fn forward(
 ) -> Vec<f32> {
     let tiling = Tiling::forward(geometry);
     let channels = geometry.channels;
-    let filters = tiling.filters(|filter, channel, tap| w[(filter * channels + channel) * 9 + tap]);
-    tiling.run(&filters, x, bias, relu)
+    let weight =
+        |filter: usize, channel: usize, tap: usize| w[(filter * channels + channel) * 9 + tap];
+    tiling.run(weight, x, bias, relu)
 }
 
 /// The gradient of x.
@@ -328,7 +360,7 @@ pub(super) fn backward_input(geometry: &Geometry, gradient: &[f32], w: &[f32]) -
     let tiling = Tiling::backward(geometry);
     let channels = geometry.channels;
     // Channels are filters here, and filters are turned by half a circle.
-    let filters =
-        tiling.filters(|channel, filter, tap| w[(filter * channels + channel) * 9 + 8 - tap]);
-    tiling.run(&filters, gradient, None, false)
+    let weight =
+        |channel: usize, filter: usize, tap: usize| w[(filter * channels + channel) * 9 + 8 - tap];
+    tiling.run(weight, gradient, None, false)
 }

@@ -37,27 +37,32 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
     let padded = tiling.channels.next_multiple_of(LANES);
     let mut into = overwritten(tiling.filters * tiling.channels * 9);
     into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
-        vectorised(|| {
-            for first in (0..tiling.channels).step_by(LANES) {
-                let read = |k: usize, l: usize| {
-                    let at = ((k * IN + l) * tiling.filters + filter) * padded + first;
-                    let mut pixel = [0.0; LANES];
-                    pixel.copy_from_slice(&components[at..at + LANES]);
-                    pixel
-                };
-                let rows: [[[f32; LANES]; 3]; IN] = std::array::from_fn(|k| {
-                    weights_back::<LANES>(std::array::from_fn(|l| read(k, l)))
-                });
-                for column in 0..3 {
-                    let taps = weights_back::<LANES>(std::array::from_fn(|k| rows[k][column]));
-                    for (row, tap) in taps.iter().enumerate() {
-                        for (lane, value) in tap.iter().take(tiling.channels - first).enumerate() {
-                            into[(first + lane) * 9 + row * 3 + column] = *value;
+        vectorised(
+            #[inline(always)]
+            || {
+                for first in (0..tiling.channels).step_by(LANES) {
+                    let read = |k: usize, l: usize| {
+                        let at = ((k * IN + l) * tiling.filters + filter) * padded + first;
+                        let mut pixel = [0.0; LANES];
+                        pixel.copy_from_slice(&components[at..at + LANES]);
+                        pixel
+                    };
+                    let rows: [[[f32; LANES]; 3]; IN] = std::array::from_fn(|k| {
+                        weights_back::<LANES>(std::array::from_fn(|l| read(k, l)))
+                    });
+                    for column in 0..3 {
+                        let taps = weights_back::<LANES>(std::array::from_fn(|k| rows[k][column]));
+                        for (row, tap) in taps.iter().enumerate() {
+                            for (lane, value) in
+                                tap.iter().take(tiling.channels - first).enumerate()
+                            {
+                                into[(first + lane) * 9 + row * 3 + column] = *value;
+                            }
                         }
                     }
                 }
-            }
-        });
+            },
+        );
     });
     into
 }

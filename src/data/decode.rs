@@ -76,7 +76,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture<'static>, String> {
     }
     let format = match image::guess_format(bytes) {
         Ok(format) if readable(format) => format,
-        Ok(format) => return Err(format!("a {format:?} file; {FORMATS}")),
+        Ok(format) => {
+            let name = format.extensions_str().first().unwrap_or(&"strange").to_uppercase();
+            return Err(format!("a {name} file; {FORMATS}"));
+        }
         Err(_)
             if bytes
                 .iter()

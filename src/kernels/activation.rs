@@ -54,15 +54,7 @@ impl Activation {
                     x
                 }
             }
-            Activation::Relu6 => {
-                if x < 0.0 {
-                    0.0
-                } else if x > 6.0 {
-                    6.0
-                } else {
-                    x
-                }
-            }
+            Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::LeakyRelu(slope) => {
                 if x > 0.0 {
                     x

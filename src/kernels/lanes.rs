@@ -52,14 +52,14 @@ pub(super) fn leave(tape: &mut Tape, x: &Value) -> Result<Value> {
 }
 
 /// `len` numbers that the caller overwrites, all of them, before any is read.
+#[expect(clippy::uninit_vec, reason = "filling with zeros first would be one more pass")]
 pub(super) fn overwritten(len: usize) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(len);
-    #[expect(clippy::uninit_vec, reason = "filling with zeros first would be one more pass")]
     // SAFETY: the capacity is `len`, any bits are an f32, and by this function's contract each
     // number is written before it is read.
     unsafe {
         numbers.set_len(len);
-    };
+    }
     numbers
 }
 

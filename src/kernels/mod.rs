@@ -25,6 +25,10 @@ mod winograd;
 mod winograd_weights;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod random_shapes;
+#[cfg(test)]
 mod tests;
 
 /// Images that one piece of work holds: a piece is the unit of threads and of partial sums.

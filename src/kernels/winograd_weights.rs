@@ -4,6 +4,8 @@
 //! summed over all tiles and images, then transformed back once. The inputs are turned so that
 //! vectors run along channels and the sum runs along images.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::conv::Geometry;
@@ -19,6 +21,9 @@ const CHUNK: usize = 192 * 1024;
 /// Partial sums of the whole batch: enough for any number of threads that makes sense here.
 const PARTS: usize = 8;
 
+/// Numbers of transformed weight gradients that are summed up at a time.
+const SLAB: usize = 5 << 19;
+
 /// Room between components against conflicts in the cache.
 const GAP: usize = LANES;
 
@@ -26,51 +31,63 @@ const GAP: usize = LANES;
 pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32]) -> Vec<f32> {
     let tiling = Tiling::forward(geometry);
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
-    let blocks = x.len() / from;
-    let per_part = blocks.div_ceil(PARTS).max(1);
-    let parts: Vec<Vec<f32>> = x
-        .par_chunks(per_part * from)
-        .zip(gradient.par_chunks(per_part * to))
-        .map(|(x, gradient)| dispatch(Part { tiling: &tiling, x, gradient }))
-        .collect();
-    let components = sum_in_order(parts);
-    let padded = tiling.channels.next_multiple_of(LANES);
+    let per_part = (x.len() / from).div_ceil(PARTS).max(1);
+    let slab = (SLAB / (COMPONENTS * tiling.channels)).next_multiple_of(8);
     let mut into = overwritten(tiling.filters * tiling.channels * 9);
-    into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for first in (0..tiling.channels).step_by(LANES) {
-                    let read = |k: usize, l: usize| {
-                        let at = ((k * IN + l) * tiling.filters + filter) * padded + first;
-                        let mut pixel = [0.0; LANES];
-                        pixel.copy_from_slice(&components[at..at + LANES]);
-                        pixel
-                    };
-                    let rows: [[[f32; LANES]; 3]; IN] = std::array::from_fn(|k| {
-                        weights_back::<LANES>(std::array::from_fn(|l| read(k, l)))
-                    });
-                    for column in 0..3 {
-                        let taps = weights_back::<LANES>(std::array::from_fn(|k| rows[k][column]));
-                        for (row, tap) in taps.iter().enumerate() {
-                            for (lane, value) in
-                                tap.iter().take(tiling.channels - first).enumerate()
-                            {
-                                into[(first + lane) * 9 + row * 3 + column] = *value;
-                            }
-                        }
-                    }
-                }
-            },
-        );
-    });
+    for (index, into) in into.chunks_mut(slab * tiling.channels * 9).enumerate() {
+        let range = index * slab..tiling.filters.min((index + 1) * slab);
+        let parts: Vec<Vec<f32>> = x
+            .par_chunks(per_part * from)
+            .zip(gradient.par_chunks(per_part * to))
+            .map(|(x, gradient)| {
+                dispatch(Part { tiling: &tiling, range: range.clone(), x, gradient })
+            })
+            .collect();
+        let components = sum_in_order(parts);
+        into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
+            vectorised(
+                #[inline(always)]
+                || taps_of(&components, &tiling, [filter, range.len()], into),
+            );
+        });
+    }
     into
+}
+
+/// Transforms the components of one of so many filters back to the gradients of its taps.
+#[inline(always)]
+fn taps_of(components: &[f32], tiling: &Tiling, [filter, filters]: [usize; 2], into: &mut [f32]) {
+    let padded = tiling.channels.next_multiple_of(LANES);
+    for first in (0..tiling.channels).step_by(LANES) {
+        let mut rows = [[[0.0; LANES]; 3]; IN];
+        for (k, row) in rows.iter_mut().enumerate() {
+            let mut found = [[0.0; LANES]; IN];
+            for (l, found) in found.iter_mut().enumerate() {
+                let at = ((k * IN + l) * filters + filter) * padded + first;
+                found.copy_from_slice(&components[at..at + LANES]);
+            }
+            *row = weights_back::<LANES>(found);
+        }
+        for column in 0..3 {
+            let mut found = [[0.0; LANES]; IN];
+            for k in 0..IN {
+                found[k] = rows[k][column];
+            }
+            for (row, tap) in weights_back::<LANES>(found).iter().enumerate() {
+                for (lane, value) in tap.iter().take(tiling.channels - first).enumerate() {
+                    into[(first + lane) * 9 + row * 3 + column] = *value;
+                }
+            }
+        }
+    }
 }
 
 /// A few blocks of images; the result is `[COMPONENTS][filters][channels]`, channels padded to
 /// whole vectors.
 struct Part<'a> {
     tiling: &'a Tiling,
+    /// Of filters.
+    range: Range<usize>,
     x: &'a [f32],
     gradient: &'a [f32],
 }
@@ -81,7 +98,7 @@ impl Kernel for Part<'_> {
     #[inline(always)]
     fn run<V: Simd>(self) -> Vec<f32> {
         let tiling = self.tiling;
-        let (channels, filters) = (tiling.channels, tiling.filters);
+        let (channels, filters) = (tiling.channels, self.range.len());
         let padded = channels.next_multiple_of(LANES);
         let per_tile = COMPONENTS * (padded + filters) * LANES;
         let chunk = (CHUNK / per_tile).clamp(1, tiling.count());
@@ -93,7 +110,9 @@ impl Kernel for Part<'_> {
         let mut upright = vec![0.0; COMPONENTS * group];
         let blocks = self.x.chunks(channels * tiling.pixels());
         let mut is_first = true;
-        for (x, gradient) in blocks.zip(self.gradient.chunks(filters * tiling.positions())) {
+        let gradients = self.gradient.chunks(tiling.filters * tiling.positions());
+        for (x, gradient) in blocks.zip(gradients) {
+            let gradient = &gradient[self.range.start * tiling.positions()..];
             for first in (0..tiling.count()).step_by(chunk) {
                 let tiles = chunk.min(tiling.count() - first);
                 let side = tiles * LANES;

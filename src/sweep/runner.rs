@@ -83,10 +83,6 @@ impl Runner<'_> {
         let todo = self.missing();
         let next = AtomicUsize::new(0);
         let troubles = Mutex::new(BTreeMap::new());
-        let outer = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.share.workers)
-            .thread_name(|index| format!("worker-{index}"))
-            .build()?;
         let pools = (0..self.share.workers)
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
@@ -101,9 +97,11 @@ impl Runner<'_> {
             interrupt: self.interrupt,
             threads: self.share.threads,
         };
-        outer.scope(|scope| {
+        // Workers are plain threads: one of rayon's would, while it waits for its trial, take up the
+        // work of another worker, and leave that one idle.
+        std::thread::scope(|scope| {
             for pool in &pools {
-                scope.spawn(|_| {
+                scope.spawn(|| {
                     while let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if self.interrupt.load(Ordering::Relaxed) {
                             return;

@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     ));
     quiet_panics_of_trials();
     let watch = Stopwatch::start();
-    let progress = Progress::new(experiment.trials.len(), std::io::stderr().is_terminal());
+    let total = experiment.trials.len();
+    let progress = Progress::new(total, total - missing, std::io::stderr().is_terminal());
     let rebuilt = Mutex::new(Stopwatch::start());
     let ran = runner.run(&|event| {
         progress.notice(event);

@@ -31,13 +31,16 @@ struct Running {
 }
 
 impl Progress {
-    /// For so many trials, as bars if `is_terminal`.
-    pub fn new(total: usize, is_terminal: bool) -> Progress {
+    /// For `total` trials, `done` of which are done already; as bars if `is_terminal`.
+    pub fn new(total: usize, done: usize, is_terminal: bool) -> Progress {
         let bars = is_terminal.then(|| {
             let all = MultiProgress::new();
             let sweep = all.add(ProgressBar::new(total as u64));
             let style = "{bar:30} {pos}/{len} trials, {elapsed} so far, {eta} to go";
             sweep.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
+            // Time to go is told by the trials of this run alone.
+            sweep.set_position(done as u64);
+            sweep.reset_eta();
             sweep.tick();
             Bars { all, sweep, trials: Mutex::default() }
         });

@@ -22,16 +22,16 @@ use crate::train::checkpoint::Checkpoint;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action} {}: {source}", path.display())]
+#[error("failed to {action} {}: {cause}", path.display())]
 pub struct StoreError {
     action: &'static str,
     path: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 fn trouble(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError { action, path, source }
+    move |cause| StoreError { action, path, cause }
 }
 
 /// Writes a file so that it is there as a whole or not at all.
@@ -48,10 +48,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         file.sync_data()?;
         fs::rename(&beside, path)
     };
-    write().map_err(|source| {
+    write().map_err(|cause| {
         // What is left of it would only take room on a disk that may be full.
         let _ = fs::remove_file(&beside);
-        StoreError { action: "write", path: path.to_owned(), source }
+        StoreError { action: "write", path: path.to_owned(), cause }
     })
 }
 

@@ -20,6 +20,7 @@ mod simd;
 mod sweep;
 pub mod tape;
 mod transform;
+mod unroll;
 pub mod update;
 mod winograd;
 mod winograd_weights;

@@ -121,7 +121,8 @@ impl Sweep {
         for axis in 0..2 {
             let reach = |phase: &Phase| {
                 let last = phase.count[axis].checked_sub(1)? * self.step[axis];
-                Some(last + phase.taps.iter().map(|(_, look)| look[axis] + 1).max()?)
+                // Without taps nothing is read, but rows are still counted.
+                Some(last + phase.taps.iter().map(|(_, look)| look[axis] + 1).max().unwrap_or(1))
             };
             let reach = self.phases.iter().filter_map(reach).max().unwrap_or(0);
             self.after[axis] = reach.saturating_sub(self.size[axis] + self.before[axis]);
@@ -207,6 +208,10 @@ impl Kernel for Block<'_> {
             let x = &self.x[group * sweep.channels * sweep.pixels()..];
             let x = &x[..sweep.channels * sweep.pixels()];
             for (phase, weights) in sweep.phases.iter().zip(self.weights) {
+                // A stride beyond the map leaves phases without outputs.
+                if phase.count.contains(&0) {
+                    continue;
+                }
                 let per_block = sweep.channels * phase.taps.len() * FILTERS;
                 let blocks = sweep.filters.div_ceil(FILTERS);
                 let height = sweep.band(phase);

@@ -357,6 +357,11 @@ fn convolutions_in_lanes_agree_with_those_of_small_batches() {
         (8, 12, 6, window(1, 2, 0, 1), 1),
         (2, 2, 8, window(2, 3, 1, 1), 1),
         (64, 5, 5, window(1, 1, 0, 1), 1),
+        // Strides beyond the map, and beyond the filter.
+        (1, 1, 1, window(1, 3, 0, 1), 1),
+        (2, 3, 1, window(2, 5, 1, 1), 1),
+        (2, 3, 6, window(1, 4, 1, 1), 1),
+        (2, 3, 6, window(2, 5, 0, 1), 1),
     ] {
         let kernel = w.kernel;
         let others: [&[usize]; 2] = [&[filters, channels / groups, kernel, kernel], &[filters]];

@@ -2,6 +2,7 @@
 
 mod bad_configs;
 mod data_images;
+mod data_sources;
 mod floors;
 mod reference;
 mod sweeps;

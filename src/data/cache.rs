@@ -79,3 +79,51 @@ fn cell<K: std::hash::Hash + Eq, V>(
     let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(shelf.entry(key).or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::data::{Bundled, Normalise};
+    use rayon::prelude::*;
+
+    fn plan(validation: f64, side: usize) -> DataPlan {
+        DataPlan {
+            source: Source::Bundled(Bundled::Digits),
+            test: TestSet::Declared,
+            validation,
+            fold: None,
+            image: ImagePlan { size: [side, side], channels: 1 },
+            normalise: Normalise::None,
+            on_bad_image: OnBadImage::Error,
+        }
+    }
+
+    #[test]
+    fn trials_on_few_threads_share_one_data_set_and_never_wait_for_themselves() {
+        let cache = Cache::new(2);
+        // More askers than threads: whoever waits must not take up another asker meanwhile.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let datasets: Vec<Arc<Dataset>> = pool.install(|| {
+            let askers = (0..16_u32).into_par_iter().with_max_len(1);
+            askers.map(|n| cache.get(&plan(f64::from(n) / 20.0, 8)).unwrap()).collect()
+        });
+        assert!(datasets.iter().all(|dataset| Arc::ptr_eq(dataset, &datasets[0])));
+        assert!(!Arc::ptr_eq(&datasets[0], &cache.get(&plan(0.0, 9)).unwrap()));
+    }
+
+    #[test]
+    fn a_drawn_test_part_shares_the_data_set_of_any_other_part() {
+        let cache = Cache::new(1);
+        let with = |test| cache.get(&DataPlan { test, ..plan(0.1, 8) }).unwrap();
+        assert!(Arc::ptr_eq(&with(TestSet::Part(0.1)), &with(TestSet::Part(0.2))));
+        assert_eq!(cache.survey(&plan(0.1, 8)).unwrap().images, 1797);
+    }
+
+    #[test]
+    fn an_error_reaches_everyone_who_asks() {
+        let cache = Cache::new(1);
+        let plan = DataPlan { source: Source::Folder("no/such/folder".into()), ..plan(0.1, 8) };
+        assert_eq!(cache.get(&plan).unwrap_err(), cache.get(&plan).unwrap_err());
+        assert_eq!(cache.survey(&plan).unwrap_err(), cache.get(&plan).unwrap_err());
+    }
+}

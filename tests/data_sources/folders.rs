@@ -1,0 +1,160 @@
+//! Folders of class folders.
+
+use std::fs;
+
+use candlewick::data::{Part, load};
+use candlewick::plan::data::{Bundled, DataPlan, Source, TestSet};
+use tempfile::TempDir;
+
+use super::{complaint, counts, folder, images};
+
+#[test]
+fn class_folders_are_in_order_of_number_and_images_in_order_of_their_paths() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["10/b.png", "10/a.png", "9/deep/er/z.bmp", "9/x.PNG", "0/i.gif"]);
+    for ignored in [".hidden.png", "10/.DS_Store", "9/Thumbs.db", "0/notes.txt", "9/deep/._a.png"] {
+        fs::write(root.path().join(ignored), "nothing").unwrap();
+    }
+    fs::create_dir(root.path().join(".cache")).unwrap();
+    let dataset = load(&folder(root.path())).unwrap();
+    assert_eq!(dataset.classes(), ["0", "9", "10"]);
+    assert_eq!(dataset.labels(), [0, 1, 1, 2, 2]);
+    let names = ["0/i.gif", "9/x.PNG", "9/deep/er/z.bmp", "10/a.png", "10/b.png"];
+    assert_eq!(dataset.names(), names);
+    assert_eq!(dataset.image(3), [9, 8, 7].repeat(4));
+    assert_eq!(dataset.parts(), [Part::Undeclared; 5]);
+    counts(&folder(root.path()));
+}
+
+#[test]
+fn train_val_and_test_folders_are_declared_parts() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["train/a/1.png", "train/b/1.png", "train/b/2.png"]);
+    images(root.path(), &["val/a/1.png", "val/b/1.png", "test/a/1.png", "test/b/1.png"]);
+    let plan = folder(root.path());
+    assert_eq!(counts(&plan), (7, 2, 2));
+    let dataset = load(&plan).unwrap();
+    assert_eq!(
+        dataset.names()[3..],
+        ["val/a/1.png", "val/b/1.png", "test/a/1.png", "test/b/1.png"]
+    );
+    assert_eq!(dataset.labels(), [0, 1, 1, 0, 1, 0, 1]);
+    let drawn = DataPlan { test: TestSet::Part(0.5), ..plan };
+    assert_eq!(
+        complaint(&drawn, root.path()),
+        "DATA declares 2 test images; test on these with test = \"declared\" instead of drawing a part of 0.5"
+    );
+}
+
+#[test]
+fn a_class_of_the_test_folder_that_is_not_trained_is_an_error() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png"]);
+    assert_eq!(
+        complaint(&folder(root.path()), root.path()),
+        "the test set DATA/test has classes that DATA lacks: `c`; DATA has `a`, `b`"
+    );
+}
+
+#[test]
+fn folders_that_are_not_what_they_should_be_are_explained() {
+    let root = TempDir::new().unwrap();
+    let path = root.path();
+    let say = |name: &str| complaint(&folder(&path.join(name)), path);
+    assert_eq!(say("none"), "cannot read DATA/none: there is no such file or folder");
+
+    fs::create_dir(path.join("empty")).unwrap();
+    assert_eq!(
+        say("empty"),
+        "DATA/empty has no classes; at least two classes are needed, each a folder of images"
+    );
+    images(path, &["flat/1.png", "flat/2.png"]);
+    assert_eq!(
+        say("flat"),
+        "DATA/flat: holds 2 images but no class folders; put the images of each class into a folder of their own, or list them in a table ({ csv = \"…\" })"
+    );
+    assert_eq!(
+        say("flat/1.png"),
+        "DATA/flat/1.png: is a file, not a folder with one folder per class (a table of images is { csv = \"…\" })"
+    );
+    images(path, &["one/cats/1.png"]);
+    assert_eq!(
+        say("one"),
+        "DATA/one has one class only, `cats`; at least two classes are needed, each a folder of images"
+    );
+    images(path, &["outer/signs/stop/1.png", "outer/signs/go/1.png"]);
+    assert_eq!(
+        say("outer"),
+        "DATA/outer has one class only, `signs`; at least two classes are needed (did you mean DATA/outer/signs?)"
+    );
+    images(path, &["loose/a/1.png", "loose/b/1.png", "loose/c.png"]);
+    assert_eq!(
+        say("loose"),
+        "DATA/loose: holds 1 images beside the class folders (`c.png`); move them into one"
+    );
+    images(path, &["hole/a/1.png", "hole/b/1.png"]);
+    fs::create_dir(path.join("hole/c")).unwrap();
+    fs::write(path.join("hole/c/notes.txt"), "").unwrap();
+    assert_eq!(
+        say("hole"),
+        "DATA/hole has no training image of `c`; add some to the class's folder, or remove it (PNG, JPEG, BMP, GIF, WebP and PNM are read)"
+    );
+    images(path, &["mixed/Train/a/1.png", "mixed/Test/1.png", "mixed/Meta/1.png"]);
+    assert_eq!(
+        say("mixed"),
+        "DATA/mixed: holds folders for training and testing beside `Meta`; move these away, or give the folder of the training images"
+    );
+    images(path, &["twice/train/a/1.png", "twice/val/a/1.png", "twice/valid/a/1.png"]);
+    assert_eq!(say("twice"), "DATA/twice: holds `val` and `valid`, which mean the same; join them");
+}
+
+#[test]
+fn a_vehicle_called_train_is_a_class_like_any_other() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["bus/1.png", "car/1.png", "train/1.png"]);
+    assert_eq!(load(&folder(root.path())).unwrap().classes(), ["bus", "car", "train"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_is_an_error_and_a_link_to_an_image_is_an_image() {
+    use std::os::unix::fs::symlink;
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["a/1.png", "b/1.png"]);
+    symlink(root.path().join("a/1.png"), root.path().join("b/2.png")).unwrap();
+    assert_eq!(load(&folder(root.path())).unwrap().len(), 3);
+    symlink(root.path().join("nowhere.png"), root.path().join("b/3.png")).unwrap();
+    let broken = load(&folder(root.path())).unwrap_err().to_string();
+    assert!(broken.contains("b/3.png: there is no such file"), "{broken}");
+    symlink(root.path().join("a"), root.path().join("a/again")).unwrap();
+    assert!(complaint(&folder(root.path()), root.path()).contains("does a link lead back?"));
+}
+
+#[test]
+fn another_source_is_the_test_set_and_its_labels_follow_the_names() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["signs/train/a/1.png", "signs/train/b/1.png", "signs/test/a/9.png"]);
+    images(root.path(), &["signs/test/b/9.png", "signs/train/c/1.png"]);
+    images(root.path(), &["extra/b/1.png", "extra/c/1.png", "extra/c/2.png"]);
+    let mut plan = folder(&root.path().join("signs"));
+    plan.test = TestSet::Source(Source::Folder(root.path().join("extra")));
+    assert_eq!(counts(&plan), (6, 0, 3));
+    let dataset = load(&plan).unwrap();
+    assert_eq!(dataset.labels()[3..], [1, 2, 2]);
+    assert_eq!(dataset.set_aside(), 2);
+
+    plan.test = TestSet::Source(Source::Bundled(Bundled::Openclipart9));
+    let message = complaint(&plan, root.path());
+    assert!(
+        message
+            .starts_with("the test set openclipart9 has classes that DATA/signs lacks: `bird`, ")
+    );
+    assert!(message.ends_with("; DATA/signs has `a`, `b`, `c`"), "{message}");
+
+    let extra = Source::Folder(root.path().join("extra"));
+    let same = DataPlan { test: TestSet::Source(extra.clone()), ..super::plan(extra) };
+    assert_eq!(
+        complaint(&same, root.path()),
+        "DATA/extra is the source and the test set, and declares no test part; draw one, such as test = 0.1"
+    );
+}

@@ -294,16 +294,21 @@ fn outcome(
 }
 
 /// A batch of 21, which is computed in lanes, gives what its images give in small batches, which are
-/// not.
+/// not, within `bound` of the largest number. Filters are scaled as networks start, by 1/√fan-in, so
+/// that no activation is fed numbers far from 1.
 fn agrees_in_lanes(
     shape: [usize; 3],
     others: &[&[usize]],
+    bound: f64,
     forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>,
 ) {
     const BATCH: usize = 21;
     let [channels, height, width] = shape;
     let mut leaves = vec![spread(&[BATCH, channels, height, width], "x")];
-    leaves.extend(others.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))));
+    leaves.extend(others.iter().enumerate().map(|(i, shape)| {
+        let fan_in: usize = shape[1..].iter().product();
+        spread(shape, &format!("leaf{i}")).affine(1.0 / (fan_in as f64).sqrt(), 0.0).unwrap()
+    }));
     let mut tape = Tape::inference();
     let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, false)).collect();
     let out = forward(&mut tape, &values).unwrap();
@@ -329,7 +334,7 @@ fn agrees_in_lanes(
         for (place, (a, b)) in whole.iter().zip(parts).enumerate() {
             let error = (f64::from(*a) - b).abs() / largest;
             assert!(
-                error < 1e-4,
+                error < bound,
                 "{shape:?} {others:?} {index}[{place}]: {a} in lanes, {b} outside"
             );
         }
@@ -365,8 +370,17 @@ fn convolutions_in_lanes_agree_with_those_of_small_batches() {
     ] {
         let kernel = w.kernel;
         let others: [&[usize]; 2] = [&[filters, channels / groups, kernel, kernel], &[filters]];
-        for function in [None, Some(Activation::Relu), Some(Activation::LeakyRelu(0.2))] {
-            agrees_in_lanes([channels, size, size + 1], &others, |tape, v| {
+        // Minimal filtering trades products for rounding; everything else has none to spare.
+        let may_be_winograd = (kernel, w.stride, w.dilation, groups) == (3, 1, 1, 1);
+        let bound = if may_be_winograd { 1e-4 } else { 2e-5 };
+        let functions = [
+            None,
+            Some(Activation::Relu),
+            Some(Activation::Tanh),
+            Some(Activation::LeakyRelu(0.2)),
+        ];
+        for function in functions {
+            agrees_in_lanes([channels, size, size + 1], &others, bound, |tape, v| {
                 conv2d(tape, &v[0], &v[1], Some(&v[2]), [w, w], groups, function)
             });
         }
@@ -382,15 +396,17 @@ fn pools_in_lanes_agree_with_those_of_small_batches() {
         (5, window(2, 1, 1, 1), false),
         (1, window(1, 1, 0, 1), false),
     ] {
-        agrees_in_lanes([3, size, size + 2], &[], |tape, v| max_pool2d(tape, &v[0], [w, w], ceil));
+        agrees_in_lanes([3, size, size + 2], &[], 2e-5, |tape, v| {
+            max_pool2d(tape, &v[0], [w, w], ceil)
+        });
         for count_padding in [false, true] {
-            agrees_in_lanes([3, size, size + 2], &[], |tape, v| {
+            agrees_in_lanes([3, size, size + 2], &[], 2e-5, |tape, v| {
                 avg_pool2d(tape, &v[0], [w, w], ceil, count_padding)
             });
         }
     }
     for out in [[1, 1], [2, 3], [5, 7]] {
-        agrees_in_lanes([2, 5, 7], &[], |tape, v| adaptive_avg_pool2d(tape, &v[0], out));
+        agrees_in_lanes([2, 5, 7], &[], 2e-5, |tape, v| adaptive_avg_pool2d(tape, &v[0], out));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two-dimensional convolution (cross-correlation, as everywhere in the field).
 //!
-//! Large batches are computed with sixteen images side by side ([`sweep`]). In a small batch
+//! Large batches are computed with sixteen images side by side ([`correlation`]). In a small batch
 //! each image is unrolled into a matrix of windows (im2col) and multiplied by the filters; a 1×1
 //! convolution needs no unrolling.
 
@@ -14,7 +14,7 @@ use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{lanes, sweep, winograd, winograd_weights};
+use super::{correlation, lanes, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -110,7 +110,7 @@ fn conv_in_lanes(
         let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
         let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
         let relu = activation == Some(Activation::Relu);
-        let run = if winograd::pays(&geometry) { winograd::forward } else { sweep::forward };
+        let run = if winograd::pays(&geometry) { winograd::forward } else { correlation::forward };
         let mut result = run(&geometry, &x, &w, bias.as_deref(), relu);
         if let Some(activation) = activation.filter(|_| !relu) {
             activation.apply_in_parallel(&mut result);
@@ -136,7 +136,7 @@ fn conv_in_lanes(
             let run = if winograd::pays(&geometry) {
                 winograd_weights::backward_weights
             } else {
-                sweep::backward_weights
+                correlation::backward_weights
             };
             run(&geometry, &gradient, &x)
         });
@@ -148,7 +148,7 @@ fn conv_in_lanes(
             let run = if winograd::pays_backward(&geometry) {
                 winograd::backward_input
             } else {
-                sweep::backward_input
+                correlation::backward_input
             };
             gradients[0] = Some(run(&geometry, &gradient, &w));
         }

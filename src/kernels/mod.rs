@@ -8,6 +8,7 @@
 pub mod activation;
 pub mod arrange;
 pub mod conv;
+mod correlation;
 pub mod dense;
 mod direct;
 pub mod dropout;
@@ -17,7 +18,6 @@ mod matmul;
 pub mod norm;
 pub mod pool;
 mod simd;
-mod sweep;
 pub mod tape;
 mod transform;
 mod unroll;

@@ -9,9 +9,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::conv::Geometry;
+use super::correlation::sum_in_order;
 use super::lanes::{LANES, overwritten};
 use super::simd::{Kernel, Simd, dispatch, vectorised};
-use super::sweep::sum_in_order;
 use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
 use super::winograd::Tiling;
 

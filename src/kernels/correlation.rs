@@ -25,7 +25,7 @@ struct Phase {
 }
 
 /// One side of a convolution: where outputs come from.
-struct Sweep {
+struct Correlation {
     groups: usize,
     /// Per group.
     channels: usize,
@@ -40,8 +40,8 @@ struct Sweep {
     phases: Vec<Phase>,
 }
 
-impl Sweep {
-    fn forward(geometry: &Geometry) -> Sweep {
+impl Correlation {
+    fn forward(geometry: &Geometry) -> Correlation {
         let windows = &geometry.windows;
         let mut taps = Vec::new();
         for y in 0..windows[0].kernel {
@@ -51,7 +51,7 @@ impl Sweep {
             }
         }
         let phase = Phase { first: [0, 0], step: [1, 1], count: geometry.out, taps };
-        Sweep {
+        Correlation {
             groups: geometry.groups,
             channels: geometry.channels / geometry.groups,
             filters: geometry.filters / geometry.groups,
@@ -65,7 +65,7 @@ impl Sweep {
         .with_room()
     }
 
-    fn backward(geometry: &Geometry) -> Sweep {
+    fn backward(geometry: &Geometry) -> Correlation {
         let windows = &geometry.windows;
         // Along one axis: for each remainder, the taps and how far from its number they look.
         let axis = |axis: usize| -> Vec<(usize, Vec<(usize, isize)>)> {
@@ -102,7 +102,7 @@ impl Sweep {
                 phases.push(Phase { first: [y, x], step, count: [*rows, *columns], taps });
             }
         }
-        Sweep {
+        Correlation {
             groups: geometry.groups,
             channels: geometry.filters / geometry.groups,
             filters: geometry.channels / geometry.groups,
@@ -117,7 +117,7 @@ impl Sweep {
     }
 
     /// Sets the padding behind so that every tap looks at something.
-    fn with_room(mut self) -> Sweep {
+    fn with_room(mut self) -> Correlation {
         for axis in 0..2 {
             let reach = |phase: &Phase| {
                 let last = phase.count[axis].checked_sub(1)? * self.step[axis];
@@ -185,9 +185,9 @@ impl Sweep {
     }
 }
 
-/// One block of images through a sweep.
+/// One block of images through a correlation.
 struct Block<'a> {
-    sweep: &'a Sweep,
+    correlation: &'a Correlation,
     /// Per phase, `[groups][blocks of filters][channels][taps][FILTERS]`.
     weights: &'a [Vec<f32>],
     bias: Option<&'a [f32]>,
@@ -201,27 +201,27 @@ impl Kernel for Block<'_> {
 
     #[inline(always)]
     fn run<V: Simd>(self) {
-        let sweep = self.sweep;
+        let correlation = self.correlation;
         let mut band = Vec::new();
-        let map = sweep.out[0] * sweep.out[1] * LANES;
-        for group in 0..sweep.groups {
-            let x = &self.x[group * sweep.channels * sweep.pixels()..];
-            let x = &x[..sweep.channels * sweep.pixels()];
-            for (phase, weights) in sweep.phases.iter().zip(self.weights) {
+        let map = correlation.out[0] * correlation.out[1] * LANES;
+        for group in 0..correlation.groups {
+            let x = &self.x[group * correlation.channels * correlation.pixels()..];
+            let x = &x[..correlation.channels * correlation.pixels()];
+            for (phase, weights) in correlation.phases.iter().zip(self.weights) {
                 // A stride beyond the map leaves phases without outputs.
                 if phase.count.contains(&0) {
                     continue;
                 }
-                let per_block = sweep.channels * phase.taps.len() * FILTERS;
-                let blocks = sweep.filters.div_ceil(FILTERS);
-                let height = sweep.band(phase);
+                let per_block = correlation.channels * phase.taps.len() * FILTERS;
+                let blocks = correlation.filters.div_ceil(FILTERS);
+                let height = correlation.band(phase);
                 for first in (0..phase.count[0]).step_by(height) {
                     let rows = height.min(phase.count[0] - first);
-                    let in_first = first * sweep.step[0];
-                    let in_rows = (rows - 1) * sweep.step[0] + 1 + sweep.halo(phase);
-                    let [row, channel] = sweep.strides(in_rows);
-                    let source = if sweep.is_padded() {
-                        sweep.copy_band(x, in_first, in_rows, &mut band);
+                    let in_first = first * correlation.step[0];
+                    let in_rows = (rows - 1) * correlation.step[0] + 1 + correlation.halo(phase);
+                    let [row, channel] = correlation.strides(in_rows);
+                    let source = if correlation.is_padded() {
+                        correlation.copy_band(x, in_first, in_rows, &mut band);
                         &band[..]
                     } else {
                         &x[in_first * row..]
@@ -232,17 +232,17 @@ impl Kernel for Block<'_> {
                         .map(|(_, look)| look[0] * row + look[1] * LANES)
                         .collect();
                     for block in 0..blocks {
-                        let filter = group * sweep.filters + block * FILTERS;
-                        let filters = FILTERS.min(sweep.filters - block * FILTERS);
+                        let filter = group * correlation.filters + block * FILTERS;
+                        let filters = FILTERS.min(correlation.filters - block * FILTERS);
                         for y in 0..rows {
                             let out_row = phase.first[0] + (first + y) * phase.step[0];
-                            let at =
-                                filter * map + (out_row * sweep.out[1] + phase.first[1]) * LANES;
+                            let at = filter * map
+                                + (out_row * correlation.out[1] + phase.first[1]) * LANES;
                             let line = Line {
-                                x: source[y * sweep.step[0] * row..].as_ptr(),
+                                x: source[y * correlation.step[0] * row..].as_ptr(),
                                 channel,
-                                step: sweep.step[1] * LANES,
-                                channels: sweep.channels,
+                                step: correlation.step[1] * LANES,
+                                channels: correlation.channels,
                                 taps: &taps,
                                 weights: &weights[(group * blocks + block) * per_block..],
                                 out: self.out[at..].as_mut_ptr(),
@@ -255,7 +255,7 @@ impl Kernel for Block<'_> {
                                 add: false,
                             };
                             // SAFETY: the phase's rows, columns and taps lie within the padded
-                            // input, by the construction of `Sweep`, and its outputs within `out`.
+                            // input, by the construction of `Correlation`, and its outputs within `out`.
                             unsafe { line.run::<V>() };
                         }
                     }
@@ -265,7 +265,7 @@ impl Kernel for Block<'_> {
     }
 }
 
-impl Sweep {
+impl Correlation {
     /// Weights in the order of [`Line`]; `weight(filter, channel, tap)` with filter and channel
     /// within `group`.
     fn pack(&self, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Vec<Vec<f32>> {
@@ -298,7 +298,7 @@ impl Sweep {
         );
         let mut out = overwritten(x.len() / from * to);
         out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
-            dispatch(Block { sweep: self, weights, bias, relu, x, out });
+            dispatch(Block { correlation: self, weights, bias, relu, x, out });
         });
         out
     }
@@ -312,28 +312,28 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     relu: bool,
 ) -> Vec<f32> {
-    let sweep = Sweep::forward(geometry);
+    let correlation = Correlation::forward(geometry);
     let taps = geometry.windows[0].kernel * geometry.windows[1].kernel;
-    let weights = sweep.pack(|group, filter, channel, tap| {
-        w[((group * sweep.filters + filter) * sweep.channels + channel) * taps + tap]
+    let weights = correlation.pack(|group, filter, channel, tap| {
+        w[((group * correlation.filters + filter) * correlation.channels + channel) * taps + tap]
     });
-    sweep.run(&weights, x, bias, relu)
+    correlation.run(&weights, x, bias, relu)
 }
 
 /// The gradient of x.
 pub(super) fn backward_input(geometry: &Geometry, gradient: &[f32], w: &[f32]) -> Vec<f32> {
-    let sweep = Sweep::backward(geometry);
+    let correlation = Correlation::backward(geometry);
     let taps = geometry.windows[0].kernel * geometry.windows[1].kernel;
-    // Here the convolution's channels are the filters of the sweep.
-    let weights = sweep.pack(|group, channel, filter, tap| {
-        w[((group * sweep.channels + filter) * sweep.filters + channel) * taps + tap]
+    // Here the convolution's channels are the filters of the correlation.
+    let weights = correlation.pack(|group, channel, filter, tap| {
+        w[((group * correlation.channels + filter) * correlation.filters + channel) * taps + tap]
     });
-    sweep.run(&weights, gradient, None, false)
+    correlation.run(&weights, gradient, None, false)
 }
 
 /// One block's part in the gradient of w.
 struct WeightBlock<'a> {
-    sweep: &'a Sweep,
+    correlation: &'a Correlation,
     gradient: &'a [f32],
     x: &'a [f32],
 }
@@ -343,46 +343,47 @@ impl Kernel for WeightBlock<'_> {
 
     #[inline(always)]
     fn run<V: Simd>(self) -> Vec<f32> {
-        let sweep = self.sweep;
-        let phase = &sweep.phases[0];
-        let per_filter = sweep.channels * phase.taps.len();
-        let mut into = vec![0.0; sweep.groups * sweep.filters * per_filter];
-        let map = sweep.out[0] * sweep.out[1] * LANES;
+        let correlation = self.correlation;
+        let phase = &correlation.phases[0];
+        let per_filter = correlation.channels * phase.taps.len();
+        let mut into = vec![0.0; correlation.groups * correlation.filters * per_filter];
+        let map = correlation.out[0] * correlation.out[1] * LANES;
         let mut band = Vec::new();
-        let height = sweep.band(phase);
-        for group in 0..sweep.groups {
-            let x = &self.x[group * sweep.channels * sweep.pixels()..];
-            let x = &x[..sweep.channels * sweep.pixels()];
+        let height = correlation.band(phase);
+        for group in 0..correlation.groups {
+            let x = &self.x[group * correlation.channels * correlation.pixels()..];
+            let x = &x[..correlation.channels * correlation.pixels()];
             for first in (0..phase.count[0]).step_by(height) {
                 let rows = height.min(phase.count[0] - first);
-                let in_first = first * sweep.step[0];
-                let in_rows = (rows - 1) * sweep.step[0] + 1 + sweep.halo(phase);
-                let [row, channel] = sweep.strides(in_rows);
-                let source = if sweep.is_padded() {
-                    sweep.copy_band(x, in_first, in_rows, &mut band);
+                let in_first = first * correlation.step[0];
+                let in_rows = (rows - 1) * correlation.step[0] + 1 + correlation.halo(phase);
+                let [row, channel] = correlation.strides(in_rows);
+                let source = if correlation.is_padded() {
+                    correlation.copy_band(x, in_first, in_rows, &mut band);
                     &band[..]
                 } else {
                     &x[in_first * row..]
                 };
-                let taps: Vec<usize> = (0..sweep.channels)
+                let taps: Vec<usize> = (0..correlation.channels)
                     .flat_map(|c| {
                         let look =
                             move |look: &[usize; 2]| c * channel + look[0] * row + look[1] * LANES;
                         phase.taps.iter().map(move |(_, at)| look(at))
                     })
                     .collect();
-                let filter = group * sweep.filters;
+                let filter = group * correlation.filters;
                 let dots = Dots {
-                    gradient: self.gradient[filter * map + first * sweep.out[1] * LANES..].as_ptr(),
+                    gradient: self.gradient[filter * map + first * correlation.out[1] * LANES..]
+                        .as_ptr(),
                     filter: map,
-                    gradient_row: sweep.out[1] * LANES,
+                    gradient_row: correlation.out[1] * LANES,
                     x: source.as_ptr(),
-                    row: sweep.step[0] * row,
-                    step: sweep.step[1] * LANES,
+                    row: correlation.step[0] * row,
+                    step: correlation.step[1] * LANES,
                     rows,
                     positions: phase.count[1],
                     taps: &taps,
-                    filters: sweep.filters,
+                    filters: correlation.filters,
                     into: into[filter * per_filter..].as_mut_ptr(),
                     into_filter: per_filter,
                 };
@@ -396,15 +397,15 @@ impl Kernel for WeightBlock<'_> {
 
 /// The gradient of w: each block of images sums its own, then blocks are added in their order.
 pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32]) -> Vec<f32> {
-    let sweep = Sweep::forward(geometry);
+    let correlation = Correlation::forward(geometry);
     let (from, to) = (
-        sweep.groups * sweep.channels * sweep.pixels(),
-        sweep.groups * sweep.filters * sweep.out[0] * sweep.out[1] * LANES,
+        correlation.groups * correlation.channels * correlation.pixels(),
+        correlation.groups * correlation.filters * correlation.out[0] * correlation.out[1] * LANES,
     );
     let parts: Vec<Vec<f32>> = gradient
         .par_chunks(to)
         .zip(x.par_chunks(from))
-        .map(|(gradient, x)| dispatch(WeightBlock { sweep: &sweep, gradient, x }))
+        .map(|(gradient, x)| dispatch(WeightBlock { correlation: &correlation, gradient, x }))
         .collect();
     sum_in_order(parts)
 }

@@ -169,6 +169,85 @@ fn a_trial_that_fails_is_a_row_with_its_reason_and_the_others_go_on() {
 }
 
 #[test]
+fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
+    use candlewick::basis::record::Status;
+    use candlewick::config::layering::{Request, load};
+    use candlewick::data::Cache;
+    use candlewick::plan::sweep::expand;
+    use candlewick::report::tables;
+    use candlewick::sweep::runner::{Runner, Share, SweepEvent};
+    use candlewick::sweep::store::Store;
+    use candlewick::train::trainer::Event;
+    let bench = Bench::new(SMALL);
+    let file = bench.folder.path().join("experiment.toml");
+    let root = load(&Request { file, ..Request::default() }).unwrap();
+    let images = Cache::new(1);
+    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let experiment = expand(&root, &survey).unwrap();
+    let store = Store::at(&bench.folder.path().join("results"), &experiment.name);
+    store.prepare().unwrap();
+    let runner = Runner {
+        experiment: &experiment,
+        store: &store,
+        images: &images,
+        share: Share { workers: 2, threads: 1 },
+        interrupt: &std::sync::atomic::AtomicBool::new(false),
+    };
+    runner
+        .run(&|event| match event {
+            SweepEvent::In(trial, Event::Batch { epoch: 2, .. }) if trial.number == 3 => {
+                panic!("the watcher of trial 3 fell off the chair")
+            }
+            _ => {}
+        })
+        .unwrap();
+    let known = tables::known(&experiment, &store);
+    for known in &known {
+        let failed = known.trial.number == 3;
+        let expected = if failed { Status::Failed } else { Status::Completed };
+        assert_eq!(known.status(), expected, "trial {}", known.trial.number);
+        let reason = &known.outcome.as_ref().unwrap().reason;
+        assert_eq!(reason.contains("fell off the chair"), failed, "{reason}");
+    }
+}
+
+#[test]
+fn folds_are_trials_that_validate_on_every_training_image_once() {
+    let bench = Bench::new(SMALL);
+    let one = ["--set", "sweep.seeds=1", "--set", "sweep.folds=3", "--set", "sweep.grid={}"];
+    let output = bench.run("results", &one);
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    let trials = bench.table("results", "trials.csv");
+    let folds: Vec<&str> =
+        trials.lines().skip(1).map(|row| row.split(',').nth(3).unwrap()).collect();
+    assert_eq!(folds, ["1", "2", "3"]);
+    let table = bench.table("results", "metrics.csv");
+    let digests: std::collections::BTreeSet<&str> =
+        table.lines().skip(1).map(|row| row.split(',').nth(1).unwrap()).collect();
+    assert_eq!(digests.len(), 3);
+    assert!(text(&output.stdout).contains("mean ± standard deviation"));
+}
+
+#[test]
+fn a_shorter_trial_does_not_take_over_the_early_stop_of_a_longer_one() {
+    let bench = Bench::new(SMALL);
+    // With so high a bar nothing counts as an improvement after the first epoch.
+    let stop = "train.early-stop={ metric = \"val_loss\", patience = 3, min-delta = 9.0 }";
+    let best = "train.best=\"train_accuracy\"";
+    let with = |epochs: &'static str| {
+        ["--set", stop, "--set", best, "--set", "sweep.seeds=1", "--set", epochs]
+    };
+    bench.run("both", &with("train.epochs=8"));
+    let longer = bench.table("both", "trials.csv");
+    assert!(longer.contains("stopped early: val_loss did not improve for 3 epochs"));
+    assert_eq!(bench.table("both", "metrics.csv").lines().count(), 1 + 4 * 4);
+    bench.run("both", &with("train.epochs=2"));
+    bench.run("short", &with("train.epochs=2"));
+    assert_eq!(bench.table("both", "trials.csv"), bench.table("short", "trials.csv"));
+    assert_eq!(bench.table("both", "metrics.csv"), bench.table("short", "metrics.csv"));
+}
+
+#[test]
 fn a_damaged_checkpoint_is_never_trusted() {
     let bench = Bench::new(SMALL);
     bench.run("whole", &["--set", "train.epochs=3"]);
@@ -308,7 +387,7 @@ fn every_experiment_of_the_repository_is_sound() {
                     fs::write(folder.path().join(class).join(format!("{index}.png")), "").unwrap();
                 }
             }
-            command.arg("--set").arg(format!("data.source={{ folder = {:?} }}", folder.path()));
+            command.arg("--set").arg(format!("data.source.folder={}", folder.path().display()));
             let output = command.output().unwrap();
             assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
             continue;

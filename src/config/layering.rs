@@ -337,7 +337,7 @@ fn merge(layers: &[Node]) -> Node {
     for (number, node) in layers.iter().enumerate() {
         figment = figment.merge(Layer { number, node });
     }
-    let merged: Dict = figment.extract().unwrap_or_default();
+    let merged: Dict = figment.extract().expect("layers are tables of marks");
     let all: Vec<&Node> = layers.iter().collect();
     let content = collect(&merged, &all);
     // What stands in no layer is missed in the file that was asked for.

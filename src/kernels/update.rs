@@ -62,7 +62,7 @@ pub fn apply(
     })))
 }
 
-/// Sets every element of `parameter` by a function of its place and old value.
+/// Overwrites `parameter` with `values`.
 pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
     if parameter.elem_count() != values.len() {
         candle_core::bail!("{} values do not fit {:?}", values.len(), parameter.dims());

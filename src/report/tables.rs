@@ -4,6 +4,7 @@
 use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::sweep::store::{Store, StoreError, Timing, TrialStore, csv_bytes, write_whole};
+use crate::train::stopping::early_stop;
 
 /// A trial with everything that is known of it.
 pub struct Known<'a> {
@@ -34,9 +35,14 @@ pub fn known<'a>(experiment: &'a Experiment, store: &Store) -> Vec<Known<'a>> {
             let mut records = store.epochs();
             records.truncate(epochs);
             // An outcome of fewer epochs than are asked for is no outcome yet.
-            let outcome = store
+            let mut outcome = store
                 .outcome()
                 .filter(|outcome| outcome.status == Status::Failed || store.is_done(epochs));
+            if let Some(outcome) = outcome.as_mut().filter(|it| it.status == Status::Completed) {
+                // The folder may hold a longer trial that stopped early after these epochs.
+                let rule = trial.plan.train.early_stop.as_ref();
+                outcome.reason = early_stop(&records, rule).unwrap_or_default();
+            }
             Known { trial, records, outcome, store }
         })
         .collect()

@@ -74,9 +74,18 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     tables::write(&experiment, &store, &known)?;
     ran?;
     print(&ranking(&experiment, &known, width()));
-    for (path, images) in store.images().iter().filter(|(_, images)| !images.skipped.is_empty()) {
-        let (count, path) = (images.skipped.len(), path.display());
-        print(&format!("{count} images could not be decoded and were left out: see {path}\n"));
+    for (path, images) in store.images() {
+        let path = path.display();
+        if !images.skipped.is_empty() {
+            let count = images.skipped.len();
+            print(&format!("{count} images could not be decoded and were left out: see {path}\n"));
+        }
+        if images.set_aside > 0 {
+            let count = images.set_aside;
+            print(&format!(
+                "{count} test images of the source were left out for data.test: see {path}\n"
+            ));
+        }
     }
     let root = store.root().display();
     say(&format!("{:.1} s; results in {root}\n", watch.seconds()));

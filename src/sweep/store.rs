@@ -133,6 +133,9 @@ pub struct Images {
     pub fingerprint: String,
     /// How many there are.
     pub images: usize,
+    /// Images that the source declares for testing and that were left out because another source
+    /// is the test set.
+    pub set_aside: usize,
     /// Files that were left out, each with its reason.
     pub skipped: Vec<String>,
 }

@@ -144,6 +144,7 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let images = Images {
         fingerprint: dataset.fingerprint().to_owned(),
         images: dataset.len(),
+        set_aside: dataset.set_aside(),
         skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
     };
     match around.store.check_images(&key, &images) {

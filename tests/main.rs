@@ -4,6 +4,7 @@ mod bad_configs;
 mod data_images;
 mod data_sources;
 mod floors;
+mod presets;
 mod reference;
 mod sweeps;
 mod training;

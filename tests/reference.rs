@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use candlewick::config::layer::KINDS;
 use candlewick::config::layering::{DEFAULTS, Request, load};
-use candlewick::config::model::{Activation, KINDS};
+use candlewick::config::model::Activation;
 use candlewick::data::Cache;
 use candlewick::plan::sweep::expand;
 

@@ -2,8 +2,7 @@
 
 usage: compare.py COMMAND... [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
 
-COMMAND is candlewick's program, to which "NETWORK --batch B --steps N --threads T" is added, such as
-the `steps` bench. PyTorch runs with an allocator that keeps its pages, in both memory formats; the
+COMMAND is `wick bench-step`, to which "NETWORK --batch B --steps N --threads T" is added. PyTorch runs with an allocator that keeps its pages, in both memory formats; the
 better one counts. Figures are medians over the pairs. Run it with a Python that has torch.
 """
 
@@ -22,7 +21,8 @@ def run(command, environment=None):
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, **(environment or {})}
     ).stdout.split()
-    return float(output[0]), float(output[1])
+    # "1234.5 img/s, 110 MB at the peak"
+    return float(output[0]), float(output[2])
 
 
 def main():

@@ -31,6 +31,45 @@ Examples:
 Example:
   wick check experiments/quickstart.toml")]
     Check(Check),
+    /// List the built-in networks, or print one as TOML, to copy and change
+    #[command(after_help = "\
+Examples:
+  wick presets
+  wick presets resnet18 > experiments/my-resnet.toml")]
+    Presets(Presets),
+    /// Measure training steps of a preset on random images, for comparisons of speed
+    #[command(hide = true)]
+    BenchStep(BenchStep),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Presets {
+    /// The preset to print
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchStep {
+    /// The preset
+    pub(super) network: String,
+    /// Images in a batch
+    #[arg(long, value_name = "B", default_value_t = 64)]
+    pub(super) batch: usize,
+    /// Steps to measure, after one that is not
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) steps: usize,
+    /// Threads
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    pub(super) threads: usize,
+    /// Height and width of images
+    #[arg(long, value_name = "PIXELS", default_value_t = 32)]
+    pub(super) image_size: usize,
+    /// Measure evaluation instead of training
+    #[arg(long)]
+    pub(super) forward: bool,
+    /// Set a value of the preset, by its dotted path; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) sets: Vec<String>,
 }
 
 /// The experiment and what is laid over it.

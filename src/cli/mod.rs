@@ -1,8 +1,10 @@
 //! The command line: arguments, commands and exit codes.
 
 mod arguments;
+mod bench_step;
 mod check;
 mod exit;
+mod presets;
 mod run;
 
 use std::ffi::OsString;
@@ -24,6 +26,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
         arguments::Command::Check(check) => check::check(&check),
+        arguments::Command::Presets(presets) => presets::presets(&presets),
+        arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
     result.unwrap_or_else(|error| {
         exit::say(&format!("error: {error:#}\n"));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result};
 
 use crate::basis::record::Status;
+use crate::config::presets;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::report::progress::Progress;
@@ -33,8 +34,10 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     };
     let store = Store::at(&arguments.written.results, &experiment.name);
     store.prepare()?;
+    let mut resolved = root.clone();
+    presets::withdraw(&mut resolved);
     let resolved =
-        toml::to_string(&root.to_toml()).context("failed to write the experiment as TOML")?;
+        toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
     let interrupt = interrupt_by_signal()?;
     let mut runner = Runner {

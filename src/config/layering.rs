@@ -1,8 +1,8 @@
 //! The layers of an experiment, lowest first: built-in defaults, the files named by `extends`, the
 //! file, a profile, the environment, `--set`.
 //!
-//! figment merges the layers; the trees of the layers then say where in its file each value stands. Tables merge, lists and plain values replace, and so
-//! do choices ([`CHOICES`]): `optimizer = { sgd = … }` over `{ adam = … }` is SGD, not both.
+//! figment merges the layers; the trees of the layers then say where in its file each value stands.
+//! Tables merge, lists and plain values replace, and so do choices ([`CHOICES`]): `optimizer = { sgd = … }` over `{ adam = … }` is SGD, not both.
 //! The environment and `--set` come last and may reach into lists, which figment cannot, so they
 //! are put into the merged tree one by one.
 
@@ -15,6 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::path::KeyPath;
+use super::presets;
 use super::problem::{Problem, Problems};
 use super::read::read;
 use super::suggest;
@@ -57,36 +58,57 @@ pub struct Request {
 
 /// Reads and merges all layers.
 pub fn load(request: &Request) -> Result<Node, Problems> {
-    let defaults = parse(Arc::new(SourceFile {
-        path: BUILT_IN.to_owned(),
-        text: DEFAULTS.to_owned(),
-        folder: PathBuf::new(),
-    }))?;
-    let mut layers = vec![defaults];
+    let mut layers = vec![defaults()];
     files(&request.file, &mut Vec::new(), None, request.profile.as_deref(), &mut layers)?;
-    let mut root = merge(&layers);
+    finish(merge(&layers), &request.environment, &request.sets)
+}
+
+/// The built-in defaults with the preset `name` and `sets`: an experiment about a network alone.
+pub fn preset(name: &str, sets: &[String]) -> Result<Node, Problems> {
+    let mut all = vec![format!("model.preset={name}")];
+    all.extend_from_slice(sets);
+    finish(defaults(), &[], &all)
+}
+
+/// Lays the preset under the tree and puts values from outside into it.
+fn finish(
+    mut root: Node,
+    environment: &[(String, String)],
+    sets: &[String],
+) -> Result<Node, Problems> {
     let mut problems = Problems::none();
-    let mut environment: Vec<_> = request
-        .environment
+    let mut environment: Vec<_> = environment
         .iter()
         .filter_map(|(name, value)| Some((name.strip_prefix(ENVIRONMENT_PREFIX)?, name, value)))
         .collect();
     environment.sort();
+    let mut puts = Vec::new();
     for (key, name, value) in environment {
         let dotted = key.to_lowercase().replace("__", ".").replace('_', "-");
-        let place = Place::Environment(format!("{name}={value}").into());
-        put(&mut root, &dotted, value, place, &mut problems);
+        puts.push((dotted, value.as_str(), Place::Environment(format!("{name}={value}").into())));
     }
-    for set in &request.sets {
+    for set in sets {
         let place = Place::Set(set.as_str().into());
         match set.split_once('=') {
-            Some((dotted, value)) => put(&mut root, dotted.trim(), value, place, &mut problems),
+            Some((dotted, value)) => puts.push((dotted.trim().to_owned(), value, place)),
             None => problems.add(
                 Problem::at(place, format!("\"{set}\" sets nothing"))
                     .label("no =")
                     .help("write --set train.epochs=3"),
             ),
         }
+    }
+    // The preset comes first, so that others can reach into it.
+    let (presets, others): (Vec<_>, Vec<_>) =
+        puts.into_iter().partition(|(dotted, _, _)| dotted == "model.preset");
+    for (dotted, value, place) in presets {
+        put(&mut root, &dotted, value, place, &mut problems);
+    }
+    if let Err(problem) = presets::apply(&mut root) {
+        problems.add(problem.locate(&root));
+    }
+    for (dotted, value, place) in others {
+        put(&mut root, &dotted, value, place, &mut problems);
     }
     if problems.is_empty() { Ok(root) } else { Err(problems) }
 }
@@ -228,8 +250,18 @@ fn value(text: &str) -> Option<Spanned<DeValue<'_>>> {
     DeValue::parse(text.trim()).ok()
 }
 
+/// The built-in defaults as a tree.
+pub(super) fn defaults() -> Node {
+    parse(Arc::new(SourceFile {
+        path: BUILT_IN.to_owned(),
+        text: DEFAULTS.to_owned(),
+        folder: PathBuf::new(),
+    }))
+    .expect("the built-in defaults are TOML")
+}
+
 /// The tree of one file.
-fn parse(source: Arc<SourceFile>) -> Result<Node, Problems> {
+pub(super) fn parse(source: Arc<SourceFile>) -> Result<Node, Problems> {
     let table = match DeTable::parse_recoverable(&source.text) {
         (table, errors) if errors.is_empty() => table,
         (_, errors) => {

@@ -2,12 +2,17 @@
 //! say where.
 
 pub mod data;
+pub mod expression;
+pub mod layer;
+pub mod layer_values;
 pub mod layering;
 pub mod model;
 pub mod path;
+pub mod presets;
 pub mod problem;
 pub mod read;
 pub mod suggest;
 pub mod sweep;
+pub mod template;
 pub mod train;
 pub mod tree;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::model::default_names;
+use super::layer::default_names;
 use super::path::{KeyPath, Segment};
 use super::problem::Problem;
 use super::suggest;

@@ -46,17 +46,39 @@ pub fn dropout(
         Granularity::Elements => 1,
         Granularity::Channels => x.dims().iter().skip(2).product(),
     };
-    let mask = Mask {
-        stream,
-        run,
-        threshold: (p * 4_294_967_296.0) as u64,
-        scale: (1.0 / (1.0 - p)) as f32,
-    };
+    let mask = Mask::new(p, run, stream);
     let mut result = numbers(x.tensor())?.to_vec();
     mask.apply(&mut result);
     let result = tensor(result, x.tensor().shape())?;
     Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
         mask.apply(&mut gradient);
+        Ok(vec![Some(gradient)])
+    }))
+}
+
+/// Drops whole images of `x` with probability `p`, 0 ≤ p < 1: stochastic depth (Huang et al., 2016),
+/// scaled in training as dropout is.
+///
+/// # Shapes
+/// x has any shape with the batch first; the result has the same.
+pub fn drop_images(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result<Value> {
+    let mask = Mask::new(p, 1, stream);
+    let lanes = if x.is_in_lanes() { lanes::LANES } else { 1 };
+    let group = (x.tensor().elem_count() / x.tensor().dims()[0].max(1)).max(1);
+    let apply = move |values: &mut [f32]| {
+        values.par_chunks_mut(group).enumerate().for_each(|(index, group)| {
+            let factors: Vec<f32> =
+                (index * lanes..(index + 1) * lanes).map(|image| mask.at(image)).collect();
+            for pixel in group.chunks_mut(lanes) {
+                pixel.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+            }
+        });
+    };
+    let mut result = numbers(x.tensor())?.to_vec();
+    apply(&mut result);
+    let result = tensor(result, x.tensor().shape())?;
+    Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
+        apply(&mut gradient);
         Ok(vec![Some(gradient)])
     }))
 }
@@ -72,6 +94,16 @@ struct Mask {
 }
 
 impl Mask {
+    fn new(p: f64, run: usize, stream: Stream) -> Mask {
+        let threshold = (p * 4_294_967_296.0) as u64;
+        Mask { stream, run, threshold, scale: (1.0 / (1.0 - p)) as f32 }
+    }
+
+    /// The factor of the run `index`, of more than one element.
+    fn at(&self, index: usize) -> f32 {
+        self.factor(self.stream.at(index as u64) & 0xffff_ffff)
+    }
+
     fn factor(&self, bits: u64) -> f32 {
         if bits < self.threshold { 0.0 } else { self.scale }
     }
@@ -92,7 +124,7 @@ impl Mask {
             });
         } else {
             values.par_chunks_mut(self.run).enumerate().for_each(|(index, values)| {
-                let factor = self.factor(self.stream.at(index as u64) & 0xffff_ffff);
+                let factor = self.at(index);
                 values.iter_mut().for_each(|value| *value *= factor);
             });
         }

@@ -15,6 +15,7 @@ pub mod dropout;
 mod lanes;
 pub mod loss;
 mod matmul;
+pub mod merge;
 pub mod norm;
 pub mod pool;
 mod simd;

@@ -18,7 +18,7 @@ use super::tape::{Tape, Value, numbers, tensor};
 
 /// Numbers between −1 and 1, all different and (for an even count) none 0, so that neither a maximum nor
 /// a kink lies within a finite difference.
-fn spread(shape: &[usize], name: &str) -> Tensor {
+pub(super) fn spread(shape: &[usize], name: &str) -> Tensor {
     let count: usize = shape.iter().product();
     let mut places: Vec<usize> = (0..count).collect();
     derive(1, name, &[]).shuffle(&mut places);
@@ -29,7 +29,7 @@ fn spread(shape: &[usize], name: &str) -> Tensor {
 
 /// `forward` maps the leaves to any value; its gradient along each element of each leaf is compared
 /// with a central difference of Σ value · weight.
-fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>) {
+pub(super) fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>) {
     let leaves: Vec<Tensor> =
         shapes.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))).collect();
     let objective = |leaves: &[Tensor], record: bool| {

@@ -20,15 +20,15 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// The layer `name`, whose parameters stand at `slots`.
-    pub fn new(plan: &ConvPlan, name: &str, slots: Slots) -> Conv {
+    /// The layer `name`, whose parameters stand at `slots`; `norm` is the prefix of its norm's.
+    pub fn new(plan: &ConvPlan, name: &str, norm: &str, slots: Slots) -> Conv {
         let behind = Slots { first: slots.first + 1 + usize::from(plan.bias) };
         Conv {
             windows: plan.windows(),
             groups: plan.groups,
             has_bias: plan.bias,
             slots,
-            tail: Tail::new(&plan.tail, plan.filters, name, behind),
+            tail: Tail::new(&plan.tail, plan.filters, name, norm, behind),
         }
     }
 }

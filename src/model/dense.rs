@@ -17,13 +17,13 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// The layer `name`, whose parameters stand at `slots`.
-    pub fn new(plan: &DensePlan, name: &str, slots: Slots) -> Dense {
+    /// The layer `name`, whose parameters stand at `slots`; `norm` is the prefix of its norm's.
+    pub fn new(plan: &DensePlan, name: &str, norm: &str, slots: Slots) -> Dense {
         let behind = Slots { first: slots.first + 1 + usize::from(plan.bias) };
         Dense {
             has_bias: plan.bias,
             slots,
-            tail: Tail::new(&plan.tail, plan.neurons, name, behind),
+            tail: Tail::new(&plan.tail, plan.neurons, name, norm, behind),
         }
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::basis::seed::derive;
-use crate::kernels::dropout::{Granularity, dropout};
+use crate::kernels::dropout::{Granularity, drop_images, dropout};
 use crate::kernels::tape::Value;
 use crate::plan::model::DropoutPlan;
 
@@ -31,5 +31,28 @@ impl Layer for Dropout {
             if self.plan.channels { Granularity::Channels } else { Granularity::Elements };
         let stream = derive(pass.seed, &self.purpose, &[pass.step]);
         dropout(&mut pass.tape, x, self.plan.p, granularity, stream)
+    }
+}
+
+/// Leaves out what came before for whole images.
+pub struct StochasticDepth {
+    p: f64,
+    purpose: String,
+}
+
+impl StochasticDepth {
+    /// Stochastic depth in the layer called `name`.
+    pub fn new(p: f64, name: &str) -> StochasticDepth {
+        StochasticDepth { p, purpose: format!("stochastic-depth {name}") }
+    }
+}
+
+impl Layer for StochasticDepth {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        if !pass.training {
+            return Ok(x.clone());
+        }
+        let stream = derive(pass.seed, &self.purpose, &[pass.step]);
+        drop_images(&mut pass.tape, x, self.p, stream)
     }
 }

@@ -7,6 +7,7 @@ pub mod dropout;
 pub mod flatten;
 pub mod init;
 pub mod layer;
+pub mod merge;
 pub mod network;
 pub mod norm;
 pub mod pool;

@@ -11,10 +11,11 @@ use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
 use super::activation::kernel;
 use super::conv::Conv;
 use super::dense::Dense;
-use super::dropout::Dropout;
+use super::dropout::{Dropout, StochasticDepth};
 use super::flatten::Flatten;
 use super::init::initial;
 use super::layer::{Layer, Pass, Slots};
+use super::merge::Merge;
 use super::norm::BatchNorm;
 use super::pool::{AdaptiveAvgPool, AvgPool, MaxPool};
 
@@ -32,15 +33,34 @@ pub struct Parameter {
 
 /// Layers and their parameters.
 pub struct Network {
-    layers: Vec<Box<dyn Layer>>,
+    layers: Vec<Part>,
+    /// Numbers of the layers that give auxiliary logits, counted from 1.
+    heads: Vec<usize>,
     parameters: Vec<Parameter>,
     seed: u64,
+}
+
+/// A layer and where it stands among the others.
+struct Part {
+    step: Step,
+    /// 0 for the images, else the number of a layer, counted from 1.
+    sources: Vec<usize>,
+    /// Whether evaluation needs it, and training.
+    needed: [bool; 2],
+}
+
+/// What is done to the values that come in.
+enum Step {
+    One(Box<dyn Layer>),
+    Many(Merge),
 }
 
 /// The output of a pass, and what is needed to go back.
 pub struct Forward {
     /// `[batch, classes]`.
     pub logits: Value,
+    /// The logits of auxiliary heads, in training; each `[batch, classes]`.
+    pub auxiliary: Vec<Value>,
     /// The tape, to put a loss on.
     pub tape: Tape,
     leaves: Vec<Value>,
@@ -65,15 +85,21 @@ impl Network {
     pub fn new(plan: &ModelPlan, seed: u64) -> Result<Network> {
         let mut parameters = Vec::new();
         let mut layers = Vec::new();
-        for layer in &plan.layers {
-            layers.push(build(layer, Slots { first: parameters.len() }));
+        let (evaluated, trained) = (plan.needed(false), plan.needed(true));
+        for (index, layer) in plan.layers.iter().enumerate() {
+            layers.push(Part {
+                step: build(layer, Slots { first: parameters.len() }),
+                sources: plan.sources(index),
+                needed: [evaluated[index], trained[index]],
+            });
             for parameter in layer.parameter_plans() {
                 let values = initial(&parameter, seed);
                 let tensor = Tensor::from_vec(values, parameter.shape, &Device::Cpu)?;
                 parameters.push(Parameter { name: parameter.name, tensor });
             }
         }
-        Ok(Network { layers, parameters, seed })
+        let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
+        Ok(Network { layers, heads, parameters, seed })
     }
 
     /// The trainable tensors in the order of the layers.
@@ -87,13 +113,51 @@ impl Network {
         let mut tape = if training { Tape::recording() } else { Tape::inference() };
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, true)).collect();
-        let mut x = tape.leaf(images, false);
+        let images = tape.leaf(images, false);
         let mut pass = Pass { tape, parameters: &leaves, training, seed: self.seed, step };
-        for layer in &mut self.layers {
-            x = layer.forward(&mut pass, &x)?;
+        let needed = |part: &Part| part.needed[usize::from(training)];
+        // How often each value is still asked for: it is let go with the last time.
+        let mut uses = vec![0usize; self.layers.len() + 1];
+        for part in self.layers.iter().filter(|part| needed(part)) {
+            part.sources.iter().for_each(|source| uses[*source] += 1);
         }
+        uses[self.layers.len()] += 1;
+        if training {
+            self.heads.iter().for_each(|head| uses[*head] += 1);
+        }
+        let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
+        values[0] = Some(images);
+        for (index, part) in self.layers.iter_mut().enumerate() {
+            if !needed(part) {
+                continue;
+            }
+            let mut inputs = Vec::with_capacity(part.sources.len());
+            for source in &part.sources {
+                inputs.push(take(&mut values[*source], &mut uses[*source])?);
+            }
+            let output = match &mut part.step {
+                Step::One(layer) => layer.forward(&mut pass, &inputs[0])?,
+                Step::Many(merge) => merge.forward(&mut pass, &inputs)?,
+            };
+            values[index + 1] = Some(output);
+        }
+        let mut auxiliary = Vec::new();
+        if training {
+            for head in &self.heads {
+                auxiliary.push(take(&mut values[*head], &mut uses[*head])?);
+            }
+        }
+        let last = self.layers.len();
+        let logits = take(&mut values[last], &mut uses[last])?;
         let tape = pass.tape;
-        Ok(Forward { logits: x, tape, leaves })
+        Ok(Forward { logits, auxiliary, tape, leaves })
+    }
+
+    fn layers(&mut self) -> impl Iterator<Item = &mut Box<dyn Layer>> {
+        self.layers.iter_mut().filter_map(|part| match &mut part.step {
+            Step::One(layer) => Some(layer),
+            Step::Many(_) => None,
+        })
     }
 
     /// A copy of all parameters and running statistics.
@@ -102,7 +166,7 @@ impl Network {
         for Parameter { name, tensor } in &self.parameters {
             weights.insert(name.clone(), (tensor.dims().to_vec(), numbers(tensor)?.to_vec()));
         }
-        for layer in &mut self.layers {
+        for layer in self.layers() {
             for (name, values) in layer.buffers() {
                 weights.insert(name.to_owned(), (vec![values.len()], values.clone()));
             }
@@ -125,7 +189,7 @@ impl Network {
         for Parameter { name, tensor } in &self.parameters {
             assign(tensor, find(name, tensor.dims())?)?;
         }
-        for layer in &mut self.layers {
+        for layer in self.layers() {
             for (name, values) in layer.buffers() {
                 let found = find(name, &[values.len()])?;
                 values.copy_from_slice(found);
@@ -135,11 +199,18 @@ impl Network {
     }
 }
 
-fn build(layer: &LayerPlan, slots: Slots) -> Box<dyn Layer> {
-    let name = layer.name.as_str();
-    match &layer.kind {
-        LayerKind::Conv(plan) => Box::new(Conv::new(plan, name, slots)),
-        LayerKind::Dense(plan) => Box::new(Dense::new(plan, name, slots)),
+/// A value for one of those that ask for it; the last one gets the value itself.
+fn take(value: &mut Option<Value>, uses: &mut usize) -> Result<Value> {
+    *uses -= 1;
+    let value = if *uses == 0 { value.take() } else { value.clone() };
+    value.ok_or_else(|| candle_core::Error::Msg("a layer stands before its input".to_owned()))
+}
+
+fn build(layer: &LayerPlan, slots: Slots) -> Step {
+    let (name, norm) = (layer.name.as_str(), layer.norm_prefix());
+    Step::One(match &layer.kind {
+        LayerKind::Conv(plan) => Box::new(Conv::new(plan, name, &norm, slots)),
+        LayerKind::Dense(plan) => Box::new(Dense::new(plan, name, &norm, slots)),
         LayerKind::MaxPool(plan) => Box::new(MaxPool(plan.clone())),
         LayerKind::AvgPool(plan) => Box::new(AvgPool(plan.clone())),
         LayerKind::AdaptiveAvgPool {} => {
@@ -149,5 +220,9 @@ fn build(layer: &LayerPlan, slots: Slots) -> Box<dyn Layer> {
         LayerKind::BatchNorm(plan) => Box::new(BatchNorm::new(*plan, layer.input[0], name, slots)),
         LayerKind::Activation(plan) => Box::new(kernel(*plan)),
         LayerKind::Dropout(plan) => Box::new(Dropout::new(*plan, name)),
-    }
+        LayerKind::StochasticDepth(p) => Box::new(StochasticDepth::new(*p, name)),
+        LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation.map(kernel))),
+        LayerKind::Concat {} => return Step::Many(Merge::Concat),
+        LayerKind::Scale {} => return Step::Many(Merge::Scale),
+    })
 }

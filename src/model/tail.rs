@@ -20,12 +20,11 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// The tail of layer `name` with `channels`; `slots` is the place of the norm's parameters.
-    pub fn new(plan: &model::Tail, channels: usize, name: &str, slots: Slots) -> Tail {
+    /// The tail of layer `name` with `channels`; `norm` is the prefix of the norm's parameters,
+    /// `slots` their place.
+    pub fn new(plan: &model::Tail, channels: usize, name: &str, norm: &str, slots: Slots) -> Tail {
         Tail {
-            norm: plan
-                .norm
-                .map(|norm| BatchNorm::new(norm, channels, &format!("{name}.norm"), slots)),
+            norm: plan.norm.map(|settings| BatchNorm::new(settings, channels, norm, slots)),
             activation: plan.activation.map(kernel),
             dropout: plan.dropout.map(|dropout| Dropout::new(dropout, name)),
         }

@@ -2,6 +2,7 @@
 
 pub mod architecture;
 pub mod data;
+mod layer;
 pub mod model;
 pub mod recipe;
 pub mod resolve;

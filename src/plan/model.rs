@@ -14,8 +14,22 @@ pub struct ModelPlan {
     pub input: Vec<usize>,
     /// Number of classes, the length of the output.
     pub classes: usize,
-    /// The layers in order.
+    /// The layers in order: each stands behind those that it takes its input from. The last one
+    /// gives the logits.
     pub layers: Vec<LayerPlan>,
+    /// Heads that give logits of their own to the loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auxiliary: Vec<AuxiliaryPlan>,
+}
+
+/// A head that takes part in training only.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AuxiliaryPlan {
+    /// Number of the layer that gives its logits, counted from 1.
+    pub logits: usize,
+    /// Weight of its loss.
+    pub loss_weight: f64,
 }
 
 impl ModelPlan {
@@ -24,9 +38,35 @@ impl ModelPlan {
         self.layers.iter().map(LayerPlan::parameters).sum()
     }
 
-    /// Multiplications with addition for one image, forward.
+    /// Multiplications with addition for one image, forward, as at test time: without auxiliary
+    /// heads.
     pub fn flops(&self) -> u64 {
-        self.layers.iter().map(LayerPlan::flops).sum()
+        let needed = self.needed(false);
+        let layers = self.layers.iter().zip(needed);
+        layers.filter(|(_, needed)| *needed).map(|(layer, _)| layer.flops()).sum()
+    }
+
+    /// Where the inputs of layer `index` come from: 0 is the image, else the number of a layer,
+    /// counted from 1.
+    pub fn sources(&self, index: usize) -> Vec<usize> {
+        let from = &self.layers[index].from;
+        if from.is_empty() { vec![index] } else { from.clone() }
+    }
+
+    /// Which layers a pass needs: those that the logits depend on and, in training, those of
+    /// auxiliary heads.
+    pub fn needed(&self, training: bool) -> Vec<bool> {
+        let mut needed = vec![false; self.layers.len() + 1];
+        needed[self.layers.len()] = true;
+        if training {
+            self.auxiliary.iter().for_each(|head| needed[head.logits] = true);
+        }
+        for index in (0..self.layers.len()).rev() {
+            if needed[index + 1] {
+                self.sources(index).into_iter().for_each(|source| needed[source] = true);
+            }
+        }
+        needed.split_off(1)
     }
 }
 
@@ -36,10 +76,17 @@ impl ModelPlan {
 pub struct LayerPlan {
     /// Unique in the network; the prefix of its parameters' names.
     pub name: String,
-    /// Shape of what goes in.
+    /// Where its inputs come from, if not from the layer before it alone: numbers of layers,
+    /// counted from 1; 0 is the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<usize>,
+    /// Shape of what goes in; of several inputs, that of the first.
     pub input: Vec<usize>,
     /// Shape of what comes out.
     pub output: Vec<usize>,
+    /// Prefix of the parameters of its norm, if it is not `NAME.norm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_name: Option<String>,
     /// What it does.
     pub kind: LayerKind,
 }
@@ -66,6 +113,23 @@ pub enum LayerKind {
     Activation(Activation),
     /// Dropout.
     Dropout(DropoutPlan),
+    /// The sum of two or more inputs, then an activation.
+    Sum(SumPlan),
+    /// Inputs one behind the other along the first axis.
+    Concat {},
+    /// Each channel of the first input times its number in the second, `[channels, 1, 1]`.
+    Scale {},
+    /// 0 for whole images with this probability in training; the others are divided by 1 − p.
+    StochasticDepth(f64),
+}
+
+/// A sum.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SumPlan {
+    /// What is done to the sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activation: Option<Activation>,
 }
 
 /// A convolution.
@@ -261,23 +325,34 @@ impl LayerPlan {
                 let shape = vec![conv.filters, depth, conv.kernel[0], conv.kernel[1]];
                 let fans = (depth * taps, conv.filters / conv.groups * taps);
                 self.product(shape, conv.bias, conv.init, fans, &mut plans);
-                self.norm("norm.", conv.tail.norm, conv.filters, &mut plans);
+                self.norm(&self.norm_prefix(), conv.tail.norm, conv.filters, &mut plans);
             }
             LayerKind::Dense(dense) => {
                 let fans = (self.input[0], dense.neurons);
                 let shape = vec![dense.neurons, self.input[0]];
                 self.product(shape, dense.bias, dense.init, fans, &mut plans);
-                self.norm("norm.", dense.tail.norm, dense.neurons, &mut plans);
+                self.norm(&self.norm_prefix(), dense.tail.norm, dense.neurons, &mut plans);
             }
-            LayerKind::BatchNorm(norm) => self.norm("", Some(*norm), self.input[0], &mut plans),
+            LayerKind::BatchNorm(norm) => {
+                self.norm(&self.name, Some(*norm), self.input[0], &mut plans)
+            }
             LayerKind::MaxPool(_)
             | LayerKind::AvgPool(_)
             | LayerKind::AdaptiveAvgPool {}
             | LayerKind::Flatten {}
             | LayerKind::Activation(_)
-            | LayerKind::Dropout(_) => {}
+            | LayerKind::Dropout(_)
+            | LayerKind::Sum(_)
+            | LayerKind::Concat {}
+            | LayerKind::Scale {}
+            | LayerKind::StochasticDepth(_) => {}
         }
         plans
+    }
+
+    /// What the names of the parameters of a conv or dense layer's norm begin with.
+    pub fn norm_prefix(&self) -> String {
+        self.norm_name.clone().unwrap_or_else(|| format!("{}.norm", self.name))
     }
 
     fn product(
@@ -310,7 +385,7 @@ impl LayerPlan {
         }
         for (word, value) in [("weight", 1.0), ("bias", 0.0)] {
             plans.push(ParameterPlan {
-                name: format!("{}.{prefix}{word}", self.name),
+                name: format!("{prefix}.{word}"),
                 shape: vec![channels],
                 init: Init::Constant(value),
                 fan_in: channels,
@@ -368,6 +443,13 @@ impl LayerPlan {
             LayerKind::BatchNorm(_) => words.push("batch-norm".to_owned()),
             LayerKind::Activation(activation) => words.push(activation.to_string()),
             LayerKind::Dropout(dropout) => words.push(dropout.to_string()),
+            LayerKind::Sum(sum) => {
+                words.push("sum".to_owned());
+                words.extend(sum.activation.map(|activation| activation.to_string()));
+            }
+            LayerKind::Concat {} => words.push("concat".to_owned()),
+            LayerKind::Scale {} => words.push("scale".to_owned()),
+            LayerKind::StochasticDepth(p) => words.push(format!("stochastic-depth {p}")),
         }
         words.join(", ")
     }
@@ -409,6 +491,8 @@ mod tests {
     fn a_dense_layer_has_m_plus_one_times_n_parameters() {
         let dense = LayerPlan {
             name: "dense1".to_owned(),
+            from: Vec::new(),
+            norm_name: None,
             input: vec![64 * 64 * 3],
             output: vec![10],
             kind: LayerKind::Dense(DensePlan {
@@ -426,6 +510,8 @@ mod tests {
     fn a_convolution_has_window_times_depth_plus_one_times_filters_parameters() {
         let conv = |groups, bias| LayerPlan {
             name: "conv1".to_owned(),
+            from: Vec::new(),
+            norm_name: None,
             input: vec![16, 8, 8],
             output: vec![32, 8, 8],
             kind: LayerKind::Conv(ConvPlan {

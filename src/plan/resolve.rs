@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::data as written;
-use crate::config::model::{Defaults, Layer, default_names};
+use crate::config::model::Defaults;
 use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
+use crate::config::problem::{Problem, Problems};
 use crate::config::read::{WrittenPath, read};
 use crate::config::suggest;
+use crate::config::template::{self, Element};
 use crate::config::train::Train;
 use crate::config::tree::{Content, Node};
 
@@ -62,10 +63,9 @@ pub fn resolve(
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
     let network = match (&model, image) {
-        (Some((defaults, layers, names)), Some(image)) => {
+        (Some((defaults, elements)), Some(image)) => {
             let input = [image.channels, image.size[0], image.size[1]];
-            let path = at.key("model").key("layers");
-            take(architecture(layers, names, &path, defaults, input, classes), &mut problems)
+            take(architecture(elements, defaults, input, classes), &mut problems)
         }
         _ => None,
     };
@@ -156,43 +156,38 @@ fn unknown_keys(node: &Node, at: &KeyPath, keys: &[&str]) -> Vec<Problem> {
         .collect()
 }
 
-type Layers = (Defaults, Vec<(Layer, KeyPath)>, Vec<String>);
+/// The network that `[model]` of `root` describes for images of shape `input` and `classes`.
+pub fn network(root: &Node, input: [usize; 3], classes: usize) -> Result<ModelPlan, Problems> {
+    let mut problems = Vec::new();
+    let network = model(root, &mut problems).and_then(|(defaults, elements)| {
+        take(architecture(&elements, &defaults, input, classes), &mut problems)
+    });
+    network.filter(|_| problems.is_empty()).ok_or_else(|| Problems::located(problems, root))
+}
 
-fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<Layers> {
+/// The layers one by one, and what holds for all of them.
+fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<(Defaults, Vec<Element>)> {
     let at = KeyPath::root().key("model");
     let Some(model) = root.get("model") else {
         problems.push(Problem::missing(at, "the table [model] is missing").label("not in here"));
         return None;
     };
-    problems.extend(unknown_keys(model, &at, &["defaults", "layers"]));
-    let defaults = section::<Defaults>(model, &at, "defaults", problems);
-    let path = at.key("layers");
-    let Some(layers) = model.get("layers") else {
-        problems.push(
-            Problem::missing(path, "the key \"model.layers\" is missing")
-                .label("no layers in here")
-                .help("layers = [{ conv = 6, kernel = 3 }, { max-pool = 2 }, \"flatten\", { dense = \"classes\" }]"),
-        );
-        return None;
-    };
-    let Content::Array(items) = &layers.content else {
-        let message = format!("model.layers: expected a list, found {}", layers.content.describe());
-        problems.push(Problem::value(path, message).label("not a list"));
-        return None;
-    };
-    let before = problems.len();
-    let mut read = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        let at = path.index(index);
-        match Layer::read(item, &at) {
-            Ok(layer) => read.push((layer, at)),
-            Err(problem) => problems.push(problem),
+    problems.extend(unknown_keys(
+        model,
+        &at,
+        &["preset", "parameters", "defaults", "layers", "blocks"],
+    ));
+    let defaults = match model.get("defaults") {
+        Some(node) => {
+            let at = at.key("defaults");
+            take(template::filled(model, node, &at), problems).and_then(|node| {
+                take(read::<Defaults>(&node, &at).map_err(|problem| vec![problem]), problems)
+            })
         }
-    }
-    if problems.len() > before {
-        return None;
-    }
-    Some((defaults?, read, default_names(items)))
+        None => section::<Defaults>(model, &at, "defaults", problems),
+    };
+    let elements = take(template::unfold(model), problems);
+    Some((defaults?, elements?))
 }
 
 /// Checks `[data]`; the facts, if the source could be surveyed.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 
 use crate::config::path::KeyPath;
+use crate::config::presets;
 use crate::config::problem::{Problem, Problems};
 use crate::config::read::read;
 use crate::config::sweep::{Axis, Exclusion, Seeds, Sweep};
@@ -293,10 +294,20 @@ fn trial(
 ) -> Result<Trial, Vec<Problem>> {
     let mut tree = root.clone();
     let mut problems = Vec::new();
-    for (path, at, value) in &combination.replacements {
+    // The preset comes first, so that other axes can reach into it.
+    let (presets, others): (Vec<_>, Vec<_>) =
+        combination.replacements.iter().partition(|(path, _, _)| *path == "model.preset");
+    let is_swept = !presets.is_empty();
+    for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
+        // The path stands in the sweep, which the trial's tree has too.
         if let Err(problem) = tree.set(path, (*value).clone(), at) {
-            // The path stands in the sweep, which the trial's tree has too.
             problems.push(problem.locate(root));
+        }
+        if index == 0
+            && is_swept
+            && let Err(problem) = presets::apply(&mut tree)
+        {
+            return Err(vec![problem.locate(&tree)]);
         }
     }
     if let (Some(seed), Some(node)) = (combination.seed, root.get("seed")) {

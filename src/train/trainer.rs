@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use crate::basis::record::{EpochRecord, Scores};
 use crate::data::{Dataset, Normalisation, Split};
 use crate::kernels::loss::{Loss, cross_entropy};
+use crate::kernels::merge::weighted_sum;
 use crate::kernels::tape::numbers;
 use crate::model::network::{Network, Weights};
 use crate::plan::resolve::Plan;
@@ -266,7 +267,22 @@ impl<'a> Trainer<'a> {
             return Err(TrainError::NotFinite { epoch, batch, loss });
         }
         tally.add(&numbers(forward.logits.tensor())?, &labels, sum, weight);
-        Ok((loss, forward.backward(&mean)?))
+        let mut losses = vec![(mean, 1.0)];
+        for (logits, head) in forward.auxiliary.iter().zip(&self.plan.model.auxiliary) {
+            let loss = cross_entropy(
+                &mut forward.tape,
+                logits,
+                &labels,
+                self.plan.train.label_smoothing,
+                self.class_weights.as_deref(),
+            )?;
+            losses.push((loss.mean, head.loss_weight));
+        }
+        let total = match &losses[..] {
+            [(only, _)] => only.clone(),
+            _ => weighted_sum(&mut forward.tape, &losses)?,
+        };
+        Ok((loss, forward.backward(&total)?))
     }
 
     /// Scores of `weights` on `images`.

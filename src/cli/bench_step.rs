@@ -1,0 +1,87 @@
+//! `wick bench-step`: how many images per second a network trains on, and the memory it takes; for
+//! `benches/peers`, which runs PyTorch beside it.
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+
+use crate::basis::seed::derive;
+use crate::config::layering::preset;
+use crate::config::presets::text;
+use crate::kernels::loss::cross_entropy;
+use crate::model::network::Network;
+use crate::plan::resolve::network;
+use crate::plan::train::{Clip, Optimizer as Recipe};
+use crate::sweep::clock::Stopwatch;
+use crate::train::optimizer::Optimizer;
+
+use super::arguments::BenchStep;
+use super::exit::{Exit, print, say};
+
+/// Classes of the random images.
+const CLASSES: usize = 10;
+
+const LR: f64 = 0.001;
+
+/// The run is measured in so many parts, of which the fastest counts: what else runs on a machine
+/// only ever makes it slower.
+const PARTS: usize = 5;
+
+/// Runs the command.
+pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
+    let size = arguments.image_size;
+    // A preset for large images has a variant for small ones.
+    let small = format!("{}-32", arguments.network);
+    let name = if size == 32 && text(&small).is_some() { &small } else { &arguments.network };
+    let plan =
+        preset(name, &arguments.sets).and_then(|root| network(&root, [3, size, size], CLASSES));
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(problems) => {
+            say(&problems.render(false));
+            return Ok(Exit::Wrong);
+        }
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build()?;
+    let fastest = pool.install(|| -> Result<f64> {
+        let mut network = Network::new(&plan, 1)?;
+        let mut stream = derive(1, "bench", &[]);
+        let count = arguments.batch * 3 * size * size;
+        let pixels: Vec<f32> = (0..count).map(|_| stream.normal() as f32).collect();
+        let images = Tensor::from_vec(pixels, (arguments.batch, 3, size, size), &Device::Cpu)?;
+        let labels: Vec<u32> = (0..arguments.batch).map(|i| (i % CLASSES) as u32).collect();
+        let sgd = Recipe::Sgd { lr: LR, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+        let mut optimizer = Optimizer::new(sgd, Clip::None, network.parameters().len());
+        let mut step = |number: u64| -> Result<()> {
+            let mut pass = network.forward(&images, !arguments.forward, number)?;
+            if arguments.forward {
+                return Ok(());
+            }
+            let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
+            let gradients = pass.backward(&loss.mean)?;
+            optimizer.step(network.parameters(), gradients, LR)?;
+            Ok(())
+        };
+        step(0)?;
+        let part = arguments.steps.div_ceil(PARTS).max(1);
+        let mut fastest: f64 = 0.0;
+        for number in 0..PARTS {
+            let stopwatch = Stopwatch::start();
+            for offset in 0..part {
+                step((1 + number * part + offset) as u64)?;
+            }
+            fastest = fastest.max((part * arguments.batch) as f64 / stopwatch.seconds());
+        }
+        Ok(fastest)
+    })?;
+    let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
+    print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
+    Ok(Exit::Done)
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().split(' ').next()?.parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}

@@ -1,0 +1,466 @@
+//! The layers of `[model]`, written as in a paper's table.
+//!
+//! ```toml
+//! layers = [
+//!   { conv = 32, kernel = 3, padding = "same" },
+//!   { max-pool = 2 },
+//!   "flatten",
+//!   { dense = "classes" },
+//! ]
+//! ```
+//!
+//! A layer is a table with a key that names its kind and main argument; a kind that needs no
+//! argument can be written as its name alone. Each kind is one struct below. `block` and `repeat`
+//! stand for other layers: [`template`](super::template) unfolds them.
+
+use serde::Deserialize;
+
+use super::layer_values::{Nested, NestedLists, Padding, Pair, Width, Yes};
+use super::model::{Activation, Dropout, Init, Norm};
+use super::path::KeyPath;
+use super::problem::Problem;
+use super::read::read;
+use super::suggest;
+use super::tree::{Content, Entry, Node};
+
+/// One layer as written.
+#[derive(Clone, Debug)]
+pub enum Layer {
+    /// Convolution.
+    Conv(Conv),
+    /// Fully connected layer.
+    Dense(Dense),
+    /// Maximum over windows.
+    MaxPool(MaxPool),
+    /// Mean over windows.
+    AvgPool(AvgPool),
+    /// Mean over bins that divide the image evenly; one bin is global pooling.
+    AdaptiveAvgPool(AdaptiveAvgPool),
+    /// Channels, height and width to one axis.
+    Flatten(Flatten),
+    /// Batch normalisation on its own.
+    BatchNorm(BatchNorm),
+    /// Activation on its own.
+    Activation(ActivationLayer),
+    /// Dropout on its own.
+    Dropout(DropoutLayer),
+    /// Depthwise convolution, then a pointwise one.
+    SeparableConv(SeparableConv),
+    /// Channels weighted by what all of them hold.
+    SqueezeExcite(SqueezeExcite),
+    /// Layers whose result is added to their input.
+    Residual(Residual),
+    /// Lists of layers side by side.
+    Branches(Branches),
+    /// Layers that give logits of their own to the loss.
+    Auxiliary(Auxiliary),
+}
+
+/// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
+pub const KINDS: [&str; 16] = [
+    "conv",
+    "dense",
+    "max-pool",
+    "avg-pool",
+    "adaptive-avg-pool",
+    "flatten",
+    "batch-norm",
+    "separable-conv",
+    "squeeze-excite",
+    "residual",
+    "branches",
+    "auxiliary",
+    "repeat",
+    "block",
+    "activation",
+    "dropout",
+];
+
+impl Layer {
+    /// The name of the kind of the layer at `node`, if it has one.
+    pub fn kind_of(node: &Node) -> Option<&'static str> {
+        match &node.content {
+            Content::String(name) if Activation::NAMES.contains(&name.as_str()) => {
+                Some("activation")
+            }
+            Content::String(name) => KINDS.into_iter().find(|kind| kind == name),
+            // The arguments of a block may be called like kinds.
+            Content::Table(entries) if entries.iter().any(|entry| entry.key == "block") => {
+                Some("block")
+            }
+            Content::Table(entries) => {
+                KINDS.into_iter().find(|kind| entries.iter().any(|entry| entry.key == *kind))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads the layer at `node`, which stands at `path`: no `block` and no `repeat`, which stand
+    /// for other layers. Lists inside the layer are left empty.
+    pub fn read(node: &Node, path: &KeyPath) -> Result<Layer, Problem> {
+        let Some(kind) = Layer::kind_of(node) else { return Err(no_kind(node, path)) };
+        let table = match &node.content {
+            Content::String(name) => as_table(node, kind, name),
+            _ => node.clone(),
+        };
+        let layer = match kind {
+            "conv" => read(&table, path).map(Layer::Conv),
+            "dense" => read(&table, path).map(Layer::Dense),
+            "max-pool" => read(&table, path).map(Layer::MaxPool),
+            "avg-pool" => read(&table, path).map(Layer::AvgPool),
+            "adaptive-avg-pool" => read(&table, path).map(Layer::AdaptiveAvgPool),
+            "flatten" => read(&table, path).map(Layer::Flatten),
+            "batch-norm" => read(&table, path).map(Layer::BatchNorm),
+            "activation" => read(&table, path).map(Layer::Activation),
+            "separable-conv" => read(&table, path).map(Layer::SeparableConv),
+            "squeeze-excite" => read(&table, path).map(Layer::SqueezeExcite),
+            "residual" => read(&table, path).map(Layer::Residual),
+            "branches" => read(&table, path).map(Layer::Branches),
+            "auxiliary" => read(&table, path).map(Layer::Auxiliary),
+            _ => read(&table, path).map(Layer::Dropout),
+        };
+        layer.map_err(|problem| match (&node.content, example(kind)) {
+            (Content::String(_), Some(example)) => {
+                Problem::value(path.clone(), format!("the layer \"{kind}\" needs its argument"))
+                    .label("alone here")
+                    .help(format!("write {example}"))
+            }
+            _ => problem,
+        })
+    }
+}
+
+/// The names by which the elements of the layer list are addressed: as written, or the kind and a
+/// number. An element that is no layer has an empty name.
+pub fn default_names(items: &[Node]) -> Vec<String> {
+    let given = |item: &Node| match item.get("name").map(|name| &name.content) {
+        Some(Content::String(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let all: Vec<String> = items.iter().filter_map(given).collect();
+    let mut counts = std::collections::BTreeMap::new();
+    items
+        .iter()
+        .map(|item| match (given(item), word(item)) {
+            (Some(name), _) => name,
+            (None, None) => String::new(),
+            (None, Some(word)) => loop {
+                let count = counts.entry(word).or_insert(0);
+                *count += 1;
+                let name = format!("{word}{count}");
+                if !all.contains(&name) {
+                    break name;
+                }
+            },
+        })
+        .collect()
+}
+
+/// What the default name of an element begins with: its kind, or the name of its block.
+fn word(item: &Node) -> Option<&str> {
+    match Layer::kind_of(item)? {
+        "block" => match &item.get("block")?.content {
+            Content::String(name) => Some(name),
+            _ => Some("block"),
+        },
+        kind => Some(kind),
+    }
+}
+
+/// `"flatten"` as `{ flatten = true }` and `"relu"` as `{ activation = "relu" }`.
+fn as_table(node: &Node, kind: &str, name: &str) -> Node {
+    let content =
+        if name == kind { Content::Boolean(true) } else { Content::String(name.to_owned()) };
+    let value = Node { content, place: node.place.clone() };
+    let entry = Entry { key: kind.to_owned(), key_place: node.place.clone(), value };
+    Node { content: Content::Table(vec![entry]), place: node.place.clone() }
+}
+
+/// How a kind that needs an argument is written.
+fn example(kind: &str) -> Option<&'static str> {
+    match kind {
+        "conv" => Some("{ conv = 32, kernel = 3 }"),
+        "dense" => Some("{ dense = 128 } or { dense = \"classes\" }"),
+        "max-pool" => Some("{ max-pool = 2 }"),
+        "avg-pool" => Some("{ avg-pool = 2 }"),
+        "adaptive-avg-pool" => Some("{ adaptive-avg-pool = 1 }"),
+        "activation" => Some("\"relu\" or { activation = \"relu\" }"),
+        "dropout" => Some("{ dropout = 0.5 }"),
+        "separable-conv" => Some("{ separable-conv = 32, kernel = 3 }"),
+        "squeeze-excite" => Some("{ squeeze-excite = 16 }"),
+        "residual" => Some("{ residual = [{ conv = 32, kernel = 3, padding = \"same\" }] }"),
+        "branches" => Some("{ branches = [[…], […]], merge = \"concat\" }"),
+        "auxiliary" => Some("{ auxiliary = [\"flatten\", { dense = \"classes\" }] }"),
+        "repeat" => {
+            Some("{ repeat = 3, layers = [{ conv = 32, kernel = 3, padding = \"same\" }] }")
+        }
+        "block" => Some("{ block = \"name\" } for [model.blocks.name]"),
+        _ => None,
+    }
+}
+
+fn no_kind(node: &Node, path: &KeyPath) -> Problem {
+    let allowed = KINDS.into_iter().chain(Activation::NAMES).collect::<Vec<_>>();
+    let (problem, found) = match &node.content {
+        Content::String(name) => (
+            Problem::value(path.clone(), format!("there is no layer \"{name}\"")),
+            Some(name.clone()),
+        ),
+        Content::Table(entries) => match entries.first() {
+            Some(first) => (
+                Problem::key(
+                    path.key(&first.key),
+                    format!("\"{}\" is not a kind of layer", first.key),
+                ),
+                Some(first.key.clone()),
+            ),
+            None => (Problem::value(path.clone(), "an empty layer"), None),
+        },
+        _ => (Problem::value(path.clone(), "a layer is a table or a name"), None),
+    };
+    let near = found.and_then(|found| suggest::nearest(&found, &allowed).map(str::to_owned));
+    let problem = match &near {
+        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
+        None => problem.label("no kind of layer is named here"),
+    };
+    problem.help(format!("the kinds are {}", KINDS.join(", ")))
+}
+
+/// Settings that `conv` and `dense` share are repeated in both: `flatten` would lose the places.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Conv {
+    /// Number of filters, `"classes"` or `"channels"`.
+    pub conv: Width,
+    /// Window: one number, or height and width.
+    pub kernel: Pair,
+    /// Step of the window.
+    pub stride: Option<Pair>,
+    /// Zeros around the image: a number, height and width, `"same"` or `"valid"`.
+    pub padding: Option<Padding>,
+    /// Distance between taps.
+    pub dilation: Option<Pair>,
+    /// Channel groups; `"channels"` is a depthwise convolution.
+    pub groups: Option<Width>,
+    /// Whether a bias is added; by default unless batch norm follows, which has its own.
+    pub bias: Option<bool>,
+    /// Overrides `model.defaults.norm`.
+    pub norm: Option<Norm>,
+    /// Overrides `model.defaults.activation`.
+    pub activation: Option<Activation>,
+    /// Overrides `model.defaults.dropout`.
+    pub dropout: Option<Dropout>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+    /// Prefix of the norm's parameters; the layer's name and `.norm` if not given.
+    pub norm_name: Option<String>,
+}
+
+/// Fully connected layer on a flat input.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Dense {
+    /// Number of neurons, or `"classes"`.
+    pub dense: Width,
+    /// Whether a bias is added; by default unless batch norm follows.
+    pub bias: Option<bool>,
+    /// Overrides `model.defaults.norm`.
+    pub norm: Option<Norm>,
+    /// Overrides `model.defaults.activation`.
+    pub activation: Option<Activation>,
+    /// Overrides `model.defaults.dropout`.
+    pub dropout: Option<Dropout>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+    /// Prefix of the norm's parameters; the layer's name and `.norm` if not given.
+    pub norm_name: Option<String>,
+}
+
+/// Maximum over windows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MaxPool {
+    /// Window.
+    pub max_pool: Pair,
+    /// Step; by default the window, so that windows do not overlap.
+    pub stride: Option<Pair>,
+    /// Elements around the image that never win.
+    pub padding: Option<Pair>,
+    /// Round the output size up instead of down.
+    pub ceil: Option<bool>,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Mean over windows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AvgPool {
+    /// Window.
+    pub avg_pool: Pair,
+    /// Step; by default the window.
+    pub stride: Option<Pair>,
+    /// Zeros around the image.
+    pub padding: Option<Pair>,
+    /// Round the output size up instead of down.
+    pub ceil: Option<bool>,
+    /// Whether zeros of the padding count in the mean (they do by default, as in PyTorch).
+    pub count_padding: Option<bool>,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Mean over `adaptive-avg-pool` bins per axis; 1 is global average pooling.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AdaptiveAvgPool {
+    /// Output height and width.
+    pub adaptive_avg_pool: Pair,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Channels, height and width to one axis.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Flatten {
+    /// Always true.
+    pub flatten: Yes,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Batch normalisation on its own (conv and dense layers have it as a setting).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BatchNorm {
+    /// Always true.
+    pub batch_norm: Yes,
+    /// Weight of the batch in the running statistics.
+    pub momentum: Option<f64>,
+    /// Added to the variance.
+    pub eps: Option<f64>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// An activation on its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ActivationLayer {
+    /// Which one.
+    pub activation: Activation,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Dropout on its own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DropoutLayer {
+    /// Probability, or `{ channels = p }`.
+    pub dropout: Dropout,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// A convolution of each channel on its own, then one of window 1 across channels (Chollet, 2017).
+/// Both do what their settings or the defaults say after their products.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SeparableConv {
+    /// Number of filters of the second convolution.
+    pub separable_conv: Width,
+    /// Window of the first.
+    pub kernel: Pair,
+    /// Step of the window.
+    pub stride: Option<Pair>,
+    /// Zeros around the image: a number, height and width, `"same"` or `"valid"`.
+    pub padding: Option<Padding>,
+    /// Distance between taps.
+    pub dilation: Option<Pair>,
+    /// Whether biases are added; by default unless batch norm follows.
+    pub bias: Option<bool>,
+    /// Overrides `model.defaults.norm`.
+    pub norm: Option<Norm>,
+    /// Overrides `model.defaults.activation`.
+    pub activation: Option<Activation>,
+    /// Overrides `model.defaults.dropout`, behind the second convolution; the first has none.
+    pub dropout: Option<Dropout>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer: its convolutions are `NAME.depthwise` and `NAME.pointwise`.
+    pub name: Option<String>,
+}
+
+/// Squeeze and excitation (Hu et al., 2018): each channel is multiplied by a number in [0, 1] that
+/// two small dense layers compute from the means of all channels.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SqueezeExcite {
+    /// Channels for each neuron in between: 16 in the paper.
+    pub squeeze_excite: usize,
+    /// In between; `"relu"` if not given.
+    pub activation: Option<Activation>,
+    /// What gives the factors; `"sigmoid"` if not given.
+    pub gate: Option<Activation>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer: its products are `NAME.fc1` and `NAME.fc2`.
+    pub name: Option<String>,
+}
+
+/// Layers whose result is added to their input (He et al., 2016).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Residual {
+    /// The layers.
+    pub residual: Nested,
+    /// Layers on the way around; none if not given: the input as it is.
+    pub shortcut: Option<Nested>,
+    /// Of the sum; overrides `model.defaults.activation`. `"none"` for pre-activation.
+    pub activation: Option<Activation>,
+    /// Probability of leaving the layers out for an image in training (Huang et al., 2016).
+    pub stochastic_depth: Option<f64>,
+    /// Prefix of the names within; `""` for none.
+    pub name: Option<String>,
+}
+
+/// Lists of layers side by side on one input.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Branches {
+    /// The lists; an empty one passes the input on.
+    pub branches: NestedLists,
+    /// How their results become one; `"concat"` if not given.
+    pub merge: Option<Merge>,
+    /// Prefix of the names within; `""` for none.
+    pub name: Option<String>,
+}
+
+/// How the results of branches become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Merge {
+    /// Channels one behind the other (Inception; Szegedy et al., 2015).
+    Concat,
+    /// Added element by element.
+    Sum,
+}
+
+/// A head that gives logits of its own to the loss, in training only (Szegedy et al., 2015). Its
+/// input passes on to the next layer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Auxiliary {
+    /// Layers that end with one score for each class.
+    pub auxiliary: Nested,
+    /// Weight of its loss; 0.3 if not given; 0 leaves the head out.
+    pub loss_weight: Option<f64>,
+    /// Prefix of the names within; `""` for none.
+    pub name: Option<String>,
+}

@@ -1,0 +1,158 @@
+//! The arguments of layers: window sizes, paddings, widths, groups, lists of layers.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor, value};
+
+use super::template::Element;
+
+/// The main argument of a kind that has none: `true`.
+#[derive(Clone, Copy, Debug)]
+pub struct Yes;
+
+impl<'de> Deserialize<'de> for Yes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Yes;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("true (leave the layer out instead of switching it off)")
+            }
+            fn visit_bool<E: Error>(self, yes: bool) -> Result<Yes, E> {
+                if yes { Ok(Yes) } else { Err(E::invalid_value(Unexpected::Bool(false), &self)) }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// One number for both axes, or height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair(pub [usize; 2]);
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Pair;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number, or two for height and width")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Pair, E> {
+                let side = usize::try_from(number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+                Ok(Pair([side; 2]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Pair, A::Error> {
+                <[usize; 2]>::deserialize(value::SeqAccessDeserializer::new(seq)).map(Pair)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Zeros around the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// The same number before and after, per axis.
+    Each([usize; 2]),
+    /// As many as keep the size at stride 1.
+    Same,
+}
+
+impl<'de> Deserialize<'de> for Padding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Padding;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number, two for height and width, \"same\" or \"valid\"")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Padding, E> {
+                let side = usize::try_from(number)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+                Ok(Padding::Each([side; 2]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Padding, A::Error> {
+                <[usize; 2]>::deserialize(value::SeqAccessDeserializer::new(seq)).map(Padding::Each)
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Padding, E> {
+                match name {
+                    "same" => Ok(Padding::Same),
+                    "valid" => Ok(Padding::Each([0; 2])),
+                    other => Err(E::unknown_variant(other, &["same", "valid"])),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// A number of neurons or filters, or what it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// So many.
+    Count(usize),
+    /// `"classes"`: one for each class.
+    Classes,
+    /// `"channels"`: as many as channels come in.
+    Channels,
+}
+
+impl<'de> Deserialize<'de> for Width {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Width;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number, \"classes\" or \"channels\"")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Width, E> {
+                usize::try_from(number)
+                    .map(Width::Count)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Width, E> {
+                match name {
+                    "classes" => Ok(Width::Classes),
+                    "channels" => Ok(Width::Channels),
+                    other => Err(E::unknown_variant(other, &["classes", "channels"])),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Layers inside a layer. Reading takes a list and leaves it empty: its elements are read where
+/// they know their places.
+#[derive(Clone, Debug, Default)]
+pub struct Nested(pub Vec<Element>);
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Nested;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a list of layers")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Nested, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Nested::default())
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Lists of layers inside a layer, read as [`Nested`] is.
+#[derive(Clone, Debug, Default)]
+pub struct NestedLists(pub Vec<Vec<Element>>);
+
+impl<'de> Deserialize<'de> for NestedLists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<Nested>::deserialize(deserializer).map(|_| NestedLists::default())
+    }
+}

@@ -1,0 +1,156 @@
+//! Presets: the networks of papers as TOML files of the same language that users write, built into
+//! the program. `wick presets NAME` prints one.
+//!
+//! A preset lies under the experiment file: what the file says of `[model]` holds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::layering::{CHOICES, defaults, parse};
+use super::path::KeyPath;
+use super::problem::Problem;
+use super::suggest;
+use super::tree::{Content, Entry, Node, Place, SourceFile};
+
+macro_rules! presets {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("presets/", $name, ".toml")))),*]
+    };
+}
+
+/// Name and text of every preset.
+pub const PRESETS: [(&str, &str); 26] = presets![
+    "plain",
+    "demo",
+    "vgg6",
+    "alexnet",
+    "alexnet-32",
+    "vgg11",
+    "vgg11-bn",
+    "vgg11-32",
+    "vgg13",
+    "vgg13-bn",
+    "vgg16",
+    "vgg16-bn",
+    "vgg19",
+    "vgg19-bn",
+    "resnet18",
+    "resnet18-32",
+    "resnet34",
+    "resnet34-32",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "googlenet",
+    "googlenet-32",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "mobilenet_v2",
+];
+
+/// The text of the preset `name`.
+pub fn text(name: &str) -> Option<&'static str> {
+    PRESETS.iter().find(|(other, _)| *other == name).map(|(_, text)| *text)
+}
+
+/// The preset most like `name`.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    suggest::nearest(name, &PRESETS.map(|(name, _)| name))
+}
+
+/// What the paths of presets end with in messages.
+const MARK: &str = "(preset)";
+
+fn is_of_preset(place: &Place) -> bool {
+    matches!(place, Place::File(file, _) if file.path.ends_with(MARK))
+}
+
+fn is_of_defaults(place: &Place) -> bool {
+    matches!(place, Place::File(file, _) if file.is_built_in())
+}
+
+/// The table `[model]` of the preset, with that of the preset it is built on below it.
+fn model(name: &str) -> Option<Node> {
+    let source = SourceFile {
+        path: format!("{name}.toml {MARK}"),
+        text: text(name)?.to_owned(),
+        folder: PathBuf::new(),
+    };
+    let root = parse(Arc::new(source)).ok()?;
+    let mut model = root.get("model")?.clone();
+    if let Some(Content::String(below)) = model.get("preset").map(|node| node.content.clone()) {
+        lay_under(&mut model, &self::model(&below)?, "model");
+    }
+    if let Content::Table(entries) = &mut model.content {
+        entries.retain(|entry| entry.key != "preset");
+    }
+    Some(model)
+}
+
+/// Puts the preset that `root` names under its `[model]`, in place of one that was there.
+pub fn apply(root: &mut Node) -> Result<(), Problem> {
+    let at = KeyPath::root().key("model").key("preset");
+    let Some(named) = root.at(&at).cloned() else { return Ok(()) };
+    withdraw(root);
+    let Content::String(name) = &named.content else {
+        let message = format!("{at}: expected a name, found {}", named.content.describe());
+        return Err(Problem::value(at, message).label("not a name"));
+    };
+    let Some(preset) = model(name) else {
+        let problem = Problem::value(at, format!("there is no preset \"{name}\""));
+        let problem = match nearest(name) {
+            Some(near) => problem.label(format!("did you mean \"{near}\"?")),
+            None => problem.label("unknown"),
+        };
+        let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        return Err(problem.help(format!("the presets are {}", names.join(", "))));
+    };
+    if let Content::Table(entries) = &mut root.content
+        && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "model")
+    {
+        lay_under(&mut entry.value, &preset, "model");
+        // A preset that was there before may have taken the place of a default.
+        if let Some(defaults) = defaults().get("model") {
+            lay_under(&mut entry.value, defaults, "model");
+        }
+    }
+    Ok(())
+}
+
+/// Takes out of `[model]` what a preset has put there.
+pub fn withdraw(root: &mut Node) {
+    fn clean(node: &mut Node) {
+        if let Content::Table(entries) = &mut node.content {
+            entries.retain(|entry| !is_of_preset(&entry.value.place));
+            entries.iter_mut().for_each(|entry| clean(&mut entry.value));
+        }
+    }
+    if let Content::Table(entries) = &mut root.content {
+        entries.iter_mut().filter(|entry| entry.key == "model").for_each(|e| clean(&mut e.value));
+    }
+}
+
+/// Adds to the table `above` what only `below` has. The built-in defaults count as not written.
+fn lay_under(above: &mut Node, below: &Node, path: &str) {
+    let (Content::Table(entries), Content::Table(lower)) = (&mut above.content, &below.content)
+    else {
+        return;
+    };
+    for entry in lower {
+        let path = format!("{path}.{}", entry.key);
+        match entries.iter_mut().find(|other| other.key == entry.key) {
+            None => entries.push(entry.clone()),
+            Some(other) => {
+                let both_tables = matches!(
+                    (&other.value.content, &entry.value.content),
+                    (Content::Table(_), Content::Table(_))
+                );
+                if both_tables && !CHOICES.contains(&path.as_str()) {
+                    lay_under(&mut other.value, &entry.value, &path);
+                } else if is_of_defaults(&other.value.place) {
+                    *other = Entry::clone(entry);
+                }
+            }
+        }
+    }
+}

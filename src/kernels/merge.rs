@@ -1,0 +1,272 @@
+//! Where branches of a network meet: sums, channels one behind the other, channels by factors, and
+//! losses.
+
+use candle_core::Result;
+use rayon::prelude::*;
+
+use super::activation::{Activation, activation};
+use super::lanes::{self, LANES};
+use super::tape::{Gradient, Tape, Value, numbers, tensor};
+
+/// Elements in one piece of work.
+const PIECE: usize = 1 << 15;
+
+/// All of `values` in one order: in lanes if one of them is.
+fn alike(tape: &mut Tape, values: &[Value]) -> Result<Vec<Value>> {
+    let in_lanes = values.iter().any(Value::is_in_lanes);
+    values
+        .iter()
+        .map(|value| if in_lanes { lanes::enter(tape, value) } else { Ok(value.clone()) })
+        .collect()
+}
+
+/// The sum of `values`, element by element, then an activation: the end of a residual block (He et
+/// al., 2016).
+///
+/// # Shapes
+/// All have one shape, which the result has too.
+///
+/// # Errors
+/// If there are none, or their shapes differ.
+pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Result<Value> {
+    let values = alike(tape, values)?;
+    let Some(first) = values.first() else { candle_core::bail!("a sum of nothing") };
+    if let Some(other) = values.iter().find(|value| value.dims() != first.dims()) {
+        candle_core::bail!("cannot add {:?} and {:?}", first.dims(), other.dims());
+    }
+    let fused = then.filter(|activation| activation.is_known_by_result());
+    let mut result = lanes::overwritten(first.tensor().elem_count());
+    {
+        let terms = values.iter().map(|v| numbers(v.tensor())).collect::<Result<Vec<_>>>()?;
+        result.par_chunks_mut(PIECE).enumerate().for_each(|(index, sums)| {
+            let range = index * PIECE..index * PIECE + sums.len();
+            let piece = |term: usize| &terms[term][range.clone()];
+            match terms.len() {
+                1 => sums.copy_from_slice(piece(0)),
+                _ => sums
+                    .iter_mut()
+                    .zip(piece(0).iter().zip(piece(1)))
+                    .for_each(|(sum, (x, y))| *sum = x + y),
+            }
+            for term in 2..terms.len() {
+                sums.iter_mut().zip(piece(term)).for_each(|(sum, x)| *sum += x);
+            }
+            if let Some(activation) = fused {
+                activation.apply_in_place(sums);
+            }
+        });
+    }
+    let result = tensor(result, first.tensor().shape())?;
+    let kept = fused.map(|activation| (activation, result.clone()));
+    let arguments: Vec<&Value> = values.iter().collect();
+    let back = move |mut gradient: Gradient, wanted: &[bool]| {
+        if let Some((activation, kept)) = kept {
+            let kept = numbers(&kept)?;
+            let pieces = gradient.par_chunks_mut(PIECE).zip(kept.par_chunks(PIECE));
+            pieces.for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
+        }
+        // The last one that wants it gets the gradient itself, those before get copies.
+        let last = wanted.iter().rposition(|wanted| *wanted);
+        let mut gradients: Vec<Option<Gradient>> = wanted
+            .iter()
+            .enumerate()
+            .map(|(index, wanted)| (*wanted && Some(index) != last).then(|| gradient.clone()))
+            .collect();
+        if let Some(last) = last {
+            gradients[last] = Some(gradient);
+        }
+        Ok(gradients)
+    };
+    let result = tape.record_like(first, result, &arguments, back);
+    match then {
+        Some(function) if fused.is_none() => activation(tape, &result, function),
+        _ => Ok(result),
+    }
+}
+
+/// `values` one behind the other along the axis behind the batch: the end of an Inception block
+/// (Szegedy et al., 2015).
+///
+/// # Shapes
+/// `[batch, c₁, …]`, `[batch, c₂, …]`, … → `[batch, c₁ + c₂ + …, …]`.
+///
+/// # Errors
+/// If there are none, or their other axes differ.
+pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+    let values = alike(tape, values)?;
+    let Some(first) = values.first() else { candle_core::bail!("a concatenation of nothing") };
+    let batch = first.dims()[0];
+    for other in &values {
+        if other.dims()[0] != batch || other.dims()[2..] != first.dims()[2..] {
+            candle_core::bail!("cannot concatenate {:?} and {:?}", first.dims(), other.dims());
+        }
+    }
+    // What belongs together: an image, or a block of images in lanes.
+    let groups = first.tensor().dims()[0];
+    let lengths: Vec<usize> =
+        values.iter().map(|value| value.tensor().elem_count() / groups.max(1)).collect();
+    let length: usize = lengths.iter().sum();
+    let mut result = lanes::overwritten(groups * length);
+    {
+        let parts = values.iter().map(|v| numbers(v.tensor())).collect::<Result<Vec<_>>>()?;
+        result.par_chunks_mut(length.max(1)).enumerate().for_each(|(group, mut rest)| {
+            for (part, length) in parts.iter().zip(&lengths) {
+                let (into, behind) = rest.split_at_mut(*length);
+                into.copy_from_slice(&part[group * length..][..*length]);
+                rest = behind;
+            }
+        });
+    }
+    let mut shape = first.tensor().dims().to_vec();
+    shape[1] = values.iter().map(|value| value.dims()[1]).sum();
+    let result = tensor(result, shape)?;
+    let arguments: Vec<&Value> = values.iter().collect();
+    let back = move |gradient: Gradient, wanted: &[bool]| {
+        let mut start = 0;
+        let parts = lengths.iter().zip(wanted).map(|(part, wanted)| {
+            let from = start;
+            start += part;
+            wanted.then(|| {
+                let mut own = lanes::overwritten(groups * part);
+                own.par_chunks_mut((*part).max(1)).enumerate().for_each(|(group, own)| {
+                    own.copy_from_slice(&gradient[group * length + from..][..*part]);
+                });
+                own
+            })
+        });
+        Ok(parts.collect())
+    };
+    Ok(if first.is_in_lanes() {
+        tape.record_lanes(batch, result, &arguments, back)
+    } else {
+        tape.record(result, &arguments, back)
+    })
+}
+
+/// Each channel of `x` times its factor: the end of squeeze and excitation (Hu et al., 2018).
+///
+/// # Shapes
+/// x `[batch, channels, height, width]`, factors `[batch, channels, 1, 1]`.
+///
+/// # Errors
+/// If the shapes are others.
+pub fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
+    let both = alike(tape, &[x.clone(), factors.clone()])?;
+    let (x, factors) = (&both[0], &both[1]);
+    let fits = x.dims().len() == 4 && factors.dims() == [x.dims()[0], x.dims()[1], 1, 1];
+    if !fits {
+        candle_core::bail!("factors {:?} do not fit {:?}", factors.dims(), x.dims());
+    }
+    // A factor has one number, or one for each lane.
+    let lanes = if x.is_in_lanes() { LANES } else { 1 };
+    let plane = (x.dims()[2] * x.dims()[3] * lanes).max(1);
+    let times = move |values: &mut [f32], factors: &[f32]| {
+        values.par_chunks_mut(plane).zip(factors.par_chunks(lanes)).for_each(|(plane, factors)| {
+            for pixel in plane.chunks_mut(lanes) {
+                pixel.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            }
+        });
+    };
+    let mut result = numbers(x.tensor())?.to_vec();
+    times(&mut result, &numbers(factors.tensor())?);
+    let result = tensor(result, x.tensor().shape())?;
+    let (kept_x, kept_factors) = (x.tensor().clone(), factors.tensor().clone());
+    Ok(tape.record_like(x, result, &[x, factors], move |mut gradient: Gradient, wanted| {
+        let of_factors = match wanted[1] {
+            false => None,
+            true => {
+                let x = numbers(&kept_x)?;
+                let mut sums = vec![0.0f32; x.len() / plane * lanes];
+                let planes = gradient.par_chunks(plane).zip(x.par_chunks(plane));
+                sums.par_chunks_mut(lanes).zip(planes).for_each(|(sums, (gradient, x))| {
+                    let mut totals = [0.0f64; LANES];
+                    for (gradient, x) in gradient.chunks(lanes).zip(x.chunks(lanes)) {
+                        let terms = gradient.iter().zip(x).map(|(g, x)| f64::from(g * x));
+                        totals.iter_mut().zip(terms).for_each(|(total, term)| *total += term);
+                    }
+                    sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = total as f32);
+                });
+                Some(sums)
+            }
+        };
+        times(&mut gradient, &numbers(&kept_factors)?);
+        Ok(vec![Some(gradient), of_factors])
+    }))
+}
+
+/// Σ weight · loss over scalars: the loss of a network with auxiliary heads.
+pub fn weighted_sum(tape: &mut Tape, losses: &[(Value, f64)]) -> Result<Value> {
+    let mut total = 0.0;
+    for (loss, weight) in losses {
+        total += weight * f64::from(loss.tensor().to_scalar::<f32>()?);
+    }
+    let weights: Vec<f32> = losses.iter().map(|(_, weight)| *weight as f32).collect();
+    let arguments: Vec<&Value> = losses.iter().map(|(loss, _)| loss).collect();
+    Ok(tape.record(tensor(vec![total as f32], ())?, &arguments, move |gradient, _| {
+        Ok(weights.iter().map(|weight| Some(vec![weight * gradient[0]])).collect())
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Tensor;
+
+    use super::super::tests::{check, spread};
+    use super::*;
+
+    #[test]
+    fn sums_have_the_gradient_of_finite_differences_in_both_orders() {
+        for (batch, count) in [(2, 1), (2, 2), (17, 2), (9, 3)] {
+            let shape: &[usize] = &[batch, 3, 2, 2];
+            for then in [None, Some(Activation::Tanh), Some(Activation::Silu)] {
+                check(&vec![shape; count], |tape, values| sum(tape, values, then));
+            }
+        }
+    }
+
+    #[test]
+    fn concatenations_have_the_gradient_of_finite_differences_in_both_orders() {
+        for batch in [2, 17] {
+            check(&[&[batch, 1, 2, 3], &[batch, 3, 2, 3], &[batch, 2, 2, 3]], concat);
+        }
+        check(&[&[3, 4], &[3, 2]], concat);
+    }
+
+    #[test]
+    fn scaled_channels_have_the_gradient_of_finite_differences_in_both_orders() {
+        for batch in [2, 17] {
+            check(&[&[batch, 3, 2, 2], &[batch, 3, 1, 1]], |tape, v| scale(tape, &v[0], &v[1]));
+        }
+    }
+
+    #[test]
+    fn a_value_in_lanes_and_one_that_is_not_can_meet() {
+        let mut tape = Tape::inference();
+        let x = spread(&[9, 2, 3, 3], "x");
+        let plain = tape.leaf(&x, false);
+        let in_lanes = lanes::enter(&mut tape, &plain).unwrap();
+        let twice = sum(&mut tape, &[plain.clone(), in_lanes.clone()], None).unwrap();
+        let both = concat(&mut tape, &[in_lanes, plain]).unwrap();
+        let values = |tape: &mut Tape, value: &Value| {
+            let value = lanes::leave(tape, value).unwrap();
+            value.tensor().clone()
+        };
+        let doubled = (&x + &x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let found = values(&mut tape, &twice).flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(found, doubled);
+        let expected = Tensor::cat(&[&x, &x], 1).unwrap();
+        let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let found = values(&mut tape, &both).flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_errors() {
+        let mut tape = Tape::inference();
+        let [a, b] = [[2, 3, 2, 2], [2, 3, 2, 1]].map(|s| tape.leaf(&spread(&s, "x"), false));
+        assert!(sum(&mut tape, &[a.clone(), b.clone()], None).is_err());
+        assert!(concat(&mut tape, &[a.clone(), b.clone()]).is_err());
+        assert!(scale(&mut tape, &a, &b).is_err());
+        assert!(sum(&mut tape, &[], None).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Where branches of the network meet.
+
+use candle_core::Result;
+
+use crate::kernels::activation::Activation;
+use crate::kernels::merge::{concat, scale, sum};
+use crate::kernels::tape::Value;
+
+use super::layer::Pass;
+
+/// What makes one value of several.
+pub enum Merge {
+    /// Added, then activated.
+    Sum(Option<Activation>),
+    /// One behind the other along the channels.
+    Concat,
+    /// The first one's channels by the factors in the second.
+    Scale,
+}
+
+impl Merge {
+    /// The output for `inputs`, of which there are two at least.
+    pub fn forward(&self, pass: &mut Pass, inputs: &[Value]) -> Result<Value> {
+        match self {
+            Merge::Sum(activation) => sum(&mut pass.tape, inputs, *activation),
+            Merge::Concat => concat(&mut pass.tape, inputs),
+            Merge::Scale => scale(&mut pass.tape, &inputs[0], &inputs[1]),
+        }
+    }
+}

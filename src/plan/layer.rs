@@ -1,0 +1,445 @@
+//! One layer as written to what it will do, with its numbers checked and its output's shape.
+
+use crate::basis::shape::{Window, display};
+use crate::config::layer::{self, Layer};
+use crate::config::layer_values::{Padding, Pair, Width};
+use crate::config::model::{self, Defaults};
+use crate::config::path::KeyPath;
+use crate::config::problem::Problem;
+
+use super::model::{
+    Activation, AvgPoolPlan, BatchNormPlan, ConvPlan, DensePlan, DropoutPlan, Init, LayerKind,
+    PoolPlan, Tail,
+};
+
+/// Sides of images, windows and paddings stay below this, so that no product overflows.
+const LARGEST_SIDE: usize = 65_535;
+
+/// Filters and neurons stay below this.
+const LARGEST_WIDTH: usize = 1_000_000;
+
+/// One layer may have at most this many parameters or outputs: 2³¹, 8 GiB of f32.
+const LARGEST_TENSOR: u128 = 1 << 31;
+
+/// Builds one layer and collects what is wrong with it.
+pub(super) struct Builder<'a> {
+    /// Where the layer was written.
+    pub(super) at: &'a KeyPath,
+    /// Its full name.
+    pub(super) name: &'a str,
+    /// What holds unless the layer says otherwise.
+    pub(super) defaults: &'a Defaults,
+    /// Classes of the data.
+    pub(super) classes: usize,
+    /// Whether it gives logits.
+    pub(super) is_last: bool,
+    /// What is wrong goes here.
+    pub(super) problems: &'a mut Vec<Problem>,
+}
+
+impl Builder<'_> {
+    /// What the layer will be and the shape of its output, if it can be known; `input` is none
+    /// where the shape is not known.
+    pub(super) fn layer(
+        &mut self,
+        layer: &Layer,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        match layer {
+            Layer::Conv(conv) => self.conv(conv, input),
+            Layer::Dense(dense) => self.dense(dense, input),
+            Layer::MaxPool(pool) => {
+                let pool =
+                    self.pool("max-pool", pool.max_pool, pool.stride, pool.padding, pool.ceil);
+                let output = self.pooled("max-pool", &pool, input)?;
+                Some((LayerKind::MaxPool(pool), output))
+            }
+            Layer::AvgPool(avg) => {
+                let pool = self.pool("avg-pool", avg.avg_pool, avg.stride, avg.padding, avg.ceil);
+                let output = self.pooled("avg-pool", &pool, input)?;
+                let count_padding = avg.count_padding.unwrap_or(true);
+                Some((LayerKind::AvgPool(AvgPoolPlan { pool, count_padding }), output))
+            }
+            Layer::AdaptiveAvgPool(pool) => {
+                let Pair(out) = pool.adaptive_avg_pool;
+                self.sides("adaptive-avg-pool", out, 1);
+                let input = self.image(input?)?;
+                Some((LayerKind::AdaptiveAvgPool {}, vec![input[0], out[0], out[1]]))
+            }
+            Layer::Flatten(_) => Some((LayerKind::Flatten {}, vec![input?.iter().product()])),
+            Layer::BatchNorm(norm) => {
+                let settings = model::BatchNormSettings { momentum: norm.momentum, eps: norm.eps };
+                let at = self.at.clone();
+                let plan = self.batch_norm(settings, &at);
+                Some((LayerKind::BatchNorm(plan), input?.to_vec()))
+            }
+            Layer::Activation(layer) => match activation(layer.activation) {
+                Some(activation) => Some((LayerKind::Activation(activation), input?.to_vec())),
+                None => {
+                    self.problems.push(
+                        Problem::value(self.at.key("activation"), "this layer does nothing")
+                            .label("no activation")
+                            .help("leave the layer out"),
+                    );
+                    None
+                }
+            },
+            Layer::Dropout(layer) => {
+                let plan = self.dropout(Some(layer.dropout), true);
+                let kind = match plan {
+                    Some(plan) => LayerKind::Dropout(plan),
+                    // p = 0 is allowed, so that it can be swept: the layer then passes its input on.
+                    None => LayerKind::Dropout(DropoutPlan { p: 0.0, channels: false }),
+                };
+                Some((kind, input?.to_vec()))
+            }
+            // These are several layers of a plan each.
+            Layer::SeparableConv(_)
+            | Layer::SqueezeExcite(_)
+            | Layer::Residual(_)
+            | Layer::Branches(_)
+            | Layer::Auxiliary(_) => None,
+        }
+    }
+
+    fn conv(
+        &mut self,
+        conv: &layer::Conv,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let filters = self.width("conv", conv.conv, "filters", input);
+        let Pair(kernel) = conv.kernel;
+        let Pair(stride) = conv.stride.unwrap_or(Pair([1, 1]));
+        let Pair(dilation) = conv.dilation.unwrap_or(Pair([1, 1]));
+        let sound = self.sides("kernel", kernel, 1)
+            & self.sides("stride", stride, 1)
+            & self.sides("dilation", dilation, 1);
+        if conv.groups == Some(Width::Count(0)) {
+            self.push(self.at.key("groups"), "there is at least one group", "0 groups");
+        }
+        let tail = self.tail(conv.norm, conv.activation, conv.dropout);
+        let input = self.image(input?)?;
+        let filters = filters?;
+        let groups = match conv.groups {
+            None => 1,
+            Some(Width::Count(groups)) => groups,
+            Some(Width::Channels) => input[0],
+            Some(Width::Classes) => self.classes,
+        };
+        if !sound || groups == 0 {
+            return None;
+        }
+        if input[0] % groups != 0 || !filters.is_multiple_of(groups) {
+            let message = format!(
+                "{groups} groups do not divide {} input channels and {filters} filters evenly",
+                input[0]
+            );
+            self.push(self.at.key("groups"), message, "must divide both");
+            return None;
+        }
+        let padding = [0, 1].map(|axis| match conv.padding {
+            None => [0, 0],
+            Some(Padding::Each(each)) => [each[axis]; 2],
+            Some(Padding::Same) => {
+                Window::same_padding(kernel[axis], stride[axis], dilation[axis], input[axis + 1])
+            }
+        });
+        if let Some(Padding::Each(each)) = conv.padding
+            && !self.sides("padding", each, 0)
+        {
+            return None;
+        }
+        let plan = ConvPlan {
+            filters,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias: conv.bias.unwrap_or(tail.norm.is_none()),
+            init: init(conv.init.unwrap_or(self.defaults.init)),
+            tail,
+        };
+        let windows = plan.windows();
+        let sizes = [0, 1].map(|axis| windows[axis].out(input[axis + 1]));
+        let [Some(height), Some(width)] = sizes else {
+            self.does_not_fit("kernel", &windows, &input);
+            return None;
+        };
+        let output = vec![filters, height, width];
+        let weights = [filters, input[0] / groups, kernel[0], kernel[1]];
+        self.fits_memory("conv", &weights, &output).then_some((LayerKind::Conv(plan), output))
+    }
+
+    fn dense(
+        &mut self,
+        dense: &layer::Dense,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let neurons = self.width("dense", dense.dense, "neurons", input);
+        let tail = self.tail(dense.norm, dense.activation, dense.dropout);
+        let input = input?;
+        if input.len() != 1 {
+            self.problems.push(
+                Problem::value(
+                    self.at.clone(),
+                    format!("{} needs a flat input, but gets {}", self.name, display(input)),
+                )
+                .label("maps arrive here")
+                .help("put \"flatten\" or { adaptive-avg-pool = 1 } and \"flatten\" before it"),
+            );
+            return None;
+        }
+        let neurons = neurons?;
+        let plan = DensePlan {
+            neurons,
+            bias: dense.bias.unwrap_or(tail.norm.is_none()),
+            init: init(dense.init.unwrap_or(self.defaults.init)),
+            tail,
+        };
+        self.fits_memory("dense", &[neurons, input[0]], &[neurons])
+            .then_some((LayerKind::Dense(plan), vec![neurons]))
+    }
+
+    fn pool(
+        &mut self,
+        kind: &str,
+        Pair(window): Pair,
+        stride: Option<Pair>,
+        padding: Option<Pair>,
+        ceil: Option<bool>,
+    ) -> PoolPlan {
+        let Pair(stride) = stride.unwrap_or(Pair(window));
+        let Pair(padding) = padding.unwrap_or(Pair([0, 0]));
+        let sound = self.sides(kind, window, 1) & self.sides("stride", stride, 1);
+        if sound && (padding[0] > window[0] / 2 || padding[1] > window[1] / 2) {
+            self.problems.push(
+                Problem::value(
+                    self.at.key("padding"),
+                    "the padding of a pool is at most half its window",
+                )
+                .label(format!("window {}", display(&window)))
+                .help("with more, some windows would hold padding alone"),
+            );
+        }
+        PoolPlan { window, stride, padding, ceil: ceil.unwrap_or(false) }
+    }
+
+    fn pooled(
+        &mut self,
+        kind: &str,
+        pool: &PoolPlan,
+        input: Option<&[usize]>,
+    ) -> Option<Vec<usize>> {
+        let input = self.image(input?)?;
+        if pool.window.contains(&0) || pool.stride.contains(&0) {
+            return None;
+        }
+        let windows = pool.windows();
+        let sizes = [0, 1].map(|axis| {
+            let size = input[axis + 1];
+            if pool.ceil { windows[axis].out_ceil(size) } else { windows[axis].out(size) }
+        });
+        let [Some(height), Some(width)] = sizes else {
+            self.does_not_fit(kind, &windows, &input);
+            return None;
+        };
+        Some(vec![input[0], height, width])
+    }
+
+    /// Norm, activation and dropout: the layer's own, else the defaults; the last layer, which
+    /// gives the logits, takes no defaults.
+    fn tail(
+        &mut self,
+        norm: Option<model::Norm>,
+        own_activation: Option<model::Activation>,
+        dropout: Option<model::Dropout>,
+    ) -> Tail {
+        let defaults = self.defaults;
+        let default = |own: bool| !own && !self.is_last;
+        let (own_norm, own_act, own_drop) =
+            (norm.is_some(), own_activation.is_some(), dropout.is_some());
+        let norm = norm.or(default(own_norm).then_some(defaults.norm));
+        let act = own_activation.or(default(own_act).then_some(defaults.activation));
+        let dropout = dropout.or(default(own_drop).then_some(defaults.dropout));
+        let defaults_at = KeyPath::root().key("model").key("defaults");
+        let norm_at = if own_norm { self.at.key("norm") } else { defaults_at.key("norm") };
+        let tail = Tail {
+            norm: match norm {
+                Some(model::Norm::Batch(settings)) => {
+                    let none = model::BatchNormSettings { momentum: None, eps: None };
+                    let at = norm_at.key("batch");
+                    Some(self.batch_norm(settings.unwrap_or(none), &at))
+                }
+                _ => None,
+            },
+            activation: act.and_then(activation),
+            dropout: self.dropout(dropout, own_drop),
+        };
+        if self.is_last {
+            let set = [
+                ("norm", tail.norm.is_some()),
+                ("activation", tail.activation.is_some()),
+                ("dropout", tail.dropout.is_some()),
+            ];
+            for (key, is_set) in set {
+                if is_set {
+                    self.problems.push(
+                        Problem::value(
+                            self.at.key(key),
+                            format!(
+                                "the last layer gives the logits of the loss, so it has no {key}"
+                            ),
+                        )
+                        .label("remove this")
+                        .help("model.defaults do not apply to the last layer either"),
+                    );
+                }
+            }
+        }
+        tail
+    }
+
+    fn batch_norm(&mut self, norm: model::BatchNormSettings, at: &KeyPath) -> BatchNormPlan {
+        let plan =
+            BatchNormPlan { momentum: norm.momentum.unwrap_or(0.1), eps: norm.eps.unwrap_or(1e-5) };
+        if !(plan.momentum > 0.0 && plan.momentum <= 1.0) {
+            let message = format!("a momentum of {} is not in (0, 1]", plan.momentum);
+            self.push(at.key("momentum"), message, "weight of the batch in the running statistics");
+        }
+        if plan.eps <= 0.0 {
+            self.push(
+                at.key("eps"),
+                format!("an eps of {} is not positive", plan.eps),
+                "must be > 0",
+            );
+        }
+        plan
+    }
+
+    fn dropout(&mut self, dropout: Option<model::Dropout>, own: bool) -> Option<DropoutPlan> {
+        let (p, channels) = match dropout? {
+            model::Dropout::Elements(p) => (p, false),
+            model::Dropout::Channels(p) => (p, true),
+        };
+        if !(0.0..1.0).contains(&p) {
+            let at =
+                if own { self.at.clone() } else { KeyPath::root().key("model").key("defaults") };
+            self.problems.push(
+                Problem::value(at.key("dropout"), format!("a dropout of {p} is not in [0, 1)"))
+                    .label("a probability")
+                    .help("0.5 drops every other element; 1 would drop them all"),
+            );
+            return None;
+        }
+        (p > 0.0).then_some(DropoutPlan { p, channels })
+    }
+
+    fn image(&mut self, input: &[usize]) -> Option<[usize; 3]> {
+        let image = <[usize; 3]>::try_from(input).ok();
+        if image.is_none() {
+            self.problems.push(
+                Problem::value(
+                    self.at.clone(),
+                    format!("{} needs maps, but gets {} flat features", self.name, display(input)),
+                )
+                .label("a flat input arrives here")
+                .help("move it before \"flatten\" and dense layers"),
+            );
+        }
+        image
+    }
+
+    fn does_not_fit(&mut self, key: &str, windows: &[Window; 2], input: &[usize; 3]) {
+        let kernel = display(&windows.map(|window| window.kernel));
+        let extent = display(&windows.map(|window| window.extent()));
+        let padded =
+            [0, 1].map(|axis| input[axis + 1] + windows[axis].padding.iter().sum::<usize>());
+        let window = if kernel == extent { kernel } else { format!("dilated {kernel} ({extent})") };
+        self.problems.push(
+            Problem::value(
+                self.at.key(key),
+                format!("a {window} window does not fit into {} maps", display(&input[1..])),
+            )
+            .label(format!("larger than {} with its padding", display(&padded)))
+            .help(format!(
+                "{} gets {}: use a smaller window, padding = \"same\", fewer pools before it, or larger images",
+                self.name,
+                display(input)
+            )),
+        );
+    }
+
+    fn fits_memory(&mut self, key: &str, weights: &[usize], output: &[usize]) -> bool {
+        let size = |sides: &[usize]| sides.iter().map(|side| *side as u128).product::<u128>();
+        let largest = size(weights).max(size(output));
+        if largest > LARGEST_TENSOR {
+            let message = format!("{} would need a tensor of {largest} numbers", self.name);
+            self.push(self.at.key(key), message, "too large for any machine");
+        }
+        largest <= LARGEST_TENSOR
+    }
+
+    fn width(
+        &mut self,
+        key: &str,
+        width: Width,
+        what: &str,
+        input: Option<&[usize]>,
+    ) -> Option<usize> {
+        let width = match width {
+            Width::Count(count) => count,
+            Width::Classes => self.classes,
+            Width::Channels => *input?.first()?,
+        };
+        if width == 0 || width > LARGEST_WIDTH {
+            let message = format!("{width} {what} are not between 1 and {LARGEST_WIDTH}");
+            self.push(self.at.key(key), message, format!("number of {what}"));
+        }
+        Some(width)
+    }
+
+    fn sides(&mut self, key: &str, sides: [usize; 2], least: usize) -> bool {
+        let sound = sides.iter().all(|side| (least..=LARGEST_SIDE).contains(side));
+        if !sound {
+            let message =
+                format!("{key} {} is not between {least} and {LARGEST_SIDE}", display(&sides));
+            self.push(self.at.key(key), message, "out of range");
+        }
+        sound
+    }
+
+    fn push(&mut self, at: KeyPath, message: impl Into<String>, label: impl Into<String>) {
+        self.problems.push(Problem::value(at, message.into()).label(label.into()));
+    }
+}
+
+/// The function; none for `"none"`.
+pub(super) fn activation(written: model::Activation) -> Option<Activation> {
+    Some(match written {
+        model::Activation::None => return None,
+        model::Activation::Relu => Activation::Relu,
+        model::Activation::Relu6 => Activation::Relu6,
+        model::Activation::LeakyRelu(slope) => Activation::LeakyRelu(slope.unwrap_or(0.01)),
+        model::Activation::Elu(alpha) => Activation::Elu(alpha.unwrap_or(1.0)),
+        model::Activation::Gelu => Activation::Gelu,
+        model::Activation::Silu => Activation::Silu,
+        model::Activation::Hardswish => Activation::Hardswish,
+        model::Activation::Tanh => Activation::Tanh,
+        model::Activation::Sigmoid => Activation::Sigmoid,
+    })
+}
+
+/// The initialiser.
+pub(super) fn init(written: model::Init) -> Init {
+    match written {
+        model::Init::Pytorch => Init::Pytorch,
+        model::Init::KaimingNormal => Init::KaimingNormal,
+        model::Init::KaimingUniform => Init::KaimingUniform,
+        model::Init::XavierNormal => Init::XavierNormal,
+        model::Init::XavierUniform => Init::XavierUniform,
+        model::Init::LecunNormal => Init::LecunNormal,
+        model::Init::LecunUniform => Init::LecunUniform,
+        model::Init::Constant(value) => Init::Constant(value),
+    }
+}

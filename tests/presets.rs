@@ -1,0 +1,72 @@
+//! The presets are the networks of the papers: torchvision's parameters, and costs as published.
+
+use candlewick::config::layering::preset;
+use candlewick::config::presets::PRESETS;
+use candlewick::plan::model::ModelPlan;
+use candlewick::plan::resolve::network;
+
+fn plan(name: &str, size: usize, classes: usize, sets: &[&str]) -> ModelPlan {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    let root = preset(name, &sets).unwrap_or_else(|e| panic!("{name}: {}", e.render(false)));
+    let plan = network(&root, [3, size, size], classes);
+    plan.unwrap_or_else(|e| panic!("{name}: {}", e.render(false)))
+}
+
+/// torchvision's number of parameters for 1,000 classes, and GFLOPs as its tables have them.
+const PUBLISHED: [(&str, u64, f64); 18] = [
+    ("alexnet", 61_100_840, 0.714),
+    ("vgg11", 132_863_336, 7.609),
+    ("vgg11-bn", 132_868_840, 7.609),
+    ("vgg13", 133_047_848, 11.308),
+    ("vgg13-bn", 133_053_736, 11.308),
+    ("vgg16", 138_357_544, 15.47),
+    ("vgg16-bn", 138_365_992, 15.47),
+    ("vgg19", 143_667_240, 19.632),
+    ("vgg19-bn", 143_678_248, 19.632),
+    ("resnet18", 11_689_512, 1.814),
+    ("resnet34", 21_797_672, 3.664),
+    ("resnet50", 25_557_032, 4.089),
+    ("resnet101", 44_549_160, 7.801),
+    ("resnet152", 60_192_808, 11.514),
+    ("googlenet", 13_004_888, 1.498),
+    ("squeezenet1_0", 1_248_424, 0.819),
+    ("squeezenet1_1", 1_235_496, 0.349),
+    ("mobilenet_v2", 3_504_872, 0.301),
+];
+
+#[test]
+fn presets_have_the_published_parameters_and_flops() {
+    for (name, parameters, gflops) in PUBLISHED {
+        let plan = plan(name, 224, 1000, &[]);
+        assert_eq!(plan.parameters(), parameters, "{name}");
+        let found = plan.flops() as f64 / 1e9;
+        assert!((found / gflops - 1.0).abs() < 0.01, "{name}: {found} instead of {gflops} GFLOPs");
+    }
+    let headless = plan("googlenet", 224, 1000, &["model.parameters.auxiliary=0"]);
+    assert_eq!(headless.parameters(), 6_624_904);
+}
+
+#[test]
+fn every_preset_has_a_network_for_its_images_and_says_what_it_is() {
+    for (name, text) in PRESETS {
+        let is_small = name.ends_with("-32") || ["plain", "demo", "vgg6"].contains(&name);
+        let size = if is_small { 32 } else { 224 };
+        let plan = plan(name, size, 43, &[]);
+        assert_eq!(plan.layers.last().unwrap().output, [43], "{name}");
+        assert!(text.starts_with("# "), "{name} does not say what it is");
+        assert!(text.contains("\n[model]\n"), "{name} has no table [model]");
+    }
+}
+
+#[test]
+fn width_depth_stem_and_dropout_are_parameters_of_a_preset() {
+    let narrow = plan("resnet18-32", 32, 10, &["model.parameters.width=16"]);
+    assert_eq!(narrow.layers[0].output, [16, 32, 32]);
+    let deep = plan("resnet18-32", 32, 10, &["model.parameters.blocks=[3, 3, 3, 3]"]);
+    let count = |plan: &ModelPlan| plan.layers.iter().filter(|l| l.name.contains("conv")).count();
+    assert_eq!(count(&deep), count(&narrow) + 8);
+    let stem = "model.parameters.stem=[{ conv = \"$width\", kernel = 5, stride = 2, padding = 2, name = \"conv1\" }]";
+    assert_eq!(plan("resnet18", 64, 10, &[stem]).layers[0].output, [64, 32, 32]);
+    let dropped = plan("vgg16", 32, 10, &["model.parameters.dropout=0.1"]);
+    assert!(dropped.layers.iter().any(|layer| layer.summary().contains("dropout 0.1")));
+}

@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+mod architectures;
 mod bad_configs;
 mod data_images;
 mod data_sources;

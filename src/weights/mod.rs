@@ -9,9 +9,13 @@ mod container;
 mod dtype;
 mod entry;
 mod error;
+mod layout;
+mod names;
 mod npy;
 mod npz;
 mod pickle;
+mod rename;
+mod report;
 mod safetensors;
 mod state_dict;
 mod torch_legacy;
@@ -22,3 +26,9 @@ pub use archive::{Archive, Format};
 pub use dtype::Dtype;
 pub use entry::Entry;
 pub use error::WeightsError;
+pub use names::match_names;
+pub use rename::{Rename, RenameError};
+pub use report::{Clash, Match, Mismatch, Missing, Prefix, Report, WrongShape};
+
+#[cfg(test)]
+mod tests;

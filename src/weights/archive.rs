@@ -209,8 +209,12 @@ fn detect(mut bytes: Box<dyn Bytes>) -> Result<(Format, Contents, Source), Fault
         if !container.members().is_empty()
             && !container.members().iter().any(|member| member.name.ends_with(".npy"))
         {
-            let names: Vec<String> =
-                container.members().iter().take(5).map(|m| format!("`{}`", shown(&m.name))).collect();
+            let names: Vec<String> = container
+                .members()
+                .iter()
+                .take(5)
+                .map(|m| format!("`{}`", shown(&m.name)))
+                .collect();
             return Err(Fault::unsupported(format!(
                 "is a zip archive with neither data.pkl (PyTorch) nor .npy arrays (NumPy), but with {}",
                 names.join(", ")

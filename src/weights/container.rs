@@ -85,7 +85,10 @@ impl Container {
     /// The member called `name`.
     pub(super) fn member(&self, name: &str) -> Option<&Member> {
         let index = self.zip.index_for_name(name)?;
-        self.members.binary_search_by_key(&index, |member| member.index).ok().map(|at| &self.members[at])
+        self.members
+            .binary_search_by_key(&index, |member| member.index)
+            .ok()
+            .map(|at| &self.members[at])
     }
 
     /// A reader of the member at `index`, which fails at its end if its checksum is another.

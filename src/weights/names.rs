@@ -168,9 +168,8 @@ fn fits(expected: &[usize], found: &[usize]) -> bool {
 fn nearest(missing: &Missing, left: &[&Entry]) -> Option<String> {
     let name = missing.parameter.as_str();
     let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
-    let longer = |entry: &&&Entry| {
-        entry.name.strip_suffix(name).is_some_and(|before| before.ends_with('.'))
-    };
+    let longer =
+        |entry: &&&Entry| entry.name.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
     if let Some(entry) = left.iter().find(longer) {
         return Some(entry.name.clone());
     }
@@ -188,9 +187,9 @@ fn nearest(missing: &Missing, left: &[&Entry]) -> Option<String> {
     if let Some((_, _, entry)) = alike {
         return Some(entry.name.clone());
     }
-    let mut same = left.iter().filter(|entry| {
-        fits(&missing.shape, &entry.shape) && last(name) == last(&entry.name)
-    });
+    let mut same = left
+        .iter()
+        .filter(|entry| fits(&missing.shape, &entry.shape) && last(name) == last(&entry.name));
     match (same.next(), same.next()) {
         (Some(entry), None) => Some(entry.name.clone()),
         _ => None,
@@ -199,8 +198,7 @@ fn nearest(missing: &Missing, left: &[&Entry]) -> Option<String> {
 
 /// The prefix under which at least half of the missing parameters are in the file.
 fn prefix(missing: &[Missing], left: &[&Entry]) -> Option<Prefix> {
-    let wanted: BTreeSet<&str> =
-        missing.iter().map(|missing| missing.parameter.as_str()).collect();
+    let wanted: BTreeSet<&str> = missing.iter().map(|missing| missing.parameter.as_str()).collect();
     let mut found: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in left.iter().filter(|entry| entry.name.len() <= COMPARED) {
         for (dot, _) in entry.name.match_indices('.') {

@@ -53,8 +53,8 @@ impl Header {
         }
         let mut text = vec![0; length];
         read.read_exact(&mut text)?;
-        let text = String::from_utf8(text)
-            .map_err(|_| Fault::damaged("a header that is not text"))?;
+        let text =
+            String::from_utf8(text).map_err(|_| Fault::damaged("a header that is not text"))?;
         let fields = Literal(text.trim()).header().ok_or_else(|| {
             Fault::damaged(format!("a header that NumPy does not write: {}", shown(text.trim())))
         })?;

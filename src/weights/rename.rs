@@ -79,7 +79,10 @@ mod tests {
     fn a_rename_that_says_too_little_is_refused() {
         for (from, to) in [("", "a"), ("a", ""), ("*.*", "*"), ("a", "*"), ("a.*", "b")] {
             let error = Rename::new(from, to).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("the rename of `{from}` to `{to}` has ")), "{error}");
+            assert!(
+                error.starts_with(&format!("the rename of `{from}` to `{to}` has ")),
+                "{error}"
+            );
         }
     }
 }

@@ -112,7 +112,11 @@ impl fmt::Display for Report {
         match (self.complete(), self.expected) {
             (true, all) => write!(f, "all {all} parameters of the network are in the file")?,
             (false, all) => {
-                write!(f, "{} of {all} parameters of the network are in the file", self.matched.len())?;
+                write!(
+                    f,
+                    "{} of {all} parameters of the network are in the file",
+                    self.matched.len()
+                )?;
             }
         }
         if let Some(layout) = self.layout {
@@ -147,7 +151,10 @@ impl fmt::Display for Report {
         })?;
         if let Some(Prefix { prefix, count }) = &self.prefix {
             let prefix = shown(prefix);
-            write!(f, "\n({count} of the missing are in the file under `{prefix}`: rename `{prefix}*` to `*`)")?;
+            write!(
+                f,
+                "\n({count} of the missing are in the file under `{prefix}`: rename `{prefix}*` to `*`)"
+            )?;
         }
         Ok(())
     }
@@ -155,7 +162,8 @@ impl fmt::Display for Report {
 
 /// `a`, `b` and 3 more.
 fn names(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
+    let shown: Vec<String> =
+        names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
     match names.len().saturating_sub(LISTED) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

@@ -50,8 +50,9 @@ pub(super) fn contents(read: &mut impl Read, length: u64) -> Result<Contents, Fa
     }
     let mut json = vec![0; header as usize];
     read.read_exact(&mut json)?;
-    let json: Header = serde_json::from_slice(&json)
-        .map_err(|cause| Fault::damaged(format!("its header is not what safetensors writes ({cause})")))?;
+    let json: Header = serde_json::from_slice(&json).map_err(|cause| {
+        Fault::damaged(format!("its header is not what safetensors writes ({cause})"))
+    })?;
     let names: Vec<String> = json.tensors.iter().map(|(name, _)| name.clone()).collect();
     let metadata = Metadata::new(None, json.tensors)
         .map_err(|cause| Fault::damaged(format!("its header contradicts itself ({cause})")))?;

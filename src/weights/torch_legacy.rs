@@ -52,9 +52,10 @@ pub(super) fn contents(read: &mut (impl Read + Seek), length: u64) -> Result<Con
     let start = stream.position();
     let places = storages(stream.into_inner(), start, length, &heap, &key_heap, keys)?;
     state_dict::contents(&heap, root, order, |key, _| {
-        places.get(key).map(|start| Located { member: None, start: *start }).ok_or_else(|| {
-            Fault::damaged(format!("its storage {} is not in the file", shown(key)))
-        })
+        places
+            .get(key)
+            .map(|start| Located { member: None, start: *start })
+            .ok_or_else(|| Fault::damaged(format!("its storage {} is not in the file", shown(key))))
     })
 }
 
@@ -101,9 +102,8 @@ fn storages<R: Read + Seek>(
         };
         read.seek(SeekFrom::Start(position))?;
         let mut found = [0; 8];
-        read.read_exact(&mut found).map_err(|_| {
-            Fault::damaged(format!("it is cut off before storage {}", shown(key)))
-        })?;
+        read.read_exact(&mut found)
+            .map_err(|_| Fault::damaged(format!("it is cut off before storage {}", shown(key))))?;
         // The byte order is that of the eight bytes in every file that is known.
         let found = u64::from_le_bytes(found);
         if found != *numbers {
@@ -126,10 +126,7 @@ fn storages<R: Read + Seek>(
         position = end;
     }
     if position != length {
-        return Err(Fault::damaged(format!(
-            "{} bytes follow its last storage",
-            length - position
-        )));
+        return Err(Fault::damaged(format!("{} bytes follow its last storage", length - position)));
     }
     Ok(places)
 }

@@ -54,8 +54,12 @@ impl View {
         if count == 0 {
             return Ok(View { count, extent: 0, strides: None });
         }
-        let sides: Vec<(usize, usize)> =
-            shape.iter().copied().zip(strides.iter().copied()).filter(|(side, _)| *side > 1).collect();
+        let sides: Vec<(usize, usize)> = shape
+            .iter()
+            .copied()
+            .zip(strides.iter().copied())
+            .filter(|(side, _)| *side > 1)
+            .collect();
         let extent = sides
             .iter()
             .try_fold(1usize, |extent, (side, stride)| {

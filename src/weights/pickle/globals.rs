@@ -98,9 +98,7 @@ fn dtype(name: &str) -> Option<Dtype> {
         "uint64" => Dtype::U64,
         "bool" => Dtype::Bool,
         "complex32" | "complex64" | "complex128" | "float8_e4m3fn" | "float8_e5m2"
-        | "float8_e4m3fnuz" | "float8_e5m2fnuz" | "float8_e8m0fnu" => {
-            Dtype::Other(name.to_owned())
-        }
+        | "float8_e4m3fnuz" | "float8_e5m2fnuz" | "float8_e8m0fnu" => Dtype::Other(name.to_owned()),
         _ => return None,
     })
 }

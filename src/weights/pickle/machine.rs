@@ -89,7 +89,9 @@ impl Machine {
                     (Value::Text(module), Value::Text(name)) => {
                         Value::Global(Global::named(module, name)?)
                     }
-                    _ => return Err(Fault::damaged("its pickle asks for something without a name")),
+                    _ => {
+                        return Err(Fault::damaged("its pickle asks for something without a name"));
+                    }
                 }
             }
             b'l' => Value::List(self.pop_mark()?),
@@ -188,7 +190,9 @@ impl Machine {
                     )));
                 };
                 if arguments.len() > MAX_ARGUMENTS {
-                    return Err(Fault::damaged("its pickle calls something with endless arguments"));
+                    return Err(Fault::damaged(
+                        "its pickle calls something with endless arguments",
+                    ));
                 }
                 let (arguments, global) = (arguments.clone(), global.clone());
                 let made = rebuild::call(&mut self.heap, &global, &arguments)?;

@@ -9,7 +9,8 @@ use super::value::{Heap, Id, Storage, Tensor, Value};
 
 /// The result of `global(*arguments)`.
 pub(super) fn call(heap: &mut Heap, global: &Global, arguments: &[Id]) -> Result<Id, Fault> {
-    let wrong = |what: &str| Fault::damaged(format!("its pickle calls {what} with other arguments"));
+    let wrong =
+        |what: &str| Fault::damaged(format!("its pickle calls {what} with other arguments"));
     match global {
         Global::OrderedDict => {
             // Later opcodes fill it.
@@ -55,10 +56,12 @@ fn tensor(heap: &mut Heap, arguments: [Id; 4], typed: Option<Dtype>) -> Result<I
         return Err(Fault::damaged(format!("its pickle makes a tensor of {}", found.kind())));
     };
     let offset = whole(offset).ok_or_else(|| Fault::damaged("a tensor's offset is no count"))?;
-    let shape =
-        sides(heap, shape).ok_or_else(|| Fault::damaged(format!("a tensor's sides are not up to {MAX_DIMENSIONS} counts")))?;
-    let strides =
-        sides(heap, strides).ok_or_else(|| Fault::damaged(format!("a tensor's strides are not up to {MAX_DIMENSIONS} counts")))?;
+    let shape = sides(heap, shape).ok_or_else(|| {
+        Fault::damaged(format!("a tensor's sides are not up to {MAX_DIMENSIONS} counts"))
+    })?;
+    let strides = sides(heap, strides).ok_or_else(|| {
+        Fault::damaged(format!("a tensor's strides are not up to {MAX_DIMENSIONS} counts"))
+    })?;
     let dtype = typed
         .or_else(|| storage.dtype.clone())
         .ok_or_else(|| Fault::damaged("a tensor of plain bytes has no type"))?;
@@ -75,9 +78,7 @@ pub(super) fn storage(heap: &mut Heap, id: Id) -> Result<Id, Fault> {
     };
     let (parts, view) = match parts[..] {
         [word, of, key, location, length] => ([word, of, key, location, length], None),
-        [word, of, key, location, length, view] => {
-            ([word, of, key, location, length], Some(view))
-        }
+        [word, of, key, location, length, view] => ([word, of, key, location, length], Some(view)),
         _ => return Err(Fault::damaged("a storage in its pickle has the wrong number of parts")),
     };
     let key = parts[2];

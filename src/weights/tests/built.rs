@@ -60,7 +60,11 @@ fn safetensors_that_contradict_themselves_are_refused() {
     let twice = r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#;
     let overlap = r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#;
     for (header, data, words) in [
-        (one("F32", "[2]", "[0,8]"), 7, "describes 8 bytes of numbers, the file has 7; it is cut off"),
+        (
+            one("F32", "[2]", "[0,8]"),
+            7,
+            "describes 8 bytes of numbers, the file has 7; it is cut off",
+        ),
         (one("F32", "[2]", "[0,8]"), 9, "describes 8 bytes of numbers, the file has 9"),
         (one("F32", "[3]", "[0,8]"), 8, "its header contradicts itself"),
         (one("F32", "[4611686018427387904,4]", "[0,8]"), 8, "its header contradicts itself"),
@@ -111,10 +115,8 @@ fn arrays_with_wrong_headers_are_refused() {
 
 #[test]
 fn a_member_that_claims_to_unpack_to_more_than_it_can_is_refused() {
-    let zeros = npy(
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (100000,)}",
-        &vec![0.0; 100_000],
-    );
+    let zeros =
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (100000,)}", &vec![0.0; 100_000]);
     let good = zip(&[("a.npy", &zeros)], CompressionMethod::Deflated);
     assert!(good.len() < 2000);
     assert!(read_all(good.clone()).is_ok());
@@ -141,7 +143,10 @@ fn a_name_that_climbs_is_only_a_name() {
 #[test]
 fn a_zip_archive_of_other_things_says_what_it_holds() {
     let bytes = zip(&[("readme.txt", b"hello")], CompressionMethod::Stored);
-    assert!(refusal(bytes).contains("neither data.pkl (PyTorch) nor .npy arrays (NumPy), but with `readme.txt`"));
+    assert!(
+        refusal(bytes)
+            .contains("neither data.pkl (PyTorch) nor .npy arrays (NumPy), but with `readme.txt`")
+    );
 }
 
 #[test]
@@ -152,6 +157,9 @@ fn a_changed_number_in_a_zip_archive_is_noticed() {
         let mut bytes = bytes.to_vec();
         bytes[at] ^= 1;
         let error = read_all(bytes).unwrap_err().to_string();
-        assert!(error.contains("damaged") && error.contains("not those that were written"), "{error}");
+        assert!(
+            error.contains("damaged") && error.contains("not those that were written"),
+            "{error}"
+        );
     }
 }

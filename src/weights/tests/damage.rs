@@ -6,7 +6,8 @@ use super::built::safetensors;
 use super::{golden, open, read_all};
 
 fn files() -> [Vec<u8>; 7] {
-    let header = r#"{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#;
+    let header =
+        r#"{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#;
     [
         safetensors(header, 16),
         golden!("zip-protocol-3.pth").to_vec(),
@@ -22,7 +23,8 @@ fn files() -> [Vec<u8>; 7] {
 fn a_file_cut_off_anywhere_is_an_error() {
     for (number, bytes) in files().into_iter().enumerate() {
         for length in 0..bytes.len() {
-            let error = open(&bytes[..length]).expect_err(&format!("{length} bytes of file {number}"));
+            let error =
+                open(&bytes[..length]).expect_err(&format!("{length} bytes of file {number}"));
             assert!(error.to_string().starts_with("file"), "{error}");
         }
     }

@@ -21,12 +21,7 @@ fn check_tensors(archive: &Archive) {
         ("parameter", Dtype::F32, &[3], ramp(3)),
         ("row", Dtype::F32, &[6], base[12..18].to_vec()),
         ("scalar", Dtype::I64, &[], vec![7.0]),
-        (
-            "transposed",
-            Dtype::F32,
-            &[6, 4],
-            (0..24).map(|i| base[(i % 4) * 6 + i / 4]).collect(),
-        ),
+        ("transposed", Dtype::F32, &[6, 4], (0..24).map(|i| base[(i % 4) * 6 + i / 4]).collect()),
         ("u8", Dtype::U8, &[6], count(6)),
     ];
     assert_eq!(archive.entries().len(), cases.len());
@@ -113,7 +108,10 @@ fn arrays_are_read_plain_and_compressed_in_any_order_of_bytes_and_sides() {
 #[test]
 fn what_is_no_state_dict_is_refused_with_the_way_out() {
     for (bytes, words) in [
-        (golden!("expanded.pth"), "a: its 1000 elements repeat 1 stored numbers; save `tensor.contiguous()`"),
+        (
+            golden!("expanded.pth"),
+            "a: its 1000 elements repeat 1 stored numbers; save `tensor.contiguous()`",
+        ),
         (golden!("whole-model.pth"), "`torch.nn.modules.container.Sequential`"),
         (golden!("whole-model.pth"), "`torch.save(model.state_dict(), path)`"),
         (golden!("one-tensor.pth"), "holds a tensor, not a dict of named tensors; save"),

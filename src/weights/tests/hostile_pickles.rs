@@ -117,10 +117,12 @@ fn tensors_outside_their_storage_are_refused() {
 
 #[test]
 fn storages_of_other_sizes_or_names_are_refused() {
-    let refused = |kind, key, length| {
-        refusal(archive(&state_dict(kind, key, length, 0, &[1], &[1])))
-    };
-    assert!(refused("FloatStorage", "0", 7).contains("storage 0 has 24 bytes in the file, 7 numbers of 4 bytes are due"));
+    let refused =
+        |kind, key, length| refusal(archive(&state_dict(kind, key, length, 0, &[1], &[1])));
+    assert!(
+        refused("FloatStorage", "0", 7)
+            .contains("storage 0 has 24 bytes in the file, 7 numbers of 4 bytes are due")
+    );
     assert!(refused("DoubleStorage", "0", 6).contains("6 numbers of 8 bytes are due"));
     assert!(refused("FloatStorage", "0", i64::MAX).contains("storage 0 has 24 bytes"));
     assert!(refused("FloatStorage", "0", -6).contains("has no length"));
@@ -174,14 +176,16 @@ fn programs_without_sense_are_refused() {
 
 #[test]
 fn what_grows_has_a_bound() {
-    let repeated = |piece: &[u8], times: usize| {
-        [b"\x80\x02", piece.repeat(times).as_slice(), b"."].concat()
-    };
+    let repeated =
+        |piece: &[u8], times: usize| [b"\x80\x02", piece.repeat(times).as_slice(), b"."].concat();
     for (program, words) in [
         (repeated(b"(", 300), "nests deeper than 256 levels"),
         (repeated(b"N", 600_000), "makes more than 524288 values"),
         (repeated(b"N0", 600_000), "makes more than 524288 values"),
-        ([b"\x80\x02N", [b'2'].repeat(5_000_000).as_slice()].concat(), "takes more than 4194304 steps"),
+        (
+            [b"\x80\x02N", [b'2'].repeat(5_000_000).as_slice()].concat(),
+            "takes more than 4194304 steps",
+        ),
         ([b"\x80\x02c".as_slice(), &[b'a'; 300]].concat(), "a name in its pickle does not end"),
     ] {
         let error = refusal(archive(&program));

@@ -43,10 +43,8 @@ fn of(pairs: &[(&str, &[usize])]) -> Parameters {
 fn torchvision_names_match_themselves_and_bookkeeping_is_ignored() {
     for network in ["vgg11", "resnet18", "mobilenet_v2", "googlenet"] {
         let tensors = tensors("torchvision", network);
-        let ours: Parameters = parameters(&tensors)
-            .into_iter()
-            .filter(|(name, _)| !name.starts_with("aux"))
-            .collect();
+        let ours: Parameters =
+            parameters(&tensors).into_iter().filter(|(name, _)| !name.starts_with("aux")).collect();
         let report = match_names(&ours, &entries(&tensors, ""), &[]).strict().unwrap();
         assert_eq!(report.matched.len() + report.ignored.len(), tensors.len());
         assert!(report.matched.iter().all(|found| found.parameter == found.entry));
@@ -77,7 +75,8 @@ fn timm_names_are_understood_tensor_by_tensor() {
         // Both have their tensors in the same order; the script that wrote them has run both.
         for (our, their) in ours.iter().zip(&theirs) {
             let found = report.matched.iter().find(|found| found.entry == their.0);
-            let due = Match { parameter: our.0.clone(), entry: their.0.clone(), shape: our.1.clone() };
+            let due =
+                Match { parameter: our.0.clone(), entry: their.0.clone(), shape: our.1.clone() };
             match our.0.ends_with("num_batches_tracked") {
                 true => assert_eq!(found, None),
                 false => assert_eq!(found, Some(&due)),

@@ -12,6 +12,7 @@ pub mod plan;
 
 pub mod data;
 pub mod kernels;
+pub mod weights;
 
 pub mod model;
 

@@ -1,0 +1,216 @@
+//! Pickles that want too much.
+
+use zip::CompressionMethod;
+
+use super::built::zip;
+use super::{golden, open, read_all, refusal};
+
+/// A zip archive with the pickle `program` and one storage `0` of 24 bytes.
+fn archive(program: &[u8]) -> Vec<u8> {
+    let storage = [0u8; 24];
+    zip(&[("a/data.pkl", program), ("a/data/0", &storage)], CompressionMethod::Stored)
+}
+
+/// `text` as an opcode that pushes it.
+fn text(text: &str) -> Vec<u8> {
+    [b"X".as_slice(), &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat()
+}
+
+/// A whole number as an opcode that pushes it.
+fn int(number: i64) -> Vec<u8> {
+    [b"\x8a\x08".as_slice(), &number.to_le_bytes()].concat()
+}
+
+/// `{"w": tensor}` of storage `key` of `kind` with `length` numbers.
+fn state_dict(
+    kind: &str,
+    key: &str,
+    length: i64,
+    offset: i64,
+    shape: &[i64],
+    strides: &[i64],
+) -> Vec<u8> {
+    let tuple = |numbers: &[i64]| {
+        [b"(".to_vec(), numbers.iter().flat_map(|n| int(*n)).collect(), b"t".to_vec()].concat()
+    };
+    [
+        b"\x80\x02}".to_vec(),
+        text("w"),
+        b"ctorch._utils\n_rebuild_tensor_v2\n((".to_vec(),
+        text("storage"),
+        format!("ctorch\n{kind}\n").into_bytes(),
+        text(key),
+        text("cpu"),
+        int(length),
+        b"tQ".to_vec(),
+        int(offset),
+        tuple(shape),
+        tuple(strides),
+        b"\x89NtRs.".to_vec(),
+    ]
+    .concat()
+}
+
+#[test]
+fn the_builder_of_these_tests_builds_what_opens() {
+    let bytes = archive(&state_dict("FloatStorage", "0", 6, 0, &[2, 3], &[3, 1]));
+    assert_eq!(open(bytes).unwrap().read("w").unwrap(), [0.0; 6]);
+}
+
+#[test]
+fn a_command_is_named_and_not_run() {
+    for bytes in [golden!("run.pth"), golden!("run-zip.pth")] {
+        assert_eq!(
+            refusal(bytes),
+            "file asks for `posix.system`, and a file of weights may ask for tensors and plain \
+             values only; nothing of it was run; do not open this file in Python unless you trust \
+             its author"
+        );
+    }
+}
+
+#[test]
+fn only_what_tensors_need_may_be_asked_for() {
+    for (module, name) in [
+        ("builtins", "eval"),
+        ("builtins", "getattr"),
+        ("torch", "load"),
+        ("torch.hub", "load"),
+        ("torch.storage", "_load_from_bytes"),
+        ("torch", "EvilStorage"),
+        ("torch.nn", "FloatStorage"),
+        ("collections", "OrderedDict.__init__"),
+        ("numpy.core.multiarray", "_reconstruct"),
+    ] {
+        let line = format!("\x02c{module}\n{name}\n.");
+        let error = refusal(archive(&[b"\x80", line.as_bytes()].concat()));
+        assert!(error.contains(&format!("asks for `{module}.{name}`")), "{error}");
+        let pushed = [b"\x80\x04".to_vec(), text(module), text(name), b"\x93.".to_vec()].concat();
+        assert_eq!(refusal(archive(&pushed)), error);
+    }
+}
+
+#[test]
+fn tensors_outside_their_storage_are_refused() {
+    const HUGE: i64 = i64::MAX;
+    for (shape, strides, offset) in [
+        (&[7][..], &[1][..], 0),
+        (&[2, 3], &[4, 1], 0),
+        (&[6], &[1], 1),
+        (&[6], &[1], HUGE),
+        (&[1], &[1], HUGE),
+        (&[HUGE, HUGE], &[1, 1], 0),
+        (&[HUGE], &[1], 0),
+        (&[2], &[HUGE], 0),
+        (&[2, 2], &[HUGE, HUGE], HUGE),
+        (&[-1], &[1], 0),
+        (&[2], &[-1], 0),
+        (&[2], &[1, 1], 0),
+        (&[1; 40], &[1; 40], 0),
+        (&[HUGE], &[0], 0),
+    ] {
+        let bytes = archive(&state_dict("FloatStorage", "0", 6, offset, shape, strides));
+        let error = refusal(bytes);
+        assert!(error.len() < 300, "{error}");
+    }
+}
+
+#[test]
+fn storages_of_other_sizes_or_names_are_refused() {
+    let refused =
+        |kind, key, length| refusal(archive(&state_dict(kind, key, length, 0, &[1], &[1])));
+    assert!(
+        refused("FloatStorage", "0", 7)
+            .contains("storage 0 has 24 bytes in the file, 7 numbers of 4 bytes are due")
+    );
+    assert!(refused("DoubleStorage", "0", 6).contains("6 numbers of 8 bytes are due"));
+    assert!(refused("FloatStorage", "0", i64::MAX).contains("storage 0 has 24 bytes"));
+    assert!(refused("FloatStorage", "0", -6).contains("has no length"));
+    for key in ["1", "../data.pkl", "/etc/passwd", "", "0\0"] {
+        assert!(refused("FloatStorage", key, 6).contains("is not in the file"), "{key}");
+    }
+    assert!(refused("FloatStorage", &"k".repeat(5000), 6).contains("endless key"));
+}
+
+#[test]
+fn a_name_twice_is_refused() {
+    let once = state_dict("FloatStorage", "0", 6, 0, &[6], &[1]);
+    let item = &once[3..once.len() - 1];
+    let bytes = archive(&[&once[..3], item, item, b"."].concat());
+    assert!(refusal(bytes).contains("holds `w` twice, as 6 and as 6"));
+}
+
+#[test]
+fn programs_without_sense_are_refused() {
+    for (program, words) in [
+        (&b"\x80\x02."[..], "takes what it has not made"),
+        (b"\x80\x02}", "ends inside a pickle"),
+        (b"\x80\x09}.", "protocol 9; 2 to 5 are read"),
+        (b"\x80\x02}}.", "stops before it is finished"),
+        (b"\x80\x02(}.", "stops before it is finished"),
+        (b"\x80\x02t.", "closes what it has not opened"),
+        (b"\x80\x02](NNe0.", "takes what it has not made"),
+        (b"\x80\x02(0.", "takes what it has not made"),
+        (b"\x80\x02N(NNe.", "appends to None"),
+        (b"\x80\x02](NNu.", "sets items of a list"),
+        (b"\x80\x02}(Nu.", "a key without a value"),
+        (b"\x80\x02h\x05.", "remembers number 5, which it never noted"),
+        (b"\x80\x02NNR.", "calls None"),
+        (b"\x80\x02NQ.", "refers to None where a storage belongs"),
+        (b"\x80\x02N}b.", "gives attributes to None"),
+        (b"\x80\x02\xfe.", "opcode 0xfe at byte 2"),
+        (b"\x80\x02I1\n.", "opcode 0x49"),
+        (b"\x80\x02X\xff\xff\xff\xffa.", "ends inside a pickle"),
+        (b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffa.", "ends inside a pickle"),
+        (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xffa.", "ends inside a pickle"),
+        (b"\x80\x02\x8b\xff\xff\xff\xffa.", "a whole number of 4294967295 bytes"),
+        (b"\x80\x02X\x01\0\0\0\xff.", "not UTF-8"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.", "with other arguments"),
+        (b"\x80\x02ctorch\nFloatStorage\n)R.", "calls a type of numbers"),
+        (b"\x80\x02ctorch\nfloat32\n.", "holds a name, not a dict"),
+    ] {
+        let error = refusal(archive(program));
+        assert!(error.contains(words), "{program:?}: {error}");
+    }
+}
+
+#[test]
+fn what_grows_has_a_bound() {
+    let repeated =
+        |piece: &[u8], times: usize| [b"\x80\x02", piece.repeat(times).as_slice(), b"."].concat();
+    for (program, words) in [
+        (repeated(b"(", 300), "nests deeper than 256 levels"),
+        (repeated(b"N", 600_000), "makes more than 524288 values"),
+        (repeated(b"N0", 600_000), "makes more than 524288 values"),
+        (
+            [b"\x80\x02N", [b'2'].repeat(5_000_000).as_slice()].concat(),
+            "takes more than 4194304 steps",
+        ),
+        ([b"\x80\x02c".as_slice(), &[b'a'; 300]].concat(), "a name in its pickle does not end"),
+    ] {
+        let error = refusal(archive(&program));
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_dict_that_holds_itself_is_followed_only_so_far() {
+    // d = {}; d["state_dict"] = d
+    let program = [b"\x80\x02}q\x00".to_vec(), text("state_dict"), b"h\x00s.".to_vec()].concat();
+    assert!(refusal(archive(&program)).contains("more than 3 dicts deep"));
+}
+
+#[test]
+fn a_legacy_file_whose_storages_are_not_those_of_its_pickle_is_refused() {
+    let good = golden!("legacy-protocol-3.pth");
+    assert!(read_all(good).is_ok());
+    // The storage's length stands before its six numbers, at the very end.
+    let at = good.len() - 24 - 8;
+    assert_eq!(good[at..at + 8], 6u64.to_le_bytes());
+    for length in [0, 5, 7, u64::MAX] {
+        let mut bytes = good.to_vec();
+        bytes[at..at + 8].copy_from_slice(&length.to_le_bytes());
+        let error = refusal(bytes);
+        assert!(error.contains(&format!("has {length} numbers in the file, 6 are due")), "{error}");
+    }
+}

@@ -16,6 +16,7 @@ mod lanes;
 pub mod loss;
 mod matmul;
 pub mod norm;
+mod pieces;
 pub mod pool;
 mod simd;
 pub mod tape;
@@ -23,6 +24,7 @@ mod transform;
 mod unroll;
 pub mod update;
 mod winograd;
+mod winograd_deep;
 mod winograd_weights;
 
 #[cfg(test)]

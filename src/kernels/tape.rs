@@ -8,6 +8,8 @@ use std::ops::Deref;
 
 use candle_core::{CpuStorage, Device, Error, Result, Shape, Storage, Tensor};
 
+use super::pieces::add_to;
+
 /// A tensor and, while recording, the operation that made it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -154,7 +156,7 @@ impl Tape {
                 let (Some(argument), Some(result)) = (argument, result) else { continue };
                 match &mut gradients[*argument] {
                     empty @ None => *empty = Some(result),
-                    Some(sum) => sum.iter_mut().zip(result).for_each(|(sum, new)| *sum += new),
+                    Some(sum) => add_to(sum, &result),
                 }
             }
         }

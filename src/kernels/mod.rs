@@ -10,6 +10,7 @@ pub mod arrange;
 pub mod conv;
 mod correlation;
 pub mod dense;
+mod depthwise;
 mod direct;
 pub mod dropout;
 mod lanes;

@@ -267,7 +267,8 @@ impl Geometry {
     }
 
     fn backward_input(&self, gradient: &[f32], w: &[f32]) -> Vec<f32> {
-        if self.is_depthwise() {
+        // With a stride, adding up in short rows would wait for its own stores.
+        if self.is_depthwise() && self.windows.iter().all(|window| window.stride == 1) {
             return depthwise::backward_input(self, 1, gradient, w);
         }
         let (positions, taps) = (self.positions(), self.taps());

@@ -194,39 +194,50 @@ impl Kernel for Sums<'_> {
         self.frame.lay(self.map, self.room);
         let [run, whole] = self.frame.run();
         let mut line = vec![0.0; whole];
+        let taps = self.frame.taps.iter().copied().zip(self.weights.iter().copied());
+        let start = (taps, self.bias, self.relu);
         for (from, range) in self.frame.lines() {
             let from = self.room[from..].as_ptr();
+            let out = &mut self.out[range];
+            let to = if run == whole { out.as_mut_ptr() } else { line.as_mut_ptr() };
             let mut at = 0;
-            // SAFETY: whole vectors behind each tap lie in the frame, and `line` has them too.
+            // SAFETY: whole vectors behind each tap lie in the frame; so do those of the outputs, or
+            // they go to `line`, which has them.
             unsafe {
                 while at + 4 * V::WIDTH <= whole {
-                    self.tile::<V, 4>(from.add(at), line.as_mut_ptr().add(at));
+                    Self::tile::<V, 4>(&start, from.add(at), to.add(at));
                     at += 4 * V::WIDTH;
                 }
                 while at < whole {
-                    self.tile::<V, 1>(from.add(at), line.as_mut_ptr().add(at));
+                    Self::tile::<V, 1>(&start, from.add(at), to.add(at));
                     at += V::WIDTH;
                 }
             }
-            self.out[range].copy_from_slice(&line[..run]);
+            if run < whole {
+                out.copy_from_slice(&line[..run]);
+            }
         }
     }
 }
 
 impl Sums<'_> {
     #[inline(always)]
-    unsafe fn tile<V: Simd, const P: usize>(&self, from: *const f32, to: *mut f32) {
+    unsafe fn tile<V: Simd, const P: usize>(
+        (taps, bias, relu): &(impl Iterator<Item = (usize, f32)> + Clone, f32, bool),
+        from: *const f32,
+        to: *mut f32,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut sums = [V::splat(self.bias); P];
-            for (tap, weight) in self.frame.taps.iter().zip(self.weights) {
-                let weight = V::splat(*weight);
+            let mut sums = [V::splat(*bias); P];
+            for (tap, weight) in taps.clone() {
+                let weight = V::splat(weight);
                 for p in 0..P {
                     sums[p] = V::load(from.add(tap + p * V::WIDTH)).fma(weight, sums[p]);
                 }
             }
             for p in 0..P {
-                let sum = if self.relu { sums[p].relu() } else { sums[p] };
+                let sum = if *relu { sums[p].relu() } else { sums[p] };
                 sum.store(to.add(p * V::WIDTH));
             }
         }
@@ -251,7 +262,13 @@ impl Kernel for Spread<'_> {
         let [run, whole] = self.frame.run();
         let mut line = vec![0.0; whole];
         for (from, range) in self.frame.lines() {
-            line[..run].copy_from_slice(&self.gradient[range]);
+            let gradient = &self.gradient[range];
+            let slopes = if run == whole {
+                gradient.as_ptr()
+            } else {
+                line[..run].copy_from_slice(gradient);
+                line.as_ptr()
+            };
             let to = self.room[from..].as_mut_ptr();
             for (tap, weight) in self.frame.taps.iter().zip(self.weights) {
                 let weight = V::splat(*weight);
@@ -259,7 +276,7 @@ impl Kernel for Spread<'_> {
                     // SAFETY: as in `Sums`.
                     unsafe {
                         let to = to.add(tap + at);
-                        let slope = V::load(line.as_ptr().add(at));
+                        let slope = V::load(slopes.add(at));
                         slope.fma(weight, V::load(to)).store(to);
                     }
                 }
@@ -286,10 +303,16 @@ impl Kernel for Products<'_> {
         self.frame.lay(self.map, self.room);
         let [run, whole] = self.frame.run();
         // Zeros behind a row of gradients let it be read in whole vectors.
-        let mut lines = vec![0.0; whole * self.frame.out[0]];
-        for (line, (_, range)) in lines.chunks_exact_mut(whole).zip(self.frame.lines()) {
-            line[..run].copy_from_slice(&self.gradient[range]);
-        }
+        let mut padded = Vec::new();
+        let lines = if run == whole {
+            self.gradient
+        } else {
+            padded.resize(whole * self.frame.out[0], 0.0);
+            for (line, (_, range)) in padded.chunks_exact_mut(whole).zip(self.frame.lines()) {
+                line[..run].copy_from_slice(&self.gradient[range]);
+            }
+            &padded
+        };
         let mut into = self.into.iter_mut();
         let (nines, rest) = self.frame.taps.as_chunks::<9>();
         let (threes, ones) = rest.as_chunks::<3>();
@@ -297,13 +320,12 @@ impl Kernel for Products<'_> {
         unsafe {
             nines
                 .iter()
-                .for_each(|taps| add(&mut into, self.frame.dots::<V, 9>(taps, self.room, &lines)));
+                .for_each(|taps| add(&mut into, self.frame.dots::<V, 9>(taps, self.room, lines)));
             threes
                 .iter()
-                .for_each(|taps| add(&mut into, self.frame.dots::<V, 3>(taps, self.room, &lines)));
-            ones.iter().for_each(|tap| {
-                add(&mut into, self.frame.dots::<V, 1>(&[*tap], self.room, &lines))
-            });
+                .for_each(|taps| add(&mut into, self.frame.dots::<V, 3>(taps, self.room, lines)));
+            ones.iter()
+                .for_each(|tap| add(&mut into, self.frame.dots::<V, 1>(&[*tap], self.room, lines)));
         }
     }
 }

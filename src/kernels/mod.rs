@@ -3,7 +3,7 @@
 //! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
 //! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
 //! borders depend on shapes alone, and partial sums are added in a fixed order, so results are the
-//! same bits for any number of threads.
+//! same bits for any number of threads. [`graph`] offers them to candle's own graph.
 
 pub mod activation;
 pub mod arrange;
@@ -13,6 +13,7 @@ pub mod dense;
 mod depthwise;
 mod direct;
 pub mod dropout;
+pub mod graph;
 mod lanes;
 pub mod loss;
 mod matmul;

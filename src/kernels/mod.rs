@@ -13,6 +13,7 @@ pub mod dense;
 mod depthwise;
 mod direct;
 pub mod dropout;
+mod frame;
 pub mod graph;
 mod lanes;
 pub mod loss;
@@ -35,6 +36,8 @@ mod golden;
 mod random_shapes;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod threads;
 
 /// Images that one piece of work holds: a piece is the unit of threads and of partial sums.
 const IMAGES_PER_PIECE: usize = 8;

@@ -19,6 +19,15 @@ lint:
 test:
     cargo test --locked
 
+# Times of single operations; ARGS such as a part of a name go to the bench
+bench *ARGS:
+    cargo bench --locked --bench operations -- {{ARGS}}
+
+# Training steps of whole networks beside PyTorch's; PYTHON is one that has torch
+bench-peers PYTHON="python3" *ARGS="":
+    cargo bench --locked --bench steps --no-run
+    {{PYTHON}} benches/peers/compare.py {{ARGS}} -- cargo bench --locked --quiet --bench steps --
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

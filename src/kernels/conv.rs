@@ -14,7 +14,7 @@ use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{correlation, lanes, winograd, winograd_weights};
+use super::{correlation, depthwise, lanes, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -110,8 +110,14 @@ fn conv_in_lanes(
         let (x, w) = (numbers(x.tensor())?, numbers(w.tensor())?);
         let bias = bias.map(|bias| numbers(bias.tensor())).transpose()?;
         let relu = activation == Some(Activation::Relu);
-        let run = if winograd::pays(&geometry) { winograd::forward } else { correlation::forward };
-        let mut result = run(&geometry, &x, &w, bias.as_deref(), relu);
+        let bias = bias.as_deref();
+        let mut result = if geometry.is_depthwise() {
+            depthwise::forward(&geometry, LANES, &x, &w, bias, activation.filter(|_| relu))
+        } else if winograd::pays(&geometry) {
+            winograd::forward(&geometry, &x, &w, bias, relu)
+        } else {
+            correlation::forward(&geometry, &x, &w, bias, relu)
+        };
         if let Some(activation) = activation.filter(|_| !relu) {
             activation.apply_in_parallel(&mut result);
         }
@@ -133,24 +139,26 @@ fn conv_in_lanes(
             None
         };
         let for_w = wanted[1].then(|| {
-            let run = if winograd::pays(&geometry) {
-                winograd_weights::backward_weights
+            if geometry.is_depthwise() {
+                depthwise::backward_weights(&geometry, LANES, &gradient, &x)
+            } else if winograd::pays(&geometry) {
+                winograd_weights::backward_weights(&geometry, &gradient, &x)
             } else {
-                correlation::backward_weights
-            };
-            run(&geometry, &gradient, &x)
+                correlation::backward_weights(&geometry, &gradient, &x)
+            }
         });
         let mut gradients = vec![None, for_w];
         if wanted.len() == 3 {
             gradients.push(for_bias.filter(|_| wants_bias));
         }
         if wanted[0] {
-            let run = if winograd::pays_backward(&geometry) {
-                winograd::backward_input
+            gradients[0] = Some(if geometry.is_depthwise() {
+                depthwise::backward_input(&geometry, LANES, &gradient, &w)
+            } else if winograd::pays_backward(&geometry) {
+                winograd::backward_input(&geometry, &gradient, &w)
             } else {
-                correlation::backward_input
-            };
-            gradients[0] = Some(run(&geometry, &gradient, &w));
+                correlation::backward_input(&geometry, &gradient, &w)
+            });
         }
         Ok(gradients)
     };
@@ -212,6 +220,11 @@ impl Geometry {
             .all(|window| window.kernel == 1 && window.stride == 1 && window.padding == [0, 0])
     }
 
+    /// Whether each filter sees one channel, and each channel has one filter.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.channels && self.groups == self.filters
+    }
+
     fn forward(
         &self,
         x: &[f32],
@@ -219,6 +232,9 @@ impl Geometry {
         bias: Option<&[f32]>,
         activation: Option<Activation>,
     ) -> Vec<f32> {
+        if self.is_depthwise() {
+            return depthwise::forward(self, 1, x, w, bias, activation);
+        }
         let (positions, taps) = (self.positions(), self.taps());
         let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
         let mut result = vec![0.0; self.batch * self.filters * positions];
@@ -251,6 +267,10 @@ impl Geometry {
     }
 
     fn backward_input(&self, gradient: &[f32], w: &[f32]) -> Vec<f32> {
+        // With a stride, adding up in short rows would wait for its own stores.
+        if self.is_depthwise() && self.windows.iter().all(|window| window.stride == 1) {
+            return depthwise::backward_input(self, 1, gradient, w);
+        }
         let (positions, taps) = (self.positions(), self.taps());
         let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
         let mut for_x = vec![0.0; self.batch * self.channels * self.pixels()];
@@ -287,6 +307,10 @@ impl Geometry {
         wants_w: bool,
         wants_bias: bool,
     ) -> (Option<Vec<f32>>, Option<Vec<f32>>) {
+        if self.is_depthwise() && wants_w {
+            let (_, for_bias) = self.backward_parameters(gradient, x, false, wants_bias);
+            return (Some(depthwise::backward_weights(self, 1, gradient, x)), for_bias);
+        }
         let (positions, taps) = (self.positions(), self.taps());
         let (group_in, group_out) = (self.channels / self.groups, self.filters / self.groups);
         let pieces: Vec<(Vec<f32>, Vec<f64>)> = gradient

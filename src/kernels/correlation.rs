@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::conv::Geometry;
 use super::direct::{Dots, FILTERS, Line};
 use super::lanes::{LANES, overwritten};
+use super::pieces::sum_in_order;
 use super::simd::{Kernel, Simd, dispatch};
 
 /// Numbers of a padded band of rows; together with weights and outputs it stays in the second-level
@@ -266,26 +267,25 @@ impl Kernel for Block<'_> {
 }
 
 impl Correlation {
-    /// Weights in the order of [`Line`]; `weight(filter, channel, tap)` with filter and channel
-    /// within `group`.
-    fn pack(&self, weight: impl Fn(usize, usize, usize, usize) -> f32) -> Vec<Vec<f32>> {
+    /// Weights in the order of [`Line`]; `weight(group, filter, channel, tap)` with filter and
+    /// channel within the group.
+    fn pack(&self, weight: impl Fn(usize, usize, usize, usize) -> f32 + Sync) -> Vec<Vec<f32>> {
+        let blocks = self.filters.div_ceil(FILTERS);
         let pack = |phase: &Phase| {
-            let mut packed = Vec::new();
-            for group in 0..self.groups {
-                for block in (0..self.filters).step_by(FILTERS) {
-                    for channel in 0..self.channels {
-                        for (tap, _) in &phase.taps {
-                            for filter in block..block + FILTERS {
-                                packed.push(if filter < self.filters {
-                                    weight(group, filter, channel, *tap)
-                                } else {
-                                    0.0
-                                });
-                            }
+            let per_block = self.channels * phase.taps.len() * FILTERS;
+            let mut packed = vec![0.0; self.groups * blocks * per_block];
+            // Without taps there is nothing to pack.
+            packed.par_chunks_mut(per_block.max(1)).enumerate().for_each(|(index, packed)| {
+                let (group, first) = (index / blocks, index % blocks * FILTERS);
+                let mut rows = packed.as_chunks_mut::<FILTERS>().0.iter_mut();
+                for channel in 0..self.channels {
+                    for ((tap, _), row) in phase.taps.iter().zip(&mut rows) {
+                        for (filter, place) in (first..self.filters).zip(row) {
+                            *place = weight(group, filter, channel, *tap);
                         }
                     }
                 }
-            }
+            });
             packed
         };
         self.phases.iter().map(pack).collect()
@@ -408,14 +408,4 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
         .map(|(gradient, x)| dispatch(WeightBlock { correlation: &correlation, gradient, x }))
         .collect();
     sum_in_order(parts)
-}
-
-/// The sum of equally long parts, first to last.
-pub(super) fn sum_in_order(parts: Vec<Vec<f32>>) -> Vec<f32> {
-    let mut parts = parts.into_iter();
-    let mut total = parts.next().unwrap_or_default();
-    for part in parts {
-        total.iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
-    }
-    total
 }

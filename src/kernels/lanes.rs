@@ -64,16 +64,12 @@ pub(super) fn overwritten(len: usize) -> Vec<f32> {
 }
 
 /// `[batch, size]` to `[blocks, size, LANES]`.
-fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
+pub(super) fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
     let mut into = overwritten(batch.div_ceil(LANES) * LANES * size);
     let block = (LANES * size).max(1);
     into.par_chunks_mut(block).zip(plain.par_chunks(block)).for_each(|(into, plain)| {
         if plain.len() < block {
-            let (pixels, _) = into.as_chunks_mut::<LANES>();
-            pixels.fill([0.0; LANES]);
-            for (lane, image) in plain.chunks(size).enumerate() {
-                pixels.iter_mut().zip(image).for_each(|(pixel, value)| pixel[lane] = *value);
-            }
+            dispatch(FewToLanes { images: plain.chunks(size).collect(), into });
         } else {
             dispatch(Transpose { from: plain, rows: LANES, into });
         }
@@ -87,10 +83,7 @@ fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
     let block = (LANES * size).max(1);
     into.par_chunks_mut(block).zip(lanes.par_chunks(block)).for_each(|(into, lanes)| {
         if into.len() < block {
-            let (pixels, _) = lanes.as_chunks::<LANES>();
-            for (lane, image) in into.chunks_mut(size).enumerate() {
-                image.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = pixel[lane]);
-            }
+            dispatch(FewFromLanes { lanes, images: into.chunks_mut(size).collect() });
         } else {
             dispatch(Transpose { from: lanes, rows: size, into });
         }
@@ -126,6 +119,57 @@ impl Kernel for Transpose<'_> {
             let first = if row < first_row { first_column } else { 0 };
             for column in first..columns {
                 self.into[column * rows + row] = self.from[row * columns + column];
+            }
+        }
+    }
+}
+
+/// Fewer images than lanes into their lanes, and zeros into the others.
+struct FewToLanes<'a> {
+    images: Vec<&'a [f32]>,
+    into: &'a mut [f32],
+}
+
+impl Kernel for FewToLanes<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (mut rows, mut turned) = ([0.0; LANES * LANES], [0.0; LANES * LANES]);
+        for (square, into) in self.into.chunks_mut(LANES * LANES).enumerate() {
+            let first = square * LANES;
+            for (row, image) in rows.chunks_exact_mut(LANES).zip(&self.images) {
+                let image = &image[first..image.len().min(first + LANES)];
+                row[..image.len()].copy_from_slice(image);
+            }
+            // SAFETY: both are squares.
+            unsafe { V::transpose(rows.as_ptr(), LANES, turned.as_mut_ptr(), LANES) };
+            into.copy_from_slice(&turned[..into.len()]);
+        }
+    }
+}
+
+/// The opposite of [`FewToLanes`].
+struct FewFromLanes<'a> {
+    lanes: &'a [f32],
+    images: Vec<&'a mut [f32]>,
+}
+
+impl Kernel for FewFromLanes<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(mut self) {
+        let (mut rows, mut turned) = ([0.0; LANES * LANES], [0.0; LANES * LANES]);
+        for (square, lanes) in self.lanes.chunks(LANES * LANES).enumerate() {
+            let first = square * LANES;
+            rows[..lanes.len()].copy_from_slice(lanes);
+            // SAFETY: both are squares.
+            unsafe { V::transpose(rows.as_ptr(), LANES, turned.as_mut_ptr(), LANES) };
+            for (row, image) in turned.chunks_exact(LANES).zip(&mut self.images) {
+                let end = image.len().min(first + LANES);
+                let image = &mut image[first..end];
+                image.copy_from_slice(&row[..image.len()]);
             }
         }
     }

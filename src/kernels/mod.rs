@@ -3,20 +3,24 @@
 //! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
 //! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
 //! borders depend on shapes alone, and partial sums are added in a fixed order, so results are the
-//! same bits for any number of threads.
+//! same bits for any number of threads. [`graph`] offers them to candle's own graph.
 
 pub mod activation;
 pub mod arrange;
 pub mod conv;
 mod correlation;
 pub mod dense;
+mod depthwise;
 mod direct;
 pub mod dropout;
+mod frame;
+pub mod graph;
 mod lanes;
 pub mod loss;
 mod matmul;
 pub mod merge;
 pub mod norm;
+mod pieces;
 pub mod pool;
 mod simd;
 pub mod tape;
@@ -24,6 +28,7 @@ mod transform;
 mod unroll;
 pub mod update;
 mod winograd;
+mod winograd_deep;
 mod winograd_weights;
 
 #[cfg(test)]
@@ -32,6 +37,8 @@ mod golden;
 mod random_shapes;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod threads;
 
 /// Images that one piece of work holds: a piece is the unit of threads and of partial sums.
 const IMAGES_PER_PIECE: usize = 8;

@@ -95,6 +95,20 @@ fn errors(shape: &Shape, seed: u64) -> [f64; 3] {
     ]
 }
 
+#[test]
+fn convolutions_deep_in_a_network_follow_the_definition() {
+    let window = Window { kernel: 3, stride: 1, padding: [1; 2], dilation: 1 };
+    // Groups of channels and shares of filters that are not full; more images than one round takes.
+    for (batch, channels, filters, size) in
+        [(21, 80, 72, [4, 5]), (37, 130, 131, [8, 7]), (131, 512, 32, [4, 4])]
+    {
+        let shape = Shape { batch, channels, filters, groups: 1, size, window };
+        for error in errors(&shape, 1) {
+            assert!(error < 1e-4, "{channels} to {filters}: {error}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..Default::default() })]
 
@@ -111,6 +125,23 @@ proptest! {
         prop_assume!(size.iter().all(|size| window.out(*size).is_some()));
         let (channels, filters) = (c * groups, f * groups);
         let shape = Shape { batch, channels, filters, groups, size, window };
+        for error in errors(&shape, seed) {
+            prop_assert!(error < 1e-5, "{error}");
+        }
+    }
+
+    #[test]
+    fn depthwise_convolutions_of_any_shape_follow_the_definition(
+        batch in prop::sample::select(vec![1usize, 3, 8, 19]),
+        channels in 2usize..20,
+        size in [1usize..40, 1usize..20],
+        [kernel, stride, padding, dilation] in [1usize..6, 1usize..4, 0usize..5, 1usize..3],
+        ahead in 0usize..2,
+        seed in 0u64..1000,
+    ) {
+        let window = Window { kernel, stride, padding: [padding, padding + ahead], dilation };
+        prop_assume!(size.iter().all(|size| window.out(*size).is_some()));
+        let shape = Shape { batch, channels, filters: channels, groups: channels, size, window };
         for error in errors(&shape, seed) {
             prop_assert!(error < 1e-5, "{error}");
         }

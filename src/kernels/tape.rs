@@ -8,6 +8,9 @@ use std::ops::Deref;
 
 use candle_core::{CpuStorage, Device, Error, Result, Shape, Storage, Tensor};
 
+use super::lanes::to_lanes;
+use super::pieces::add_to;
+
 /// A tensor and, while recording, the operation that made it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Value {
@@ -142,9 +145,26 @@ impl Tape {
         if of.tensor.elem_count() != 1 {
             candle_core::bail!("a gradient is taken of one number, not of {:?}", of.dims());
         }
+        self.backward_from(of, vec![1.0])
+    }
+
+    /// The gradients of Σ `of` · `slopes` with respect to all leaves that want one: `slopes` is the
+    /// gradient of something by `of`, in the order of its shape.
+    ///
+    /// # Errors
+    /// If the numbers are not as many as those of `of`, or an operation fails.
+    pub fn backward_from(self, of: &Value, slopes: Gradient) -> Result<Gradients> {
+        let count: usize = of.dims.iter().product();
+        if slopes.len() != count {
+            candle_core::bail!("{} slopes do not fit {:?}", slopes.len(), of.dims());
+        }
         let mut gradients: Vec<Option<Gradient>> = self.nodes.iter().map(|_| None).collect();
         let Some(last) = of.node else { return Ok(Gradients(gradients)) };
-        gradients[last] = Some(vec![1.0]);
+        gradients[last] = Some(if of.in_lanes {
+            to_lanes(&slopes, of.dims[0], count / of.dims[0].max(1))
+        } else {
+            slopes
+        });
         for (index, node) in self.nodes.into_iter().enumerate().rev() {
             let Some(backward) = node.backward else { continue };
             let Some(gradient) = gradients[index].take() else { continue };
@@ -154,7 +174,7 @@ impl Tape {
                 let (Some(argument), Some(result)) = (argument, result) else { continue };
                 match &mut gradients[*argument] {
                     empty @ None => *empty = Some(result),
-                    Some(sum) => sum.iter_mut().zip(result).for_each(|(sum, new)| *sum += new),
+                    Some(sum) => add_to(sum, &result),
                 }
             }
         }

@@ -3,6 +3,10 @@
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor};
+use rayon::prelude::*;
+
+use super::pieces::PIECE;
+use super::simd::vectorised;
 
 /// One step of an optimiser on one parameter: its state is read and written in place.
 pub enum Update<'a> {
@@ -100,32 +104,33 @@ impl<F: FnMut(&mut [f32])> InplaceOp1 for InPlace<F> {
 impl Update<'_> {
     fn run(self, values: &mut [f32], gradient: &mut [f32], lr: f32, weight_decay: f32) {
         let decoupled = matches!(self, Update::Adam { decoupled: true, .. });
-        if decoupled {
-            values.iter_mut().for_each(|value| *value *= 1.0 - lr * weight_decay);
-        } else if weight_decay != 0.0 {
-            gradient
-                .iter_mut()
-                .zip(values.iter())
-                .for_each(|(g, value)| *g += weight_decay * value);
-        }
+        let decay = Decay { decoupled, lr, weight_decay };
         match self {
+            Update::Sgd { momentum: 0.0, .. } => {
+                each_piece(values, gradient, [], |values, gradient, []| {
+                    decay.apply(values, gradient);
+                    values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+                });
+            }
             Update::Sgd { velocity, momentum, nesterov } => {
-                if momentum != 0.0 {
-                    let momentum = momentum as f32;
-                    if velocity.is_empty() {
-                        // PyTorch starts with the first gradient, not with zero.
-                        velocity.extend_from_slice(gradient);
+                let momentum = momentum as f32;
+                // PyTorch starts with the first gradient, not with zero.
+                let is_first = velocity.is_empty();
+                velocity.resize(values.len(), 0.0);
+                each_piece(values, gradient, [velocity], |values, gradient, [velocity]| {
+                    decay.apply(values, gradient);
+                    if is_first {
+                        velocity.copy_from_slice(gradient);
                     } else {
                         velocity
                             .iter_mut()
                             .zip(&*gradient)
                             .for_each(|(v, g)| *v = momentum * *v + g);
                     }
-                    for (g, v) in gradient.iter_mut().zip(velocity.iter()) {
-                        *g = if nesterov { *g + momentum * v } else { *v };
+                    for ((value, g), v) in values.iter_mut().zip(gradient).zip(velocity) {
+                        *value -= lr * if nesterov { *g + momentum * *v } else { *v };
                     }
-                }
-                values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+                });
             }
             Update::Adam { first, second, betas, eps, step, .. } => {
                 first.resize(values.len(), 0.0);
@@ -136,8 +141,10 @@ impl Update<'_> {
                 let eps = eps as f32;
                 let [keep_1, keep_2] = betas.map(|beta| beta as f32);
                 let [new_1, new_2] = betas.map(|beta| (1.0 - beta) as f32);
-                let moments = first.iter_mut().zip(second.iter_mut());
-                pulp::Arch::new().dispatch(|| {
+                each_piece(values, gradient, [first, second], |values, gradient, moments| {
+                    decay.apply(values, gradient);
+                    let [first, second] = moments;
+                    let moments = first.iter_mut().zip(second.iter_mut());
                     for ((value, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
                         *m = keep_1 * *m + new_1 * *g;
                         *v = keep_2 * *v + new_2 * *g * *g;
@@ -149,19 +156,70 @@ impl Update<'_> {
                 square.resize(values.len(), 0.0);
                 let (keep, new) = (alpha as f32, (1.0 - alpha) as f32);
                 let (eps, momentum) = (eps as f32, momentum as f32);
-                for (g, s) in gradient.iter_mut().zip(square.iter_mut()) {
-                    *s = keep * *s + new * *g * *g;
-                    *g /= s.sqrt() + eps;
-                }
+                each_piece(values, gradient, [square], |values, gradient, [square]| {
+                    decay.apply(values, gradient);
+                    for (g, s) in gradient.iter_mut().zip(square) {
+                        *s = keep * *s + new * *g * *g;
+                        *g /= s.sqrt() + eps;
+                    }
+                });
                 if momentum != 0.0 {
                     velocity.resize(values.len(), 0.0);
-                    for (g, v) in gradient.iter_mut().zip(velocity.iter_mut()) {
-                        *v = momentum * *v + *g;
-                        *g = *v;
-                    }
+                    each_piece(values, gradient, [velocity], |_, gradient, [velocity]| {
+                        for (g, v) in gradient.iter_mut().zip(velocity) {
+                            *v = momentum * *v + *g;
+                            *g = *v;
+                        }
+                    });
                 }
-                values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+                each_piece(values, gradient, [], |values, gradient, []| {
+                    values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
+                });
             }
         }
     }
+}
+
+/// How weights shrink.
+#[derive(Clone, Copy)]
+struct Decay {
+    decoupled: bool,
+    lr: f32,
+    weight_decay: f32,
+}
+
+impl Decay {
+    #[inline(always)]
+    fn apply(self, values: &mut [f32], gradient: &mut [f32]) {
+        if self.decoupled {
+            values.iter_mut().for_each(|value| *value *= 1.0 - self.lr * self.weight_decay);
+        } else if self.weight_decay != 0.0 {
+            gradient.iter_mut().zip(values).for_each(|(g, value)| *g += self.weight_decay * *value);
+        }
+    }
+}
+
+/// Runs `work` on equal pieces of values, gradient and `N` rows of state, all equally long.
+fn each_piece<const N: usize>(
+    values: &mut [f32],
+    gradient: &mut [f32],
+    state: [&mut Vec<f32>; N],
+    work: impl Fn(&mut [f32], &mut [f32], [&mut [f32]; N]) + Sync,
+) {
+    let mut rest = state.map(|state| &mut state[..]);
+    let mut pieces = Vec::new();
+    for (values, gradient) in values.chunks_mut(PIECE).zip(gradient.chunks_mut(PIECE)) {
+        let state = rest.each_mut().map(|rest| {
+            let (piece, behind) = std::mem::take(rest).split_at_mut(values.len());
+            *rest = behind;
+            piece
+        });
+        pieces.push((values, gradient, state));
+    }
+    pieces.into_par_iter().for_each(|(values, gradient, state)| {
+        vectorised(
+            #[inline(always)]
+            || work(values, gradient, state),
+        );
+    });
 }

@@ -11,8 +11,9 @@ use rayon::prelude::*;
 use super::conv::Geometry;
 use super::direct::{FILTERS, Line};
 use super::lanes::{LANES, overwritten};
-use super::simd::{Kernel, Simd, dispatch};
+use super::simd::{Kernel, Simd, dispatch, vectorised};
 use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
+use super::winograd_deep;
 
 /// Numbers of transformed input that are worked on together.
 const CHUNK: usize = 128 * 1024;
@@ -130,25 +131,40 @@ impl Tiling {
         let per_block = COMPONENTS * self.channels * FILTERS;
         let mut into = overwritten(count.div_ceil(FILTERS) * per_block);
         into.par_chunks_mut(per_block).enumerate().for_each(|(block, into)| {
-            for channel in 0..self.channels {
-                let mut taps = [[[0.0; FILTERS]; 3]; 3];
-                let start = first + block * FILTERS;
-                for (f, filter) in (start..self.filters).take(FILTERS).enumerate() {
-                    for tap in 0..9 {
-                        taps[tap / 3][tap % 3][f] = weight(filter, channel, tap);
-                    }
-                }
-                let rows = taps.map(weights);
-                for column in 0..IN {
-                    let transformed = weights([rows[0][column], rows[1][column], rows[2][column]]);
-                    for (row, values) in transformed.iter().enumerate() {
-                        let at = ((row * IN + column) * self.channels + channel) * FILTERS;
-                        into[at..at + FILTERS].copy_from_slice(values);
-                    }
-                }
-            }
+            vectorised(
+                #[inline(always)]
+                || self.block_of_filters(first + block * FILTERS, 0..self.channels, weight, into),
+            );
         });
         into
+    }
+
+    /// `FILTERS` filters from `first` on, some of their channels, in the transformed domain:
+    /// `[COMPONENTS][channels][FILTERS]`. Those behind the last filter are zeros.
+    #[inline(always)]
+    pub(super) fn block_of_filters(
+        &self,
+        first: usize,
+        channels: Range<usize>,
+        weight: &impl Fn(usize, usize, usize) -> f32,
+        into: &mut [f32],
+    ) {
+        for (at, channel) in channels.clone().enumerate() {
+            let mut taps = [[[0.0; FILTERS]; 3]; 3];
+            for (f, filter) in (first..self.filters).take(FILTERS).enumerate() {
+                for tap in 0..9 {
+                    taps[tap / 3][tap % 3][f] = weight(filter, channel, tap);
+                }
+            }
+            let rows = taps.map(weights);
+            for column in 0..IN {
+                let transformed = weights([rows[0][column], rows[1][column], rows[2][column]]);
+                for (row, values) in transformed.iter().enumerate() {
+                    let at = ((row * IN + column) * channels.len() + at) * FILTERS;
+                    into[at..at + FILTERS].copy_from_slice(values);
+                }
+            }
+        }
     }
 
     fn run(
@@ -160,6 +176,10 @@ impl Tiling {
     ) -> Vec<f32> {
         let (from, to) = (self.channels * self.pixels(), self.filters * self.positions());
         let mut out = overwritten(x.len() / from * to);
+        if winograd_deep::pays(self) {
+            winograd_deep::run(self, &weight, x, bias, relu, &mut out);
+            return out;
+        }
         for first in (0..self.filters).step_by(self.slab()) {
             let count = self.slab().min(self.filters - first);
             let filters = &self.filters(first, count, &weight);
@@ -303,7 +323,7 @@ impl Kernel for Block<'_> {
 /// # Safety
 /// `products` has all components, `map` is one map of outputs and `origin` lies within.
 #[inline(always)]
-unsafe fn inverse<V: Simd>(
+pub(super) unsafe fn inverse<V: Simd>(
     tiling: &Tiling,
     products: &[f32],
     component: usize,

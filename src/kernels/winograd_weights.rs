@@ -9,11 +9,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::conv::Geometry;
-use super::correlation::sum_in_order;
 use super::lanes::{LANES, overwritten};
+use super::pieces::sum_in_order;
 use super::simd::{Kernel, Simd, dispatch, vectorised};
 use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
 use super::winograd::Tiling;
+use super::winograd_deep;
 
 /// Numbers of transformed input and gradient that are worked on together.
 const CHUNK: usize = 192 * 1024;
@@ -30,6 +31,9 @@ const GAP: usize = LANES;
 /// The gradient of w.
 pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32]) -> Vec<f32> {
     let tiling = Tiling::forward(geometry);
+    if winograd_deep::pays(&tiling) {
+        return winograd_deep::backward_weights(&tiling, gradient, x);
+    }
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
     let per_part = (x.len() / from).div_ceil(PARTS).max(1);
     let slab = (SLAB / (COMPONENTS * tiling.channels)).next_multiple_of(8);
@@ -45,25 +49,28 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
             .collect();
         let components = sum_in_order(parts);
         into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
+            let padded = tiling.channels.next_multiple_of(LANES);
+            let (from, step) = (&components[filter * padded..], range.len() * padded);
             vectorised(
                 #[inline(always)]
-                || taps_of(&components, &tiling, [filter, range.len()], into),
+                || taps_of(from, step, false, into),
             );
         });
     }
     into
 }
 
-/// Transforms the components of one of so many filters back to the gradients of its taps.
+/// Transforms the components of one filter, so many numbers apart, back to the gradients of its
+/// taps, `[channels][9]`; these are added to what stands there if `add`.
 #[inline(always)]
-fn taps_of(components: &[f32], tiling: &Tiling, [filter, filters]: [usize; 2], into: &mut [f32]) {
-    let padded = tiling.channels.next_multiple_of(LANES);
-    for first in (0..tiling.channels).step_by(LANES) {
+pub(super) fn taps_of(components: &[f32], component: usize, add: bool, into: &mut [f32]) {
+    let channels = into.len() / 9;
+    for first in (0..channels).step_by(LANES) {
         let mut rows = [[[0.0; LANES]; 3]; IN];
         for (k, row) in rows.iter_mut().enumerate() {
             let mut found = [[0.0; LANES]; IN];
             for (l, found) in found.iter_mut().enumerate() {
-                let at = ((k * IN + l) * filters + filter) * padded + first;
+                let at = (k * IN + l) * component + first;
                 found.copy_from_slice(&components[at..at + LANES]);
             }
             *row = weights_back::<LANES>(found);
@@ -74,8 +81,9 @@ fn taps_of(components: &[f32], tiling: &Tiling, [filter, filters]: [usize; 2], i
                 found[k] = rows[k][column];
             }
             for (row, tap) in weights_back::<LANES>(found).iter().enumerate() {
-                for (lane, value) in tap.iter().take(tiling.channels - first).enumerate() {
-                    into[(first + lane) * 9 + row * 3 + column] = *value;
+                for (lane, value) in tap.iter().take(channels - first).enumerate() {
+                    let into = &mut into[(first + lane) * 9 + row * 3 + column];
+                    *into = if add { *into + value } else { *value };
                 }
             }
         }
@@ -146,7 +154,8 @@ impl Kernel for Part<'_> {
                         into: into[k * filters * padded..].as_mut_ptr(),
                         inner: side,
                         filters,
-                        padded,
+                        width: padded,
+                        row: padded,
                         add: !is_first,
                     };
                     // SAFETY: the buffers have the sizes that the fields say.
@@ -164,7 +173,7 @@ impl Kernel for Part<'_> {
 /// # Safety
 /// `into` has room for all components.
 #[inline(always)]
-unsafe fn slopes_of<V: Simd>(
+pub(super) unsafe fn slopes_of<V: Simd>(
     tiling: &Tiling,
     map: &[f32],
     tile: usize,
@@ -200,26 +209,29 @@ unsafe fn slopes_of<V: Simd>(
 }
 
 /// `into[f][c] (+)= Σ_j slopes[f][j] · inputs[j][c]`.
-struct Outer {
-    slopes: *const f32,
-    inputs: *const f32,
-    into: *mut f32,
-    inner: usize,
-    filters: usize,
-    padded: usize,
-    add: bool,
+pub(super) struct Outer {
+    pub(super) slopes: *const f32,
+    pub(super) inputs: *const f32,
+    pub(super) into: *mut f32,
+    pub(super) inner: usize,
+    pub(super) filters: usize,
+    /// Numbers c, whole vectors of `LANES`.
+    pub(super) width: usize,
+    /// Numbers between rows of inputs, and of sums.
+    pub(super) row: usize,
+    pub(super) add: bool,
 }
 
 impl Outer {
     /// # Safety
     /// The pointers lead to matrices of the sizes that the other fields say.
     #[inline(always)]
-    unsafe fn run<V: Simd>(&self) {
+    pub(super) unsafe fn run<V: Simd>(&self) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut column = 0;
-            while column < self.padded {
-                let two = column + 2 * V::WIDTH <= self.padded;
+            while column < self.width {
+                let two = column + 2 * V::WIDTH <= self.width;
                 let mut filter = 0;
                 while filter < self.filters {
                     let left = self.filters - filter;
@@ -245,12 +257,12 @@ impl Outer {
     ) -> usize {
         // SAFETY: the caller's promise.
         unsafe {
-            let into = self.into.add(filter * self.padded + column);
+            let into = self.into.add(filter * self.row + column);
             let mut sums = [[V::splat(0.0); P]; F];
             if self.add {
                 for f in 0..F {
                     for p in 0..P {
-                        sums[f][p] = V::load(into.add(f * self.padded + p * V::WIDTH));
+                        sums[f][p] = V::load(into.add(f * self.row + p * V::WIDTH));
                     }
                 }
             }
@@ -264,11 +276,11 @@ impl Outer {
                         sums[f][p] = row[p].fma(slope, sums[f][p]);
                     }
                 }
-                inputs = inputs.add(self.padded);
+                inputs = inputs.add(self.row);
             }
             for f in 0..F {
                 for p in 0..P {
-                    sums[f][p].store(into.add(f * self.padded + p * V::WIDTH));
+                    sums[f][p].store(into.add(f * self.row + p * V::WIDTH));
                 }
             }
         }

@@ -1,0 +1,329 @@
+//! Winograd's minimal filtering where maps are small and channels many, as deep in a network.
+//!
+//! There the filters, 36 numbers for nine weights, are what does not fit into a cache, and images
+//! are too few to share them between threads. So the tiles of many images are transformed first, by
+//! groups of channels; then threads share the filters, a few at a time, whose transformed weights
+//! are made, used for all images, and forgotten in the second-level cache.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::direct::{FILTERS, Line};
+use super::lanes::{LANES, overwritten};
+use super::simd::{Kernel, Simd, dispatch};
+use super::transform::COMPONENTS;
+use super::winograd::{Tiling, inverse};
+use super::winograd_weights::{Outer, slopes_of, taps_of};
+
+/// Channels that are transformed and multiplied together.
+const GROUP: usize = 64;
+
+/// Numbers of transformed input that are kept at a time.
+const ROUND: usize = 5 << 19;
+
+/// Room between components, so that they do not all fall into the same set of the cache.
+const GAP: usize = LANES;
+
+/// Whether filters are so many, and maps so small, that this way is the faster one.
+pub(super) fn pays(tiling: &Tiling) -> bool {
+    tiling.channels.min(tiling.filters) >= 2 * tiling.count() * LANES
+}
+
+/// A few blocks of images whose tiles are transformed together.
+struct Round<'a> {
+    tiling: &'a Tiling,
+    /// Per block, all channels.
+    blocks: Vec<&'a [f32]>,
+}
+
+impl<'a> Round<'a> {
+    /// Blocks that make up a round.
+    fn blocks(tiling: &Tiling) -> usize {
+        (ROUND / (COMPONENTS * tiling.channels * tiling.count() * LANES)).max(1)
+    }
+
+    fn new(tiling: &'a Tiling, x: &'a [f32]) -> Round<'a> {
+        Round { tiling, blocks: x.chunks(tiling.channels * tiling.pixels()).collect() }
+    }
+
+    /// Numbers of one component of one channel: tiles of all blocks.
+    fn side(&self) -> usize {
+        self.blocks.len() * self.tiling.count() * LANES
+    }
+
+    /// Numbers of one component of a group of channels.
+    fn component(&self) -> usize {
+        GROUP * self.side() + GAP
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let channels = self.tiling.channels;
+        let starts = (0..channels).step_by(GROUP);
+        starts.map(move |first| first..channels.min(first + GROUP)).enumerate()
+    }
+
+    /// The tiles of all blocks, transformed: `[groups][COMPONENTS][GROUP][side]`, or with the last
+    /// two exchanged if `upright`.
+    fn transform(&self, upright: bool) -> Vec<f32> {
+        let group = COMPONENTS * self.component();
+        let mut inputs = overwritten(self.tiling.channels.div_ceil(GROUP) * group);
+        inputs.par_chunks_mut(group).zip(self.groups().collect::<Vec<_>>()).for_each(
+            |(into, (_, channels))| {
+                if upright {
+                    dispatch(Upright { round: self, channels, into });
+                } else {
+                    dispatch(Flat { round: self, channels, into });
+                }
+            },
+        );
+        inputs
+    }
+}
+
+/// A group of channels with tiles side by side.
+struct Flat<'a> {
+    round: &'a Round<'a>,
+    channels: Range<usize>,
+    into: &'a mut [f32],
+}
+
+impl Kernel for Flat<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (round, tiling) = (self.round, self.round.tiling);
+        let mut place = 0;
+        for block in &round.blocks {
+            let x = block[self.channels.start * tiling.pixels()..].as_ptr();
+            for tile in 0..tiling.count() {
+                let into = self.into[place..].as_mut_ptr();
+                // SAFETY: `into` has room for the components of a group, and the block has all
+                // channels.
+                unsafe {
+                    let (component, side) = (round.component(), round.side());
+                    tiling.transform::<V>(x, self.channels.len(), tile, into, component, side);
+                }
+                place += LANES;
+            }
+        }
+    }
+}
+
+/// A group of channels with channels side by side.
+struct Upright<'a> {
+    round: &'a Round<'a>,
+    channels: Range<usize>,
+    into: &'a mut [f32],
+}
+
+impl Kernel for Upright<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (round, tiling) = (self.round, self.round.tiling);
+        let square = LANES * LANES + GAP;
+        let mut flat = vec![0.0; COMPONENTS * square];
+        let mut place = 0;
+        for block in &round.blocks {
+            for tile in 0..tiling.count() {
+                for first in self.channels.clone().step_by(LANES) {
+                    let x = block[first * tiling.pixels()..].as_ptr();
+                    let count = LANES.min(self.channels.end - first);
+                    // SAFETY: as in `Flat`; `flat` has room for LANES channels of one tile.
+                    unsafe {
+                        tiling.transform::<V>(x, count, tile, flat.as_mut_ptr(), square, LANES);
+                        for k in 0..COMPONENTS {
+                            let at = k * round.component() + place * GROUP;
+                            let to = self.into[at + first - self.channels.start..].as_mut_ptr();
+                            V::transpose(flat[k * square..].as_ptr(), LANES, to, GROUP);
+                        }
+                    }
+                }
+                place += LANES;
+            }
+        }
+    }
+}
+
+/// Filters that a thread takes at a time: as many as products of `side` numbers stay in the cache.
+fn filters_together(side: usize) -> usize {
+    if side <= 64 { 4 * FILTERS } else { 2 * FILTERS }
+}
+
+/// The maps of a few filters, for all blocks of a round.
+struct Outputs<'a, W> {
+    round: &'a Round<'a>,
+    inputs: &'a [f32],
+    weight: &'a W,
+    filters: Range<usize>,
+    bias: Option<&'a [f32]>,
+    relu: bool,
+    /// Per block.
+    out: Vec<&'a mut [f32]>,
+}
+
+impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (round, tiling) = (self.round, self.round.tiling);
+        let (side, count) = (round.side(), self.filters.len());
+        let product = count * side + GAP;
+        let mut products = overwritten(COMPONENTS * product);
+        let mut weights = overwritten(COMPONENTS * GROUP * FILTERS);
+        for (group, channels) in round.groups() {
+            let inputs = &self.inputs[group * COMPONENTS * round.component()..];
+            for block in (0..count).step_by(FILTERS) {
+                let first = self.filters.start + block;
+                tiling.block_of_filters(first, channels.clone(), self.weight, &mut weights);
+                for k in 0..COMPONENTS {
+                    let line = Line {
+                        x: inputs[k * round.component()..].as_ptr(),
+                        channel: side,
+                        step: LANES,
+                        channels: channels.len(),
+                        taps: &[0],
+                        weights: &weights[k * channels.len() * FILTERS..],
+                        out: products[k * product + block * side..].as_mut_ptr(),
+                        filter: side,
+                        out_step: LANES,
+                        filters: FILTERS.min(count - block),
+                        positions: side / LANES,
+                        bias: None,
+                        relu: false,
+                        add: group > 0,
+                    };
+                    // SAFETY: both buffers have the room that the line describes.
+                    unsafe { line.run::<V>() };
+                }
+            }
+        }
+        for (block, out) in self.out.into_iter().enumerate() {
+            for (f, map) in out.chunks_mut(tiling.positions()).enumerate() {
+                let bias = self.bias.map_or(0.0, |bias| bias[self.filters.start + f]);
+                for tile in 0..tiling.count() {
+                    let place = (block * tiling.count() + tile) * LANES;
+                    let from = &products[f * side + place..];
+                    let origin = tiling.origin(tile);
+                    // SAFETY: the origin lies within the map.
+                    unsafe { inverse::<V>(tiling, from, product, origin, bias, self.relu, map) };
+                }
+            }
+        }
+    }
+}
+
+/// `x ⋆ weight + bias` into `out`; `weight(filter, channel, tap)`.
+pub(super) fn run(
+    tiling: &Tiling,
+    weight: &(impl Fn(usize, usize, usize) -> f32 + Sync),
+    x: &[f32],
+    bias: Option<&[f32]>,
+    relu: bool,
+    out: &mut [f32],
+) {
+    let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
+    let blocks = Round::blocks(tiling);
+    for (x, out) in x.chunks(blocks * from).zip(out.chunks_mut(blocks * to)) {
+        let round = &Round::new(tiling, x);
+        let inputs = &round.transform(false)[..];
+        let together = filters_together(round.side());
+        let mut shares: Vec<Vec<&mut [f32]>> = Vec::new();
+        shares.resize_with(tiling.filters.div_ceil(together), Vec::new);
+        for block in out.chunks_mut(to) {
+            let maps = block.chunks_mut(together * tiling.positions());
+            shares.iter_mut().zip(maps).for_each(|(share, maps)| share.push(maps));
+        }
+        shares.into_par_iter().enumerate().for_each(|(index, out)| {
+            let first = index * together;
+            let filters = first..tiling.filters.min(first + together);
+            dispatch(Outputs { round, inputs, weight, filters, bias, relu, out });
+        });
+    }
+}
+
+/// The weight gradients of a few filters from the blocks of a round.
+struct Slopes<'a> {
+    round: &'a Round<'a>,
+    inputs: &'a [f32],
+    /// Per block, all filters.
+    gradients: &'a [&'a [f32]],
+    filters: Range<usize>,
+    add: bool,
+    /// `[filters][channels][9]`.
+    into: &'a mut [f32],
+}
+
+impl Kernel for Slopes<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (round, tiling) = (self.round, self.round.tiling);
+        let (side, count) = (round.side(), self.filters.len());
+        let slope = count * side + GAP;
+        let mut slopes = overwritten(COMPONENTS * slope);
+        for (block, gradient) in self.gradients.iter().enumerate() {
+            let maps = gradient[self.filters.start * tiling.positions()..]
+                .chunks(tiling.positions())
+                .take(count);
+            for (f, map) in maps.enumerate() {
+                for tile in 0..tiling.count() {
+                    let place = (block * tiling.count() + tile) * LANES;
+                    let to = slopes[f * side + place..].as_mut_ptr();
+                    // SAFETY: the buffer has room for all components.
+                    unsafe { slopes_of::<V>(tiling, map, tile, to, slope) };
+                }
+            }
+        }
+        let component = count * GROUP + GAP;
+        let mut sums = overwritten(COMPONENTS * component);
+        for (group, channels) in round.groups() {
+            let inputs = &self.inputs[group * COMPONENTS * round.component()..];
+            for k in 0..COMPONENTS {
+                let outer = Outer {
+                    slopes: slopes[k * slope..].as_ptr(),
+                    inputs: inputs[k * round.component()..].as_ptr(),
+                    into: sums[k * component..].as_mut_ptr(),
+                    inner: side,
+                    filters: count,
+                    width: channels.len().next_multiple_of(LANES),
+                    row: GROUP,
+                    add: false,
+                };
+                // SAFETY: the buffers have the sizes that the fields say.
+                unsafe { outer.run::<V>() };
+            }
+            for (f, into) in self.into.chunks_mut(tiling.channels * 9).enumerate() {
+                let into = &mut into[channels.start * 9..channels.end * 9];
+                taps_of(&sums[f * GROUP..], component, self.add, into);
+            }
+        }
+    }
+}
+
+/// The gradient of w: `[filters][channels][9]`.
+pub(super) fn backward_weights(tiling: &Tiling, gradient: &[f32], x: &[f32]) -> Vec<f32> {
+    let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
+    let mut into = overwritten(tiling.filters * tiling.channels * 9);
+    let blocks = Round::blocks(tiling);
+    let rounds = x.chunks(blocks * from).zip(gradient.chunks(blocks * to));
+    for (index, (x, gradient)) in rounds.enumerate() {
+        let round = &Round::new(tiling, x);
+        let inputs = &round.transform(true)[..];
+        let gradients = &gradient.chunks(to).collect::<Vec<_>>()[..];
+        let together = filters_together(round.side());
+        let pieces = into.par_chunks_mut(together * tiling.channels * 9).enumerate();
+        pieces.for_each(|(piece, into)| {
+            let first = piece * together;
+            let filters = first..tiling.filters.min(first + together);
+            let add = index > 0;
+            dispatch(Slopes { round, inputs, gradients, filters, add, into });
+        });
+    }
+    into
+}

@@ -7,11 +7,12 @@ use candlewick::config::layering::{Request, load};
 use candlewick::config::problem::Problems;
 use candlewick::data::Cache;
 use candlewick::plan::sweep::expand;
+use candlewick::sweep::survey::Files;
 
 /// What `wick check` says of an experiment; none if nothing is wrong.
 fn message(request: &Request) -> Option<String> {
     let images = Cache::new(1);
-    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let survey = Files::new(&images);
     let problems: Result<(), Problems> =
         load(request).and_then(|root| expand(&root, &survey).map(|_| ()));
     // Windows' separators are the one thing that may differ between machines.

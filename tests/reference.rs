@@ -8,6 +8,7 @@ use candlewick::config::layering::{DEFAULTS, Request, load};
 use candlewick::config::model::Activation;
 use candlewick::data::Cache;
 use candlewick::plan::sweep::expand;
+use candlewick::sweep::survey::Files;
 
 fn page() -> String {
     fs::read_to_string("docs/experiment-file.md").unwrap()
@@ -30,7 +31,7 @@ fn offered(sections: &str) -> BTreeSet<String> {
     let file = folder.path().join("experiment.toml");
     fs::write(&file, format!("name = \"x\"\n{sections}")).unwrap();
     let images = Cache::new(1);
-    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let survey = Files::new(&images);
     let problems = load(&Request { file, ..Request::default() })
         .and_then(|root| expand(&root, &survey).map(|_| ()))
         .expect_err("the unknown key is read");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use candlewick::sweep::survey::Files;
 use tempfile::TempDir;
 
 /// An experiment in a folder of its own.
@@ -182,7 +183,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     let file = bench.folder.path().join("experiment.toml");
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
-    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let survey = Files::new(&images);
     let experiment = expand(&root, &survey).unwrap();
     let store = Store::at(&bench.folder.path().join("results"), &experiment.name);
     store.prepare().unwrap();

@@ -10,6 +10,7 @@ use candlewick::kernels::loss::cross_entropy;
 use candlewick::model::network::{Network, Weights};
 use candlewick::plan::resolve::Plan;
 use candlewick::plan::sweep::expand;
+use candlewick::sweep::survey::Files;
 use candlewick::train::optimizer::Optimizer;
 
 const BATCH: usize = 16;
@@ -31,7 +32,7 @@ fn plan(name: &str) -> Plan {
     let file = PathBuf::from("tests/goldens").join(name).with_extension("toml");
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
-    let survey = |plan: &_| images.survey(plan).map_err(|error| error.to_string());
+    let survey = Files::new(&images);
     let mut experiment = expand(&root, &survey).unwrap();
     experiment.trials.remove(0).plan
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::layering::Request;
 
@@ -37,6 +37,19 @@ Examples:
   wick presets
   wick presets resnet18 > experiments/my-resnet.toml")]
     Presets(Presets),
+    /// Predict the classes of images with a trained network
+    #[command(after_help = "\
+Examples:
+  wick predict --model results/quickstart/trials/…/best.safetensors photo.png
+  wick predict --preset squeezenet1_1 --weights squeezenet1_1.safetensors *.jpg --top 3
+  wick predict --preset mobilenet_v2 --weights mobilenet_v2.pth *.jpg --logits logits.csv")]
+    Predict(Predict),
+    /// Evaluate a trained network on a data set: metrics and confusion matrix
+    #[command(after_help = "\
+Examples:
+  wick evaluate --model best.safetensors --data digits
+  wick evaluate --model best.safetensors --data '{ folder = \"signs\" }' --part all")]
+    Evaluate(Evaluate),
     /// Measure training steps of a preset on random images, for comparisons of speed
     #[command(hide = true)]
     BenchStep(BenchStep),
@@ -46,6 +59,82 @@ Examples:
 pub(super) struct Presets {
     /// The preset to print
     pub(super) name: Option<String>,
+}
+
+/// A network with its weights.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Trained {
+    /// A checkpoint that `wick run` wrote: best.safetensors or last.safetensors of a trial
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(super) model: Option<PathBuf>,
+    /// A built-in network, with --weights
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    pub(super) preset: Option<String>,
+    /// Its weights: safetensors, .pth or .npz, under torchvision's or timm's names
+    #[arg(long, value_name = "FILE", requires = "preset")]
+    pub(super) weights: Option<PathBuf>,
+    /// Class names for --preset, one on a line [default: ImageNet's 1,000]
+    #[arg(long, value_name = "FILE", requires = "preset")]
+    pub(super) classes: Option<PathBuf>,
+    /// Size of the input for --preset
+    #[arg(long, value_name = "HxW", requires = "preset", default_value = "224x224", value_parser = size)]
+    pub(super) image_size: [usize; 2],
+    /// Set a value of the preset, by its dotted path; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
+    pub(super) sets: Vec<String>,
+}
+
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let side = |side: &str| side.trim().parse::<usize>().ok().filter(|s| (1..=4096).contains(s));
+    let both = match text.split_once(['x', '×']) {
+        Some((height, width)) => side(height).zip(side(width)),
+        None => side(text).map(|side| (side, side)),
+    };
+    both.map(|(height, width)| [height, width])
+        .ok_or_else(|| "height and width between 1 and 4096, as 224x224".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(super) struct Predict {
+    #[command(flatten)]
+    pub(super) trained: Trained,
+    /// Image files: PNG, JPEG, BMP, GIF, WebP or PNM
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// Classes to show for each image
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub(super) top: usize,
+    /// Write the logits as CSV, one row per image
+    #[arg(long, value_name = "FILE")]
+    pub(super) logits: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(super) struct Evaluate {
+    #[command(flatten)]
+    pub(super) trained: Trained,
+    /// Labelled images, written as data.source in an experiment file
+    #[arg(long, value_name = "SOURCE")]
+    pub(super) data: String,
+    /// Which of its images [default: the declared test images, or all if none are]
+    #[arg(long, value_enum)]
+    pub(super) part: Option<Part>,
+    /// Write the confusion matrix as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(super) confusion: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    /// What the source declares for testing
+    Test,
+    /// Everything else
+    Train,
+    /// Every image
+    All,
 }
 
 #[derive(Debug, Args)]

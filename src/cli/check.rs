@@ -9,11 +9,11 @@ use crate::config::layering::load;
 use crate::config::problem::Problems;
 use crate::config::tree::Node;
 use crate::data::Cache;
-use crate::plan::data::DataPlan;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
 use crate::sweep::runner::missing;
 use crate::sweep::store::Store;
+use crate::sweep::survey::Files;
 
 use super::arguments::{Check, Written};
 use super::exit::{Exit, print, say};
@@ -28,8 +28,7 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
         Exit::Wrong
     };
     let root = load(&written.request()).map_err(tell)?;
-    let survey = |plan: &DataPlan| images.survey(plan).map_err(|error| error.to_string());
-    let experiment = expand(&root, &survey).map_err(tell)?;
+    let experiment = expand(&root, &Files::new(images)).map_err(tell)?;
     Ok((root, experiment))
 }
 

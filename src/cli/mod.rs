@@ -3,9 +3,12 @@
 mod arguments;
 mod bench_step;
 mod check;
+mod evaluate;
 mod exit;
+mod predict;
 mod presets;
 mod run;
+mod trained;
 
 use std::ffi::OsString;
 
@@ -26,6 +29,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
         arguments::Command::Check(check) => check::check(&check),
+        arguments::Command::Predict(predict) => predict::predict(&predict),
+        arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };

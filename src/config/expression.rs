@@ -242,14 +242,23 @@ impl<'a> Reader<'a> {
     fn parameter(&mut self, name: &str) -> Result<Content, Mistake> {
         let Some((node, _)) = self.parameters.get(name) else {
             let names: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
-            let help = match (suggest::nearest(name, &names), names.is_empty()) {
-                (Some(near), _) => format!("did you mean ${near}?"),
-                (None, true) => {
+            let joined = names
+                .iter()
+                .find(|known| name.strip_prefix(**known).is_some_and(|rest| rest.starts_with('-')));
+            let help = match (joined, suggest::nearest(name, &names), names.is_empty()) {
+                (Some(known), _, _) => {
+                    format!(
+                        "a name may contain hyphens: write ${{{known}}}{}",
+                        &name[known.len()..]
+                    )
+                }
+                (None, Some(near), _) => format!("did you mean ${near}?"),
+                (None, None, true) => {
                     "there are no parameters here: [model.parameters] holds those of a \
                                  network, `parameters` of [model.blocks.NAME] those of a block"
                         .to_owned()
                 }
-                (None, false) => format!("the parameters here are {}", names.join(", ")),
+                (None, None, false) => format!("the parameters here are {}", names.join(", ")),
             };
             return Err(mistake(format!("there is no parameter \"{name}\""), help));
         };

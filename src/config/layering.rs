@@ -25,10 +25,11 @@ use super::tree::{BUILT_IN, Content, Entry, Node, Place, SourceFile};
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Settings whose tables name one choice: a higher layer replaces them as a whole.
-pub const CHOICES: [&str; 12] = [
+pub const CHOICES: [&str; 13] = [
     "data.source",
     "data.test",
     "data.normalise",
+    "model.weights",
     "model.defaults.activation",
     "model.defaults.norm",
     "model.defaults.dropout",

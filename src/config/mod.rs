@@ -16,3 +16,4 @@ pub mod sweep;
 pub mod template;
 pub mod train;
 pub mod tree;
+pub mod weights;

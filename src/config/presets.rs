@@ -48,6 +48,9 @@ pub const PRESETS: [(&str, &str); 26] = presets![
     "mobilenet_v2",
 ];
 
+/// The 1,000 classes of ImageNet's challenge, one on a line, in the order of torchvision's weights.
+pub const IMAGENET_CLASSES: &str = include_str!("presets/imagenet-classes.txt");
+
 /// The text of the preset `name`.
 pub fn text(name: &str) -> Option<&'static str> {
     PRESETS.iter().find(|(other, _)| *other == name).map(|(_, text)| *text)

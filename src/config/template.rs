@@ -344,6 +344,10 @@ impl Unfolder<'_> {
                 .help("{ block = \"basic\" } for [model.blocks.basic]");
             return self.problem(problem, scope);
         };
+        // What could not be filled in has been said already.
+        if name.contains('$') {
+            return;
+        }
         let names: Vec<&str> = match self.blocks.map(|blocks| &blocks.content) {
             Some(Content::Table(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
             _ => Vec::new(),

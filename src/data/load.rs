@@ -58,6 +58,38 @@ pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
     Ok(pixels)
 }
 
+/// Decodes one image file for a network that was trained on centres: its shorter side becomes 8/7 of
+/// the input's (256 pixels for 224), and the centre is cut out. A picture that has the input's size
+/// already is taken as it is.
+///
+/// # Shapes
+/// [height, width, channels]
+pub fn decode_centre(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
+    let picture = decode_file(path, None)
+        .map_err(|reason| Error::format(path.display().to_string(), reason))?;
+    let [height, width] = plan.size;
+    let mut pixels = vec![0; height * width * plan.channels];
+    if (picture.height, picture.width) == (height, width) {
+        fit(picture, plan, &mut Resizer::new(), &mut pixels);
+        return Ok(pixels);
+    }
+    let shorter = height.min(width) as f64 * 8.0 / 7.0;
+    let factor = shorter / picture.height.min(picture.width) as f64;
+    let scaled = |side: usize, least: usize| ((side as f64 * factor) as usize).max(least);
+    let size = [scaled(picture.height, height), scaled(picture.width, width)];
+    let whole = ImagePlan { size, channels: plan.channels };
+    let mut resized = vec![0; size[0] * size[1] * plan.channels];
+    fit(picture, &whole, &mut Resizer::new(), &mut resized);
+    // torchvision's CenterCrop rounds half to even.
+    let [top, left] =
+        [0, 1].map(|axis| ((size[axis] - plan.size[axis]) as f64 / 2.0).round_ties_even() as usize);
+    for (row, into) in pixels.chunks_mut(width * plan.channels).enumerate() {
+        let from = ((top + row) * size[1] + left) * plan.channels;
+        into.copy_from_slice(&resized[from..from + into.len()]);
+    }
+    Ok(pixels)
+}
+
 impl Listing {
     /// The images whose declared part is wanted, in order.
     fn picks(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {

@@ -27,7 +27,7 @@ pub use batch::{batch, order};
 pub use cache::Cache;
 pub use dataset::{Dataset, Part};
 pub use error::{BadImage, Error};
-pub use load::{decode_image, load};
+pub use load::{decode_centre, decode_image, load};
 pub use normalise::{Normalisation, Table, normalisation};
 pub use split::{Split, split};
 pub use survey::survey;

@@ -12,3 +12,4 @@ pub mod network;
 pub mod norm;
 pub mod pool;
 pub mod tail;
+pub mod weights;

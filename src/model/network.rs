@@ -174,6 +174,16 @@ impl Network {
         Ok(weights)
     }
 
+    /// Takes what `weights` has, the rest stays as it is.
+    ///
+    /// # Errors
+    /// If a tensor has another shape.
+    pub fn load_part(&mut self, weights: &Weights) -> Result<()> {
+        let mut all = self.weights()?;
+        all.extend(weights.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
+        self.load(&all)
+    }
+
     /// Takes all parameters and running statistics from `weights`.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub fn architecture(
     }
     if graph.problems.is_empty() {
         let Graph { layers, auxiliary, .. } = graph;
-        Ok(ModelPlan { input: image.to_vec(), classes, layers, auxiliary })
+        Ok(ModelPlan { input: image.to_vec(), classes, layers, auxiliary, weights: None })
     } else {
         Err(graph.problems)
     }

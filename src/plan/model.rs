@@ -2,6 +2,8 @@
 //!
 //! Shapes leave the batch axis out: `[channels, height, width]` or `[features]`.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::basis::shape::Window;
@@ -20,6 +22,24 @@ pub struct ModelPlan {
     /// Heads that give logits of their own to the loss.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub auxiliary: Vec<AuxiliaryPlan>,
+    /// A file of weights to start from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsPlan>,
+}
+
+/// A file of weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WeightsPlan {
+    /// Where it is; no part of a plan's identity.
+    pub file: PathBuf,
+    /// blake3 of the file.
+    pub hash: String,
+    /// Pairs of names: in the file, and the parameter; a `*` stands for any part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rename: Vec<[String; 2]>,
+    /// Whether every parameter has to be there and every tensor used.
+    pub strict: bool,
 }
 
 /// A head that takes part in training only.
@@ -44,6 +64,35 @@ impl ModelPlan {
         let needed = self.needed(false);
         let layers = self.layers.iter().zip(needed);
         layers.filter(|(_, needed)| *needed).map(|(layer, _)| layer.flops()).sum()
+    }
+
+    /// The network as evaluation sees it: without auxiliary heads and their layers.
+    pub fn without_auxiliary(&self) -> ModelPlan {
+        let needed = self.needed(false);
+        // The new number of each layer that stays; 0 is the image.
+        let mut numbers = vec![0; self.layers.len() + 1];
+        let mut layers: Vec<LayerPlan> = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            let mut from: Vec<usize> =
+                self.sources(index).into_iter().map(|source| numbers[source]).collect();
+            if from == [layers.len()] {
+                from.clear();
+            }
+            layers.push(LayerPlan { from, ..layer.clone() });
+            numbers[index + 1] = layers.len();
+        }
+        ModelPlan { layers, auxiliary: Vec::new(), ..self.clone() }
+    }
+
+    /// Name and shape of everything that weights hold: parameters and running statistics.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.layers
+            .iter()
+            .flat_map(|layer| {
+                let parameters = layer.parameter_plans().into_iter().map(|p| (p.name, p.shape));
+                parameters.chain(layer.buffers())
+            })
+            .collect()
     }
 
     /// Where the inputs of layer `index` come from: 0 is the image, else the number of a layer,
@@ -348,6 +397,22 @@ impl LayerPlan {
             | LayerKind::StochasticDepth(_) => {}
         }
         plans
+    }
+
+    /// Name and shape of what the layer remembers besides parameters: running statistics.
+    pub fn buffers(&self) -> Vec<(String, Vec<usize>)> {
+        let (prefix, channels) = match &self.kind {
+            LayerKind::Conv(ConvPlan { tail, filters: width, .. })
+            | LayerKind::Dense(DensePlan { tail, neurons: width, .. })
+                if tail.norm.is_some() =>
+            {
+                (self.norm_prefix(), *width)
+            }
+            LayerKind::BatchNorm(_) => (self.name.clone(), self.input[0]),
+            _ => return Vec::new(),
+        };
+        let named = |word: &str| (format!("{prefix}.{word}"), vec![channels]);
+        ["running_mean", "running_var"].map(named).into()
     }
 
     /// What the names of the parameters of a conv or dense layer's norm begin with.

@@ -14,18 +14,19 @@ use crate::config::suggest;
 use crate::config::template::{self, Element};
 use crate::config::train::Train;
 use crate::config::tree::{Content, Node};
+use crate::config::weights::Weights;
 
 use super::architecture::architecture;
 use super::data::{
     Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, TestSet,
 };
-use super::model::ModelPlan;
+use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
 use super::train::TrainPlan;
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// One trial, with nothing left open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,15 +42,20 @@ pub struct Plan {
     pub train: TrainPlan,
 }
 
-/// Tells what is known of a data set without decoding images, or why nothing is. The key says
-/// whether the trouble is with `source` or `test`.
-pub type Survey<'a> = dyn Fn(&DataPlan) -> Result<DataFacts, String> + Sync + 'a;
+/// Tells what is known of the files that an experiment names, without running anything.
+pub trait Survey: Sync {
+    /// What is known of a data set without decoding images, or why nothing is.
+    fn data(&self, plan: &DataPlan) -> Result<DataFacts, String>;
+
+    /// The hash of a file of weights that fits the network, or why it does not.
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String>;
+}
 
 /// The plan that `root` describes and its digest.
 pub fn resolve(
     root: &Node,
     fold: Option<Fold>,
-    survey: &Survey,
+    survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
     const KEYS: [&str; 7] = ["name", "description", "seed", "data", "model", "train", "sweep"];
     let at = KeyPath::root();
@@ -69,6 +75,7 @@ pub fn resolve(
         }
         _ => None,
     };
+    let network = network.and_then(|network| weights(root, network, survey, &mut problems));
     let has_validation = fold.is_some()
         || data.as_ref().is_some_and(|data| data.validation > 0.0)
         || facts.as_ref().is_some_and(|facts| facts.declared_validation > 0);
@@ -83,12 +90,16 @@ pub fn resolve(
             // On disk the paths lead somewhere; for the digest they read as written, so that the
             // same file has the same digests on every machine.
             let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
-            let identity = Plan {
+            let mut identity = Plan {
                 seed,
                 data: data_plan(&data, fold, &as_written),
                 model: model.clone(),
                 train: train.clone(),
             };
+            // A file of weights is what is in it.
+            if let Some(weights) = &mut identity.model.weights {
+                weights.file = PathBuf::new();
+            }
             let digest = digest(identity);
             let data = data_plan(&data, fold, &|path| path.path.clone());
             Ok((Plan { seed, data, model, train }, digest))
@@ -175,7 +186,7 @@ fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<(Defaults, Vec<Elem
     problems.extend(unknown_keys(
         model,
         &at,
-        &["preset", "parameters", "defaults", "layers", "blocks"],
+        &["preset", "parameters", "defaults", "layers", "blocks", "weights"],
     ));
     let defaults = match model.get("defaults") {
         Some(node) => {
@@ -190,11 +201,51 @@ fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<(Defaults, Vec<Elem
     Some((defaults?, elements?))
 }
 
+/// The network with the file of weights that it starts from, if one is named and fits.
+fn weights(
+    root: &Node,
+    mut network: ModelPlan,
+    survey: &dyn Survey,
+    problems: &mut Vec<Problem>,
+) -> Option<ModelPlan> {
+    let at = KeyPath::root().key("model").key("weights");
+    let Some(node) = root.at(&at) else { return Some(network) };
+    let written = match Weights::read(node, &at) {
+        Ok(written) => written,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
+    let mut plan = WeightsPlan {
+        file: written.file.path,
+        hash: String::new(),
+        rename: written.rename.into_iter().map(|(from, to)| [from, to]).collect(),
+        strict: written.strict.unwrap_or(true),
+    };
+    match survey.weights(&plan, &network) {
+        Ok(hash) => {
+            plan.hash = hash;
+            network.weights = Some(plan);
+            Some(network)
+        }
+        Err(message) => {
+            let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
+            let problem = Problem::value(at, first).label("these weights");
+            let problem = rest.lines().fold(problem, |problem, line| problem.note(line.trim()));
+            problems.push(problem.help(
+                "rename = { … } says which tensor is which; strict = false lets what does not fit start as init says",
+            ));
+            None
+        }
+    }
+}
+
 /// Checks `[data]`; the facts, if the source could be surveyed.
 fn check_data(
     data: &written::Data,
     fold: Option<Fold>,
-    survey: &Survey,
+    survey: &dyn Survey,
     problems: &mut Vec<Problem>,
 ) -> Option<DataFacts> {
     let at = KeyPath::root().key("data");
@@ -257,7 +308,7 @@ fn check_data(
     if problems.len() > before {
         return None;
     }
-    match survey(&data_plan(data, fold, &|path| path.path.clone())) {
+    match survey.data(&data_plan(data, fold, &|path| path.path.clone())) {
         Ok(facts) => Some(facts),
         Err(message) => {
             problems.push(Problem::value(at.key("source"), message).label("this source"));
@@ -266,7 +317,8 @@ fn check_data(
     }
 }
 
-fn data_plan(
+/// What was written about data as it will run; `path` says what becomes of paths.
+pub fn data_plan(
     data: &written::Data,
     fold: Option<Fold>,
     path: &dyn Fn(&WrittenPath) -> PathBuf,

@@ -58,7 +58,7 @@ struct Combination<'a> {
 }
 
 /// All trials of the experiment `root`, or everything that is wrong with any of them.
-pub fn expand(root: &Node, survey: &Survey) -> Result<Experiment, Problems> {
+pub fn expand(root: &Node, survey: &dyn Survey) -> Result<Experiment, Problems> {
     let mut problems = Vec::new();
     let name = name(root, &mut problems);
     let description = match root.get("description") {
@@ -290,7 +290,7 @@ fn trial(
     root: &Node,
     number: usize,
     combination: &Combination,
-    survey: &Survey,
+    survey: &dyn Survey,
 ) -> Result<Trial, Vec<Problem>> {
     let mut tree = root.clone();
     let mut problems = Vec::new();

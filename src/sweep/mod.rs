@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod runner;
 pub mod store;
+pub mod survey;
 pub mod trial;

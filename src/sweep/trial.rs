@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
+use crate::model;
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::metrics::prediction;
@@ -95,6 +96,11 @@ fn attempt(
     let data = data(trial, around)?;
     let images = data.split.train.len();
     let mut trainer = Trainer::new(&trial.plan, data.clone()).map_err(|error| words(&error))?;
+    if let Some(weights) = &trial.plan.model.weights {
+        let weights = model::weights::read(weights, &trial.plan.model);
+        let (weights, _) = weights.map_err(|error| words(&error))?;
+        trainer.network().load_part(&weights).map_err(|error| words(&error))?;
+    }
     // A trial that has ended in failure starts again; its files may be the cause.
     let has_failed = store.outcome().is_some_and(|known| known.status == Status::Failed);
     if let Some((records, last, best)) = store.resume().filter(|_| !has_failed) {

@@ -24,6 +24,9 @@ pub enum CheckpointError {
     /// The tensors are not those that were written.
     #[error("damaged: the hash of its tensors is not the one that was written with them")]
     Damaged,
+    /// Not of this program.
+    #[error("not a checkpoint: its tensors have no hash")]
+    Foreign,
     /// Not in the format.
     #[error("not a safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
@@ -85,7 +88,8 @@ impl Checkpoint {
         let checkpoint = Checkpoint { tensors, words };
         match hash {
             Some(hash) if hash == checkpoint.hash() => Ok(checkpoint),
-            _ => Err(CheckpointError::Damaged),
+            Some(_) => Err(CheckpointError::Damaged),
+            None => Err(CheckpointError::Foreign),
         }
     }
 

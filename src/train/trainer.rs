@@ -13,6 +13,7 @@ use crate::model::network::{Network, Weights};
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
 
+use super::card::Card;
 use super::checkpoint::Checkpoint;
 use super::metrics::Tally;
 use super::optimizer::Optimizer;
@@ -119,6 +120,8 @@ pub struct Trainer<'a> {
     records: Vec<EpochRecord>,
     best: Option<Weights>,
     batches: u64,
+    /// What every checkpoint says of itself.
+    card: (String, String),
 }
 
 impl<'a> Trainer<'a> {
@@ -128,6 +131,7 @@ impl<'a> Trainer<'a> {
         let optimizer =
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
+        let card = Card::new(plan, &data).word();
         Ok(Trainer {
             plan,
             data,
@@ -137,6 +141,7 @@ impl<'a> Trainer<'a> {
             records: Vec::new(),
             best: None,
             batches: 0,
+            card,
         })
     }
 
@@ -343,7 +348,8 @@ impl<'a> Trainer<'a> {
             ("batches", self.batches),
         ];
         let words = words.map(|(name, number)| (name.to_owned(), number.to_string()));
-        Ok(Checkpoint { tensors, words: words.into() })
+        let words = words.into_iter().chain([self.card.clone()]).collect();
+        Ok(Checkpoint { tensors, words })
     }
 }
 

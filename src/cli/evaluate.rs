@@ -1,0 +1,166 @@
+//! `wick evaluate`: metrics and confusion matrix of a trained network on labelled images.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+
+use crate::config::data::Data;
+use crate::config::layering::preset;
+use crate::config::path::KeyPath;
+use crate::config::read::read;
+use crate::data::{Cache, Dataset, Part as Declared};
+use crate::kernels::loss::cross_entropy;
+use crate::kernels::tape::Tape;
+use crate::plan::data::{DataPlan, OnBadImage, TestSet};
+use crate::plan::resolve::data_plan;
+use crate::report::confusion::matrix;
+use crate::report::layers::number;
+use crate::sweep::store::write_whole;
+use crate::train::metrics::Tally;
+
+use super::arguments::{Evaluate, Part};
+use super::check::width;
+use super::exit::{Exit, print, say};
+use super::trained::{BATCH, Ready};
+
+/// A confusion matrix of more classes is only written as CSV.
+const MOST_COLUMNS: usize = 20;
+
+/// The k of top-k accuracy.
+const TOP: usize = 5;
+
+/// Runs the command.
+pub(super) fn evaluate(arguments: &Evaluate) -> Result<Exit> {
+    let mut ready = match Ready::new(&arguments.trained) {
+        Ok(ready) => ready,
+        Err(message) => {
+            say(&message);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let found = source(&arguments.data, &ready).and_then(|plan| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Cache::new(cores).get(&plan).map_err(|error| format!("error: {error}\n"))
+    });
+    let found = found.and_then(|dataset| {
+        let classes = classes(&dataset, &ready)?;
+        let images = images(&dataset, arguments.part)?;
+        Ok((dataset, classes, images))
+    });
+    let (dataset, classes, images) = match found {
+        Ok(found) => found,
+        Err(message) => {
+            say(&message);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let count = ready.card.classes.len();
+    let mut tally = Tally::new(count, TOP);
+    for images in images.chunks(BATCH) {
+        let pixels: Vec<&[u8]> = images.iter().map(|image| dataset.image(*image)).collect();
+        let labels: Vec<u32> =
+            images.iter().map(|image| classes[dataset.label(*image) as usize]).collect();
+        let logits = ready.logits(&pixels)?;
+        let mut tape = Tape::inference();
+        let value = Tensor::from_slice(&logits, (images.len(), count), &Device::Cpu)?;
+        let value = tape.leaf(&value, false);
+        let loss = cross_entropy(&mut tape, &value, &labels, 0.0, None)?;
+        tally.add(&logits, &labels, loss.sum, loss.weight);
+    }
+    let scores = tally.scores().context("there are no images")?;
+    print(&format!(
+        "{} images of {}\nloss {:.4}  accuracy {:.2} %  top-{TOP} {:.2} %  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
+        number(images.len() as u64),
+        dataset.origin(),
+        scores.loss,
+        100.0 * scores.accuracy,
+        100.0 * scores.top_k,
+        100.0 * scores.precision,
+        100.0 * scores.recall,
+        100.0 * scores.f1,
+    ));
+    let confusion = tally.confusion();
+    if count <= MOST_COLUMNS {
+        print(&matrix(&confusion, &ready.card.classes, width()));
+    }
+    if let Some(path) = &arguments.confusion {
+        write_confusion(path, &confusion, &ready.card.classes)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The plan of the data source that was written on the command line.
+fn source(text: &str, ready: &Ready) -> Result<DataPlan, String> {
+    let wrong = |problems: crate::config::problem::Problems| problems.render(false);
+    let sets = [format!("data.source={text}"), "data.validation=0".to_owned()];
+    // Any preset will do: only the data is looked at.
+    let root = preset("plain", &sets).map_err(wrong)?;
+    let at = KeyPath::root().key("data");
+    let data: Data = root
+        .at(&at)
+        .ok_or_else(|| "error: no data\n".to_owned())
+        .and_then(|node| read(node, &at).map_err(|problem| wrong(problem.locate(&root).into())))?;
+    let plan = data_plan(&data, None, &|path| path.path.clone());
+    let image = ready.card.image;
+    Ok(DataPlan { image, test: TestSet::Declared, on_bad_image: OnBadImage::Error, ..plan })
+}
+
+/// For each class of the data, the network's class of the same name.
+fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>, String> {
+    let known = &ready.card.classes;
+    let mut unknown = Vec::new();
+    let mut found = Vec::new();
+    for class in dataset.classes() {
+        match known.iter().position(|other| other == class) {
+            Some(index) => found.push(index as u32),
+            None => unknown.push(class.as_str()),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let shown =
+        |names: &mut dyn Iterator<Item = &str>| names.take(10).collect::<Vec<_>>().join(", ");
+    Err(format!(
+        "error: the network does not know {} of the {} classes of {}: {}\nits classes are {}{}\n",
+        unknown.len(),
+        dataset.classes().len(),
+        dataset.origin(),
+        shown(&mut unknown.iter().copied()),
+        shown(&mut known.iter().map(String::as_str)),
+        if known.len() > 10 { ", …" } else { "" }
+    ))
+}
+
+/// The images that were asked for.
+fn images(dataset: &Dataset, part: Option<Part>) -> Result<Vec<u32>, String> {
+    let has_test = dataset.parts().contains(&Declared::Test);
+    let part = part.unwrap_or(if has_test { Part::Test } else { Part::All });
+    let images: Vec<u32> = (0..dataset.len())
+        .filter(|index| {
+            let is_test = dataset.parts()[*index] == Declared::Test;
+            match part {
+                Part::All => true,
+                Part::Test => is_test,
+                Part::Train => !is_test,
+            }
+        })
+        .map(|index| index as u32)
+        .collect();
+    if images.is_empty() {
+        return Err(format!("error: {} has no such images: try --part all\n", dataset.origin()));
+    }
+    Ok(images)
+}
+
+fn write_confusion(path: &Path, confusion: &[Vec<u64>], classes: &[String]) -> Result<()> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(std::iter::once("class").chain(classes.iter().map(String::as_str)))?;
+    for (class, row) in classes.iter().zip(confusion) {
+        let cells = row.iter().map(u64::to_string);
+        table.write_record(std::iter::once(class.clone()).chain(cells))?;
+    }
+    write_whole(path, &table.into_inner().context("failed to write the confusion matrix")?)?;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Weights from files: which tensors a network takes, and their numbers.
+
+use crate::plan::model::{ModelPlan, WeightsPlan};
+use crate::weights::{
+    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names,
+};
+
+use super::network::Weights;
+
+/// Why a file gives a network no weights.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] WeightsError),
+    /// A rename has no meaning.
+    #[error(transparent)]
+    Rename(#[from] RenameError),
+    /// Its tensors are not those of the network.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// Not one of its tensors is one of the network.
+    #[error("no tensor of the file belongs to the network\n{0}")]
+    Nothing(Box<Report>),
+}
+
+/// Which of `entries` the network takes.
+pub fn matched(
+    plan: &WeightsPlan,
+    network: &ModelPlan,
+    entries: &[Entry],
+) -> Result<Report, LoadError> {
+    let renames = plan.rename.iter().map(|[from, to]| Rename::new(from, to));
+    let renames = renames.collect::<Result<Vec<_>, _>>()?;
+    let report = match_names(&network.tensors(), entries, &renames);
+    if plan.strict {
+        Ok(report.strict()?)
+    } else if report.matched.is_empty() {
+        Err(LoadError::Nothing(Box::new(report)))
+    } else {
+        Ok(report)
+    }
+}
+
+/// The tensors of the file that the network takes, under the network's names, and the report.
+pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
+    let archive = Archive::open(&plan.file)?;
+    let report = matched(plan, network, archive.entries())?;
+    let mut weights = Weights::new();
+    for found in &report.matched {
+        let numbers = archive.read(&found.entry)?;
+        weights.insert(found.parameter.clone(), (found.shape.clone(), numbers));
+    }
+    Ok((weights, report))
+}

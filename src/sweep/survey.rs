@@ -1,0 +1,56 @@
+//! What is known of an experiment's files before anything runs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::data::Cache;
+use crate::model::weights::matched;
+use crate::plan::data::{DataFacts, DataPlan};
+use crate::plan::model::{ModelPlan, WeightsPlan};
+use crate::plan::resolve::Survey;
+use crate::weights::{Archive, Entry};
+
+/// Looks at each file once, however many trials name it.
+pub struct Files<'a> {
+    images: &'a Cache,
+    weights: Mutex<BTreeMap<PathBuf, Arc<WeightsFile>>>,
+}
+
+/// The list of tensors of a file, and its hash; or why there is none.
+type WeightsFile = Result<(Vec<Entry>, String), String>;
+
+impl Files<'_> {
+    /// Nothing has been looked at yet.
+    pub fn new(images: &Cache) -> Files<'_> {
+        Files { images, weights: Mutex::default() }
+    }
+
+    fn weights_file(&self, path: &PathBuf) -> Arc<WeightsFile> {
+        let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(path.clone()).or_insert_with(|| Arc::new(look(path))).clone()
+    }
+}
+
+fn look(path: &PathBuf) -> WeightsFile {
+    let archive = Archive::open(path).map_err(|error| error.to_string())?;
+    let mut hasher = blake3::Hasher::new();
+    File::open(path)
+        .and_then(|file| hasher.update_reader(file).map(|_| ()))
+        .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    Ok((archive.entries().to_vec(), hasher.finalize().to_hex().to_string()))
+}
+
+impl Survey for Files<'_> {
+    fn data(&self, plan: &DataPlan) -> Result<DataFacts, String> {
+        self.images.survey(plan).map_err(|error| error.to_string())
+    }
+
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String> {
+        let file = self.weights_file(&plan.file);
+        let (entries, hash) = file.as_ref().as_ref().map_err(Clone::clone)?;
+        matched(plan, network, entries).map_err(|error| error.to_string())?;
+        Ok(hash.clone())
+    }
+}

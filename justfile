@@ -23,10 +23,10 @@ test:
 bench *ARGS:
     cargo bench --locked --bench operations -- {{ARGS}}
 
-# Training steps of whole networks beside PyTorch's; PYTHON is one that has torch
+# Training steps beside PyTorch's, by a Python that has torch; ARGS go to compare.py
 bench-peers PYTHON="python3" *ARGS="":
-    cargo bench --locked --bench steps --no-run
-    {{PYTHON}} benches/peers/compare.py {{ARGS}} -- cargo bench --locked --quiet --bench steps --
+    cargo build --locked --release
+    {{PYTHON}} benches/peers/compare.py target/release/wick {{ARGS}}
 
 # The README's quick start
 quickstart:

@@ -67,6 +67,7 @@ fn the_reference_page_has_every_key_and_no_other() {
         ("`data.image`".to_owned(), format!("{data}image = {{ qqqq = 1 }}\n{model}")),
         ("`[model]`".to_owned(), format!("{data}{model}qqqq = 1\n")),
         ("`model.defaults`".to_owned(), format!("{data}{model}defaults = {{ qqqq = 1 }}\n")),
+        ("`model.weights`".to_owned(), format!("{data}{model}weights = {{ qqqq = 1 }}\n")),
         ("`[train]`".to_owned(), train("qqqq = 1")),
         ("`train.early-stop`".to_owned(), train("early-stop = { qqqq = 1 }")),
         ("`[sweep]`".to_owned(), format!("{data}{model}[sweep]\nqqqq = 1\n")),

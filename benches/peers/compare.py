@@ -1,9 +1,10 @@
 """Runs candlewick and PyTorch alternately on the same networks and prints images/s and the ratio.
 
-usage: compare.py COMMAND... [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
+usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
 
-COMMAND is `wick bench-step`, to which "NETWORK --batch B --steps N --threads T" is added. PyTorch runs with an allocator that keeps its pages, in both memory formats; the
-better one counts. Figures are medians over the pairs. Run it with a Python that has torch.
+WICK is the program, whose `bench-step` does candlewick's part. PyTorch runs with an allocator that
+keeps its pages, in both memory formats; the better one counts. Figures are medians over the pairs; the
+last two columns are the peak memory of both processes. Run it with a Python that has torch.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def run(command, environment=None):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("wick")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
@@ -42,7 +43,7 @@ def main():
             peer = [sys.executable, str(HERE / "pytorch.py"), *rest]
             ours, theirs = [], {"NCHW": [], "channels_last": []}
             for _ in range(arguments.pairs):
-                ours.append(run([*arguments.command, *rest]))
+                ours.append(run([arguments.wick, "bench-step", *rest]))
                 theirs["NCHW"].append(run(peer, keep_pages))
                 theirs["channels_last"].append(run([*peer, "--channels-last"], keep_pages))
 

@@ -9,6 +9,7 @@ use crate::config::layering::preset;
 use crate::config::presets::text;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
+use crate::plan::memory::training_bytes;
 use crate::plan::resolve::network;
 use crate::plan::train::{Clip, Optimizer as Recipe};
 use crate::sweep::clock::Stopwatch;
@@ -74,7 +75,9 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
         Ok(fastest)
     })?;
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
+    let least = training_bytes(&plan, arguments.batch) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
+    print(&format!("a training step needs at least {least:.0} MB\n"));
     Ok(Exit::Done)
 }
 

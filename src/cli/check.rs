@@ -9,6 +9,7 @@ use crate::config::layering::load;
 use crate::config::problem::Problems;
 use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::plan::memory::training_bytes;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
 use crate::sweep::runner::missing;
@@ -64,6 +65,12 @@ fn overview(experiment: &Experiment, shown: &Trial, missing: &[&Trial], width: u
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
+    let batch = shown.plan.train.batch_size;
+    let _ = writeln!(
+        text,
+        "a training step with {batch} images needs about {} MB",
+        number(training_bytes(&shown.plan.model, batch).div_ceil(1_000_000))
+    );
     let others =
         experiment.trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
     if others > 0 {

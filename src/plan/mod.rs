@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod data;
 mod layer;
+pub mod memory;
 pub mod model;
 pub mod recipe;
 pub mod resolve;

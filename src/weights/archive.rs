@@ -141,13 +141,14 @@ impl Archive {
     /// `f16`, `bf16` and `f32` come exactly, other types are rounded to the nearest `f32`.
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let Some(index) = self.index(name) else {
+            let allowed = name.len() / 3;
             let nearest = self
                 .entries
                 .iter()
-                .filter(|_| name.len() <= MAX_NAME)
+                .filter(|entry| entry.name.len().abs_diff(name.len()) <= allowed.min(MAX_NAME / 4))
                 .map(|entry| (strsim::damerau_levenshtein(name, &entry.name), &entry.name))
                 .min()
-                .filter(|(distance, _)| *distance <= name.len() / 3)
+                .filter(|(distance, _)| *distance <= allowed)
                 .map(|(_, name)| name.clone());
             return Err(WeightsError::NoEntry {
                 file: self.file.clone(),

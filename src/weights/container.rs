@@ -106,7 +106,8 @@ impl Container {
             )));
         }
         let mut bytes = Vec::new();
-        self.read(member.index)?.take(limit).read_to_end(&mut bytes).map_err(checksum)?;
+        // The reader ends with an error if there is more than the member's size.
+        self.read(member.index)?.read_to_end(&mut bytes).map_err(checksum)?;
         Ok(bytes)
     }
 }

@@ -167,22 +167,25 @@ fn fits(expected: &[usize], found: &[usize]) -> bool {
 /// of the shape.
 fn nearest(missing: &Missing, left: &[&Entry]) -> Option<String> {
     let name = missing.parameter.as_str();
-    let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
+    fn last(name: &str) -> Option<&str> {
+        name.rsplit('.').next()
+    }
     let longer =
         |entry: &&&Entry| entry.name.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
     if let Some(entry) = left.iter().find(longer) {
         return Some(entry.name.clone());
     }
+    // The cheap conditions come first: a file may have very many names.
+    let allowed = (name.len() / 4).max(1);
     let alike = left
         .iter()
-        .filter(|entry| entry.name.len() <= COMPARED && name.len() <= COMPARED)
+        .filter(|entry| name.len() <= COMPARED && entry.name.len().abs_diff(name.len()) <= allowed)
+        .filter(|entry| last(name) == last(&entry.name))
         .map(|entry| {
             let other_shape = !fits(&missing.shape, &entry.shape);
             (other_shape, strsim::damerau_levenshtein(name, &entry.name), *entry)
         })
-        .filter(|(_, distance, entry)| {
-            *distance <= (name.len() / 4).max(1) && last(name) == last(&entry.name)
-        })
+        .filter(|(_, distance, _)| *distance <= allowed)
         .min_by_key(|(other_shape, distance, _)| (*other_shape, *distance));
     if let Some((_, _, entry)) = alike {
         return Some(entry.name.clone());

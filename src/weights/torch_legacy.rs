@@ -39,8 +39,9 @@ pub(super) fn contents(read: &mut (impl Read + Seek), length: u64) -> Result<Con
             "is of another protocol of torch.save than {PROTOCOL}; save it again"
         )));
     }
-    let (heap, machine) = pickle::load(&mut stream)?;
-    let order = order(&heap, machine)?;
+    // Facts about the machine that wrote the file. Whatever order it keeps bytes in itself, PyTorch
+    // wrote lengths and numbers in little-endian order.
+    pickle::load(&mut stream)?;
     let (heap, root) = pickle::load(&mut stream)?;
     let (key_heap, keys) = pickle::load(&mut stream)?;
     let Value::List(keys) = key_heap.get(keys) else {
@@ -51,22 +52,12 @@ pub(super) fn contents(read: &mut (impl Read + Seek), length: u64) -> Result<Con
     };
     let start = stream.position();
     let places = storages(stream.into_inner(), start, length, &heap, &key_heap, keys)?;
-    state_dict::contents(&heap, root, order, |key, _| {
+    state_dict::contents(&heap, root, ByteOrder::Little, |key, _| {
         places
             .get(key)
             .map(|start| Located { member: None, start: *start })
             .ok_or_else(|| Fault::damaged(format!("its storage {} is not in the file", shown(key))))
     })
-}
-
-fn order(heap: &Heap, machine: Id) -> Result<ByteOrder, Fault> {
-    if let Value::Dict(items) = heap.get(machine)
-        && let Some((_, little)) = items.iter().find(|(key, _)| heap.text(*key) == "little_endian")
-        && let Value::Bool(little) = heap.get(*little)
-    {
-        return Ok(if *little { ByteOrder::Little } else { ByteOrder::Big });
-    }
-    Err(Fault::damaged("does not say whether it is little_endian"))
 }
 
 /// Where the numbers of each storage begin, all of which have to end with the file.
@@ -104,7 +95,6 @@ fn storages<R: Read + Seek>(
         let mut found = [0; 8];
         read.read_exact(&mut found)
             .map_err(|_| Fault::damaged(format!("it is cut off before storage {}", shown(key))))?;
-        // The byte order is that of the eight bytes in every file that is known.
         let found = u64::from_le_bytes(found);
         if found != *numbers {
             return Err(Fault::damaged(format!(

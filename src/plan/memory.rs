@@ -51,7 +51,8 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
     let mut places = vec![0];
     let needed = model.needed(true);
     for (index, layer) in model.layers.iter().enumerate() {
-        let arguments = model.sources(index).into_iter().map(|source| places[source]).collect();
+        let arguments: Vec<usize> =
+            model.sources(index).into_iter().map(|source| places[source]).collect();
         let result = size(&layer.output);
         if !needed[index] || matches!(layer.kind, LayerKind::Flatten {}) {
             // Flattening only changes the shape.
@@ -104,9 +105,12 @@ mod tests {
     #[test]
     fn memory_is_that_of_parameters_twice_and_activations_once_and_the_largest_gradients() {
         // MiB, as counted by a program that ran the operations and noted what each one keeps.
-        for (name, batch, expected) in
-            [("plain", 256, 16.8), ("demo", 128, 46.5), ("vgg6", 64, 68.9), ("resnet18-32", 32, 215.3)]
-        {
+        for (name, batch, expected) in [
+            ("plain", 256, 16.8),
+            ("demo", 128, 46.5),
+            ("vgg6", 64, 68.9),
+            ("resnet18-32", 32, 215.3),
+        ] {
             let found = of(name, batch);
             assert!((found / expected - 1.0).abs() < 0.01, "{name}: {found} instead of {expected}");
         }

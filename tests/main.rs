@@ -8,4 +8,5 @@ mod floors;
 mod presets;
 mod reference;
 mod sweeps;
+mod trained;
 mod training;

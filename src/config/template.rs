@@ -186,8 +186,15 @@ impl Unfolder<'_> {
                 None => {}
             }
         }
-        let items: Vec<Node> =
-            nodes.iter().map(|(node, at)| self.fill_shallow(node, at, scope)).collect();
+        // What could not be filled in has been said, and is not looked at again.
+        let mut items = Vec::new();
+        nodes.retain(|(node, at)| {
+            let before = self.problems.len();
+            let item = self.fill_shallow(node, at, scope);
+            let is_filled = self.problems.len() == before;
+            items.extend(is_filled.then_some(item));
+            is_filled
+        });
         let names = default_names(&items);
         let mut elements = Vec::new();
         for ((item, (raw, at)), name) in items.iter().zip(&nodes).zip(&names) {
@@ -344,10 +351,6 @@ impl Unfolder<'_> {
                 .help("{ block = \"basic\" } for [model.blocks.basic]");
             return self.problem(problem, scope);
         };
-        // What could not be filled in has been said already.
-        if name.contains('$') {
-            return;
-        }
         let names: Vec<&str> = match self.blocks.map(|blocks| &blocks.content) {
             Some(Content::Table(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
             _ => Vec::new(),
@@ -453,6 +456,9 @@ impl Unfolder<'_> {
             let value = (entry.value.clone(), at.key(&entry.key));
             parameters.insert(entry.key.clone(), value);
         }
+        if !sound {
+            return None;
+        }
         if let Some(missing) = required.first() {
             let problem = Problem::missing(
                 at.clone(),
@@ -462,7 +468,7 @@ impl Unfolder<'_> {
             self.problem(problem, scope);
             return None;
         }
-        sound.then_some(parameters)
+        Some(parameters)
     }
 
     fn only_keys(&mut self, item: &Node, at: &KeyPath, keys: &[&str], scope: &Scope) {

@@ -233,9 +233,10 @@ fn weights(
             let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
             let problem = Problem::value(at, first).label("these weights");
             let problem = rest.lines().fold(problem, |problem, line| problem.note(line.trim()));
-            problems.push(problem.help(
+            // Only a file that can be read can be made to fit.
+            problems.push(if rest.is_empty() { problem } else { problem.help(
                 "rename = { … } says which tensor is which; strict = false lets what does not fit start as init says",
-            ));
+            ) });
             None
         }
     }

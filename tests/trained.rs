@@ -1,0 +1,332 @@
+//! What becomes of trained networks: predictions, evaluations, starting points.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use candlewick::basis::seed::derive;
+use candlewick::config::presets::PRESETS;
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+/// A folder with images and an experiment about them.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new(experiment: &str) -> Bench {
+        let bench = Bench { folder: tempfile::tempdir().unwrap() };
+        bench.write("experiment.toml", experiment);
+        bench
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn wick(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wick"))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.wick(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The value of `column` in the first row of a table, of which the folder has one.
+    fn cell(&self, table: &Path, column: &str) -> String {
+        let mut reader = csv::Reader::from_path(table).unwrap();
+        let place = reader.headers().unwrap().iter().position(|name| name == column);
+        let row = reader.records().next().unwrap().unwrap();
+        row[place.unwrap_or_else(|| panic!("no column {column}"))].to_owned()
+    }
+
+    fn trials(&self, name: &str) -> PathBuf {
+        self.folder.path().join("results").join(name).join("trials.csv")
+    }
+
+    /// The folder of the only trial.
+    fn trial(&self, name: &str) -> PathBuf {
+        let trials = self.folder.path().join("results").join(name).join("trials");
+        let folders = fs::read_dir(trials).unwrap().map(|entry| entry.unwrap().path());
+        folders.filter(|path| path.is_dir()).min().unwrap()
+    }
+
+    /// `count` noisy images of 12×12 for each class; those of class `n` are brighter in stripe `n`.
+    fn images(&self, part: &str, classes: &[&str], count: usize) {
+        for (class, name) in classes.iter().enumerate() {
+            let folder = self.folder.path().join("signs").join(part).join(name);
+            fs::create_dir_all(&folder).unwrap();
+            for number in 0..count {
+                let mut stream = derive(1, &format!("{part} {name}"), &[number as u64]);
+                let image = RgbImage::from_fn(12, 12, |x, _| {
+                    let bright = if x as usize / 4 == class { 90 } else { 0 };
+                    Rgb([0; 3].map(|value: u8| value + bright + stream.below(160) as u8))
+                });
+                image.save(folder.join(format!("{number:03}.png"))).unwrap();
+            }
+        }
+    }
+}
+
+const SIGNS: &str = r#"
+name = "signs"
+
+[data]
+source = { folder = "signs" }
+image = { size = [12, 12], channels = 3 }
+validation = 0.2
+batch-size = 8
+
+[model]
+defaults = { norm = "batch" }
+layers = [
+  { residual = [{ conv = 3, kernel = 3, padding = 1, activation = "none" }] },
+  { max-pool = 2 },
+  "flatten",
+  { dense = "classes" },
+]
+
+[train]
+epochs = 3
+optimizer = { adam = { lr = 1e-2 } }
+top-k = 2
+"#;
+
+#[test]
+fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 20);
+    bench.images("test", &["left", "middle", "right"], 10);
+    bench.done(&["run", "experiment.toml"]);
+    let trial = bench.trial("signs");
+    // The card knows all that is needed: it may be carried anywhere.
+    let model = bench.folder.path().join("carried.safetensors");
+    fs::copy(trial.join("best.safetensors"), &model).unwrap();
+    let text = bench.done(&[
+        "evaluate",
+        "--model",
+        "carried.safetensors",
+        "--data",
+        "{ folder = \"signs\" }",
+    ]);
+    let number = |column: &str| bench.cell(&bench.trials("signs"), column).parse::<f64>().unwrap();
+    assert!(text.starts_with("30 images"), "{text}");
+    assert!(text.contains(&format!("loss {:.4}", number("test_loss"))), "{text}");
+    let accuracy = format!("accuracy {:.2} %", 100.0 * number("test_accuracy"));
+    assert!(text.contains(&accuracy), "{accuracy}: {text}");
+    let all = ["evaluate", "--model", "carried.safetensors", "--data", "{ folder = \"signs\" }"];
+    let all = bench.done(&[&all[..], &["--part", "all", "--confusion", "all.csv"]].concat());
+    assert!(all.starts_with("90 images"), "{all}");
+    assert!(
+        fs::read_to_string(bench.folder.path().join("all.csv")).unwrap().starts_with("class,left,")
+    );
+
+    let predictions = trial.join("predictions.csv");
+    let image = bench.cell(&predictions, "image");
+    let file = format!("signs/{image}");
+    let text = bench.done(&[
+        "predict",
+        "--model",
+        "carried.safetensors",
+        &file,
+        "--top",
+        "1",
+        "--logits",
+        "logits.csv",
+    ]);
+    let probability: f64 = bench.cell(&predictions, "probability").parse().unwrap();
+    let expected =
+        format!("{:6.2} %  {}", 100.0 * probability, bench.cell(&predictions, "predicted"));
+    assert!(text.contains(&expected), "{expected}: {text}");
+    let logits = fs::read_to_string(bench.folder.path().join("logits.csv")).unwrap();
+    assert!(logits.starts_with("image,left,middle,right\nsigns/"), "{logits}");
+    assert_eq!(logits.lines().count(), 2);
+}
+
+#[test]
+fn a_network_can_start_from_the_weights_of_another_trial() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 20);
+    bench.done(&["run", "experiment.toml"]);
+    fs::copy(
+        bench.trial("signs").join("best.safetensors"),
+        bench.folder.path().join("w.safetensors"),
+    )
+    .unwrap();
+    let start = SIGNS.replace("name = \"signs\"", "name = \"started\"");
+    // With hardly a step, and statistics that hardly move, the first epoch is the trial's best.
+    let start = start.replace("lr = 1e-2", "lr = 1e-30").replace("epochs = 3", "epochs = 1");
+    let start = start.replace("norm = \"batch\"", "norm = { batch = { momentum = 1e-30 } }");
+    let start = start.replace("[train]", "[model.weights]\nfile = \"w.safetensors\"\n[train]");
+    bench.write("started.toml", &start);
+    bench.done(&["run", "started.toml"]);
+    for column in ["val_loss", "val_accuracy"] {
+        let of = |name| bench.cell(&bench.trials(name), column);
+        assert_eq!(of("signs"), of("started"), "{column}");
+    }
+    let digest = || bench.cell(&bench.trials("started"), "digest");
+    let before = digest();
+    // A file of weights is what is in it: another place changes nothing, another content does.
+    let folder = bench.folder.path();
+    fs::copy(folder.join("w.safetensors"), folder.join("v.safetensors")).unwrap();
+    let moved = start.replace("w.safetensors", "v.safetensors");
+    bench.write("started.toml", &moved);
+    bench.done(&["run", "started.toml"]);
+    assert_eq!(before, digest());
+    fs::copy(bench.trial("signs").join("last.safetensors"), folder.join("v.safetensors")).unwrap();
+    let loose = moved.replace("[train]", "strict = false\n[train]");
+    bench.write("started.toml", &loose);
+    bench.done(&["run", "started.toml"]);
+    assert_ne!(before, digest());
+}
+
+#[test]
+fn wrong_networks_images_and_data_exit_with_2_and_say_why() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 5);
+    bench.done(&["run", "experiment.toml", "--set", "train.epochs=1"]);
+    let model = bench.trial("signs").join("best.safetensors");
+    let model = model.to_str().unwrap();
+    bench.write("text.png", "not an image");
+    bench.write("classes.txt", "cat\ndog\n");
+    fs::write(bench.folder.path().join("torn.safetensors"), &fs::read(model).unwrap()[..900])
+        .unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["predict", "text.png"], "--model <CHECKPOINT>|--preset <NAME>"),
+        (&["predict", "--preset", "plain", "text.png"], "--weights"),
+        (
+            &["predict", "--model", "nowhere.safetensors", "text.png"],
+            "nowhere.safetensors: No such file",
+        ),
+        (&["predict", "--model", "torn.safetensors", "text.png"], "not a safetensors file"),
+        (&["predict", "--model", model, "text.png"], "text, not an image"),
+        (
+            &["predict", "--preset", "plian", "--weights", model, "text.png"],
+            "did you mean \"plain\"?",
+        ),
+        (
+            &["predict", "--preset", "plain", "--weights", model, "--image-size", "0", "text.png"],
+            "between 1 and 4096",
+        ),
+        (
+            &[
+                "predict",
+                "--preset",
+                "plain",
+                "--weights",
+                model,
+                "--classes",
+                "classes.txt",
+                "--image-size",
+                "32",
+                "text.png",
+            ],
+            "no tensor of the file belongs to the network",
+        ),
+        (
+            &["evaluate", "--model", model, "--data", "digits"],
+            "does not know 10 of the 10 classes of digits",
+        ),
+    ];
+    for (arguments, reason) in cases {
+        let output = bench.wick(arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(reason), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn presets_are_listed_and_printed_as_files_to_copy() {
+    let bench = Bench::new(SIGNS);
+    let list = bench.done(&["presets"]);
+    assert_eq!(list.lines().count(), PRESETS.len());
+    for (name, text) in PRESETS {
+        assert!(list.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
+        assert_eq!(bench.done(&["presets", name]), text);
+    }
+    let output = bench.wick(&["presets", "resnet81"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean \"resnet18\"?"));
+}
+
+#[test]
+fn each_small_classic_learns_64_images_by_heart() {
+    let classes = ["a", "b", "c", "d"];
+    let bench = Bench::new(
+        r#"
+name = "by-heart"
+
+[data]
+source = { folder = "signs" }
+image = { size = [32, 32], channels = 3 }
+validation = 0.0
+batch-size = 16
+
+[model]
+parameters = { dropout = 0.0 }
+
+[train]
+epochs = 25
+optimizer = { adam = { lr = 2e-3 } }
+best = "train_loss"
+top-k = 2
+
+[[sweep.list]]
+name = "alexnet-32"
+"model.preset" = "alexnet-32"
+"model.parameters.width" = 8
+"model.parameters.dense" = 64
+
+[[sweep.list]]
+name = "vgg11-32"
+"model.preset" = "vgg11-32"
+"model.parameters.width" = 8
+"model.parameters.dense" = 64
+
+[[sweep.list]]
+name = "googlenet-32"
+"model.preset" = "googlenet-32"
+"model.parameters.width" = 0.125
+"model.parameters.auxiliary-dropout" = 0.0
+
+[[sweep.list]]
+name = "resnet18-32"
+"model.preset" = "resnet18-32"
+"model.parameters.width" = 8
+"#,
+    );
+    // Noise alone: nothing can be learnt but the images themselves.
+    for class in classes {
+        let folder = bench.folder.path().join("signs").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..16 {
+            let mut stream = derive(2, class, &[number]);
+            let image =
+                RgbImage::from_fn(8, 8, |_, _| Rgb([0; 3].map(|_: u8| stream.below(256) as u8)));
+            image.save(folder.join(format!("{number}.png"))).unwrap();
+        }
+    }
+    bench.done(&["run", "experiment.toml"]);
+    let metrics = bench.trials("by-heart").with_file_name("metrics.csv");
+    let mut reader = csv::Reader::from_path(metrics).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    let place = |name: &str| headers.iter().position(|header| header == name).unwrap();
+    // The last row of each trial.
+    let last: BTreeMap<String, f64> = reader
+        .records()
+        .map(Result::unwrap)
+        .map(|row| (row[place("trial")].to_owned(), row[place("train_accuracy")].parse().unwrap()))
+        .collect();
+    assert_eq!(last, ["1", "2", "3", "4"].map(|trial| (trial.to_owned(), 1.0)).into());
+}

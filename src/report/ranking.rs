@@ -7,6 +7,7 @@ use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::plan::sweep::Experiment;
 
 use super::grid::grid;
+use super::layers::number;
 use super::tables::Known;
 
 /// One row: a setting, and what its trials came to.
@@ -37,6 +38,15 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     let mut header = vec!["".to_owned()];
     header.extend(experiment.axes.iter().map(|axis| short(axis, &experiment.axes)));
     header.extend(["n", metric.name(), "val_loss", "test_accuracy", "epoch"].map(str::to_owned));
+    // What networks cost is of interest where it differs.
+    let cost = |group: &Group| {
+        let model = &group.trials[0].trial.plan.model;
+        [model.parameters(), model.flops()]
+    };
+    let costs_differ = ranked.iter().any(|(_, group)| cost(group) != cost(&ranked[0].1));
+    if costs_differ {
+        header.extend(["parameters", "FLOPs"].map(str::to_owned));
+    }
     let numbers_from = 1 + experiment.axes.len();
     let numbers = numbers_from..header.len();
     let mut table = grid(header, numbers, width);
@@ -58,6 +68,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         row.push(with_deviation(&group.values(Metric::ValLoss), true));
         row.push(with_deviation(&tests, false));
         row.push(mean(&epochs).map_or("–".to_owned(), |mean| format!("{mean:.0}")));
+        if costs_differ {
+            row.extend(cost(group).map(number));
+        }
         table.add_row(row);
     }
     let mut text = table.trim_fmt();

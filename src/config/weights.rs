@@ -25,12 +25,17 @@ pub struct Weights {
 impl Weights {
     /// Reads the value at `node`, which stands at `path`.
     pub fn read(node: &Node, path: &KeyPath) -> Result<Weights, Problem> {
-        match &node.content {
+        let mut weights = match &node.content {
             Content::String(_) => {
                 let file = read::<WrittenPath>(node, path)?;
-                Ok(Weights { file, rename: BTreeMap::new(), strict: None })
+                Weights { file, rename: BTreeMap::new(), strict: None }
             }
-            _ => read(node, path),
+            _ => read::<Weights>(node, path)?,
+        };
+        // A place on the Hub is not below the experiment's folder.
+        if weights.file.written.starts_with("hf:") {
+            weights.file.path = weights.file.written.clone().into();
         }
+        Ok(weights)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::weights::{
-    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names,
+    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, hub, match_names,
 };
 
 use super::network::Weights;
@@ -44,7 +44,7 @@ pub fn matched(
 
 /// The tensors of the file that the network takes, under the network's names, and the report.
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
-    let archive = Archive::open(&plan.file)?;
+    let archive = Archive::open(&hub::locate(&plan.file)?)?;
     let report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();
     for found in &report.matched {

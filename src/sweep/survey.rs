@@ -10,7 +10,7 @@ use crate::model::weights::matched;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::resolve::Survey;
-use crate::weights::{Archive, Entry};
+use crate::weights::{Archive, Entry, hub};
 
 /// Looks at each file once, however many trials name it.
 pub struct Files<'a> {
@@ -34,9 +34,10 @@ impl Files<'_> {
 }
 
 fn look(path: &PathBuf) -> WeightsFile {
-    let archive = Archive::open(path).map_err(|error| error.to_string())?;
+    let path = hub::locate(path).map_err(|error| error.to_string())?;
+    let archive = Archive::open(&path).map_err(|error| error.to_string())?;
     let mut hasher = blake3::Hasher::new();
-    File::open(path)
+    File::open(&path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))
         .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     Ok((archive.entries().to_vec(), hasher.finalize().to_hex().to_string()))

@@ -9,6 +9,7 @@ mod container;
 mod dtype;
 mod entry;
 mod error;
+pub mod hub;
 mod layout;
 mod names;
 mod npy;

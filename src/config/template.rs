@@ -4,15 +4,16 @@
 //! Each element keeps the path at which its template stands, so that what is wrong with the third
 //! layer of a block points at that layer's own line.
 
-use std::collections::BTreeSet;
+mod blocks;
+mod fill;
 
-use super::expression::{Filled, Parameters, fill};
+use super::expression::Parameters;
 use super::layer::{Layer, default_names};
 use super::layer_values::{Nested, NestedLists};
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::suggest;
-use super::tree::{Content, Entry, Node};
+use super::tree::{Content, Node};
 
 /// A layer and where it comes from.
 #[derive(Clone, Debug)]
@@ -114,46 +115,6 @@ impl Unfolder<'_> {
                         .help("[model.parameters] holds names and values: width = 64"),
                 );
                 Parameters::new()
-            }
-        }
-    }
-
-    /// The blocks' own tables, used or not.
-    fn check_blocks(&mut self, at: &KeyPath) {
-        let at = at.key("blocks");
-        let Some(blocks) = self.blocks else { return };
-        let Content::Table(entries) = &blocks.content else {
-            self.problems.push(
-                Problem::value(at, "model.blocks is a table of blocks")
-                    .label("not a table")
-                    .help("[model.blocks.NAME] holds the layers of a block"),
-            );
-            return;
-        };
-        for entry in entries {
-            let at = at.key(&entry.key);
-            let Content::Table(keys) = &entry.value.content else {
-                self.problems.push(
-                    Problem::value(at, format!("the block \"{}\" is not a table", entry.key))
-                        .label("not a table")
-                        .help("a block has layers and perhaps parameters"),
-                );
-                continue;
-            };
-            for key in keys {
-                if !["layers", "parameters"].contains(&key.key.as_str()) {
-                    self.problems.push(
-                        Problem::key(at.key(&key.key), format!("unknown key \"{}\"", key.key))
-                            .label("unknown")
-                            .help("the keys here are parameters, layers"),
-                    );
-                }
-            }
-            if entry.value.get("layers").is_none() {
-                self.problems.push(
-                    Problem::missing(at, format!("the block \"{}\" has no layers", entry.key))
-                        .label("needs \"layers\""),
-                );
             }
         }
     }
@@ -337,140 +298,6 @@ impl Unfolder<'_> {
         }
     }
 
-    fn block(
-        &mut self,
-        item: &Node,
-        at: &KeyPath,
-        inner: &str,
-        scope: &Scope,
-        elements: &mut Vec<Element>,
-    ) {
-        let Some(Content::String(name)) = item.get("block").map(|node| &node.content) else {
-            let problem = Problem::value(at.key("block"), "a block is called by its name")
-                .label("not a name")
-                .help("{ block = \"basic\" } for [model.blocks.basic]");
-            return self.problem(problem, scope);
-        };
-        let names: Vec<&str> = match self.blocks.map(|blocks| &blocks.content) {
-            Some(Content::Table(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
-            _ => Vec::new(),
-        };
-        let Some(block) = self.blocks.and_then(|blocks| blocks.get(name)) else {
-            let problem = Problem::value(at.key("block"), format!("there is no block \"{name}\""));
-            let problem = match suggest::nearest(name, &names) {
-                Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                None => problem.label("not defined"),
-            };
-            let help = match names[..] {
-                [] => format!("define it: [model.blocks.{name}] with layers = [ … ]"),
-                _ => format!("the blocks are {}", names.join(", ")),
-            };
-            return self.problem(problem.help(help), scope);
-        };
-        if scope.through.len() >= DEEPEST {
-            let problem =
-                Problem::value(at.key("block"), format!("the block \"{name}\" contains itself"))
-                    .label("without end");
-            // The way there would fill pages.
-            self.problems.push(problem);
-            return;
-        }
-        let home = KeyPath::root().key("model").key("blocks").key(name);
-        let Some(parameters) = self.arguments(item, at, name, block, &home, scope) else { return };
-        let Some(layers) = block.get("layers") else { return };
-        let called = inner.strip_suffix('.').unwrap_or(inner);
-        let mut through = scope.through.to_vec();
-        through.push(match called {
-            "" => format!("in the block \"{name}\", used at {at}"),
-            called => format!("in the block \"{name}\", used as {called} at {at}"),
-        });
-        let within = Scope { parameters: &parameters, prefix: inner, label: "", through: &through };
-        elements.extend(self.list(layers, &home.key("layers"), &within));
-    }
-
-    /// The parameters of a block: the network's, the block's defaults, the arguments of the call.
-    fn arguments(
-        &mut self,
-        call: &Node,
-        at: &KeyPath,
-        name: &str,
-        block: &Node,
-        home: &KeyPath,
-        scope: &Scope,
-    ) -> Option<Parameters> {
-        let mut parameters = self.globals.clone();
-        let (mut required, mut known) = (BTreeSet::new(), Vec::new());
-        let path = home.key("parameters");
-        let items = match block.get("parameters").map(|node| &node.content) {
-            None => &[][..],
-            Some(Content::Array(items)) => &items[..],
-            Some(_) => {
-                let problem = Problem::value(path, "parameters of a block are a list")
-                    .label("not a list")
-                    .help(
-                        "parameters = [\"filters\", { stride = 1 }]: names, or names with defaults",
-                    );
-                self.problem(problem, scope);
-                return None;
-            }
-        };
-        for (index, item) in items.iter().enumerate() {
-            match &item.content {
-                Content::String(name) => {
-                    required.insert(name.clone());
-                    known.push(name.clone());
-                }
-                Content::Table(entries) => {
-                    for entry in entries {
-                        known.push(entry.key.clone());
-                        let at = path.index(index).key(&entry.key);
-                        parameters.insert(entry.key.clone(), (entry.value.clone(), at));
-                    }
-                }
-                _ => {
-                    let problem = Problem::value(path.index(index), "not a parameter")
-                        .label("a name, or a table of names and defaults");
-                    self.problem(problem, scope);
-                    return None;
-                }
-            }
-        }
-        let Content::Table(given) = &call.content else { return None };
-        let mut sound = true;
-        for entry in given.iter().filter(|entry| entry.key != "block" && entry.key != "name") {
-            if !known.contains(&entry.key) {
-                let near: Vec<&str> = known.iter().map(String::as_str).collect();
-                let problem = Problem::key(
-                    at.key(&entry.key),
-                    format!("the block \"{name}\" has no parameter \"{}\"", entry.key),
-                );
-                let problem = match suggest::nearest(&entry.key, &near) {
-                    Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                    None => problem.label("unknown"),
-                };
-                let problem = problem.help(format!("its parameters are {}", near.join(", ")));
-                self.problem(problem, scope);
-                sound = false;
-            }
-            required.remove(&entry.key);
-            let value = (entry.value.clone(), at.key(&entry.key));
-            parameters.insert(entry.key.clone(), value);
-        }
-        if !sound {
-            return None;
-        }
-        if let Some(missing) = required.first() {
-            let problem = Problem::missing(
-                at.clone(),
-                format!("the block \"{name}\" needs a value for \"{missing}\""),
-            )
-            .label(format!("needs \"{missing}\""));
-            self.problem(problem, scope);
-            return None;
-        }
-        Some(parameters)
-    }
-
     fn only_keys(&mut self, item: &Node, at: &KeyPath, keys: &[&str], scope: &Scope) {
         let Content::Table(entries) = &item.content else { return };
         for entry in entries.iter().filter(|entry| !keys.contains(&entry.key.as_str())) {
@@ -482,117 +309,6 @@ impl Unfolder<'_> {
             };
             self.problem(problem.help(format!("the keys here are {}", keys.join(", "))), scope);
         }
-    }
-
-    /// The value that `node` stands for, and where that was written.
-    fn parameter_or_itself(
-        &mut self,
-        node: &Node,
-        at: &KeyPath,
-        scope: &Scope,
-    ) -> Option<(Node, KeyPath)> {
-        let Content::String(text) = &node.content else { return Some((node.clone(), at.clone())) };
-        match fill(text, scope.parameters) {
-            Ok(Filled::Plain) => Some((node.clone(), at.clone())),
-            Ok(Filled::Parameter(node, at)) => Some((node, at)),
-            Ok(Filled::Value(content)) => {
-                Some((Node { content, place: node.place.clone() }, at.clone()))
-            }
-            Err(mistake) => {
-                let problem = Problem::value(at.clone(), mistake.message).label("here");
-                self.problem(problem.help(mistake.help), scope);
-                None
-            }
-        }
-    }
-
-    /// An element with its settings filled in; lists of layers wait until they are unfolded,
-    /// except for those that a block gets as arguments.
-    fn fill_shallow(&mut self, node: &Node, at: &KeyPath, scope: &Scope) -> Node {
-        let is_call = Layer::kind_of(node) == Some("block");
-        match &node.content {
-            Content::Table(entries) => {
-                let entries = entries
-                    .iter()
-                    .map(|entry| {
-                        if LISTS.contains(&entry.key.as_str()) && !is_call {
-                            return self.list_to_read(entry, at, scope);
-                        }
-                        let at = at.key(&entry.key);
-                        let mut value =
-                            self.fill(&entry.value, &at, scope.parameters, scope.through);
-                        // `name = "${index + 1}"` is a name, whatever the expression's type.
-                        if let (Content::Integer(number), Content::String(_)) =
-                            (&value.content, &entry.value.content)
-                            && ["name", "norm-name"].contains(&entry.key.as_str())
-                        {
-                            value.content = Content::String(number.to_string());
-                        }
-                        Entry { value, ..entry.clone() }
-                    })
-                    .collect();
-                Node { content: Content::Table(entries), place: node.place.clone() }
-            }
-            _ => self.fill(node, at, scope.parameters, scope.through),
-        }
-    }
-
-    /// A list of layers for reading its container, which only wants to see a list.
-    fn list_to_read(&mut self, entry: &Entry, at: &KeyPath, scope: &Scope) -> Entry {
-        let at = at.key(&entry.key);
-        let mut value = entry.value.clone();
-        if let Some((node, _)) = self.parameter_or_itself(&entry.value, &at, scope) {
-            value.content = node.content;
-        }
-        if let (Content::Array(lists), "branches") = (&mut value.content, entry.key.as_str()) {
-            for (index, list) in lists.iter_mut().enumerate() {
-                if let Some((node, _)) = self.parameter_or_itself(list, &at.index(index), scope) {
-                    *list = node;
-                }
-            }
-        }
-        Entry { value, ..entry.clone() }
-    }
-
-    fn fill(
-        &mut self,
-        node: &Node,
-        at: &KeyPath,
-        parameters: &Parameters,
-        through: &[String],
-    ) -> Node {
-        let content = match &node.content {
-            Content::String(text) => match fill(text, parameters) {
-                Ok(Filled::Plain) => node.content.clone(),
-                Ok(Filled::Parameter(value, _)) => value.content,
-                Ok(Filled::Value(content)) => content,
-                Err(mistake) => {
-                    let scope = Scope { parameters, prefix: "", label: "", through };
-                    let problem = Problem::value(at.clone(), mistake.message).label("here");
-                    self.problem(problem.help(mistake.help), &scope);
-                    node.content.clone()
-                }
-            },
-            Content::Array(items) => Content::Array(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.fill(item, &at.index(index), parameters, through))
-                    .collect(),
-            ),
-            Content::Table(entries) => Content::Table(
-                entries
-                    .iter()
-                    .map(|entry| {
-                        let at = at.key(&entry.key);
-                        let value = self.fill(&entry.value, &at, parameters, through);
-                        Entry { value, ..entry.clone() }
-                    })
-                    .collect(),
-            ),
-            other => other.clone(),
-        };
-        Node { content, place: node.place.clone() }
     }
 
     fn problem(&mut self, problem: Problem, scope: &Scope) {

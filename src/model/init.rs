@@ -2,7 +2,8 @@
 //! parameter's name, so that adding a layer does not change how the others start.
 
 use crate::basis::seed::derive;
-use crate::plan::model::{Init, ParameterPlan};
+use crate::plan::model::Init;
+use crate::plan::parameters::ParameterPlan;
 
 /// The first numbers of a parameter.
 pub fn initial(plan: &ParameterPlan, seed: u64) -> Vec<f32> {

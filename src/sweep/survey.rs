@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::data::Cache;
@@ -27,13 +27,13 @@ impl Files<'_> {
         Files { images, weights: Mutex::default() }
     }
 
-    fn weights_file(&self, path: &PathBuf) -> Arc<WeightsFile> {
+    fn weights_file(&self, path: &Path) -> Arc<WeightsFile> {
         let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(path.clone()).or_insert_with(|| Arc::new(look(path))).clone()
+        known.entry(path.to_owned()).or_insert_with(|| Arc::new(look(path))).clone()
     }
 }
 
-fn look(path: &PathBuf) -> WeightsFile {
+fn look(path: &Path) -> WeightsFile {
     let path = hub::locate(path).map_err(|error| error.to_string())?;
     let archive = Archive::open(&path).map_err(|error| error.to_string())?;
     let mut hasher = blake3::Hasher::new();

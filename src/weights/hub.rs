@@ -41,7 +41,7 @@ fn parse(rest: &str) -> Result<HubFile, String> {
         !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '?', '#', '%'])
     };
     match parts[..] {
-        [owner, name, ref file @ ..] if parts.iter().all(|part| is_plain(&part)) => Ok(HubFile {
+        [owner, name, ref file @ ..] if parts.iter().all(is_plain) => Ok(HubFile {
             repository: format!("{owner}/{name}"),
             file: if file.is_empty() { USUAL.to_owned() } else { file.join("/") },
         }),

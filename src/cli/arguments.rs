@@ -142,17 +142,17 @@ pub(super) struct BenchStep {
     /// The preset
     pub(super) network: String,
     /// Images in a batch
-    #[arg(long, value_name = "B", default_value_t = 64)]
-    pub(super) batch: usize,
+    #[arg(long, value_name = "B", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) batch: u16,
     /// Steps to measure, after one that is not
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(super) steps: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) steps: u16,
     /// Threads
-    #[arg(long, value_name = "T", default_value_t = 1)]
-    pub(super) threads: usize,
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: u16,
     /// Height and width of images
-    #[arg(long, value_name = "PIXELS", default_value_t = 32)]
-    pub(super) image_size: usize,
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) image_size: u16,
     /// Measure evaluation instead of training
     #[arg(long)]
     pub(super) forward: bool,

@@ -29,7 +29,8 @@ const PARTS: usize = 5;
 
 /// Runs the command.
 pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
-    let size = arguments.image_size;
+    let BenchStep { batch, steps, threads, image_size: size, .. } = *arguments;
+    let [batch, steps, threads, size] = [batch, steps, threads, size].map(usize::from);
     // A preset for large images has a variant for small ones.
     let small = format!("{}-32", arguments.network);
     let name = if size == 32 && text(&small).is_some() { &small } else { &arguments.network };
@@ -42,14 +43,14 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let fastest = pool.install(|| -> Result<f64> {
         let mut network = Network::new(&plan, 1)?;
         let mut stream = derive(1, "bench", &[]);
-        let count = arguments.batch * 3 * size * size;
+        let count = batch * 3 * size * size;
         let pixels: Vec<f32> = (0..count).map(|_| stream.normal() as f32).collect();
-        let images = Tensor::from_vec(pixels, (arguments.batch, 3, size, size), &Device::Cpu)?;
-        let labels: Vec<u32> = (0..arguments.batch).map(|i| (i % CLASSES) as u32).collect();
+        let images = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
+        let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
         let sgd = Recipe::Sgd { lr: LR, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
         let mut optimizer = Optimizer::new(sgd, Clip::None, network.parameters().len());
         let mut step = |number: u64| -> Result<()> {
@@ -63,19 +64,19 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             Ok(())
         };
         step(0)?;
-        let part = arguments.steps.div_ceil(PARTS).max(1);
+        let part = steps.div_ceil(PARTS).max(1);
         let mut fastest: f64 = 0.0;
         for number in 0..PARTS {
             let stopwatch = Stopwatch::start();
             for offset in 0..part {
                 step((1 + number * part + offset) as u64)?;
             }
-            fastest = fastest.max((part * arguments.batch) as f64 / stopwatch.seconds());
+            fastest = fastest.max((part * batch) as f64 / stopwatch.seconds());
         }
         Ok(fastest)
     })?;
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
-    let least = training_bytes(&plan, arguments.batch) as f64 / 1e6;
+    let least = training_bytes(&plan, batch) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
     print(&format!("a training step needs at least {least:.0} MB\n"));
     Ok(Exit::Done)

@@ -6,12 +6,13 @@ use crate::basis::seed::derive;
 use crate::basis::shape::Window;
 
 use super::activation::{Activation, activation};
-use super::arrange::{add, flatten};
+use super::arrange::flatten;
 use super::conv::conv2d;
 use super::dense::dense;
 use super::dropout::{Granularity, dropout};
 use super::lanes::leave;
 use super::loss::cross_entropy;
+use super::merge;
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use super::tape::{Tape, Value, numbers, tensor};
@@ -211,8 +212,8 @@ fn cross_entropy_has_the_gradient_of_finite_differences() {
 #[test]
 fn sums_and_reshapes_pass_gradients_on_and_shared_values_add_them_up() {
     check(&[&[2, 3, 2, 1], &[2, 3, 2, 1]], |tape, v| {
-        let sum = add(tape, &v[0], &v[1])?;
-        let twice = add(tape, &sum, &v[0])?;
+        let once = merge::sum(tape, &[v[0].clone(), v[1].clone()], None)?;
+        let twice = merge::sum(tape, &[once.clone(), v[0].clone()], None)?;
         flatten(tape, &twice)
     });
 }
@@ -375,7 +376,7 @@ fn operations_on_values_in_lanes_have_the_gradient_of_finite_differences() {
         let x = activation(tape, &x, Activation::Silu)?;
         let (x, _) =
             batch_norm(tape, &x, &v[1], &v[2], 1e-2, Statistics::Batch, Some(Activation::Sigmoid))?;
-        let x = add(tape, &x, &v[0])?;
+        let x = merge::sum(tape, &[x.clone(), v[0].clone()], None)?;
         max_pool2d(tape, &x, [one; 2], false)
     });
     check(&[&[17, 3, 2, 1]], |tape, v| {

@@ -38,12 +38,15 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     let mut header = vec!["".to_owned()];
     header.extend(experiment.axes.iter().map(|axis| short(axis, &experiment.axes)));
     header.extend(["n", metric.name(), "val_loss", "test_accuracy", "epoch"].map(str::to_owned));
-    // What networks cost is of interest where it differs.
     let cost = |group: &Group| {
         let model = &group.trials[0].trial.plan.model;
         [model.parameters(), model.flops()]
     };
-    let costs_differ = ranked.iter().any(|(_, group)| cost(group) != cost(&ranked[0].1));
+    // What networks cost is of interest where it differs by more than the few numbers of a norm.
+    let costs_differ = [0, 1].into_iter().any(|which| {
+        let costs = || ranked.iter().map(|(_, group)| cost(group)[which]);
+        costs().max() > costs().min().map(|least| least + least / 10)
+    });
     if costs_differ {
         header.extend(["parameters", "FLOPs"].map(str::to_owned));
     }

@@ -10,12 +10,12 @@ pub fn layers(model: &ModelPlan, width: usize) -> String {
     let header = ["layer", "does", "output", "parameters", "FLOPs", "trainable"];
     let mut table = grid(header.map(str::to_owned).to_vec(), 2..5, width);
     table.add_row(["", "images", &display(&model.input), "", "", ""]);
-    for layer in &model.layers {
+    for (index, layer) in model.layers.iter().enumerate() {
         let parameters = layer.parameters();
         let trainable = if parameters == 0 { "" } else { "yes" };
         table.add_row([
             layer.name.clone(),
-            layer.summary(),
+            does(model, index),
             display(&layer.output),
             number(parameters),
             number(layer.flops()),
@@ -29,6 +29,22 @@ pub fn layers(model: &ModelPlan, width: usize) -> String {
         number(model.flops())
     ));
     text
+}
+
+/// What a layer does, and on what, if not on the result of the layer above it alone.
+fn does(model: &ModelPlan, index: usize) -> String {
+    let layer = &model.layers[index];
+    let name = |source: &usize| match source.checked_sub(1) {
+        Some(source) => model.layers[source].name.clone(),
+        None => "images".to_owned(),
+    };
+    match &layer.from[..] {
+        [] => layer.summary(),
+        from => {
+            let names: Vec<String> = from.iter().map(name).collect();
+            format!("{} ← {}", layer.summary(), names.join(", "))
+        }
+    }
 }
 
 /// A number with commas between thousands.

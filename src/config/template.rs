@@ -177,13 +177,7 @@ impl Unfolder<'_> {
         scope: &Scope,
         elements: &mut Vec<Element>,
     ) {
-        self.count += 1;
-        if self.count > MOST_LAYERS {
-            if self.count == MOST_LAYERS + 1 {
-                let message = format!("the network has more than {MOST_LAYERS} layers");
-                let problem = Problem::value(at.clone(), message).label("too many");
-                self.problem(problem, scope);
-            }
+        if self.is_full(at, scope) {
             return;
         }
         let inner = if name.is_empty() {
@@ -256,6 +250,17 @@ impl Unfolder<'_> {
         }
     }
 
+    /// Counts one more; whether there are too many by now, which is said once.
+    fn is_full(&mut self, at: &KeyPath, scope: &Scope) -> bool {
+        self.count += 1;
+        if self.count == MOST_LAYERS + 1 {
+            let message = format!("the network has more than {MOST_LAYERS} layers");
+            let problem = Problem::value(at.clone(), message).label("too many");
+            self.problem(problem, scope);
+        }
+        self.count > MOST_LAYERS
+    }
+
     fn repeat(
         &mut self,
         item: &Node,
@@ -284,6 +289,10 @@ impl Unfolder<'_> {
         };
         for index in 0..count {
             let before = self.problems.len();
+            // A repeat of nothing takes time too.
+            if self.is_full(at, scope) {
+                return;
+            }
             let mut parameters = scope.parameters.clone();
             let node = Node { content: Content::Integer(index), place: item.place.clone() };
             parameters.insert("index".to_owned(), (node, at.key("repeat")));

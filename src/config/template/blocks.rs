@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DEEPEST, Element, Scope, Unfolder};
+use super::{DEEPEST, Element, MOST_LAYERS, Scope, Unfolder};
 use crate::config::expression::Parameters;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
@@ -84,8 +84,9 @@ impl Unfolder<'_> {
             let problem =
                 Problem::value(at.key("block"), format!("the block \"{name}\" contains itself"))
                     .label("without end");
-            // The way there would fill pages.
+            // The way there would fill pages, and so would every further way.
             self.problems.push(problem);
+            self.count = self.count.max(MOST_LAYERS + 1);
             return;
         }
         let home = KeyPath::root().key("model").key("blocks").key(name);

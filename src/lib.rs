@@ -6,6 +6,8 @@
 
 pub mod basis;
 
+pub mod augment;
+
 pub mod config;
 
 pub mod plan;

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The storeys, lowest first; each lists its rooms.
-const STOREYS: [&[&str]; 9] = [
+const STOREYS: [&[&str]; 10] = [
     &["basis"],
+    &["augment"],
     &["config"],
     &["plan"],
-    &["kernels", "data", "weights", "augment"],
+    &["kernels", "data", "weights"],
     &["model", "transfer"],
     &["train"],
     &["sweep"],
@@ -17,7 +18,7 @@ const STOREYS: [&[&str]; 9] = [
 ];
 
 /// The first storey that may know candle.
-const CANDLE_FROM: usize = 3;
+const CANDLE_FROM: usize = 4;
 
 /// Rooms from there on that know nothing but `basis`: `fuzz/` builds them alone.
 const ALONE: [&str; 1] = ["weights"];

@@ -43,6 +43,12 @@ fn mix(mut z: u64) -> u64 {
 }
 
 impl Stream {
+    /// The stream of a key that [`next_u64`](Self::next_u64) has drawn from another one: a place of
+    /// its own for something that needs many numbers.
+    pub fn keyed(key: u64) -> Stream {
+        Stream { key, count: 0 }
+    }
+
     /// The `index`-th number of this stream, whatever was drawn before.
     #[inline(always)]
     pub fn at(&self, index: u64) -> u64 {
@@ -88,6 +94,26 @@ impl Stream {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64 + 1) as usize);
         }
+    }
+}
+
+/// The distributions of `rand_distr` draw from streams.
+impl rand_core::TryRng for Stream {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok((self.next_u64() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next_u64().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
     }
 }
 

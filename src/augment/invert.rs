@@ -1,0 +1,31 @@
+//! Every value as far from white as it was from black: Albumentations' `InvertImg`.
+
+use serde::{Deserialize, Serialize};
+
+use super::image::{Frame, Image};
+use super::parameters::Always;
+use super::transform::{Fault, Scene, Transform};
+use crate::basis::seed::Stream;
+
+/// `"invert"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Invert {
+    invert: Always,
+}
+
+impl Transform for Invert {
+    type Drawn = ();
+
+    fn check(&self, frame: Frame) -> Result<Frame, Fault> {
+        Ok(frame)
+    }
+
+    fn draw(&self, _: &Scene, _: &mut Stream) {}
+
+    fn pixels(&self, (): &(), image: &mut Image) {
+        for value in image.pixels_mut() {
+            *value = !*value;
+        }
+    }
+}

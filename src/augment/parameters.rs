@@ -1,0 +1,256 @@
+//! How parameters are written: a number or a range, an interpolation, a border, a colour.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error, SeqAccess, Visitor, value};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::transform::Fault;
+use crate::basis::seed::Stream;
+
+/// Two numbers between which one is drawn; written as two, or as one that stands for both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The least.
+    pub low: f64,
+    /// The greatest.
+    pub high: f64,
+}
+
+impl Range {
+    /// From `low` to `high`.
+    pub const fn new(low: f64, high: f64) -> Range {
+        Range { low, high }
+    }
+
+    /// One number between both, uniformly.
+    pub fn draw(self, stream: &mut Stream) -> f64 {
+        self.low + (self.high - self.low) * stream.uniform()
+    }
+
+    /// One whole number between both, which are included, uniformly.
+    pub fn draw_whole(self, stream: &mut Stream) -> i64 {
+        let (low, high) = (self.low.ceil() as i64, self.high.floor() as i64);
+        low + stream.below((high - low).max(0) as u64 + 1) as i64
+    }
+
+    /// Whether the range lies in `low..=high` and is not upside down.
+    pub fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
+        let Range { low: a, high: b } = self;
+        if a > b {
+            let message = format!("{key} = [{a}, {b}] is upside down");
+            return Err(Fault::new(key, message, "the smaller number comes first"));
+        }
+        if a < low || b > high || a.is_nan() || b.is_nan() {
+            let found = if a == b { format!("{a}") } else { format!("[{a}, {b}]") };
+            let allowed = match (low.is_finite(), high.is_finite()) {
+                (true, true) => format!("between {low} and {high}"),
+                (true, false) => format!("{low} or more"),
+                _ => format!("{high} or less"),
+            };
+            return Err(Fault::new(key, format!("{key} = {found} is not {allowed}"), allowed));
+        }
+        Ok(())
+    }
+}
+
+/// A range that one number x makes symmetric: from −x to x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit(pub Range);
+
+impl Limit {
+    /// From −`limit` to `limit`.
+    pub const fn new(limit: f64) -> Limit {
+        Limit(Range::new(-limit, limit))
+    }
+
+    /// One number of the range, uniformly.
+    pub fn draw(self, stream: &mut Stream) -> f64 {
+        self.0.draw(stream)
+    }
+
+    /// Whether the range lies in `low..=high`, with a message of its own for a negative limit.
+    pub fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
+        let Range { low: a, high: b } = self.0;
+        if a > b && a == -b {
+            let message = format!("{key} = {b}: a limit is not negative");
+            return Err(Fault::new(key, message, "negative").help(format!(
+                "{key} = {a} draws between {b} and {a}; {key} = [{b}, {b}] is always {b}"
+            )));
+        }
+        self.0.check(key, low, high)
+    }
+}
+
+/// Reads a number, which `one` makes a range of, or two numbers.
+fn range<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    one: fn(f64) -> Range,
+) -> Result<Range, D::Error> {
+    struct Reader(fn(f64) -> Range);
+    impl<'de> Visitor<'de> for Reader {
+        type Value = Range;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a number, or two for a range")
+        }
+        fn visit_f64<E: Error>(self, number: f64) -> Result<Range, E> {
+            Ok((self.0)(number))
+        }
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Range, E> {
+            Ok((self.0)(number as f64))
+        }
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Range, E> {
+            Ok((self.0)(number as f64))
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Range, A::Error> {
+            let [low, high] = <[f64; 2]>::deserialize(value::SeqAccessDeserializer::new(seq))?;
+            Ok(Range { low, high })
+        }
+    }
+    deserializer.deserialize_any(Reader(one))
+}
+
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        range(deserializer, |both| Range { low: both, high: both })
+    }
+}
+
+impl Serialize for Range {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [self.low, self.high].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        range(deserializer, |limit| Range { low: -limit, high: limit }).map(Limit)
+    }
+}
+
+impl Serialize for Limit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// The main argument of a kind that needs none: `true`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Always;
+
+impl<'de> Deserialize<'de> for Always {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if bool::deserialize(deserializer)? {
+            Ok(Always)
+        } else {
+            Err(D::Error::custom(
+                "expected true: leave the transform out instead of switching it off",
+            ))
+        }
+    }
+}
+
+impl Serialize for Always {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        true.serialize(serializer)
+    }
+}
+
+/// How a value between pixels is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interpolation {
+    /// The nearest pixel.
+    Nearest,
+    /// From 2×2 pixels.
+    #[default]
+    Linear,
+    /// From 4×4 pixels, with a = −0.75 as OpenCV.
+    Cubic,
+    /// The mean over the area that a pixel covers: for making smaller.
+    Area,
+}
+
+/// What lies outside of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Border {
+    /// The fill.
+    #[default]
+    Constant,
+    /// The outermost pixel: aaa|abcd|ddd.
+    Replicate,
+    /// The image mirrored: cba|abcd|dcb.
+    Reflect,
+    /// The image mirrored without its outermost pixel: dcb|abcd|cba.
+    #[serde(rename = "reflect-101")]
+    Reflect101,
+    /// The image again: bcd|abcd|abc.
+    Wrap,
+}
+
+impl Border {
+    /// The row or column of 0..`length` that stands at `at`; none where the fill does.
+    pub fn place(self, at: isize, length: usize) -> Option<usize> {
+        let n = length as isize;
+        if (0..n).contains(&at) {
+            return Some(at as usize);
+        }
+        let inside = match self {
+            Border::Constant => return None,
+            Border::Replicate => at.clamp(0, n - 1),
+            Border::Wrap => at.rem_euclid(n),
+            Border::Reflect => {
+                let at = at.rem_euclid(2 * n);
+                if at < n { at } else { 2 * n - 1 - at }
+            }
+            Border::Reflect101 if n == 1 => 0,
+            Border::Reflect101 => {
+                let at = at.rem_euclid(2 * n - 2);
+                if at < n { at } else { 2 * n - 2 - at }
+            }
+        };
+        Some(inside as usize)
+    }
+}
+
+/// What fills places outside of the image: one value for all channels, or one for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill([u8; 3]);
+
+impl Fill {
+    /// The value of each channel.
+    pub fn channels(self) -> [u8; 3] {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Fill {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Fill;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a value from 0 to 255, or three for red, green and blue")
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Fill, E> {
+                let value = u8::try_from(value)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(value), &self))?;
+                Ok(Fill([value; 3]))
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Fill, E> {
+                self.visit_i64(value as i64)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Fill, A::Error> {
+                <[u8; 3]>::deserialize(value::SeqAccessDeserializer::new(seq)).map(Fill)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl Serialize for Fill {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}

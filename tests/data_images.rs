@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candlewick::data::{decode_image, load};
-use candlewick::plan::data::{DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet};
+use candlewick::plan::data::{
+    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+};
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
 
@@ -21,6 +23,7 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         image: ImagePlan { size: [8, 8], channels: 3 },
         normalise: Normalise::None,
         on_bad_image,
+        boxes: BoxPlan::default(),
     }
 }
 

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
-use candlewick::plan::data::{DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet};
+use candlewick::plan::data::{
+    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+};
 use image::Rgb;
 
 fn plan(source: Source) -> DataPlan {
@@ -21,6 +23,7 @@ fn plan(source: Source) -> DataPlan {
         image: ImagePlan { size: [2, 2], channels: 3 },
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
+        boxes: BoxPlan::default(),
     }
 }
 

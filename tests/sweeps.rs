@@ -192,6 +192,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
         store: &store,
         images: &images,
         share: Share { workers: 2, threads: 1 },
+        augment_memory: 1 << 20,
         interrupt: &std::sync::atomic::AtomicBool::new(false),
     };
     runner

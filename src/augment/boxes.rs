@@ -68,6 +68,72 @@ impl BBox {
     }
 }
 
+/// How boxes are written as four numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxFormat {
+    /// Left, upper, right and lower edge in pixels.
+    #[default]
+    PascalVoc,
+    /// Left and upper edge, width and height in pixels.
+    Coco,
+    /// Centre, width and height as parts of the image's width and height.
+    Yolo,
+    /// Left, upper, right and lower edge as parts of the image's width and height.
+    Albumentations,
+}
+
+impl BoxFormat {
+    /// The box that `numbers` say in an image of `frame`.
+    pub fn read(self, numbers: [f64; 4], frame: Frame, label: u32) -> BBox {
+        let [a, b, c, d] = numbers;
+        let (width, height) = (frame.width as f64, frame.height as f64);
+        let [x_min, y_min, x_max, y_max] = match self {
+            BoxFormat::PascalVoc => [a, b, c, d],
+            BoxFormat::Coco => [a, b, a + c, b + d],
+            BoxFormat::Yolo => {
+                let (half_width, half_height) = (c / 2.0, d / 2.0);
+                [
+                    (a - half_width) * width,
+                    (b - half_height) * height,
+                    (a + half_width) * width,
+                    (b + half_height) * height,
+                ]
+            }
+            BoxFormat::Albumentations => [a * width, b * height, c * width, d * height],
+        };
+        BBox { x_min, y_min, x_max, y_max, label }
+    }
+
+    /// The four numbers for `bbox` in an image of `frame`.
+    pub fn write(self, bbox: &BBox, frame: Frame) -> [f64; 4] {
+        let BBox { x_min, y_min, x_max, y_max, .. } = *bbox;
+        let (width, height) = (frame.width as f64, frame.height as f64);
+        match self {
+            BoxFormat::PascalVoc => [x_min, y_min, x_max, y_max],
+            BoxFormat::Coco => [x_min, y_min, x_max - x_min, y_max - y_min],
+            BoxFormat::Yolo => [
+                (x_min + x_max) / 2.0 / width,
+                (y_min + y_max) / 2.0 / height,
+                (x_max - x_min) / width,
+                (y_max - y_min) / height,
+            ],
+            BoxFormat::Albumentations => {
+                [x_min / width, y_min / height, x_max / width, y_max / height]
+            }
+        }
+    }
+
+    /// What the four numbers are called in a table.
+    pub fn columns(self) -> [&'static str; 4] {
+        match self {
+            BoxFormat::PascalVoc | BoxFormat::Albumentations => ["x1", "y1", "x2", "y2"],
+            BoxFormat::Coco => ["x", "y", "width", "height"],
+            BoxFormat::Yolo => ["x_center", "y_center", "width", "height"],
+        }
+    }
+}
+
 /// Which boxes are left after a transform, as Albumentations' `BboxParams`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -95,5 +161,50 @@ impl BoxRules {
             let left = bbox.area();
             left > 0.0 && left >= self.min_area && left >= self.min_visibility * whole
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Frame = Frame { height: 50, width: 200, channels: 3 };
+
+    #[test]
+    fn every_format_says_the_same_box_and_reads_what_it_writes() {
+        let bbox = BBox { x_min: 20.0, y_min: 10.0, x_max: 120.0, y_max: 40.0, label: 3 };
+        for (format, numbers) in [
+            (BoxFormat::PascalVoc, [20.0, 10.0, 120.0, 40.0]),
+            (BoxFormat::Coco, [20.0, 10.0, 100.0, 30.0]),
+            (BoxFormat::Yolo, [0.35, 0.5, 0.5, 0.6]),
+            (BoxFormat::Albumentations, [0.1, 0.2, 0.6, 0.8]),
+        ] {
+            for (found, expected) in format.write(&bbox, FRAME).into_iter().zip(numbers) {
+                assert!((found - expected).abs() < 1e-12, "{format:?}");
+            }
+            let read = format.read(numbers, FRAME, 3);
+            assert!((read.x_max - 120.0).abs() < 1e-9 && (read.y_min - 10.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn boxes_are_clipped_and_dropped_when_too_little_is_left() {
+        let boxes = [
+            BBox { x_min: -10.0, y_min: 0.0, x_max: 10.0, y_max: 20.0, label: 0 },
+            BBox { x_min: 190.0, y_min: 0.0, x_max: 230.0, y_max: 20.0, label: 1 },
+            BBox { x_min: 0.0, y_min: 45.0, x_max: 2.0, y_max: 50.0, label: 2 },
+            BBox { x_min: 210.0, y_min: 0.0, x_max: 230.0, y_max: 20.0, label: 3 },
+        ];
+        let left = |rules: BoxRules| {
+            let mut boxes = boxes.to_vec();
+            rules.apply(&mut boxes, FRAME);
+            boxes.iter().map(|bbox| (bbox.label, bbox.area())).collect::<Vec<_>>()
+        };
+        assert_eq!(left(BoxRules::default()), [(0, 200.0), (1, 200.0), (2, 10.0)]);
+        assert_eq!(
+            left(BoxRules { min_area: 11.0, min_visibility: 0.0 }),
+            [(0, 200.0), (1, 200.0)]
+        );
+        assert_eq!(left(BoxRules { min_area: 0.0, min_visibility: 0.5 }), [(0, 200.0), (2, 10.0)]);
     }
 }

@@ -13,6 +13,7 @@
 mod boxes;
 mod chain;
 mod image;
+mod mixing;
 mod parameters;
 mod registry;
 mod simd;
@@ -30,8 +31,10 @@ mod invert;
 #[cfg(test)]
 mod golden;
 
-pub use boxes::{BBox, BoxRules};
-pub use chain::{Chain, Step};
+pub use boxes::{BBox, BoxFormat, BoxRules};
+pub use chain::{Applied, Chain, Step};
 pub use image::{Frame, Image};
-pub use registry::{AnyTransform, KINDS};
+pub use mixing::{Mixed, Mixing};
+pub use parameters::Range;
+pub use registry::{AnyTransform, KINDS, Reader, kind_of};
 pub use transform::{Fault, Scene, Transform};

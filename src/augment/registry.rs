@@ -67,6 +67,11 @@ transforms! {
     "invert" => invert::Invert,
 }
 
+/// The kind that `key` names.
+pub fn kind_of(key: &str) -> Option<&'static str> {
+    KINDS.iter().find(|kind| **kind == key).copied()
+}
+
 /// Reads parameters from wherever they are written.
 pub trait Reader {
     /// Why they cannot be read.
@@ -86,6 +91,7 @@ trait Erased {
         stream: &mut Stream,
         told: Option<&mut serde_json::Value>,
     );
+    fn draw(&self, scene: &Scene, stream: &mut Stream) -> serde_json::Value;
     fn apply_drawn(
         &self,
         drawn: serde_json::Value,
@@ -111,7 +117,7 @@ impl<T: Transform> Erased for T {
         told: Option<&mut serde_json::Value>,
     ) {
         let frame = image.frame();
-        let drawn = self.draw(&Scene { frame, boxes }, stream);
+        let drawn = Transform::draw(self, &Scene { frame, boxes }, stream);
         if let Some(told) = told {
             *told = serde_json::to_value(&drawn).expect("what is drawn is plain data");
         }
@@ -119,6 +125,11 @@ impl<T: Transform> Erased for T {
         if !boxes.is_empty() {
             self.boxes(&drawn, frame, boxes);
         }
+    }
+
+    fn draw(&self, scene: &Scene, stream: &mut Stream) -> serde_json::Value {
+        serde_json::to_value(Transform::draw(self, scene, stream))
+            .expect("what is drawn is plain data")
     }
 
     fn apply_drawn(
@@ -158,6 +169,11 @@ impl AnyTransform {
         self.erased().apply(image, boxes, stream, told);
     }
 
+    /// What [`apply`](Self::apply) would draw.
+    pub fn draw(&self, scene: &Scene, stream: &mut Stream) -> serde_json::Value {
+        self.erased().draw(scene, stream)
+    }
+
     /// Does what [`apply`](Self::apply) does when this is drawn.
     ///
     /// # Errors
@@ -183,7 +199,8 @@ impl<'de> Deserialize<'de> for AnyTransform {
             }
         }
         let value = serde_json::Value::deserialize(deserializer)?;
-        let kind = KINDS.iter().find(|kind| value.get(kind).is_some());
+        // The first key that is a kind: others may be parameters that are called like kinds.
+        let kind = value.as_object().and_then(|table| table.keys().find_map(|key| kind_of(key)));
         let read = kind.and_then(|kind| AnyTransform::read(kind, Json(value)));
         read.ok_or_else(|| D::Error::custom("no kind of transform"))?.map_err(D::Error::custom)
     }

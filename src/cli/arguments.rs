@@ -31,6 +31,13 @@ Examples:
 Example:
   wick check experiments/quickstart.toml")]
     Check(Check),
+    /// Show what augmentation does to training images, or write augmented images as a data set
+    #[command(after_help = "\
+Examples:
+  wick augment experiments/augmentation.toml --out sheet.png --trial 4
+  wick augment experiments/augmentation.toml --out rotate.png --transform '{ rotate = 45 }'
+  wick augment experiments/augmentation.toml --export augmented --images 100 --variants 3")]
+    Augment(Augment),
     /// List the built-in networks, or print one as TOML, to copy and change
     #[command(after_help = "\
 Examples:
@@ -83,6 +90,10 @@ pub(super) struct Trained {
     /// Set a value of the preset, by its dotted path; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
     pub(super) sets: Vec<String>,
+    /// Further views of each image, as '[["horizontal-flip"]]': logits are averaged over all
+    /// [default: what the checkpoint was tested with]
+    #[arg(long, value_name = "CHAINS")]
+    pub(super) test_time: Option<String>,
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {
@@ -187,6 +198,47 @@ pub(super) struct Run {
     /// Threads of a trial [default: the cores that are left over]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) threads: Option<u16>,
+    /// Memory for augmented images that trials share; what does not fit is augmented again
+    #[arg(long, value_name = "MB", default_value_t = 1024, value_parser = megabytes)]
+    pub(super) augment_memory: usize,
+}
+
+fn megabytes(text: &str) -> Result<usize, String> {
+    let most = 1 << 30;
+    text.parse().ok().filter(|mb| *mb <= most).ok_or_else(|| format!("a number from 0 to {most}"))
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("goal").required(true).args(["out", "export"])))]
+pub(super) struct Augment {
+    #[command(flatten)]
+    pub(super) written: Written,
+    /// Write a contact sheet: originals on the left, what was drawn under each variant
+    #[arg(long, value_name = "PNG")]
+    pub(super) out: Option<PathBuf>,
+    /// Write augmented images in folders of classes, and a table of labels and boxes
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) export: Option<PathBuf>,
+    /// Images, from one class after the other [default: 6 on a sheet, all training images to export]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(super) images: Option<usize>,
+    /// Variants of each: what training sees in the first M epochs [default: 5 on a sheet, 1 to export]
+    #[arg(long, value_name = "M", value_parser = positive)]
+    pub(super) variants: Option<usize>,
+    /// Draw boxes
+    #[arg(long, conflicts_with = "export")]
+    pub(super) boxes: bool,
+    /// Show one transform across its range: a kind in the chain, or written as in a chain
+    #[arg(long, value_name = "TRANSFORM", conflicts_with = "export")]
+    pub(super) transform: Option<String>,
+    /// The trial whose chain is shown [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) trial: Option<usize>,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "a whole number from 1 to 1,000,000".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The command line: arguments, commands and exit codes.
 
 mod arguments;
+mod augment;
 mod bench_step;
 mod check;
 mod evaluate;
@@ -29,6 +30,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
         arguments::Command::Check(check) => check::check(&check),
+        arguments::Command::Augment(augment) => augment::augment(&augment),
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),

@@ -45,6 +45,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         store: &store,
         share: Share { workers: 1, threads: 1 },
         images: &images,
+        augment_memory: arguments.augment_memory << 20,
         interrupt: &interrupt,
     };
     let missing = runner.missing().len();

@@ -4,12 +4,17 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
+use crate::augment::{BoxRules, Chain, Frame, Image};
+use crate::basis::seed::derive;
+use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
+use crate::config::problem::Problems;
 use crate::data::{decode_centre, decode_image};
 use crate::kernels::tape::numbers;
 use crate::model;
 use crate::model::network::{Network, Weights};
+use crate::plan::augment::augment;
 use crate::plan::data::ImagePlan;
 use crate::plan::model::WeightsPlan;
 use crate::plan::resolve::network;
@@ -36,11 +41,15 @@ pub(super) struct Ready {
 impl Ready {
     /// The network that was asked for; or what is wrong, to be shown as it is.
     pub(super) fn new(asked: &Trained) -> Result<Ready, String> {
-        match (&asked.model, &asked.preset, &asked.weights) {
+        let mut ready = match (&asked.model, &asked.preset, &asked.weights) {
             (Some(checkpoint), _, _) => Ready::of_checkpoint(checkpoint),
             (None, Some(preset), Some(weights)) => Ready::of_preset(asked, preset, weights),
             _ => Err("error: name a network: --model, or --preset with --weights\n".to_owned()),
+        }?;
+        if let Some(views) = &asked.test_time {
+            ready.card.test_time = test_time(views, &ready.card)?;
         }
+        Ok(ready)
     }
 
     fn of_checkpoint(path: &Path) -> Result<Ready, String> {
@@ -91,6 +100,8 @@ impl Ready {
             mean: IMAGENET[0].to_vec(),
             std: IMAGENET[1].to_vec(),
             image,
+            evaluation: Chain::default(),
+            test_time: Vec::new(),
             model: without,
         };
         Ready::with(card, &weights, true).map_err(|error| format!("error: {error}\n"))
@@ -108,20 +119,64 @@ impl Ready {
         decode(path, &self.card.image).map_err(|error| error.to_string())
     }
 
-    /// The logits `[images, classes]` of images of the right size.
+    /// The logits `[images, classes]` of images as they were decoded: the mean over the plain view
+    /// and those of test-time augmentation.
     pub(super) fn logits(&mut self, images: &[&[u8]]) -> candle_core::Result<Vec<f32>> {
-        let ImagePlan { size: [height, width], channels } = self.card.image;
-        let table = self.card.normalisation().table();
-        let mut pixels = vec![0.0; images.len() * height * width * channels];
-        for (image, out) in images.iter().zip(pixels.chunks_mut(height * width * channels)) {
-            table.write(image, out);
+        let chains: Vec<Chain> =
+            [&self.card.evaluation].into_iter().chain(&self.card.test_time).cloned().collect();
+        let mut sum = vec![0.0; images.len() * self.card.classes.len()];
+        for (view, chain) in chains.iter().enumerate() {
+            let logits = self.seen_through(chain, view as u64, images)?;
+            sum.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit);
         }
-        let shape = (images.len(), channels, height, width);
+        let share = 1.0 / chains.len() as f32;
+        sum.iter_mut().for_each(|logit| *logit *= share);
+        Ok(sum)
+    }
+
+    fn seen_through(
+        &mut self,
+        chain: &Chain,
+        view: u64,
+        images: &[&[u8]],
+    ) -> candle_core::Result<Vec<f32>> {
+        let frame = frame(&self.card);
+        let input = self.card.model.input.clone();
+        let table = self.card.normalisation().table();
+        let bytes: usize = input.iter().product();
+        let mut pixels = vec![0.0; images.len() * bytes];
+        let mut image = Image::new(frame, vec![0; frame.bytes()]);
+        for ((index, decoded), out) in images.iter().enumerate().zip(pixels.chunks_mut(bytes)) {
+            image.reset(frame, decoded);
+            let mut stream = derive(self.card.seed, "view of an image", &[view, index as u64]);
+            chain.apply(&mut image, &mut Vec::new(), BoxRules::default(), &mut stream, None);
+            table.write(image.pixels(), out);
+        }
+        let shape: Vec<usize> = [images.len()].into_iter().chain(input).collect();
         let batch = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
         let pass = self.network.forward(&batch, false, 0)?;
-        let logits = numbers(pass.logits.tensor())?.to_vec();
-        Ok(logits)
+        Ok(numbers(pass.logits.tensor())?.to_vec())
     }
+}
+
+/// Images as they are decoded for a network.
+fn frame(card: &Card) -> Frame {
+    let ImagePlan { size: [height, width], channels } = card.image;
+    Frame { height, width, channels }
+}
+
+/// The views that were written on the command line.
+fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>, String> {
+    let wrong = |problems: Problems| problems.render(false);
+    // Any preset will do: only the views are looked at.
+    let root = preset("plain", &[format!("augment.test-time={text}")]).map_err(wrong)?;
+    let written = Augment::read(root.get("augment").unwrap_or(&root));
+    let mut written = written.map_err(|found| wrong(Problems::located(found, &root)))?;
+    // The card says how images come to the network's size; views may start from there.
+    written.train.chain = card.evaluation.clone();
+    let (plan, _) =
+        augment(&written, frame(card)).map_err(|found| wrong(Problems::located(found, &root)))?;
+    Ok(plan.test_time)
 }
 
 /// The softmax of a row of logits.

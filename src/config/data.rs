@@ -8,6 +8,8 @@
 //! image = { size = [32, 32], channels = 3 }
 //! normalise = "dataset"             # or "none", or { mean = [0.5], std = [0.25] }
 //! on-bad-image = "error"            # or "skip"
+//! crop = "none"                     # or "box"
+//! box-format = "pascal-voc"         # or "coco", "yolo", "albumentations"
 //! batch-size = 256
 //! ```
 
@@ -18,6 +20,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::read::WrittenPath;
+use crate::augment::BoxFormat;
 
 /// The table `[data]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +38,22 @@ pub struct Data {
     pub normalise: Normalise,
     /// What to do about an image that cannot be decoded.
     pub on_bad_image: OnBadImage,
+    /// What becomes of the boxes that a source has.
+    pub crop: Crop,
+    /// How they are written.
+    pub box_format: BoxFormat,
     /// Images in one step.
     pub batch_size: usize,
+}
+
+/// What becomes of boxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crop {
+    /// Images stay whole, boxes go along with them.
+    None,
+    /// Images are cropped to their boxes.
+    Box,
 }
 
 /// A bundled set by name, or one of the usual layouts on disk.
@@ -59,6 +76,8 @@ pub enum Source {
     Cifar100(WrittenPath),
     /// A table of paths and labels.
     Csv(WrittenPath),
+    /// The German Traffic Sign Recognition Benchmark.
+    Gtsrb(WrittenPath),
 }
 
 /// A part of the source, what the source declares, or another source.

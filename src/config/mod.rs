@@ -1,6 +1,7 @@
 //! What was written: the experiment file with everything laid over and under it, and errors that
 //! say where.
 
+pub mod augment;
 pub mod data;
 pub mod expression;
 pub mod layer;

@@ -61,6 +61,16 @@ impl Problem {
         Problem { help: Some(help.into()), ..self }
     }
 
+    /// Names further keys that are allowed, where the help lists keys.
+    pub fn also_allowed(mut self, keys: &str) -> Problem {
+        if let Some(help) = self.help.as_mut().filter(|help| help.starts_with("the keys here are"))
+        {
+            help.push_str(", ");
+            help.push_str(keys);
+        }
+        self
+    }
+
     /// Further facts.
     pub fn note(mut self, note: impl Into<String>) -> Problem {
         self.notes.push(note.into());

@@ -7,7 +7,7 @@ use super::dataset::Dataset;
 use super::error::Error;
 use super::load::load;
 use super::survey::survey;
-use crate::plan::data::{DataFacts, DataPlan, ImagePlan, OnBadImage, Source, TestSet};
+use crate::plan::data::{BoxPlan, DataFacts, DataPlan, ImagePlan, OnBadImage, Source, TestSet};
 
 /// Data sets by what they depend on. Trials with the same source, test source, image size and
 /// policy for bad images get the same data set; whoever asks first loads it, the others wait.
@@ -18,9 +18,9 @@ pub struct Cache {
     facts: Shelf<Images, DataFacts>,
 }
 
-/// Which images: the source, the test source, and whether a test part is to be drawn (which is an
-/// error for some sources).
-type Images = (Source, Option<Source>, bool);
+/// Which images: the source, the test source, whether a test part is to be drawn (which is an error
+/// for some sources), and what their boxes are.
+type Images = (Source, Option<Source>, bool, BoxPlan);
 
 /// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
 /// loaded at the same time. The map is never iterated over, so its order does not matter.
@@ -65,9 +65,9 @@ impl Cache {
 fn images(plan: &DataPlan) -> Images {
     let source = plan.source.clone();
     match &plan.test {
-        TestSet::Declared => (source, None, false),
-        TestSet::Part(part) => (source, None, *part > 0.0),
-        TestSet::Source(test) => (source, Some(test.clone()), false),
+        TestSet::Declared => (source, None, false, plan.boxes),
+        TestSet::Part(part) => (source, None, *part > 0.0, plan.boxes),
+        TestSet::Source(test) => (source, Some(test.clone()), false, plan.boxes),
     }
 }
 
@@ -95,6 +95,7 @@ mod tests {
             image: ImagePlan { size: [side, side], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            boxes: BoxPlan::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A data set in memory: every image of the declared size, as bytes, with its label.
 
 use super::error::BadImage;
+use crate::augment::{BBox, Frame};
 
 /// What a source declares an image for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +17,7 @@ pub enum Part {
 }
 
 /// Decoded images that trials share. Pixels are [images, height, width, channels].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     pub(super) origin: String,
     pub(super) classes: Vec<String>,
@@ -27,6 +28,8 @@ pub struct Dataset {
     pub(super) labels: Vec<u32>,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
+    /// A box per image where the source has them; empty if it has none.
+    pub(super) boxes: Vec<Option<BBox>>,
     pub(super) skipped: Vec<BadImage>,
     pub(super) set_aside: usize,
     /// Per image and channel, the sum of its values and of their squares: statistics of any subset
@@ -69,6 +72,16 @@ impl Dataset {
     /// 1 (gray) or 3 (RGB).
     pub fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// Size and channels of every image.
+    pub fn frame(&self) -> Frame {
+        Frame { height: self.height, width: self.width, channels: self.channels }
+    }
+
+    /// The box of image `index`, if its source has one, in pixels of the image as it is here.
+    pub fn bbox(&self, index: u32) -> Option<BBox> {
+        self.boxes.get(index as usize).copied().flatten()
     }
 
     /// Bytes of one image.
@@ -142,6 +155,10 @@ impl Dataset {
         let parts: Vec<u8> = self.parts.iter().map(|part| *part as u8).collect();
         hasher.update(&parts);
         hasher.update(&self.pixels);
+        for bbox in &self.boxes {
+            let corners = bbox.map_or([-1.0; 4], |b| [b.x_min, b.y_min, b.x_max, b.y_max]);
+            corners.iter().for_each(|corner| _ = hasher.update(&corner.to_le_bytes()));
+        }
         hasher.finalize().to_hex().to_string()
     }
 }
@@ -163,6 +180,7 @@ impl Dataset {
             labels: labels.to_vec(),
             parts: parts.to_vec(),
             names: (0..count).map(|index| format!("#{index}")).collect(),
+            boxes: Vec::new(),
             skipped: Vec::new(),
             set_aside: 0,
             sums: (0..count).map(|index| [value(index), value(index).pow(2)]).collect(),
@@ -193,6 +211,7 @@ mod tests {
             change(|data| data.parts[2] = Part::Test),
             change(|data| data.pixels[1] ^= 1),
             change(|data| (data.height, data.channels) = (3, 3)),
+            change(|data| data.boxes = vec![None; 3]),
         ];
         assert!(!changed.contains(&base.fingerprint));
         assert_eq!(change(|data| data.names[0].push('x')), base.fingerprint);

@@ -15,7 +15,8 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use super::error::reason;
 use super::jpeg;
-use super::listing::Crop;
+use super::listing::WrittenBox;
+use crate::augment::{BBox, Frame};
 
 /// No image may have more pixels: a few bytes of a "decompression bomb" can claim billions.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -53,7 +54,7 @@ pub(super) struct Picture<'a> {
 }
 
 /// Reads and decodes a file; an error is the reason in words.
-pub(super) fn decode_file(path: &Path, crop: Option<Crop>) -> Result<Picture<'static>, String> {
+pub(super) fn decode_file(path: &Path) -> Result<Picture<'static>, String> {
     let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
     if !metadata.is_file() {
         return Err("not a file".to_owned());
@@ -62,11 +63,7 @@ pub(super) fn decode_file(path: &Path, crop: Option<Crop>) -> Result<Picture<'st
         return Err(format!("a file of {} MiB is no image", metadata.len() >> 20));
     }
     let bytes = std::fs::read(path).map_err(|cause| reason(&cause))?;
-    let picture = decode(&bytes)?;
-    match crop {
-        Some(crop) => picture.crop(crop),
-        None => Ok(picture),
-    }
+    decode(&bytes)
 }
 
 /// Decodes the content of an image file; an error is the reason in words.
@@ -157,30 +154,49 @@ fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
 }
 
 impl Picture<'_> {
-    /// The rectangle that is wanted, or how it lies outside.
-    fn crop(&self, crop: Crop) -> Result<Picture<'static>, String> {
-        let Crop { left, top, right, bottom } = crop;
-        if left >= right || top >= bottom {
-            return Err(format!("the box {left},{top},{right},{bottom} is empty"));
+    fn frame(&self) -> Frame {
+        Frame { height: self.height, width: self.width, channels: self.channels }
+    }
+
+    /// The box that is written, in pixels; or how it lies outside.
+    pub(super) fn bbox(&self, written: WrittenBox) -> Result<BBox, String> {
+        let WrittenBox { numbers, format } = written;
+        let bbox = format.read(numbers, self.frame(), 0);
+        let shown = numbers.map(|number| number.to_string()).join(",");
+        if bbox.x_min >= bbox.x_max || bbox.y_min >= bbox.y_max {
+            return Err(format!("the box {shown} is empty"));
         }
-        if right as usize > self.width || bottom as usize > self.height {
+        // Parts of a width, written with six digits, may be a thousandth of a pixel too much.
+        let beyond = |edge: f64, side: usize| edge > side as f64 + 0.01;
+        if beyond(bbox.x_max, self.width)
+            || beyond(bbox.y_max, self.height)
+            || bbox.x_min < -0.01
+            || bbox.y_min < -0.01
+        {
             return Err(format!(
-                "the box {left},{top},{right},{bottom} reaches beyond the image's {}×{} pixels",
+                "the box {shown} reaches beyond the image's {}×{} pixels",
                 self.width, self.height
             ));
         }
-        let bytes = (right - left) as usize * self.channels;
-        let mut pixels = Vec::with_capacity(bytes * (bottom - top) as usize);
-        for y in top as usize..bottom as usize {
-            let start = (y * self.width + left as usize) * self.channels;
+        Ok(bbox.clipped(self.frame()))
+    }
+
+    /// The pixels that `bbox`, which lies in the picture, touches.
+    pub(super) fn crop(&self, bbox: &BBox) -> Picture<'static> {
+        let (left, top) = (bbox.x_min.floor() as usize, bbox.y_min.floor() as usize);
+        let (right, bottom) = (bbox.x_max.ceil() as usize, bbox.y_max.ceil() as usize);
+        let bytes = (right - left) * self.channels;
+        let mut pixels = Vec::with_capacity(bytes * (bottom - top));
+        for y in top..bottom {
+            let start = (y * self.width + left) * self.channels;
             pixels.extend_from_slice(&self.pixels[start..start + bytes]);
         }
-        Ok(Picture {
-            height: (bottom - top) as usize,
-            width: (right - left) as usize,
+        Picture {
+            height: bottom - top,
+            width: right - left,
             channels: self.channels,
             pixels: Cow::Owned(pixels),
-        })
+        }
     }
 
     /// The same picture with 1 (gray) or 3 (RGB) channels.

@@ -194,7 +194,7 @@ impl Found {
             listing.labels.push(label);
             listing.parts.push(part);
             listing.names.push(name);
-            files.push(ImageFile { path, crop: None });
+            files.push(ImageFile { path, bbox: None });
         }
         listing.images = Images::Files(files);
         Ok(listing)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::dataset::Part;
 use super::error::Error;
+use crate::augment::BoxFormat;
 
 /// The images of a source by name, label and declared part, and where their pixels are.
 pub(super) struct Listing {
@@ -25,7 +26,7 @@ pub(super) struct Listing {
 
 /// Where the pixels of a listing are, in the listing's order.
 pub(super) enum Images {
-    /// One file per image, of which a rectangle may be wanted.
+    /// One file per image, in which a box may be marked.
     Files(Vec<ImageFile>),
     /// Encoded images in memory.
     Encoded(Vec<&'static [u8]>),
@@ -33,19 +34,17 @@ pub(super) enum Images {
     Blocks(Vec<Block>),
 }
 
-/// An image file and the part of it that is the image.
+/// An image file and a box in it.
 pub(super) struct ImageFile {
     pub(super) path: PathBuf,
-    pub(super) crop: Option<Crop>,
+    pub(super) bbox: Option<WrittenBox>,
 }
 
-/// A rectangle in pixels: left ≤ x < right, top ≤ y < bottom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Crop {
-    pub(super) left: u32,
-    pub(super) top: u32,
-    pub(super) right: u32,
-    pub(super) bottom: u32,
+/// A box as its source writes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct WrittenBox {
+    pub(super) numbers: [f64; 4],
+    pub(super) format: BoxFormat,
 }
 
 /// Reads the pixels of a block, [count, height, width, channels].

@@ -13,7 +13,8 @@ use super::listing::{Block, Images, Listing, check_taught, relabel};
 use super::resize::fit;
 use super::source::list;
 use super::survey::check_test;
-use crate::plan::data::{DataPlan, ImagePlan, OnBadImage, TestSet};
+use crate::augment::BBox;
+use crate::plan::data::{BoxPlan, DataPlan, ImagePlan, OnBadImage, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
 ///
@@ -23,7 +24,7 @@ use crate::plan::data::{DataPlan, ImagePlan, OnBadImage, TestSet};
 ///
 /// Images are in the order of the listing, whatever the number of threads.
 pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
-    let main = list(&plan.source)?;
+    let main = list(&plan.source, plan.boxes.format)?;
     main.check()?;
     let declared = main.parts.iter().filter(|part| **part == Part::Test).count();
     check_test(plan, declared)?;
@@ -31,7 +32,7 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
         let all = main.picks(|_| true);
         return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
     };
-    let mut test = list(source)?;
+    let mut test = list(source, plan.boxes.format)?;
     let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
     for label in &mut test.labels {
         *label = places[*label as usize];
@@ -51,8 +52,8 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
 /// # Shapes
 /// [height, width, channels]
 pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
-    let picture = decode_file(path, None)
-        .map_err(|reason| Error::format(path.display().to_string(), reason))?;
+    let picture =
+        decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
     fit(picture, plan, &mut Resizer::new(), &mut pixels);
     Ok(pixels)
@@ -65,8 +66,8 @@ pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
 /// # Shapes
 /// [height, width, channels]
 pub fn decode_centre(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
-    let picture = decode_file(path, None)
-        .map_err(|reason| Error::format(path.display().to_string(), reason))?;
+    let picture =
+        decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let [height, width] = plan.size;
     let mut pixels = vec![0; height * width * plan.channels];
     if (picture.height, picture.width) == (height, width) {
@@ -135,6 +136,7 @@ impl Assembly {
             labels: Vec::with_capacity(count),
             parts: Vec::with_capacity(count),
             names: Vec::with_capacity(count),
+            boxes: Vec::new(),
             skipped: Vec::new(),
             set_aside,
             sums: Vec::new(),
@@ -150,18 +152,27 @@ impl Assembly {
         let bytes = dataset.image_bytes();
         let mut end = dataset.pixels.len();
         dataset.pixels.resize(end + picks.len() * bytes, 0);
-        let decoded: Vec<Result<(), String>> = dataset.pixels[end..]
+        let decoded: Vec<Result<Option<BBox>, String>> = dataset.pixels[end..]
             .par_chunks_exact_mut(bytes)
             .zip(picks)
             .map_init(Resizer::new, |resizer, (out, pick)| {
-                pixels.picture(*pick).map(|picture| fit(picture, &plan.image, resizer, out))
+                let (picture, bbox) = pixels.picture(*pick, plan.boxes)?;
+                let [y, x] = [
+                    plan.image.size[0] as f64 / picture.height as f64,
+                    plan.image.size[1] as f64 / picture.width as f64,
+                ];
+                fit(picture, &plan.image, resizer, out);
+                Ok(bbox.map(|bbox| bbox.moved(|left, top| (left * x, top * y))))
             })
             .collect();
         for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
-            if let Err(reason) = decoded {
-                self.bad.push(BadImage { file: listing.file(*pick), reason });
-                continue;
-            }
+            let bbox = match decoded {
+                Ok(bbox) => bbox,
+                Err(reason) => {
+                    self.bad.push(BadImage { file: listing.file(*pick), reason });
+                    continue;
+                }
+            };
             let from = dataset.pixels.len() - (picks.len() - place) * bytes;
             if from != end {
                 dataset.pixels.copy_within(from..from + bytes, end);
@@ -170,6 +181,7 @@ impl Assembly {
             dataset.labels.push(listing.labels[*pick]);
             dataset.parts.push(listing.parts[*pick]);
             dataset.names.push(listing.names[*pick].clone());
+            dataset.boxes.push(bbox);
         }
         dataset.pixels.truncate(end);
         self.seen += picks.len();
@@ -186,6 +198,9 @@ impl Assembly {
             let way_out = "all of its images were left out because they cannot be read";
             let Dataset { origin, classes, labels, parts, .. } = &dataset;
             check_taught(origin, classes, labels, parts, way_out)?;
+        }
+        if dataset.boxes.iter().all(Option::is_none) {
+            dataset.boxes.clear();
         }
         dataset.skipped = bad;
         dataset.sums = sums(&dataset);
@@ -241,10 +256,16 @@ impl<'a> Pixels<'a> {
         Ok(Pixels::Read(read))
     }
 
-    fn picture(&self, index: usize) -> Result<Picture<'_>, String> {
-        match self {
+    /// The picture, or what its box holds, and the box that goes along with it.
+    fn picture(&self, index: usize, boxes: BoxPlan) -> Result<(Picture<'_>, Option<BBox>), String> {
+        let picture = match self {
             Pixels::Encoded(Images::Files(files)) => {
-                decode_file(&files[index].path, files[index].crop)
+                let picture = decode_file(&files[index].path)?;
+                let bbox = files[index].bbox.map(|bbox| picture.bbox(bbox)).transpose()?;
+                return Ok(match bbox {
+                    Some(bbox) if boxes.crop => (picture.crop(&bbox), None),
+                    bbox => (picture, bbox),
+                });
             }
             Pixels::Encoded(Images::Encoded(files)) => decode(files[index]),
             Pixels::Encoded(Images::Blocks(_)) => Err("pixels that were not read".to_owned()),
@@ -256,7 +277,8 @@ impl<'a> Pixels<'a> {
                 let image = &pixels[(index - first) * bytes..][..bytes];
                 Ok(Picture { height, width, channels, pixels: Cow::Borrowed(image) })
             }
-        }
+        };
+        picture.map(|picture| (picture, None))
     }
 }
 
@@ -274,6 +296,7 @@ mod tests {
             image: ImagePlan { size: [size, size], channels },
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
+            boxes: BoxPlan::default(),
         }
     }
 

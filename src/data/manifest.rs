@@ -6,37 +6,78 @@
 //! ```
 //!
 //! `path` is relative to the table and `label` a name or a number. Optional: `split` (train,
-//! validation, test, or empty for "not declared") and a box of pixels with x1 ≤ x < x2 and
-//! y1 ≤ y < y2, to which the image is cropped. Other columns are passed over, unless their names
-//! look like a misspelt optional one: an unnoticed `spilt` would let test images into training.
+//! validation, test, or empty for "not declared") and a box, in the columns of its format. Columns of
+//! the German Traffic Sign Recognition Benchmark (`Filename` or `Path`, `ClassId`, `Roi.X1` …) and
+//! semicolons between cells are understood. Other columns are passed over, unless their names look
+//! like a misspelt optional one: an unnoticed `spilt` would let test images into training.
 
 use std::path::Path;
 
 use super::dataset::Part;
 use super::error::{Error, reason};
-use super::listing::{Crop, ImageFile, Images, Listing, classes_of};
+use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
+use crate::augment::BoxFormat;
 
 const SPLIT: &str = "split";
-const BOX: [&str; 4] = ["x1", "y1", "x2", "y2"];
+const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
 
 /// Where the columns are.
 struct Columns {
     path: usize,
     label: usize,
     split: Option<usize>,
-    crop: Option<[usize; 4]>,
+    bbox: Option<([usize; 4], BoxFormat)>,
 }
 
-/// The images of the table at `path`.
-pub(super) fn list(path: &Path) -> Result<Listing, Error> {
+/// The rows of one or several tables.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) labels: Vec<String>,
+    pub(super) parts: Vec<Part>,
+    pub(super) names: Vec<String>,
+    files: Vec<ImageFile>,
+}
+
+impl Rows {
+    pub(super) fn append(&mut self, mut other: Rows) {
+        self.labels.append(&mut other.labels);
+        self.parts.append(&mut other.parts);
+        self.names.append(&mut other.names);
+        self.files.append(&mut other.files);
+    }
+
+    pub(super) fn into_listing(
+        self,
+        origin: String,
+        classes: Vec<String>,
+        labels: Vec<u32>,
+    ) -> Listing {
+        let Rows { parts, names, files, .. } = self;
+        Listing { origin, classes, labels, parts, names, images: Images::Files(files) }
+    }
+}
+
+/// The images of the table at `path`, whose boxes are written in `format`.
+pub(super) fn list(path: &Path, format: BoxFormat) -> Result<Listing, Error> {
+    let rows = rows(path, format)?;
+    let (classes, labels) = classes_of(&rows.labels);
+    Ok(rows.into_listing(path.display().to_string(), classes, labels))
+}
+
+/// The rows of the table at `path`.
+pub(super) fn rows(path: &Path, format: BoxFormat) -> Result<Rows, Error> {
     let file = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
-    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file.as_slice());
-    let columns = Columns::find(table.headers().map_err(broken)?, &name)?;
+    let first = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let delimiter = if first.contains(&b';') && !first.contains(&b',') { b';' } else { b',' };
+    let mut table = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(csv::Trim::All)
+        .from_reader(file.as_slice());
+    let columns = Columns::find(table.headers().map_err(broken)?, &name, format)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let (mut written, mut parts, mut names, mut files) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut rows = Rows::default();
     for record in table.records() {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);
@@ -47,56 +88,65 @@ pub(super) fn list(path: &Path) -> Result<Listing, Error> {
             let empty = if image.is_empty() { "path" } else { "label" };
             return Err(wrong(format!("the {empty} is empty; every row needs a path and a label")));
         }
-        let crop = match columns.crop {
-            Some(places) => crop(places.map(cell)).map_err(wrong)?,
+        let bbox = match columns.bbox {
+            Some((places, format)) => bbox(places.map(cell), format).map_err(wrong)?,
             None => None,
         };
-        parts.push(columns.split.map_or(Ok(Part::Undeclared), |at| part(cell(at))).map_err(wrong)?);
-        written.push(label.to_owned());
-        names.push(image.to_owned());
-        files.push(ImageFile { path: folder.join(image), crop });
+        let part = columns.split.map_or(Ok(Part::Undeclared), |at| part(cell(at)));
+        rows.parts.push(part.map_err(wrong)?);
+        rows.labels.push(label.to_owned());
+        rows.names.push(image.to_owned());
+        rows.files.push(ImageFile { path: folder.join(image), bbox });
     }
-    if files.is_empty() {
+    if rows.files.is_empty() {
         return Err(Error::format(name, "lists no images; every row names one"));
     }
-    let (classes, labels) = classes_of(&written);
-    Ok(Listing { origin: name, classes, labels, parts, names, images: Images::Files(files) })
+    Ok(rows)
 }
 
 impl Columns {
-    fn find(header: &csv::StringRecord, file: &str) -> Result<Columns, Error> {
+    fn find(header: &csv::StringRecord, file: &str, format: BoxFormat) -> Result<Columns, Error> {
         let header: Vec<String> = header.iter().map(str::to_lowercase).collect();
         let find = |name: &str| header.iter().position(|column| column == name);
         let found = || header.join(", ");
-        let needed = |name: &str| {
-            find(name).ok_or_else(|| {
+        let needed = |name: &str, alias: &[&str]| {
+            find(name).or_else(|| alias.iter().find_map(|alias| find(alias))).ok_or_else(|| {
                 Error::format(
                     file,
                     format!("has no column `{name}`; its first line names {}; `path` and `label` are needed", found()),
                 )
             })
         };
-        let (path, label, split) = (needed("path")?, needed("label")?, find(SPLIT));
-        let corners = BOX.map(find);
-        let crop = match corners {
-            [Some(x1), Some(y1), Some(x2), Some(y2)] => Some([x1, y1, x2, y2]),
-            [None, None, None, None] => None,
+        let path = needed("path", &["filename"])?;
+        let label = needed("label", &["classid"])?;
+        let split = find(SPLIT);
+        let boxes = |names: [&str; 4], format| match names.map(find) {
+            [Some(a), Some(b), Some(c), Some(d)] => Ok(Some(([a, b, c, d], format))),
+            [None, None, None, None] => Ok(None),
+            // Sizes of images are often called like those of boxes.
+            [None, None, ..] if names[2..] == ["width", "height"] => Ok(None),
             _ => {
-                let problem = "has some of the columns x1, y1, x2, y2; a box needs all four";
-                return Err(Error::format(file, problem));
+                let problem =
+                    format!("has some of the columns {}; a box needs all four", names.join(", "));
+                Err(Error::format(file, problem))
             }
         };
-        let known =
-            |column: &str| ["path", "label", SPLIT].contains(&column) || BOX.contains(&column);
-        for column in header.iter().filter(|column| !known(column)) {
-            if split.is_none() && strsim::damerau_levenshtein(column, SPLIT) <= 2 {
+        let bbox = match boxes(ROI, BoxFormat::PascalVoc)? {
+            Some(bbox) => Some(bbox),
+            None => boxes(format.columns(), format)?,
+        };
+        for column in &header {
+            if split.is_none()
+                && !["path", "label"].contains(&column.as_str())
+                && strsim::damerau_levenshtein(column, SPLIT) <= 2
+            {
                 return Err(Error::format(
                     file,
                     format!("has a column `{column}`; did you mean `{SPLIT}`? (rename it)"),
                 ));
             }
         }
-        Ok(Columns { path, label, split, crop })
+        Ok(Columns { path, label, split, bbox })
     }
 }
 
@@ -110,20 +160,33 @@ fn part(written: &str) -> Result<Part, String> {
     }
 }
 
-fn crop(cells: [&str; 4]) -> Result<Option<Crop>, String> {
+fn bbox(cells: [&str; 4], format: BoxFormat) -> Result<Option<WrittenBox>, String> {
     if cells.iter().all(|cell| cell.is_empty()) {
         return Ok(None);
     }
-    let number = |cell: &str| cell.parse::<u32>();
-    match cells.map(number) {
-        [Ok(left), Ok(top), Ok(right), Ok(bottom)] if left < right && top < bottom => {
-            Ok(Some(Crop { left, top, right, bottom }))
+    let wrong = |what: &str| Err(format!("the box {} {what}", cells.join(",")));
+    let mut numbers = [0.0; 4];
+    for (number, cell) in numbers.iter_mut().zip(cells) {
+        match cell.parse::<f64>() {
+            Ok(read) if read.is_finite() => *number = read,
+            _ => return wrong("is not four numbers"),
         }
-        _ => Err(format!(
-            "the box {} is not four whole numbers with x1 < x2 and y1 < y2",
-            cells.join(",")
-        )),
     }
+    let [a, b, c, d] = numbers;
+    let (is_sound, rule) = match format {
+        BoxFormat::PascalVoc | BoxFormat::Albumentations => {
+            (a < c && b < d, "has not x1 < x2 and y1 < y2")
+        }
+        BoxFormat::Coco | BoxFormat::Yolo => (c > 0.0 && d > 0.0, "has no width or no height"),
+    };
+    let is_part = matches!(format, BoxFormat::Yolo | BoxFormat::Albumentations);
+    if !is_sound || a < 0.0 || b < 0.0 {
+        return wrong(if is_sound { "has negative numbers" } else { rule });
+    }
+    if is_part && numbers.iter().any(|number| *number > 1.001) {
+        return wrong("is not made of parts of the image, as data.box-format says");
+    }
+    Ok(Some(WrittenBox { numbers, format }))
 }
 
 fn in_words(error: &csv::Error) -> String {

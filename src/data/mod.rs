@@ -4,14 +4,15 @@
 //! `wick check` needs; then every image is decoded once, in parallel, and kept as bytes that all
 //! trials share.
 
-mod batch;
 mod bundled;
 mod cache;
 mod cifar;
 mod dataset;
 mod decode;
+mod epochs;
 mod error;
 mod folder;
+mod gtsrb;
 mod idx;
 mod jpeg;
 mod listing;
@@ -22,12 +23,14 @@ mod resize;
 mod source;
 mod split;
 mod survey;
+mod views;
 
-pub use batch::{batch, order};
 pub use cache::Cache;
 pub use dataset::{Dataset, Part};
+pub use epochs::{Epochs, Share, Work};
 pub use error::{BadImage, Error};
 pub use load::{decode_centre, decode_image, load};
 pub use normalise::{Normalisation, Table, normalisation};
 pub use split::{Split, split};
 pub use survey::survey;
+pub use views::{Batch, Views, augmentation_stream, order};

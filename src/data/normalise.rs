@@ -47,6 +47,7 @@ pub fn normalisation(dataset: &Dataset, train: &[u32], plan: &Normalise) -> Norm
 }
 
 /// A normalisation as a table of the 256 values that a byte can have, one table per channel.
+#[derive(Clone, Debug)]
 pub struct Table {
     channels: Vec<[f32; 256]>,
 }

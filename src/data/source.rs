@@ -3,28 +3,30 @@
 use super::dataset::Part;
 use super::error::Error;
 use super::listing::Listing;
-use super::{bundled, cifar, folder, idx, manifest};
+use super::{bundled, cifar, folder, gtsrb, idx, manifest};
+use crate::augment::BoxFormat;
 use crate::plan::data::{Bundled, Source};
 
 /// The images of `source` without their pixels.
-pub(super) fn list(source: &Source) -> Result<Listing, Error> {
+pub(super) fn list(source: &Source, boxes: BoxFormat) -> Result<Listing, Error> {
     match source {
         Source::Bundled(set) => bundled::list(*set),
         Source::Folder(path) => folder::list(path),
         Source::Idx(path) => idx::list(path),
         Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
-        Source::Csv(path) => manifest::list(path),
+        Source::Csv(path) => manifest::list(path, boxes),
+        Source::Gtsrb(path) => gtsrb::list(path),
     }
 }
 
 /// How many images `source` has, without reading more than that takes.
-pub(super) fn count(source: &Source) -> Result<Counts, Error> {
+pub(super) fn count(source: &Source, boxes: BoxFormat) -> Result<Counts, Error> {
     match source {
         Source::Cifar10(path) => cifar::count(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::count(path, &cifar::CIFAR100),
         other => {
-            let listing = list(other)?;
+            let listing = list(other, boxes)?;
             listing.check()?;
             let of = |part: Part| listing.parts.iter().filter(|other| **other == part).count();
             let (test, validation) = (of(Part::Test), of(Part::Validation));
@@ -52,7 +54,8 @@ pub(super) fn in_words(source: &Source) -> String {
         | Source::Idx(path)
         | Source::Cifar10(path)
         | Source::Cifar100(path)
-        | Source::Csv(path) => path.display().to_string(),
+        | Source::Csv(path)
+        | Source::Gtsrb(path) => path.display().to_string(),
     }
 }
 

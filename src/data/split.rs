@@ -153,7 +153,7 @@ fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, ImagePlan, Normalise, OnBadImage, Source};
+    use crate::plan::data::{BoxPlan, Bundled, ImagePlan, Normalise, OnBadImage, Source};
     use proptest::prelude::*;
 
     fn plan(test: TestSet, validation: f64, fold: Option<Fold>) -> DataPlan {
@@ -165,6 +165,7 @@ mod tests {
             image: ImagePlan { size: [1, 1], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            boxes: BoxPlan::default(),
         }
     }
 

@@ -14,24 +14,62 @@ pub struct Loss {
     pub weight: f64,
 }
 
+/// What the logits of a batch should say.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// The class of each image.
+    pub labels: &'a [u32],
+    /// For images that are mixtures of two: the class of each image's partner, and the part of each
+    /// image that is its own, in [0, 1].
+    pub partners: Option<(&'a [u32], f64)>,
+}
+
+impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Targets<'a> {
+    fn from(labels: &'a T) -> Targets<'a> {
+        Targets { labels: labels.as_ref(), partners: None }
+    }
+}
+
+impl Targets<'_> {
+    fn fit(&self, batch: usize, classes: usize) -> bool {
+        let fit = |labels: &[u32]| {
+            labels.len() == batch && labels.iter().all(|label| (*label as usize) < classes)
+        };
+        fit(self.labels)
+            && self.partners.is_none_or(|(labels, own)| fit(labels) && (0.0..=1.0).contains(&own))
+    }
+
+    /// The classes of image `index` and how much of it is of each.
+    fn of(&self, index: usize) -> [(usize, f64); 2] {
+        let own = self.labels[index] as usize;
+        match self.partners {
+            None => [(own, 1.0), (own, 0.0)],
+            Some((partners, share)) => [(own, share), (partners[index] as usize, 1.0 - share)],
+        }
+    }
+}
+
 /// Cross-entropy of logits against labels.
 ///
 /// With weights w per class and smoothing s, an image of class y costs
 /// `(1 − s) · w_y · nll_y + s / classes · Σ_c w_c · nll_c`, and the mean is taken over Σ w_y: the
-/// definition of PyTorch's `cross_entropy`.
+/// definition of PyTorch's `cross_entropy`. An image that is λ of class y and 1 − λ of class z costs
+/// (and weighs) λ times what it would as y and 1 − λ times what it would as z (Zhang et al.,
+/// "mixup", 2018); without class weights that is PyTorch's loss for probabilities.
 ///
 /// # Shapes
 /// logits `[batch, classes]`, one label < classes for each image, `class_weights` `[classes]`.
-pub fn cross_entropy(
+pub fn cross_entropy<'a>(
     tape: &mut Tape,
     logits: &Value,
-    labels: &[u32],
+    targets: impl Into<Targets<'a>>,
     label_smoothing: f64,
     class_weights: Option<&[f64]>,
 ) -> Result<Loss> {
     let (batch, classes) = logits.tensor().dims2()?;
-    if labels.len() != batch || labels.iter().any(|label| *label as usize >= classes) {
-        candle_core::bail!("{} labels do not fit logits {:?}", labels.len(), logits.dims());
+    let wanted = targets.into();
+    if !wanted.fit(batch, classes) {
+        candle_core::bail!("{} labels do not fit logits {:?}", wanted.labels.len(), logits.dims());
     }
     let weight_of = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
     let spread = label_smoothing / classes as f64;
@@ -40,16 +78,19 @@ pub fn cross_entropy(
     let mut slopes = vec![0.0f32; batch * classes];
     {
         let logits = numbers(logits.tensor())?;
-        let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).zip(labels);
+        let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).enumerate();
         let mut targets = vec![0.0; classes];
-        for ((row, slopes), label) in rows {
-            let label = *label as usize;
+        for (image, (row, slopes)) in rows {
+            let labels = wanted.of(image);
+            let own_weight: f64 = labels.iter().map(|(class, part)| part * weight_of(*class)).sum();
             let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let total: f64 = row.iter().map(|x| f64::from(x - highest).exp()).sum();
             let log_total = total.ln() + f64::from(highest);
             for (class, target) in targets.iter_mut().enumerate() {
-                let hit = if class == label { 1.0 - label_smoothing } else { 0.0 };
-                *target = hit * weight_of(label) + spread * weight_of(class);
+                *target = spread * weight_of(class);
+            }
+            for (class, part) in labels {
+                targets[class] += part * (1.0 - label_smoothing) * weight_of(class);
             }
             // A target of 0 has no part, even where its log-probability is −∞.
             sum += targets
@@ -58,7 +99,7 @@ pub fn cross_entropy(
                 .filter(|(target, _)| **target > 0.0)
                 .map(|(target, x)| target * (log_total - f64::from(*x)))
                 .sum::<f64>();
-            weight += weight_of(label);
+            weight += own_weight;
             let mass: f64 = targets.iter().sum();
             for ((slope, x), target) in slopes.iter_mut().zip(row).zip(&targets) {
                 let probability = (f64::from(*x) - log_total).exp();

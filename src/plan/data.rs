@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::BoxFormat;
+
 /// The data of one trial. Trials with equal `source`, `test`, `image` and `on_bad_image` share the
 /// decoded images; the split depends on the trial's seed and `fold` too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,25 @@ pub struct DataPlan {
     pub normalise: Normalise,
     /// What happens when an image cannot be decoded.
     pub on_bad_image: OnBadImage,
+    /// What the source's boxes are.
+    #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
+    pub boxes: BoxPlan,
+}
+
+/// The boxes of a source, if it has any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BoxPlan {
+    /// How they are written.
+    pub format: BoxFormat,
+    /// Whether images are cropped to them; otherwise they go along with the images.
+    pub crop: bool,
+}
+
+impl BoxPlan {
+    fn is_default(&self) -> bool {
+        *self == BoxPlan::default()
+    }
 }
 
 /// Labelled images: a bundled set or one of the usual layouts on disk. Paths are absolute or
@@ -42,8 +63,10 @@ pub enum Source {
     Cifar10(PathBuf),
     /// A folder with CIFAR-100's `train.bin` and `test.bin`, fine labels.
     Cifar100(PathBuf),
-    /// A table with columns `path` and `label`, and optionally `split` and `x1,y1,x2,y2`.
+    /// A table with columns `path` and `label`, and optionally `split` and a box.
     Csv(PathBuf),
+    /// The German Traffic Sign Recognition Benchmark as it is published, with its annotations.
+    Gtsrb(PathBuf),
 }
 
 /// The bundled sets.

@@ -1,6 +1,7 @@
 //! What will run: everything resolved, checked and counted before a tensor exists.
 
 pub mod architecture;
+pub mod augment;
 pub mod data;
 mod layer;
 pub mod memory;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Frame;
+use crate::config::augment::Augment;
 use crate::config::data as written;
 use crate::config::model::Defaults;
 use crate::config::path::KeyPath;
@@ -17,8 +19,9 @@ use crate::config::tree::{Content, Node};
 use crate::config::weights::Weights;
 
 use super::architecture::architecture;
+use super::augment::{AugmentPlan, augment};
 use super::data::{
-    Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+    BoxPlan, Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, TestSet,
 };
 use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
@@ -36,6 +39,9 @@ pub struct Plan {
     pub seed: u64,
     /// The images.
     pub data: DataPlan,
+    /// What happens to them on their way to the network.
+    #[serde(default, skip_serializing_if = "AugmentPlan::is_nothing")]
+    pub augment: AugmentPlan,
     /// The network.
     pub model: ModelPlan,
     /// The recipe.
@@ -57,7 +63,8 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    const KEYS: [&str; 7] = ["name", "description", "seed", "data", "model", "train", "sweep"];
+    const KEYS: [&str; 8] =
+        ["name", "description", "seed", "data", "augment", "model", "train", "sweep"];
     let at = KeyPath::root();
     let mut problems = unknown_keys(root, &at, &KEYS);
     let seed = section::<u64>(root, &at, "seed", &mut problems);
@@ -65,12 +72,12 @@ pub fn resolve(
     let train = section::<Train>(root, &at, "train", &mut problems);
     let model = model(root, &mut problems);
     let facts = data.as_ref().and_then(|data| check_data(data, fold, survey, &mut problems));
-    let image = data.as_ref().map(|data| &data.image);
+    let augmentation = augmentation(root, data.as_ref(), &mut problems);
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
-    let network = match (&model, image) {
-        (Some((defaults, elements)), Some(image)) => {
-            let input = [image.channels, image.size[0], image.size[1]];
+    let network = match (&model, &augmentation) {
+        (Some((defaults, elements)), Some((_, frame))) => {
+            let input = [frame.channels, frame.height, frame.width];
             take(architecture(elements, defaults, input, classes), &mut problems)
         }
         _ => None,
@@ -85,14 +92,18 @@ pub fn resolve(
         }
         _ => None,
     };
-    match (seed, data, network, train) {
-        (Some(seed), Some(data), Some(model), Some(train)) if problems.is_empty() => {
+    let augment = augmentation.map(|(augment, _)| augment);
+    match (seed, data, augment, network, train) {
+        (Some(seed), Some(data), Some(augment), Some(model), Some(train))
+            if problems.is_empty() =>
+        {
             // On disk the paths lead somewhere; for the digest they read as written, so that the
             // same file has the same digests on every machine.
             let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
             let mut identity = Plan {
                 seed,
                 data: data_plan(&data, fold, &as_written),
+                augment: augment.clone(),
                 model: model.clone(),
                 train: train.clone(),
             };
@@ -102,7 +113,7 @@ pub fn resolve(
             }
             let digest = digest(identity);
             let data = data_plan(&data, fold, &|path| path.path.clone());
-            Ok((Plan { seed, data, model, train }, digest))
+            Ok((Plan { seed, data, augment, model, train }, digest))
         }
         _ => Err(problems),
     }
@@ -242,6 +253,30 @@ fn weights(
     }
 }
 
+/// `[augment]` as it will run, and the images that the network gets.
+fn augmentation(
+    root: &Node,
+    data: Option<&written::Data>,
+    problems: &mut Vec<Problem>,
+) -> Option<(AugmentPlan, Frame)> {
+    let written = match root.get("augment") {
+        Some(node) => Some(take(Augment::read(node), problems)?),
+        None => None,
+    };
+    let image = &data?.image;
+    // Sizes that cannot be are told elsewhere.
+    let [height, width] = image.size;
+    let is_image = [height, width].iter().all(|side| (1..=4096).contains(side));
+    if !is_image || !matches!(image.channels, 1 | 3) {
+        return None;
+    }
+    let frame = Frame { height, width, channels: image.channels };
+    match written {
+        None => Some((AugmentPlan::default(), frame)),
+        Some(written) => take(augment(&written, frame), problems),
+    }
+}
+
 /// Checks `[data]`; the facts, if the source could be surveyed.
 fn check_data(
     data: &written::Data,
@@ -345,6 +380,7 @@ pub fn data_plan(
             written::OnBadImage::Error => OnBadImage::Error,
             written::OnBadImage::Skip => OnBadImage::Skip,
         },
+        boxes: BoxPlan { format: data.box_format, crop: data.crop == written::Crop::Box },
     }
 }
 
@@ -358,5 +394,6 @@ fn source(source: &written::Source, path: &dyn Fn(&WrittenPath) -> PathBuf) -> S
         written::Source::Cifar10(folder) => Source::Cifar10(path(folder)),
         written::Source::Cifar100(folder) => Source::Cifar100(path(folder)),
         written::Source::Csv(file) => Source::Csv(path(file)),
+        written::Source::Gtsrb(folder) => Source::Gtsrb(path(folder)),
     }
 }

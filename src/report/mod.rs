@@ -6,4 +6,5 @@ mod grid;
 pub mod layers;
 pub mod progress;
 pub mod ranking;
+pub mod sheet;
 pub mod tables;

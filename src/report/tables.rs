@@ -121,10 +121,20 @@ fn metrics(known: &[Known]) -> Vec<Vec<String>> {
 }
 
 fn timings(known: &[Known]) -> Vec<Vec<String>> {
-    let header = ["trial", "digest", "epoch", "seconds", "images_per_second", "threads"];
+    let header = [
+        "trial",
+        "digest",
+        "epoch",
+        "seconds",
+        "images_per_second",
+        "threads",
+        "augmented",
+        "shared",
+        "augment_seconds",
+    ];
     let rows = known.iter().flat_map(|Known { trial, store, .. }| {
         store.timings().into_iter().map(|timing| {
-            let Timing { epoch, seconds, images_per_second, threads } = timing;
+            let Timing { epoch, seconds, images_per_second, threads, .. } = timing;
             vec![
                 trial.number.to_string(),
                 trial.digest.clone(),
@@ -132,6 +142,9 @@ fn timings(known: &[Known]) -> Vec<Vec<String>> {
                 format!("{seconds:.6}"),
                 format!("{images_per_second:.1}"),
                 threads.to_string(),
+                timing.augmented.to_string(),
+                timing.shared.to_string(),
+                format!("{:.6}", timing.augment_seconds),
             ]
         })
     });

@@ -18,3 +18,9 @@ impl Stopwatch {
         self.0.elapsed().as_secs_f64()
     }
 }
+
+/// Seconds since somebody asked first: for differences.
+pub fn seconds() -> f64 {
+    static FIRST: std::sync::OnceLock<Stopwatch> = std::sync::OnceLock::new();
+    FIRST.get_or_init(Stopwatch::start).seconds()
+}

@@ -1,8 +1,8 @@
 //! The sweep: trials side by side, in plan order, each in a thread pool of its own.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::data;
 use crate::plan::sweep::{Experiment, Trial};
@@ -54,6 +54,8 @@ pub struct Runner<'a> {
     pub share: Share,
     /// Decoded images, shared by all trials.
     pub images: &'a data::Cache,
+    /// Bytes for augmented images that trials share.
+    pub augment_memory: usize,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
 }
@@ -91,7 +93,10 @@ impl Runner<'_> {
                     .build()
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let plans = todo.iter().map(|trial| &trial.plan);
+        let epochs = Arc::new(data::Epochs::new(self.augment_memory, plans, super::clock::seconds));
         let around = Surroundings {
+            epochs: &epochs,
             store: self.store,
             images: self.images,
             interrupt: self.interrupt,

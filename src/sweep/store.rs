@@ -356,7 +356,7 @@ pub fn csv_bytes<R: Serialize>(rows: impl IntoIterator<Item = R>) -> io::Result<
 }
 
 /// A line of `timings.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// Counted from 1; 0 is everything beside the epochs: data, evaluation, files.
     pub epoch: usize,
@@ -366,4 +366,13 @@ pub struct Timing {
     pub images_per_second: f64,
     /// Threads of the trial.
     pub threads: usize,
+    /// Images that the trial augmented.
+    #[serde(default)]
+    pub augmented: u64,
+    /// Images that another trial of the sweep had augmented.
+    #[serde(default)]
+    pub shared: u64,
+    /// Time for the former, summed over threads.
+    #[serde(default)]
+    pub augment_seconds: f64,
 }

@@ -36,6 +36,8 @@ pub struct Surroundings<'a> {
     pub store: &'a Store,
     /// Decoded images, shared by all trials.
     pub images: &'a data::Cache,
+    /// Augmented epochs, shared by the trials that see the same.
+    pub epochs: &'a Arc<data::Epochs>,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
     /// Threads of the trial.
@@ -48,7 +50,8 @@ pub struct Surroundings<'a> {
 /// Only if the outcome itself cannot be stored.
 pub fn run(trial: &Trial, around: &Surroundings, watch: &Watch) -> Result<Ended, String> {
     let store = around.store.trial(&trial.digest, trial.plan.train.epochs);
-    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(trial, &store, around, watch)));
+    let share = around.epochs.of(&trial.plan);
+    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(trial, &store, around, share, watch)));
     let reason = match attempt {
         Ok(Ok(ended)) => return Ok(ended),
         Ok(Err(reason)) => reason,
@@ -88,6 +91,7 @@ fn attempt(
     trial: &Trial,
     store: &TrialStore,
     around: &Surroundings,
+    share: data::Share,
     watch: &Watch,
 ) -> Result<Ended, String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
@@ -95,7 +99,8 @@ fn attempt(
     store.begin(&trial.plan).map_err(|error| words(&error))?;
     let data = data(trial, around)?;
     let images = data.split.train.len();
-    let mut trainer = Trainer::new(&trial.plan, data.clone()).map_err(|error| words(&error))?;
+    let mut trainer =
+        Trainer::new(&trial.plan, data.clone(), share).map_err(|error| words(&error))?;
     if let Some(weights) = &trial.plan.model.weights {
         let weights = model::weights::read(weights, &trial.plan.model);
         let (weights, _) = weights.map_err(|error| words(&error))?;
@@ -106,7 +111,9 @@ fn attempt(
     if let Some((records, last, best)) = store.resume().filter(|_| !has_failed) {
         trainer.resume(records, &last, best.tensors).map_err(|error| words(&error))?;
     }
+    let views = trainer.views().clone();
     let mut recorder = Recorder {
+        views: &views,
         store,
         records: trainer.records().to_vec(),
         interrupt: around.interrupt,
@@ -137,7 +144,7 @@ fn attempt(
         }
     }
     let seconds = beside.seconds() - in_epochs;
-    let timing = Timing { epoch: 0, seconds, images_per_second: 0.0, threads: around.threads };
+    let timing = Timing { seconds, threads: around.threads, ..Timing::default() };
     store.time(&timing).and_then(|()| store.finish(&outcome)).map_err(|error| words(&error))?;
     Ok(Ended::With(Box::new(outcome)))
 }
@@ -146,7 +153,11 @@ fn attempt(
 pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
-    let key = format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
+    let mut key =
+        format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
+    if plan.boxes.crop {
+        key.push_str(" cropped");
+    }
     let images = Images {
         fingerprint: dataset.fingerprint().to_owned(),
         images: dataset.len(),
@@ -218,6 +229,7 @@ fn write_confusion(
 
 /// Stores epochs as they end, keeps the time and passes events on.
 struct Recorder<'a> {
+    views: &'a data::Views,
     store: &'a TrialStore,
     records: Vec<EpochRecord>,
     interrupt: &'a AtomicBool,
@@ -237,11 +249,15 @@ impl Observer for Recorder<'_> {
                 .epoch_ended(&self.records, best.as_ref(), last)
                 .map_err(|error| error.to_string())?;
             let seconds = self.epoch.seconds();
+            let work = self.views.share().take_work();
             let timing = Timing {
                 epoch: record.epoch,
                 seconds,
                 images_per_second: self.images as f64 / seconds,
                 threads: self.threads,
+                augmented: work.augmented,
+                shared: work.shared,
+                augment_seconds: work.seconds,
             };
             self.store.time(&timing).map_err(|error| error.to_string())?;
             self.in_epochs += seconds;

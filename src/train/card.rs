@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Chain;
 use crate::data::Normalisation;
 use crate::plan::data::ImagePlan;
 use crate::plan::model::ModelPlan;
@@ -30,8 +31,14 @@ pub struct Card {
     pub mean: Vec<f32>,
     /// Divided by.
     pub std: Vec<f32>,
-    /// Size and channels that images are brought to.
+    /// Size and channels that images are decoded to.
     pub image: ImagePlan,
+    /// What happens to them then.
+    #[serde(default, skip_serializing_if = "Chain::is_empty")]
+    pub evaluation: Chain,
+    /// Further views of each image, whose logits are averaged with the plain one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub test_time: Vec<Chain>,
     /// The network.
     pub model: ModelPlan,
 }
@@ -63,6 +70,8 @@ impl Card {
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
+            evaluation: plan.augment.evaluation.clone(),
+            test_time: plan.augment.test_time.clone(),
             model,
         }
     }

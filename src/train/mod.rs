@@ -1,6 +1,7 @@
 //! Training: the loop, optimisers, schedules and metrics. It speaks in events, prints nothing and
 //! opens no file.
 
+mod ahead;
 pub mod card;
 pub mod checkpoint;
 pub mod metrics;

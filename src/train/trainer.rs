@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
-use crate::data::{Dataset, Normalisation, Split};
-use crate::kernels::loss::{Loss, cross_entropy};
+use crate::data::{Batch, Dataset, Normalisation, Share, Split, Views};
+use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
-use crate::kernels::tape::numbers;
+use crate::kernels::tape::{Tape, numbers};
 use crate::model::network::{Network, Weights};
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
 
+use super::ahead::ahead;
 use super::card::Card;
 use super::checkpoint::Checkpoint;
 use super::metrics::Tally;
@@ -35,6 +37,9 @@ pub enum TrainError {
         /// What it became.
         loss: f64,
     },
+    /// Threads cannot be had.
+    #[error("failed to start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// An operation could not be done.
     #[error("an operation failed: {0}")]
     Operation(#[from] candle_core::Error),
@@ -114,6 +119,9 @@ pub struct Evaluation {
 pub struct Trainer<'a> {
     plan: &'a Plan,
     data: TrialData,
+    views: Arc<Views>,
+    /// Makes batches ahead of the steps.
+    pool: Arc<ThreadPool>,
     network: Network,
     optimizer: Optimizer,
     class_weights: Option<Vec<f64>>,
@@ -125,16 +133,22 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trial at its beginning.
-    pub fn new(plan: &'a Plan, data: TrialData) -> Result<Trainer<'a>, TrainError> {
+    /// A trial at its beginning, which shares augmented epochs with others.
+    pub fn new(plan: &'a Plan, data: TrialData, share: Share) -> Result<Trainer<'a>, TrainError> {
         let network = Network::new(&plan.model, plan.seed)?;
         let optimizer =
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
         let card = Card::new(plan, &data).word();
+        let views = Views::new(data.dataset.clone(), &data.normalisation, plan, share);
+        let threads = rayon::current_num_threads();
+        let named = |index| format!("batches-{index}");
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build()?;
         Ok(Trainer {
             plan,
             data,
+            views: Arc::new(views),
+            pool: Arc::new(pool),
             network,
             optimizer,
             class_weights,
@@ -171,6 +185,11 @@ impl<'a> Trainer<'a> {
         self.best.as_ref()
     }
 
+    /// How images reach the network.
+    pub fn views(&self) -> &Arc<Views> {
+        &self.views
+    }
+
     /// The network as it stands, for tests and tools.
     pub fn network(&mut self) -> &mut Network {
         &mut self.network
@@ -203,17 +222,48 @@ impl<'a> Trainer<'a> {
         let epoch = self.records.len() + 1;
         let fold = self.plan.data.fold;
         let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
-        let batches = order.len().div_ceil(plan.batch_size);
-        let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
         let mut tally = Tally::new(self.plan.model.classes, plan.top_k);
+        let (views, pool) = (self.views.clone(), self.pool.clone());
+        let size = plan.batch_size;
+        let batches = order.len().div_ceil(size);
+        let make = |index: usize| {
+            let places = index * size..((index + 1) * size).min(order.len());
+            views.training(epoch as u64, &order, places, index)
+        };
+        let take =
+            |made: &mut dyn Iterator<Item = Batch>| self.steps(observer, &mut tally, batches, made);
+        let Some(lr) = ahead(&pool, batches, make, take)? else { return Ok(None) };
+        let validation = self.data.split.clone();
+        let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, 0)?;
+        Ok(Some(EpochRecord {
+            epoch,
+            steps: self.optimizer.steps(),
+            lr,
+            train: tally.scores().unwrap_or(NOTHING),
+            validation: validation.scores(),
+        }))
+    }
+
+    /// A step on each of the `batches` batches of an epoch; the last learning rate, or none if
+    /// interrupted.
+    fn steps(
+        &mut self,
+        observer: &mut dyn Observer,
+        tally: &mut Tally,
+        batches: usize,
+        made: &mut dyn Iterator<Item = Batch>,
+    ) -> Result<Option<f64>, TrainError> {
+        let plan = &self.plan.train;
+        let epoch = self.records.len() + 1;
+        let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
         let mut gathered: Option<Vec<Vec<f32>>> = None;
         let mut lr = 0.0;
-        for (index, images) in order.chunks(plan.batch_size).enumerate() {
+        for (index, made) in made.enumerate() {
             if observer.interrupts() {
                 return Ok(None);
             }
-            let batch = index + 1;
-            let (loss, gradients) = self.train_on(images, &mut tally, epoch, batch)?;
+            let (batch, images) = (index + 1, made.labels.len());
+            let (loss, gradients) = self.train_on(made, tally, epoch, batch)?;
             match &mut gathered {
                 empty @ None => *empty = Some(gradients),
                 Some(sums) => sums
@@ -234,36 +284,36 @@ impl<'a> Trainer<'a> {
                 lr = plan.optimizer.lr() * factor.at(self.optimizer.steps(), &self.records);
                 self.optimizer.step(self.network.parameters(), gradients, lr)?;
             }
-            let event = Event::Batch { epoch, batch, batches, images: images.len(), loss };
+            let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;
         }
-        let validation = self.data.split.clone();
-        let Evaluated { tally: validation, .. } =
-            self.evaluate_on(&validation.validation, false)?;
-        Ok(Some(EpochRecord {
-            epoch,
-            steps: self.optimizer.steps(),
-            lr,
-            train: tally.scores().unwrap_or(NOTHING),
-            validation: validation.scores(),
-        }))
+        Ok(Some(lr))
     }
 
-    /// Loss and gradients of one batch.
+    /// Loss and gradients of one batch. Predictions on mixed images count as right if they name the
+    /// class of the larger part.
     fn train_on(
         &mut self,
-        images: &[u32],
+        made: Batch,
         tally: &mut Tally,
         epoch: usize,
         batch: usize,
     ) -> Result<(f64, Vec<Vec<f32>>), TrainError> {
-        let (inputs, labels) = self.batch(images)?;
+        let inputs = self.tensor(made.pixels, made.labels.len())?;
+        let targets = Targets {
+            labels: &made.labels,
+            partners: made.partners.as_ref().map(|(labels, own)| (&labels[..], *own)),
+        };
+        let larger = match targets.partners {
+            Some((partners, own)) if own < 0.5 => partners,
+            _ => targets.labels,
+        };
         let mut forward = self.network.forward(&inputs, true, self.batches)?;
         self.batches += 1;
         let Loss { mean, sum, weight } = cross_entropy(
             &mut forward.tape,
             &forward.logits,
-            &labels,
+            targets,
             self.plan.train.label_smoothing,
             self.class_weights.as_deref(),
         )?;
@@ -271,13 +321,13 @@ impl<'a> Trainer<'a> {
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { epoch, batch, loss });
         }
-        tally.add(&numbers(forward.logits.tensor())?, &labels, sum, weight);
+        tally.add(&numbers(forward.logits.tensor())?, larger, sum, weight);
         let mut losses = vec![(mean, 1.0)];
         for (logits, head) in forward.auxiliary.iter().zip(&self.plan.model.auxiliary) {
             let loss = cross_entropy(
                 &mut forward.tape,
                 logits,
-                &labels,
+                targets,
                 self.plan.train.label_smoothing,
                 self.class_weights.as_deref(),
             )?;
@@ -290,14 +340,16 @@ impl<'a> Trainer<'a> {
         Ok((loss, forward.backward(&total)?))
     }
 
-    /// Scores of `weights` on `images`.
+    /// Scores of `weights` on `images`; the logits of an image are the mean over its plain view and
+    /// those of test-time augmentation.
     pub fn evaluate(
         &mut self,
         weights: &Weights,
         images: &[u32],
     ) -> Result<Evaluation, TrainError> {
         self.network.load(weights)?;
-        let Evaluated { tally, logits } = self.evaluate_on(images, true)?;
+        let views = self.views.test_time();
+        let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
         let shape = (images.len(), self.plan.model.classes);
         let logits = Tensor::from_vec(logits, shape, &Device::Cpu)?;
         let probabilities = match images {
@@ -307,36 +359,62 @@ impl<'a> Trainer<'a> {
         Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
     }
 
-    fn evaluate_on(&mut self, images: &[u32], keep: bool) -> Result<Evaluated, TrainError> {
+    /// Evaluates on `images`, each seen plainly and through the first `views` of the test-time views.
+    fn evaluate_on(&mut self, images: &[u32], views: usize) -> Result<Evaluated, TrainError> {
         let plan = &self.plan.train;
-        let mut tally = Tally::new(self.plan.model.classes, plan.top_k);
-        let mut logits = Vec::new();
-        for images in images.chunks(plan.batch_size) {
-            let (inputs, labels) = self.batch(images)?;
-            let mut forward = self.network.forward(&inputs, false, 0)?;
-            let Loss { sum, weight, .. } = cross_entropy(
-                &mut forward.tape,
-                &forward.logits,
-                &labels,
-                plan.label_smoothing,
-                self.class_weights.as_deref(),
-            )?;
-            let rows = numbers(forward.logits.tensor())?;
-            tally.add(&rows, &labels, sum, weight);
-            if keep {
-                logits.extend_from_slice(&rows);
+        let classes = self.plan.model.classes;
+        let mut tally = Tally::new(classes, plan.top_k);
+        let mut all = Vec::with_capacity(images.len() * classes);
+        let (seen, pool) = (self.views.clone(), self.pool.clone());
+        let chunks: Vec<&[u32]> = images.chunks(plan.batch_size).collect();
+        // Each batch is seen plainly first, then in its other views.
+        let make = |index: usize| {
+            let images = chunks[index / (views + 1)];
+            match index % (views + 1) {
+                0 => seen.evaluation(images),
+                view => seen.test_view(images, view - 1),
             }
-        }
-        Ok(Evaluated { tally, logits })
+        };
+        let mut take = |made: &mut dyn Iterator<Item = Batch>| -> Result<(), TrainError> {
+            while let Some(plain) = made.next() {
+                let labels = plain.labels;
+                let mut logits = self.logits(plain.pixels, labels.len())?;
+                for _ in 0..views {
+                    let Some(other) = made.next() else { break };
+                    let other = self.logits(other.pixels, labels.len())?;
+                    logits.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
+                }
+                let share = 1.0 / (views + 1) as f32;
+                logits.iter_mut().for_each(|logit| *logit *= share);
+                let mut tape = Tape::inference();
+                let rows = Tensor::from_slice(&logits, (labels.len(), classes), &Device::Cpu)?;
+                let rows = tape.leaf(&rows, false);
+                let Loss { sum, weight, .. } = cross_entropy(
+                    &mut tape,
+                    &rows,
+                    &labels,
+                    plan.label_smoothing,
+                    self.class_weights.as_deref(),
+                )?;
+                tally.add(&logits, &labels, sum, weight);
+                all.extend_from_slice(&logits);
+            }
+            Ok(())
+        };
+        ahead(&pool, chunks.len() * (views + 1), make, &mut take)?;
+        Ok(Evaluated { tally, logits: all })
     }
 
-    fn batch(&self, images: &[u32]) -> Result<(Tensor, Vec<u32>), TrainError> {
-        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-        let TrialData { dataset, normalisation, .. } = &self.data;
-        crate::data::batch(dataset, images, normalisation, &mut pixels, &mut labels);
-        let mut shape = vec![images.len()];
+    fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
+        let inputs = self.tensor(pixels, images)?;
+        let forward = self.network.forward(&inputs, false, 0)?;
+        Ok(numbers(forward.logits.tensor())?.to_vec())
+    }
+
+    fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
+        let mut shape = vec![images];
         shape.extend_from_slice(&self.plan.model.input);
-        Ok((Tensor::from_vec(pixels, shape, &Device::Cpu)?, labels))
+        Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {

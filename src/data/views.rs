@@ -1,0 +1,228 @@
+//! The images of a trial as its network sees them: augmented, normalised, in batches.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::dataset::Dataset;
+use super::epochs::{PIECE, Share};
+use super::normalise::{Normalisation, Table};
+use crate::augment::{Chain, Frame, Image};
+use crate::basis::seed::derive;
+use crate::plan::augment::AugmentPlan;
+use crate::plan::data::Fold;
+use crate::plan::resolve::Plan;
+
+/// Images that one task writes. The size of chunks is fixed; threads only share them out.
+const CHUNK: usize = 16;
+
+/// Images on their way to a network.
+#[derive(Debug)]
+pub struct Views {
+    dataset: Arc<Dataset>,
+    table: Table,
+    plan: AugmentPlan,
+    seed: u64,
+    fold: Option<Fold>,
+    frame: Frame,
+    share: Share,
+}
+
+/// Images and labels for one step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// [images, channels, height, width]
+    pub pixels: Vec<f32>,
+    /// The class of each image.
+    pub labels: Vec<u32>,
+    /// In a mixed batch: the class of each image's partner, and the part that is the image's own.
+    pub partners: Option<(Vec<u32>, f64)>,
+}
+
+impl Views {
+    /// The views of a trial of `plan`.
+    pub fn new(
+        dataset: Arc<Dataset>,
+        normalisation: &Normalisation,
+        plan: &Plan,
+        share: Share,
+    ) -> Views {
+        Views {
+            dataset,
+            table: normalisation.table(),
+            plan: plan.augment.clone(),
+            seed: plan.seed,
+            fold: plan.data.fold,
+            frame: Frame {
+                channels: plan.model.input[0],
+                height: plan.model.input[1],
+                width: plan.model.input[2],
+            },
+            share,
+        }
+    }
+
+    /// What augmentation costs this trial.
+    pub fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// The images of an epoch that stand at `places` of its `order`, as batch number `batch`.
+    ///
+    /// What is drawn for an image depends on the seed, the fold, the epoch and the image alone; how
+    /// a batch is mixed, on the seed, the fold, the epoch and the batch.
+    pub fn training(&self, epoch: u64, order: &[u32], places: Range<usize>, batch: usize) -> Batch {
+        let images = &order[places.clone()];
+        let mut batch_of = self.labelled(images);
+        if self.plan.train.is_empty() {
+            self.write(images, &mut batch_of.pixels);
+        } else {
+            self.write_augmented(epoch, order, places, &mut batch_of.pixels);
+        }
+        let mut stream = derive(self.seed, "mixing", &[self.fold_number(), epoch, batch as u64]);
+        let mixing = self.plan.mixing.as_ref();
+        if let Some(mixed) = mixing.and_then(|m| m.draw(images.len(), self.frame, &mut stream)) {
+            mixed.apply(&mut batch_of.pixels, self.frame);
+            batch_of.partners = Some((mixed.labels(&batch_of.labels), mixed.own));
+        }
+        batch_of
+    }
+
+    /// Validation or test `images`, with nothing left to chance.
+    pub fn evaluation(&self, images: &[u32]) -> Batch {
+        self.seen_through(images, &self.plan.evaluation, 0)
+    }
+
+    /// The further views of test images that are looked at beside the plain one.
+    pub fn test_time(&self) -> usize {
+        self.plan.test_time.len()
+    }
+
+    /// View `view` of test `images`.
+    pub fn test_view(&self, images: &[u32], view: usize) -> Batch {
+        self.seen_through(images, &self.plan.test_time[view], view as u64 + 1)
+    }
+
+    fn seen_through(&self, images: &[u32], chain: &Chain, view: u64) -> Batch {
+        let mut batch = self.labelled(images);
+        if chain.is_empty() {
+            self.write(images, &mut batch.pixels);
+        } else {
+            let purpose = "evaluation views";
+            self.in_chunks(images, &mut batch.pixels, |image, index, out| {
+                let mut boxes = Vec::from_iter(self.dataset.bbox(index));
+                image.reset(self.dataset.frame(), self.dataset.image(index));
+                let mut stream = derive(self.seed, purpose, &[view, u64::from(index)]);
+                chain.apply(image, &mut boxes, self.plan.boxes, &mut stream, None);
+                self.table.write(image.pixels(), out);
+            });
+        }
+        batch
+    }
+
+    fn labelled(&self, images: &[u32]) -> Batch {
+        Batch {
+            pixels: vec![0.0; images.len() * self.frame.bytes()],
+            labels: images.iter().map(|image| self.dataset.label(*image)).collect(),
+            partners: None,
+        }
+    }
+
+    fn write(&self, images: &[u32], into: &mut [f32]) {
+        self.in_chunks(images, into, |_, index, out| {
+            self.table.write(self.dataset.image(index), out);
+        });
+    }
+
+    fn in_chunks(
+        &self,
+        images: &[u32],
+        into: &mut [f32],
+        write: impl Fn(&mut Image, u32, &mut [f32]) + Sync,
+    ) {
+        let bytes = self.frame.bytes();
+        let fresh = || Image::new(self.frame, vec![0; bytes]);
+        into.par_chunks_mut(CHUNK * bytes).zip(images.par_chunks(CHUNK)).for_each_init(
+            fresh,
+            |image, (out, images)| {
+                for (out, index) in out.chunks_exact_mut(bytes).zip(images) {
+                    write(image, *index, out);
+                }
+            },
+        );
+    }
+
+    fn write_augmented(&self, epoch: u64, order: &[u32], places: Range<usize>, into: &mut [f32]) {
+        let bytes = self.frame.bytes();
+        let pieces = places.start / PIECE..places.end.div_ceil(PIECE);
+        // Each piece with the part of the output that it fills.
+        let mut rest = into;
+        let mut tasks = Vec::new();
+        for piece in pieces {
+            let whole = piece * PIECE..((piece + 1) * PIECE).min(order.len());
+            let part = whole.start.max(places.start)..whole.end.min(places.end);
+            let (out, after) = std::mem::take(&mut rest).split_at_mut(part.len() * bytes);
+            rest = after;
+            tasks.push((piece, whole, part, out));
+        }
+        tasks.into_par_iter().for_each(|(piece, whole, part, out)| {
+            let images = &order[whole.clone()];
+            let size = images.len() * bytes;
+            let pixels =
+                self.share.piece(epoch, piece, images.len(), size, || self.augment(epoch, images));
+            let from = (part.start - whole.start) * bytes;
+            let pixels = pixels[from..].chunks_exact(bytes);
+            for (out, image) in out.chunks_exact_mut(bytes).zip(pixels) {
+                self.table.write(image, out);
+            }
+        });
+    }
+
+    /// The pixels of `images` in epoch `epoch`.
+    fn augment(&self, epoch: u64, images: &[u32]) -> Vec<u8> {
+        let mut pixels = Vec::with_capacity(images.len() * self.frame.bytes());
+        let mut image = Image::new(self.frame, vec![0; self.frame.bytes()]);
+        let mut boxes = Vec::new();
+        for index in images {
+            image.reset(self.dataset.frame(), self.dataset.image(*index));
+            boxes.clear();
+            boxes.extend(self.dataset.bbox(*index));
+            let mut stream = self.stream(epoch, *index);
+            let AugmentPlan { train, boxes: rules, .. } = &self.plan;
+            train.apply(&mut image, &mut boxes, *rules, &mut stream, None);
+            pixels.extend_from_slice(image.pixels());
+        }
+        pixels
+    }
+
+    fn stream(&self, epoch: u64, image: u32) -> crate::basis::seed::Stream {
+        augmentation_stream(self.seed, self.fold, epoch, image)
+    }
+
+    fn fold_number(&self) -> u64 {
+        fold_number(self.fold)
+    }
+}
+
+/// Everything that chance decides about image `image` in epoch `epoch`.
+pub fn augmentation_stream(
+    seed: u64,
+    fold: Option<Fold>,
+    epoch: u64,
+    image: u32,
+) -> crate::basis::seed::Stream {
+    derive(seed, "augmentation", &[fold_number(fold), epoch, u64::from(image)])
+}
+
+/// The order in which epoch `epoch` goes through the training images. It depends on the seed, the
+/// fold and the epoch only, so trials that share them see the same batches.
+pub fn order(train: &[u32], seed: u64, fold: Option<Fold>, epoch: u64) -> Vec<u32> {
+    let mut order = train.to_vec();
+    derive(seed, "order of images", &[fold_number(fold), epoch]).shuffle(&mut order);
+    order
+}
+
+fn fold_number(fold: Option<Fold>) -> u64 {
+    fold.map_or(0, |fold| fold.index as u64 + 1)
+}

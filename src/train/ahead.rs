@@ -1,0 +1,57 @@
+//! Batches that are made while the step before them is taken.
+
+use std::sync::mpsc::sync_channel;
+
+use rayon::ThreadPool;
+
+/// Batches that wait, beside the one in the making and the one in use.
+const WAITING: usize = 1;
+
+/// Has `pool` make the batches `0..count` in their order, ahead of `take`, which gets them one by
+/// one. `take` may stop before the end.
+///
+/// The threads of the trial cannot make them: with a single thread, a step that waits for a batch
+/// would wait for itself.
+pub(super) fn ahead<B: Send, R>(
+    pool: &ThreadPool,
+    count: usize,
+    make: impl Fn(usize) -> B + Sync,
+    take: impl FnOnce(&mut dyn Iterator<Item = B>) -> R,
+) -> R {
+    let (sender, receiver) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let make = &make;
+        scope.spawn(move || {
+            for index in 0..count {
+                let batch = pool.install(|| make(index));
+                if sender.send(batch).is_err() {
+                    return;
+                }
+            }
+        });
+        take(&mut receiver.into_iter())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool() -> ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()
+    }
+
+    #[test]
+    fn batches_come_in_order_and_all_of_them() {
+        let all = ahead(&pool(), 9, |index| index, |batches| batches.collect::<Vec<_>>());
+        assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn whoever_takes_them_may_stop_and_may_be_on_the_only_thread() {
+        let (pool, trial) = (pool(), pool());
+        let three = trial
+            .install(|| ahead(&pool, 1_000_000, |index| index, |all| all.take(3).sum::<usize>()));
+        assert_eq!(three, 3);
+    }
+}

@@ -93,3 +93,8 @@ fn compare(group: &str) {
 fn flips_and_inversion_are_those_of_albumentations() {
     compare("basics");
 }
+
+#[test]
+fn noise_compression_dropout_weather_and_policies_are_those_of_albumentations_and_torchvision() {
+    compare("effects");
+}

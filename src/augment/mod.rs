@@ -19,10 +19,25 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod hls;
+mod holes;
 mod lut;
+mod noise;
+mod poisson;
 
 // Geometric transforms.
 mod horizontal_flip;
+
+// Noise, compression, dropout, weather.
+mod coarse_dropout;
+mod downscale;
+mod gauss_noise;
+mod grid_dropout;
+mod iso_noise;
+mod multiplicative_noise;
+mod pixelate;
+mod random_erasing;
+mod shot_noise;
 
 // Pixel-level transforms.
 mod invert;

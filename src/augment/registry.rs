@@ -63,8 +63,17 @@ macro_rules! transforms {
 }
 
 transforms! {
+    "coarse-dropout" => coarse_dropout::CoarseDropout,
+    "downscale" => downscale::Downscale,
+    "gauss-noise" => gauss_noise::GaussNoise,
+    "grid-dropout" => grid_dropout::GridDropout,
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
     "invert" => invert::Invert,
+    "iso-noise" => iso_noise::IsoNoise,
+    "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
+    "pixelate" => pixelate::Pixelate,
+    "random-erasing" => random_erasing::RandomErasing,
+    "shot-noise" => shot_noise::ShotNoise,
 }
 
 /// Reads parameters from wherever they are written.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::rounded;
 use super::image::{Frame, Image};
 use super::noise::{BLOCK, Field, Normal};
 use super::parameters::Range;
@@ -64,16 +65,19 @@ impl Transform for GaussNoise {
             let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
             for (index, values) in blocks.enumerate() {
                 // Noise is made whole before it is added, towards zero, as Albumentations does.
-                let noise = field.block(index).map(|word| (normal.of(word) * std + mean) as i32);
+                let mut noise = [0.0; BLOCK];
+                for (noise, word) in noise.iter_mut().zip(field.block(index)) {
+                    *noise = (normal.of(word) * std + mean).trunc();
+                }
                 if values_per_number == 1 {
                     for (value, noise) in values.iter_mut().zip(noise) {
-                        *value = (i32::from(*value) + noise).clamp(0, 255) as u8;
+                        *value = rounded(f32::from(*value) + noise);
                     }
                 } else {
                     let (pixels, _) = values.as_chunks_mut::<3>();
                     for (pixel, noise) in pixels.iter_mut().zip(noise) {
                         for value in pixel {
-                            *value = (i32::from(*value) + noise).clamp(0, 255) as u8;
+                            *value = rounded(f32::from(*value) + noise);
                         }
                     }
                 }

@@ -19,6 +19,7 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod bytes;
 mod hls;
 mod holes;
 mod lut;

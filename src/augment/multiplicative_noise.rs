@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::truncated;
 use super::image::{Frame, Image};
 use super::noise::{BLOCK, Field};
 use super::parameters::Range;
@@ -39,12 +40,6 @@ pub enum Drawn {
     },
 }
 
-/// The product, cut off to a whole number.
-#[inline(always)]
-fn times(value: u8, multiplier: f32) -> u8 {
-    (f32::from(value) * multiplier).clamp(0.0, 255.0) as u8
-}
-
 impl Transform for MultiplicativeNoise {
     type Drawn = Drawn;
 
@@ -71,7 +66,7 @@ impl Transform for MultiplicativeNoise {
                 let multiplier = multiplier[0] as f32;
                 vectorised(|| {
                     for value in image.pixels_mut() {
-                        *value = times(*value, multiplier);
+                        *value = truncated(f32::from(*value) * multiplier);
                     }
                 });
             }
@@ -82,11 +77,11 @@ impl Transform for MultiplicativeNoise {
                     let (groups, rest) = image.pixels_mut().as_chunks_mut::<96>();
                     for group in groups {
                         for (value, multiplier) in group.iter_mut().zip(pattern) {
-                            *value = times(*value, multiplier);
+                            *value = truncated(f32::from(*value) * multiplier);
                         }
                     }
                     for (value, multiplier) in rest.iter_mut().zip(pattern) {
-                        *value = times(*value, multiplier);
+                        *value = truncated(f32::from(*value) * multiplier);
                     }
                 });
             }
@@ -98,16 +93,19 @@ impl Transform for MultiplicativeNoise {
                 vectorised(|| {
                     let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
                     for (index, values) in blocks.enumerate() {
-                        let words = field.block(index);
-                        let multipliers = words.map(|word| low + step * (f32::from(word) + 0.5));
+                        let mut multipliers = [0.0; BLOCK];
+                        for (multiplier, word) in multipliers.iter_mut().zip(field.block(index)) {
+                            *multiplier = low + step * (f32::from(word) + 0.5);
+                        }
                         if values_per_number == 1 {
                             for (value, multiplier) in values.iter_mut().zip(multipliers) {
-                                *value = times(*value, multiplier);
+                                *value = truncated(f32::from(*value) * multiplier);
                             }
                         } else {
                             let (pixels, _) = values.as_chunks_mut::<3>();
                             for (pixel, multiplier) in pixels.iter_mut().zip(multipliers) {
-                                *pixel = pixel.map(|value| times(value, multiplier));
+                                *pixel =
+                                    pixel.map(|value| truncated(f32::from(value) * multiplier));
                             }
                         }
                     }

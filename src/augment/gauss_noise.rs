@@ -66,16 +66,16 @@ impl Transform for GaussNoise {
             for (index, values) in blocks.enumerate() {
                 // Noise is made whole before it is added, towards zero, as Albumentations does.
                 let mut noise = [0.0; BLOCK];
-                for (noise, word) in noise.iter_mut().zip(field.block(index)) {
-                    *noise = (normal.of(word) * std + mean).trunc();
+                for (noise, word) in noise.iter_mut().zip(&field.block(index)) {
+                    *noise = (normal.of(*word) * std + mean).trunc();
                 }
                 if values_per_number == 1 {
-                    for (value, noise) in values.iter_mut().zip(noise) {
+                    for (value, noise) in values.iter_mut().zip(&noise) {
                         *value = rounded(f32::from(*value) + noise);
                     }
                 } else {
                     let (pixels, _) = values.as_chunks_mut::<3>();
-                    for (pixel, noise) in pixels.iter_mut().zip(noise) {
+                    for (pixel, noise) in pixels.iter_mut().zip(&noise) {
                         for value in pixel {
                             *value = rounded(f32::from(*value) + noise);
                         }

@@ -80,8 +80,8 @@ impl Transform for IsoNoise {
         vectorised(|| {
             for (index, pixels) in pixels.chunks_mut(BLOCK).enumerate() {
                 let mut hue_shift = [0.0f32; BLOCK];
-                for (hue_shift, word) in hue_shift.iter_mut().zip(hues.block(index)) {
-                    *hue_shift = normal.of(word) * shift;
+                for (hue_shift, word) in hue_shift.iter_mut().zip(&hues.block(index)) {
+                    *hue_shift = normal.of(*word) * shift;
                 }
                 let mut raise = [0.0f32; BLOCK];
                 let uniform = low.block(index).into_iter().zip(high.block(index));

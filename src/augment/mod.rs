@@ -24,6 +24,7 @@ mod hls;
 mod holes;
 mod lut;
 mod noise;
+mod operations;
 mod poisson;
 
 // Geometric transforms.
@@ -39,6 +40,11 @@ mod multiplicative_noise;
 mod pixelate;
 mod random_erasing;
 mod shot_noise;
+
+// Policies.
+mod auto_augment;
+mod rand_augment;
+mod trivial_augment;
 
 // Pixel-level transforms.
 mod invert;

@@ -76,11 +76,11 @@ impl Transform for MultiplicativeNoise {
                 vectorised(|| {
                     let (groups, rest) = image.pixels_mut().as_chunks_mut::<96>();
                     for group in groups {
-                        for (value, multiplier) in group.iter_mut().zip(pattern) {
+                        for (value, multiplier) in group.iter_mut().zip(&pattern) {
                             *value = truncated(f32::from(*value) * multiplier);
                         }
                     }
-                    for (value, multiplier) in rest.iter_mut().zip(pattern) {
+                    for (value, multiplier) in rest.iter_mut().zip(&pattern) {
                         *value = truncated(f32::from(*value) * multiplier);
                     }
                 });
@@ -94,16 +94,16 @@ impl Transform for MultiplicativeNoise {
                     let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
                     for (index, values) in blocks.enumerate() {
                         let mut multipliers = [0.0; BLOCK];
-                        for (multiplier, word) in multipliers.iter_mut().zip(field.block(index)) {
-                            *multiplier = low + step * (f32::from(word) + 0.5);
+                        for (multiplier, word) in multipliers.iter_mut().zip(&field.block(index)) {
+                            *multiplier = low + step * (f32::from(*word) + 0.5);
                         }
                         if values_per_number == 1 {
-                            for (value, multiplier) in values.iter_mut().zip(multipliers) {
+                            for (value, multiplier) in values.iter_mut().zip(&multipliers) {
                                 *value = truncated(f32::from(*value) * multiplier);
                             }
                         } else {
                             let (pixels, _) = values.as_chunks_mut::<3>();
-                            for (pixel, multiplier) in pixels.iter_mut().zip(multipliers) {
+                            for (pixel, multiplier) in pixels.iter_mut().zip(&multipliers) {
                                 *pixel =
                                     pixel.map(|value| truncated(f32::from(value) * multiplier));
                             }

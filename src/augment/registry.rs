@@ -63,6 +63,7 @@ macro_rules! transforms {
 }
 
 transforms! {
+    "auto-augment" => auto_augment::AutoAugment,
     "coarse-dropout" => coarse_dropout::CoarseDropout,
     "downscale" => downscale::Downscale,
     "gauss-noise" => gauss_noise::GaussNoise,
@@ -72,8 +73,10 @@ transforms! {
     "iso-noise" => iso_noise::IsoNoise,
     "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
     "pixelate" => pixelate::Pixelate,
+    "rand-augment" => rand_augment::RandAugment,
     "random-erasing" => random_erasing::RandomErasing,
     "shot-noise" => shot_noise::ShotNoise,
+    "trivial-augment" => trivial_augment::TrivialAugment,
 }
 
 /// Reads parameters from wherever they are written.

@@ -6,7 +6,10 @@ pip install torch torchvision, besides what augment.py names: the policies are t
 import albumentations as A
 import cv2
 import numpy as np
+import torch
 from albumentations.augmentations.dropout.functional import filter_bboxes_by_holes
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.autoaugment import _apply_op
 
 from augment import BOXES, Cases, noise, scene
 
@@ -50,5 +53,60 @@ for channels in (1, 3):
                 boxes=BOXES,
                 boxes_out=boxes,
             )
+
+# Operations of the policies, and policies as sequences of them. Boxes are followed through the
+# matrix of the operation.
+OPERATIONS = [
+    ("identity", "Identity", None),
+    ("shear-x", "ShearX", 0.21),
+    ("shear-x", "ShearX", -0.66),
+    ("shear-y", "ShearY", -0.13),
+    ("translate-x", "TranslateX", -7.6),
+    ("translate-y", "TranslateY", 5.2),
+    ("rotate", "Rotate", 17.3),
+    ("rotate", "Rotate", -121.0),
+    ("brightness", "Brightness", 0.27),
+    ("brightness", "Brightness", -0.9),
+    ("color", "Color", 0.6),
+    ("color", "Color", -0.33),
+    ("contrast", "Contrast", 0.81),
+    ("contrast", "Contrast", -0.4),
+    ("sharpness", "Sharpness", 0.9),
+    ("sharpness", "Sharpness", -0.7),
+    ("posterize", "Posterize", 3),
+    ("posterize", "Posterize", 8),
+    ("solarize", "Solarize", 110.5),
+    ("solarize", "Solarize", 255.0),
+    ("auto-contrast", "AutoContrast", None),
+    ("equalize", "Equalize", None),
+    ("invert", "Invert", None),
+]
+
+
+def operate(image, name, magnitude):
+    """One operation of torchvision on [height, width, channels]."""
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
+    out = _apply_op(tensor, name, magnitude or 0.0, InterpolationMode.NEAREST, None)
+    return out.permute(1, 2, 0).contiguous().numpy()
+
+
+for channels in (1, 3):
+    # Equalize and auto-contrast need something to do.
+    image = (noise(24, 31, channels, seed=3) * 0.6 + 30).astype(np.uint8)
+    for kind, name, magnitude in OPERATIONS:
+        cases.add(
+            {"trivial-augment": True},
+            image,
+            operate(image, name, magnitude),
+            drawn=kind if magnitude is None else {kind: magnitude},
+            within_one=None if kind in ("posterize", "solarize", "invert", "identity") else 0.99,
+        )
+image = scene(24, 31, 3)
+for transform in ({"rand-augment": [3, 9]}, {"auto-augment": "cifar10"}):
+    out = image
+    for name, magnitude in (("Rotate", 9.0), ("Solarize", 178.5), ("Equalize", None)):
+        out = operate(out, name, magnitude)
+    drawn = [{"rotate": 9.0}, {"solarize": 178.5}, "equalize"]
+    cases.add(transform, image, out, drawn=drawn, within_one=0.99)
 
 cases.save("effects")

@@ -36,6 +36,7 @@ mod downscale;
 mod gauss_noise;
 mod grid_dropout;
 mod iso_noise;
+mod jpeg;
 mod multiplicative_noise;
 mod pixelate;
 mod random_erasing;

@@ -71,6 +71,7 @@ transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
     "invert" => invert::Invert,
     "iso-noise" => iso_noise::IsoNoise,
+    "jpeg" => jpeg::Jpeg,
     "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
     "pixelate" => pixelate::Pixelate,
     "rand-augment" => rand_augment::RandAugment,

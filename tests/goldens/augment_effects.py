@@ -28,6 +28,15 @@ for channels in (1, 3):
         out = A.Downscale((scale, scale), p=1)(image=image)["image"]
         cases.add({"downscale": scale}, image, out)
 
+    # Compression, exact; odd sizes end within a block, and chroma of two columns is not blended.
+    for size in ((24, 31), (33, 50), (17, 16), (9, 4), (1, 1), (2, 7)):
+        for quality in (5, 60, 95):
+            picture = scene(*size, channels)
+            out = A.ImageCompression(quality_range=(quality, quality), p=1)(image=picture)["image"]
+            cases.add({"jpeg": quality}, picture, out)
+    out = A.ImageCompression(quality_range=(80, 80), p=1)(image=image)["image"]
+    cases.add({"jpeg": 80}, image, out)
+
     # Dropout with given holes; boxes shrink to what is left of them.
     holes = [[2, 3, 12, 24], [20, 0, 31, 7], [5, 5, 6, 6], [9, 9, 9, 12]]
     for kind, transform in (

@@ -3,6 +3,8 @@
 //! Colours, chroma of half the size, cosines and their rounding, and all the way back, with the
 //! integer arithmetic of libjpeg; entropy coding, which loses nothing, is left out.
 
+use std::ops::{Add, Mul, Sub};
+
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -170,7 +172,8 @@ impl Plane {
                         // The cosines are eight times too large. The quotient of floats cannot be
                         // rounded up to a whole number: both are smaller than 2^16.
                         let (value, step) = (cosines[y][x], steps[y][x] * 8);
-                        let whole = ((value.abs() + step / 2) as f32 / step as f32) as i32;
+                        let whole = (value.abs() + step / 2) as f32 / step as f32;
+                        let whole = (whole.floor() + 8_388_608.0).to_bits() as i32 & 0x7f_ffff;
                         coefficients[y][x] = steps[y][x] * if value < 0 { -whole } else { whole };
                     }
                 }
@@ -197,62 +200,108 @@ fn transposed(block: &Block) -> Block {
     out
 }
 
-/// Divided by 2^`bits` and rounded.
-#[inline(always)]
-fn descaled(value: i32, bits: i32) -> i32 {
-    (value + (1 << (bits - 1))) >> bits
+/// Eight columns of a row, on which is calculated all at once.
+#[derive(Clone, Copy)]
+struct Lanes([i32; 8]);
+
+impl Lanes {
+    #[inline(always)]
+    fn each(self, other: Lanes, f: impl Fn(i32, i32) -> i32) -> Lanes {
+        let mut out = [0; 8];
+        for ((out, a), b) in out.iter_mut().zip(&self.0).zip(&other.0) {
+            *out = f(*a, *b);
+        }
+        Lanes(out)
+    }
+
+    /// Divided by 2^`bits` and rounded; multiplied if `bits` is negative.
+    #[inline(always)]
+    fn descaled(self, bits: i32) -> Lanes {
+        if bits < 0 {
+            self.each(self, |value, _| value << -bits)
+        } else {
+            self.each(self, |value, _| (value + (1 << (bits - 1))) >> bits)
+        }
+    }
+}
+
+impl Add for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn add(self, other: Lanes) -> Lanes {
+        self.each(other, |a, b| a + b)
+    }
+}
+
+impl Sub for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn sub(self, other: Lanes) -> Lanes {
+        self.each(other, |a, b| a - b)
+    }
+}
+
+impl Mul<i32> for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn mul(self, factor: i32) -> Lanes {
+        self.each(self, |value, _| value * factor)
+    }
 }
 
 /// Cosines of each column (Loeffler, Ligtenberg and Moschytz, "Practical fast 1-D DCT algorithms with
 /// 11 multiplications", 1989, as libjpeg's jfdctint), divided by 2^`bits`. Constants are in parts of
 /// 2^13.
 #[inline(always)]
-fn to_cosines(block: &Block, bits: i32) -> Block {
-    let mut out = [[0; 8]; 8];
-    for x in 0..8 {
-        let [a, b, c, d, e, f, g, h] = block.map(|row| row[x]);
-        let (t0, t7, t1, t6) = (a + h, a - h, b + g, b - g);
-        let (t2, t5, t3, t4) = (c + f, c - f, d + e, d - e);
-        let (even0, even3, even1, even2) = (t0 + t3, t0 - t3, t1 + t2, t1 - t2);
-        let (sum, difference) = (even0 + even1, even0 - even1);
-        out[0][x] = if bits < 0 { sum << -bits } else { descaled(sum, bits) };
-        out[4][x] = if bits < 0 { difference << -bits } else { descaled(difference, bits) };
-        let bits = 13 + bits;
-        let z1 = (even2 + even3) * 4433;
-        out[2][x] = descaled(z1 + even3 * 6270, bits);
-        out[6][x] = descaled(z1 - even2 * 15137, bits);
-        let z5 = (t4 + t6 + t5 + t7) * 9633;
-        let (z1, z2) = ((t4 + t7) * -7373, (t5 + t6) * -20995);
-        let (z3, z4) = ((t4 + t6) * -16069 + z5, (t5 + t7) * -3196 + z5);
-        out[7][x] = descaled(t4 * 2446 + z1 + z3, bits);
-        out[5][x] = descaled(t5 * 16819 + z2 + z4, bits);
-        out[3][x] = descaled(t6 * 25172 + z2 + z3, bits);
-        out[1][x] = descaled(t7 * 12299 + z1 + z4, bits);
-    }
-    out
+fn to_cosines([a, b, c, d, e, f, g, h]: &Block, bits: i32) -> Block {
+    let (a, b, c, d) = (Lanes(*a), Lanes(*b), Lanes(*c), Lanes(*d));
+    let (e, f, g, h) = (Lanes(*e), Lanes(*f), Lanes(*g), Lanes(*h));
+    let (t0, t7, t1, t6) = (a + h, a - h, b + g, b - g);
+    let (t2, t5, t3, t4) = (c + f, c - f, d + e, d - e);
+    let (even0, even3, even1, even2) = (t0 + t3, t0 - t3, t1 + t2, t1 - t2);
+    let z = (even2 + even3) * 4433;
+    let z5 = (t4 + t6 + t5 + t7) * 9633;
+    let (z1, z2) = ((t4 + t7) * -7373, (t5 + t6) * -20995);
+    let (z3, z4) = ((t4 + t6) * -16069 + z5, (t5 + t7) * -3196 + z5);
+    let fine = 13 + bits;
+    [
+        (even0 + even1).descaled(bits).0,
+        (t7 * 12299 + z1 + z4).descaled(fine).0,
+        (z + even3 * 6270).descaled(fine).0,
+        (t6 * 25172 + z2 + z3).descaled(fine).0,
+        (even0 - even1).descaled(bits).0,
+        (t5 * 16819 + z2 + z4).descaled(fine).0,
+        (z - even2 * 15137).descaled(fine).0,
+        (t4 * 2446 + z1 + z3).descaled(fine).0,
+    ]
 }
 
 /// The way back from cosines of each column, as libjpeg's jidctint, divided by 2^`bits`.
 #[inline(always)]
-fn from_cosines(block: &Block, bits: i32) -> Block {
-    let mut out = [[0; 8]; 8];
-    for x in 0..8 {
-        let [c0, c1, c2, c3, c4, c5, c6, c7] = block.map(|row| row[x]);
-        let z1 = (c2 + c6) * 4433;
-        let (t2, t3) = (z1 - c6 * 15137, z1 + c2 * 6270);
-        let (t0, t1) = ((c0 + c4) << 13, (c0 - c4) << 13);
-        let even = [t0 + t3, t1 + t2, t1 - t2, t0 - t3];
-        let z5 = (c7 + c3 + c5 + c1) * 9633;
-        let (z1, z2) = ((c7 + c1) * -7373, (c5 + c3) * -20995);
-        let (z3, z4) = ((c7 + c3) * -16069 + z5, (c5 + c1) * -3196 + z5);
-        let odd =
-            [c1 * 12299 + z1 + z4, c3 * 25172 + z2 + z3, c5 * 16819 + z2 + z4, c7 * 2446 + z1 + z3];
-        for at in 0..4 {
-            out[at][x] = descaled(even[at] + odd[at], bits);
-            out[7 - at][x] = descaled(even[at] - odd[at], bits);
-        }
-    }
-    out
+fn from_cosines([c0, c1, c2, c3, c4, c5, c6, c7]: &Block, bits: i32) -> Block {
+    let (c0, c2, c4, c6) = (Lanes(*c0), Lanes(*c2), Lanes(*c4), Lanes(*c6));
+    let (c1, c3, c5, c7) = (Lanes(*c1), Lanes(*c3), Lanes(*c5), Lanes(*c7));
+    let z = (c2 + c6) * 4433;
+    let (t2, t3) = (z - c6 * 15137, z + c2 * 6270);
+    let (t0, t1) = ((c0 + c4) * (1 << 13), (c0 - c4) * (1 << 13));
+    let (even0, even1, even2, even3) = (t0 + t3, t1 + t2, t1 - t2, t0 - t3);
+    let z5 = (c7 + c3 + c5 + c1) * 9633;
+    let (z1, z2) = ((c7 + c1) * -7373, (c5 + c3) * -20995);
+    let (z3, z4) = ((c7 + c3) * -16069 + z5, (c5 + c1) * -3196 + z5);
+    let odd0 = c1 * 12299 + z1 + z4;
+    let odd1 = c3 * 25172 + z2 + z3;
+    let odd2 = c5 * 16819 + z2 + z4;
+    let odd3 = c7 * 2446 + z1 + z3;
+    [
+        (even0 + odd0).descaled(bits).0,
+        (even1 + odd1).descaled(bits).0,
+        (even2 + odd2).descaled(bits).0,
+        (even3 + odd3).descaled(bits).0,
+        (even3 - odd3).descaled(bits).0,
+        (even2 - odd2).descaled(bits).0,
+        (even1 - odd1).descaled(bits).0,
+        (even0 - odd0).descaled(bits).0,
+    ]
 }
 
 /// Luma, and blue and red chroma of half the size. Albumentations hands red, green and blue to

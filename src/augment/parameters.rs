@@ -230,6 +230,11 @@ impl Border {
 pub struct Fill([u8; 3]);
 
 impl Fill {
+    /// These values for red, green and blue.
+    pub const fn of(channels: [u8; 3]) -> Fill {
+        Fill(channels)
+    }
+
     /// The value of each channel.
     pub fn channels(self) -> [u8; 3] {
         self.0

@@ -118,4 +118,50 @@ for transform in ({"rand-augment": [3, 9]}, {"auto-augment": "cifar10"}):
     drawn = [{"rotate": 9.0}, {"solarize": 178.5}, "equalize"]
     cases.add(transform, image, out, drawn=drawn, within_one=0.99)
 
+# Weather, as far as it follows from what is drawn.
+image = scene(48, 64, 3)
+polygons = [[[3, 30], [60, 25], [40, 47], [10, 10], [55, 44]], [[0, 24], [63, 26], [20, 47]]]
+for channels in (1, 3):
+    picture = image[..., :channels].copy()
+    out = A.RandomShadow(p=1).apply(
+        picture, vertices_list=[np.array(p, np.int32) for p in polygons], intensities=[0.5, 0.3]
+    )
+    drawn = [{"intensity": i, "corners": p} for i, p in zip([0.5, 0.3], polygons)]
+    cases.add({"shadow": 0.5}, picture, out, drawn=drawn, within_one=0.99)
+
+drops = np.array([[5, 3], [30, 20], [62, 1], [1, 40], [33, 11], [20, 0]], np.int32)
+for slant, blur, color in ((-3.5, 7, (200, 200, 200)), (6.2, 3, (10, 120, 250)), (0.0, 1, (9, 9, 9))):
+    rain = A.RandomRain(blur_value=blur, drop_color=color, p=1)
+    out = rain.apply(image, slant=slant, drop_length=6, rain_drops=drops)
+    cases.add(
+        {"rain": "default", "blur-value": blur, "drop-color": list(color)},
+        image,
+        out,
+        drawn={"slant": slant, "drops": drops.tolist()},
+        within_one=0.99,
+    )
+
+for picture in (image, noise(24, 31, 3)):
+    for point in (0.1, 0.3):
+        out = A.RandomSnow(snow_point_range=(point, point), p=1)(image=picture)["image"]
+        cases.add({"snow": point}, picture, out, within_one=0.99)
+
+circles = [(0.1, (10, 12), 8, (250, 220, 210)), (0.19, (40, 20), 27, (255, 255, 230))]
+for sun, radius, color in (((20, 9), 400, (255, 255, 255)), ((50, 30), 33, (255, 120, 60))):
+    flare = A.RandomSunFlare(src_radius=radius, src_color=color, p=1)
+    out = flare.apply(image, flare_center=sun, circles=circles)
+    cases.add(
+        {"sun-flare": [6, 10], "src-radius": radius, "src-color": list(color)},
+        image,
+        out,
+        drawn={
+            "sun": list(sun),
+            "circles": [
+                {"alpha": a, "center": list(c), "radius": r, "color": list(rgb)}
+                for a, c, r, rgb in circles
+            ],
+        },
+        within_one=0.99,
+    )
+
 cases.save("effects")

@@ -10,6 +10,12 @@ pub(super) fn rounded(value: f32) -> u8 {
     (value.clamp(0.0, 255.0) + ALIGN).to_bits() as u8
 }
 
+/// [`rounded`], still a float.
+#[inline(always)]
+pub(super) fn whole(value: f32) -> f32 {
+    value.clamp(0.0, 255.0) + ALIGN - ALIGN
+}
+
 /// Without its fraction, and cut to 0..=255.
 #[inline(always)]
 pub(super) fn truncated(value: f32) -> u8 {
@@ -26,6 +32,7 @@ mod tests {
             let value = step as f32 / 6.0;
             assert_eq!(rounded(value), value.round_ties_even() as u8, "{value}");
             assert_eq!(truncated(value), value as u8, "{value}");
+            assert_eq!(whole(value), f32::from(rounded(value)), "{value}");
             let half = step as f32 / 2.0;
             assert_eq!(rounded(half), half.round_ties_even() as u8, "{half}");
             assert_eq!(truncated(half), half as u8, "{half}");

@@ -119,10 +119,13 @@ impl Transform for Fog {
         };
         let mut values: Vec<f32> = image.pixels().iter().map(|value| f32::from(*value)).collect();
         blur(&mut values, [height, width, channels], &weights);
-        vectorised(|| {
-            for (pixel, value) in image.pixels_mut().iter_mut().zip(&values) {
-                *pixel = rounded(*value);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (pixel, value) in image.pixels_mut().iter_mut().zip(&values) {
+                    *pixel = rounded(*value);
+                }
+            },
+        );
     }
 }

@@ -61,28 +61,31 @@ impl Transform for GaussNoise {
         let values_per_number = if self.per_channel { 1 } else { image.frame().channels };
         let (std, mean) = (drawn.std as f32 * 255.0, drawn.mean as f32 * 255.0);
         let (field, normal) = (Field::new(drawn.key), Normal::table());
-        vectorised(|| {
-            let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
-            for (index, values) in blocks.enumerate() {
-                // Noise is made whole before it is added, towards zero, as Albumentations does.
-                let mut noise = [0.0; BLOCK];
-                for (noise, word) in noise.iter_mut().zip(&field.block(index)) {
-                    *noise = (normal.of(*word) * std + mean).trunc();
-                }
-                if values_per_number == 1 {
-                    for (value, noise) in values.iter_mut().zip(&noise) {
-                        *value = rounded(f32::from(*value) + noise);
+        vectorised(
+            #[inline(always)]
+            || {
+                let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
+                for (index, values) in blocks.enumerate() {
+                    // Noise is made whole before it is added, towards zero, as Albumentations does.
+                    let mut noise = [0.0; BLOCK];
+                    for (noise, word) in noise.iter_mut().zip(&field.block(index)) {
+                        *noise = (normal.of(*word) * std + mean).trunc();
                     }
-                } else {
-                    let (pixels, _) = values.as_chunks_mut::<3>();
-                    for (pixel, noise) in pixels.iter_mut().zip(&noise) {
-                        for value in pixel {
+                    if values_per_number == 1 {
+                        for (value, noise) in values.iter_mut().zip(&noise) {
                             *value = rounded(f32::from(*value) + noise);
+                        }
+                    } else {
+                        let (pixels, _) = values.as_chunks_mut::<3>();
+                        for (pixel, noise) in pixels.iter_mut().zip(&noise) {
+                            for value in pixel {
+                                *value = rounded(f32::from(*value) + noise);
+                            }
                         }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 }
 

@@ -22,26 +22,29 @@ pub(super) fn blur(values: &mut [f32], [height, width, channels]: [usize; 3], ke
     };
     let mut across = vec![0.0f32; values.len()];
     let mut padded = vec![0.0f32; (width + 2 * radius) * channels];
-    vectorised(|| {
-        for (row, out) in values.chunks_exact(row_len).zip(across.chunks_exact_mut(row_len)) {
-            for (at, pixel) in padded.chunks_exact_mut(channels).enumerate() {
-                pixel.copy_from_slice(&row[place(at, width) * channels..][..channels]);
-            }
-            for (tap, weight) in kernel.iter().enumerate() {
-                let shifted = &padded[tap * channels..][..row_len];
-                for (out, value) in out.iter_mut().zip(shifted) {
-                    *out += weight * value;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (row, out) in values.chunks_exact(row_len).zip(across.chunks_exact_mut(row_len)) {
+                for (at, pixel) in padded.chunks_exact_mut(channels).enumerate() {
+                    pixel.copy_from_slice(&row[place(at, width) * channels..][..channels]);
+                }
+                for (tap, weight) in kernel.iter().enumerate() {
+                    let shifted = &padded[tap * channels..][..row_len];
+                    for (out, value) in out.iter_mut().zip(shifted) {
+                        *out += weight * value;
+                    }
                 }
             }
-        }
-        for (row, out) in values.chunks_exact_mut(row_len).enumerate() {
-            out.fill(0.0);
-            for (tap, weight) in kernel.iter().enumerate() {
-                let source = &across[place(row + tap, height) * row_len..][..row_len];
-                for (out, value) in out.iter_mut().zip(source) {
-                    *out += weight * value;
+            for (row, out) in values.chunks_exact_mut(row_len).enumerate() {
+                out.fill(0.0);
+                for (tap, weight) in kernel.iter().enumerate() {
+                    let source = &across[place(row + tap, height) * row_len..][..row_len];
+                    for (out, value) in out.iter_mut().zip(source) {
+                        *out += weight * value;
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }

@@ -24,7 +24,7 @@ pub(super) fn to_rgb([hue, lightness, saturation]: [f32; 3]) -> [f32; 3] {
     // The same hexagon for each channel, turned by a third.
     let channel = |turn: f32| {
         let at = sixths + turn;
-        let at = at - ((at * (1.0 / 12.0)) as i32 * 12) as f32;
+        let at = at - (at * (1.0 / 12.0)).floor() * 12.0;
         lightness - reach * (at - 3.0).min(9.0 - at).clamp(-1.0, 1.0)
     };
     [channel(0.0), channel(8.0), channel(4.0)]

@@ -59,13 +59,16 @@ impl Transform for IsoNoise {
         let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
         // Lightness in steps of 1/510, whose spread is the rate of the Poisson numbers.
         let (mut sum, mut squares) = (0u64, 0u64);
-        vectorised(|| {
-            for [r, g, b] in pixels.iter() {
-                let lightness = u64::from(*r.max(g).max(b)) + u64::from(*r.min(g).min(b));
-                sum += lightness;
-                squares += lightness * lightness;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for [r, g, b] in pixels.iter() {
+                    let lightness = u64::from(*r.max(g).max(b)) + u64::from(*r.min(g).min(b));
+                    sum += lightness;
+                    squares += lightness * lightness;
+                }
+            },
+        );
         let n = pixels.len() as f64;
         let mean = sum as f64 / n;
         let deviation = (squares as f64 / n - mean * mean).max(0.0).sqrt() / 510.0;
@@ -77,40 +80,43 @@ impl Transform for IsoNoise {
         let (hues, low, high) =
             (Field::new(keys.next_u64()), Field::new(keys.next_u64()), Field::new(keys.next_u64()));
         let normal = Normal::table();
-        vectorised(|| {
-            for (index, pixels) in pixels.chunks_mut(BLOCK).enumerate() {
-                let mut hue_shift = [0.0f32; BLOCK];
-                for (hue_shift, word) in hue_shift.iter_mut().zip(&hues.block(index)) {
-                    *hue_shift = normal.of(*word) * shift;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (index, pixels) in pixels.chunks_mut(BLOCK).enumerate() {
+                    let mut hue_shift = [0.0f32; BLOCK];
+                    for (hue_shift, word) in hue_shift.iter_mut().zip(&hues.block(index)) {
+                        *hue_shift = normal.of(*word) * shift;
+                    }
+                    let mut raise = [0.0f32; BLOCK];
+                    let uniform = low.block(index).into_iter().zip(high.block(index));
+                    for (raise, (low, high)) in raise.iter_mut().zip(uniform) {
+                        let count = poisson.of(u32::from(high) << 16 | u32::from(low));
+                        *raise = count as f32 * intensity;
+                    }
+                    // Channels apart, so that the arithmetic between is done in vectors.
+                    let mut planes = [[0.0f32; BLOCK]; 3];
+                    let [red, green, blue] = &mut planes;
+                    for (place, [r, g, b]) in pixels.iter().enumerate() {
+                        red[place] = f32::from(*r);
+                        green[place] = f32::from(*g);
+                        blue[place] = f32::from(*b);
+                    }
+                    for place in 0..BLOCK {
+                        let rgb = [red[place], green[place], blue[place]];
+                        let [hue, lightness, saturation] =
+                            hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
+                        let lightness = (lightness + raise[place] * (1.0 - lightness)).min(1.0);
+                        let hue = (hue + hue_shift[place]).clamp(-360.0, 720.0);
+                        let rgb = hls::to_rgb([hue, lightness, saturation]);
+                        [red[place], green[place], blue[place]] = rgb.map(|value| value * 255.0);
+                    }
+                    for (place, pixel) in pixels.iter_mut().enumerate() {
+                        *pixel = [red[place], green[place], blue[place]].map(rounded);
+                    }
                 }
-                let mut raise = [0.0f32; BLOCK];
-                let uniform = low.block(index).into_iter().zip(high.block(index));
-                for (raise, (low, high)) in raise.iter_mut().zip(uniform) {
-                    let count = poisson.of(u32::from(high) << 16 | u32::from(low));
-                    *raise = count as f32 * intensity;
-                }
-                // Channels apart, so that the arithmetic between is done in vectors.
-                let mut planes = [[0.0f32; BLOCK]; 3];
-                let [red, green, blue] = &mut planes;
-                for (place, [r, g, b]) in pixels.iter().enumerate() {
-                    red[place] = f32::from(*r);
-                    green[place] = f32::from(*g);
-                    blue[place] = f32::from(*b);
-                }
-                for place in 0..BLOCK {
-                    let rgb = [red[place], green[place], blue[place]];
-                    let [hue, lightness, saturation] =
-                        hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
-                    let lightness = (lightness + raise[place] * (1.0 - lightness)).min(1.0);
-                    let hue = (hue + hue_shift[place]).clamp(-360.0, 720.0);
-                    let rgb = hls::to_rgb([hue, lightness, saturation]);
-                    [red[place], green[place], blue[place]] = rgb.map(|value| value * 255.0);
-                }
-                for (place, pixel) in pixels.iter_mut().enumerate() {
-                    *pixel = [red[place], green[place], blue[place]].map(rounded);
-                }
-            }
-        });
+            },
+        );
     }
 }
 

@@ -44,22 +44,25 @@ impl Transform for Jpeg {
         let frame = image.frame();
         let luminance = scaled(&LUMINANCE, drawn.quality);
         let chrominance = scaled(&CHROMINANCE, drawn.quality);
-        vectorised(|| {
-            if frame.channels == 1 {
-                let mut luma = Plane::new(frame.height, frame.width);
-                luma.fill(image.pixels());
-                luma.quantise(&luminance);
-                for (row, new) in image.pixels_mut().chunks_exact_mut(frame.width).enumerate() {
-                    new.copy_from_slice(&luma.row(row)[..frame.width]);
+        vectorised(
+            #[inline(always)]
+            || {
+                if frame.channels == 1 {
+                    let mut luma = Plane::new(frame.height, frame.width);
+                    luma.fill(image.pixels());
+                    luma.quantise(&luminance);
+                    for (row, new) in image.pixels_mut().chunks_exact_mut(frame.width).enumerate() {
+                        new.copy_from_slice(&luma.row(row)[..frame.width]);
+                    }
+                } else {
+                    let (mut luma, mut blue, mut red) = separated(frame, image.pixels());
+                    luma.quantise(&luminance);
+                    blue.quantise(&chrominance);
+                    red.quantise(&chrominance);
+                    join(frame, [&luma, &blue, &red], image.pixels_mut());
                 }
-            } else {
-                let (mut luma, mut blue, mut red) = separated(frame, image.pixels());
-                luma.quantise(&luminance);
-                blue.quantise(&chrominance);
-                red.quantise(&chrominance);
-                join(frame, [&luma, &blue, &red], image.pixels_mut());
-            }
-        });
+            },
+        );
     }
 }
 
@@ -392,7 +395,7 @@ fn enlarge(plane: &Plane, row: usize, sums: &mut [i32], out: &mut [i32]) {
         }
         return;
     }
-    let far = if row % 2 == 0 { (row / 2).saturating_sub(1) } else { row / 2 + 1 };
+    let far = if row.is_multiple_of(2) { (row / 2).saturating_sub(1) } else { row / 2 + 1 };
     let far = &plane.row(far.min(plane.height - 1))[..plane.width];
     for ((sum, near), far) in sums.iter_mut().zip(near).zip(far) {
         *sum = 3 * i32::from(*near) + i32::from(*far);

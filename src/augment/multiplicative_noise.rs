@@ -64,52 +64,63 @@ impl Transform for MultiplicativeNoise {
         match drawn {
             Drawn::Channels { multiplier } if channels == 1 || !self.per_channel => {
                 let multiplier = multiplier[0] as f32;
-                vectorised(|| {
-                    for value in image.pixels_mut() {
-                        *value = truncated(f32::from(*value) * multiplier);
-                    }
-                });
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for value in image.pixels_mut() {
+                            *value = truncated(f32::from(*value) * multiplier);
+                        }
+                    },
+                );
             }
             Drawn::Channels { multiplier } => {
                 // The pattern of channels repeats in whole vectors.
                 let pattern: [f32; 96] = std::array::from_fn(|at| multiplier[at % 3] as f32);
-                vectorised(|| {
-                    let (groups, rest) = image.pixels_mut().as_chunks_mut::<96>();
-                    for group in groups {
-                        for (value, multiplier) in group.iter_mut().zip(&pattern) {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let (groups, rest) = image.pixels_mut().as_chunks_mut::<96>();
+                        for group in groups {
+                            for (value, multiplier) in group.iter_mut().zip(&pattern) {
+                                *value = truncated(f32::from(*value) * multiplier);
+                            }
+                        }
+                        for (value, multiplier) in rest.iter_mut().zip(&pattern) {
                             *value = truncated(f32::from(*value) * multiplier);
                         }
-                    }
-                    for (value, multiplier) in rest.iter_mut().zip(&pattern) {
-                        *value = truncated(f32::from(*value) * multiplier);
-                    }
-                });
+                    },
+                );
             }
             Drawn::Field { key } => {
                 let values_per_number = if self.per_channel { 1 } else { channels };
                 let field = Field::new(*key);
                 let Range { low, high } = self.multiplicative_noise;
                 let (low, step) = (low as f32, ((high - low) / 65536.0) as f32);
-                vectorised(|| {
-                    let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
-                    for (index, values) in blocks.enumerate() {
-                        let mut multipliers = [0.0; BLOCK];
-                        for (multiplier, word) in multipliers.iter_mut().zip(&field.block(index)) {
-                            *multiplier = low + step * (f32::from(*word) + 0.5);
-                        }
-                        if values_per_number == 1 {
-                            for (value, multiplier) in values.iter_mut().zip(&multipliers) {
-                                *value = truncated(f32::from(*value) * multiplier);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let blocks = image.pixels_mut().chunks_mut(BLOCK * values_per_number);
+                        for (index, values) in blocks.enumerate() {
+                            let mut multipliers = [0.0; BLOCK];
+                            for (multiplier, word) in
+                                multipliers.iter_mut().zip(&field.block(index))
+                            {
+                                *multiplier = low + step * (f32::from(*word) + 0.5);
                             }
-                        } else {
-                            let (pixels, _) = values.as_chunks_mut::<3>();
-                            for (pixel, multiplier) in pixels.iter_mut().zip(&multipliers) {
-                                *pixel =
-                                    pixel.map(|value| truncated(f32::from(value) * multiplier));
+                            if values_per_number == 1 {
+                                for (value, multiplier) in values.iter_mut().zip(&multipliers) {
+                                    *value = truncated(f32::from(*value) * multiplier);
+                                }
+                            } else {
+                                let (pixels, _) = values.as_chunks_mut::<3>();
+                                for (pixel, multiplier) in pixels.iter_mut().zip(&multipliers) {
+                                    *pixel =
+                                        pixel.map(|value| truncated(f32::from(value) * multiplier));
+                                }
                             }
                         }
-                    }
-                });
+                    },
+                );
             }
         }
     }

@@ -175,9 +175,15 @@ fn mean_gray(image: &Image) -> f64 {
     let pixels = image.pixels();
     let sum: u64 = if image.frame().channels == 3 {
         let (pixels, _) = pixels.as_chunks::<3>();
-        vectorised(|| pixels.iter().map(|pixel| gray(*pixel) as u64).sum())
+        vectorised(
+            #[inline(always)]
+            || pixels.iter().map(|pixel| gray(*pixel) as u64).sum(),
+        )
     } else {
-        vectorised(|| pixels.iter().map(|value| u64::from(*value)).sum())
+        vectorised(
+            #[inline(always)]
+            || pixels.iter().map(|value| u64::from(*value)).sum(),
+        )
     };
     sum as f64 / (image.frame().height * image.frame().width) as f64
 }
@@ -188,12 +194,15 @@ fn saturate(more: f64, image: &mut Image) {
     }
     let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
     let more = more as f32;
-    vectorised(|| {
-        for pixel in pixels {
-            let gray = gray(*pixel);
-            *pixel = pixel.map(|value| blend(f32::from(value), gray, more));
-        }
-    });
+    vectorised(
+        #[inline(always)]
+        || {
+            for pixel in pixels {
+                let gray = gray(*pixel);
+                *pixel = pixel.map(|value| blend(f32::from(value), gray, more));
+            }
+        },
+    );
 }
 
 /// Blends with a blurred image (3×3, the middle counts five times); the outermost pixels stay.
@@ -207,24 +216,28 @@ fn sharpen(more: f64, image: &mut Image) {
     let more = more as f32;
     image.rewrite(frame, |old, new| {
         new.copy_from_slice(old);
-        vectorised(|| {
-            for row in 1..height - 1 {
-                let near = [row - 1, row, row + 1].map(|row| &old[row * row_bytes..][..row_bytes]);
-                let [above, here, below] = near;
-                let inner = &mut new[row * row_bytes + channels..][..row_bytes - 2 * channels];
-                for (at, value) in inner.iter_mut().enumerate() {
-                    let three = |row: &[u8]| {
-                        let [left, right] = [row[at], row[at + 2 * channels]].map(u32::from);
-                        left + u32::from(row[at + channels]) + right
-                    };
-                    let middle = u32::from(here[at + channels]);
-                    let sum = three(above) + three(here) + three(below) + 4 * middle;
-                    // Rounded: sums of thirteenths are never halves.
-                    let blurred = ((2 * sum + 13) / 26) as f32;
-                    *value = blend(middle as f32, blurred, more);
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in 1..height - 1 {
+                    let near =
+                        [row - 1, row, row + 1].map(|row| &old[row * row_bytes..][..row_bytes]);
+                    let [above, here, below] = near;
+                    let inner = &mut new[row * row_bytes + channels..][..row_bytes - 2 * channels];
+                    for (at, value) in inner.iter_mut().enumerate() {
+                        let three = |row: &[u8]| {
+                            let [left, right] = [row[at], row[at + 2 * channels]].map(u32::from);
+                            left + u32::from(row[at + channels]) + right
+                        };
+                        let middle = u32::from(here[at + channels]);
+                        let sum = three(above) + three(here) + three(below) + 4 * middle;
+                        // Rounded: sums of thirteenths are never halves.
+                        let blurred = ((2 * sum + 13) / 26) as f32;
+                        *value = blend(middle as f32, blurred, more);
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
 

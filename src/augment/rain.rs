@@ -147,29 +147,32 @@ impl Transform for Rain {
             down.iter_mut().zip(row).for_each(|(sum, streak)| *sum += streak);
         }
         let columns: Vec<usize> = (0..width + k).map(|at| place(at, width)).collect();
-        vectorised(|| {
-            for (row, pixels) in image.pixels_mut().chunks_exact_mut(3 * width).enumerate() {
-                for (padded, column) in padded.iter_mut().zip(&columns) {
-                    *padded = down[*column];
-                }
-                let mut sum: u16 = padded[..k].iter().sum();
-                for (at, pixel) in layer.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-                    for (value, table) in pixel.iter_mut().zip(&tables) {
-                        *value = table[usize::from(sum)];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, pixels) in image.pixels_mut().chunks_exact_mut(3 * width).enumerate() {
+                    for (padded, column) in padded.iter_mut().zip(&columns) {
+                        *padded = down[*column];
                     }
-                    sum = sum + padded[at + k] - padded[at];
-                }
-                for (value, light) in pixels.iter_mut().zip(&layer) {
-                    *value = rounded(f32::from(value.saturating_add(*light)) * brightness);
-                }
-                if row + 1 < height {
-                    let new = &streaks[place(row + k, height) * width..][..width];
-                    let old = &streaks[place(row, height) * width..][..width];
-                    for ((sum, new), old) in down.iter_mut().zip(new).zip(old) {
-                        *sum = *sum + new - old;
+                    let mut sum: u16 = padded[..k].iter().sum();
+                    for (at, pixel) in layer.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+                        for (value, table) in pixel.iter_mut().zip(&tables) {
+                            *value = table[usize::from(sum)];
+                        }
+                        sum = sum + padded[at + k] - padded[at];
+                    }
+                    for (value, light) in pixels.iter_mut().zip(&layer) {
+                        *value = rounded(f32::from(value.saturating_add(*light)) * brightness);
+                    }
+                    if row + 1 < height {
+                        let new = &streaks[place(row + k, height) * width..][..width];
+                        let old = &streaks[place(row, height) * width..][..width];
+                        for ((sum, new), old) in down.iter_mut().zip(new).zip(old) {
+                            *sum = *sum + new - old;
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{rounded, truncated};
+use super::bytes::{rounded, whole};
 use super::gaussian::{blur, kernel};
 use super::hls;
 use super::image::{Frame, Image};
@@ -92,29 +92,26 @@ fn recolour(pixels: &mut [[u8; 3]], change: impl Fn(usize, [f32; 3]) -> [f32; 3]
     }
 }
 
-/// Rounded to a whole number.
-#[inline(always)]
-fn whole(value: f32) -> f32 {
-    f32::from(rounded(value))
-}
-
 impl Snow {
     fn bleach(&self, drawn: &Drawn, image: &mut Image) {
         let below = (drawn.snow_point * 127.5 + 85.0) as f32;
         let factor = self.brightness_coeff as f32;
         let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
-        vectorised(|| {
-            recolour(pixels, |_, rgb| {
-                // Hue in steps of 2 degrees, the others of 1/255: bytes, as in OpenCV.
-                let [hue, lightness, saturation] =
-                    hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
-                let (hue, lightness) = (whole(hue * 0.5) * 2.0, whole(lightness * 255.0));
-                let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
-                let raised = if lightness < below { lightness * factor } else { lightness };
-                let lightness = f32::from(truncated(raised)) * (1.0 / 255.0);
-                hls::to_rgb([hue, lightness, saturation]).map(|value| value * 255.0)
-            });
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                recolour(pixels, |_, rgb| {
+                    // Hue in steps of 2 degrees, the others of 1/255: bytes, as in OpenCV.
+                    let [hue, lightness, saturation] =
+                        hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
+                    let (hue, lightness) = (whole(hue * 0.5) * 2.0, whole(lightness * 255.0));
+                    let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
+                    let raised = if lightness < below { lightness * factor } else { lightness };
+                    let lightness = raised.min(255.0).floor() * (1.0 / 255.0);
+                    hls::to_rgb([hue, lightness, saturation]).map(|value| value * 255.0)
+                });
+            },
+        );
     }
 
     fn lay(&self, drawn: &Drawn, image: &mut Image) {
@@ -139,32 +136,36 @@ impl Snow {
         let brighter = (1.0 + self.brightness_coeff * drawn.snow_point) as f32;
         let tint = [0.6, 0.75, 1.0].map(|tint| tint * 0.15 * point);
         let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
-        vectorised(|| {
-            recolour(pixels, |place, [r, g, b]| {
-                let value = r.max(g).max(b);
-                let chroma = value - r.min(g).min(b);
-                let step = if chroma > 0.0 { 30.0 / chroma } else { 0.0 };
-                let later = if value == g { (b - r) * step + 60.0 } else { (r - g) * step + 120.0 };
-                let hue = if value == r { (g - b) * step } else { later };
-                let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
-                let saturation = whole(if value > 0.0 { chroma * 255.0 / value } else { 0.0 });
-                let value = (value * brighter).min(255.0);
-                // Albumentations adds the snow to hue and saturation, too. Values above 255, which
-                // become dark there, are white.
-                let snowy = |value: f32, tint: f32| {
-                    f32::from(truncated((value + texture[place]) * 0.85 + tint))
-                };
-                let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
-                let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
-                let value = snowy(value, tint[2]);
-                let channel = |turn: f32| {
-                    let at = hue + turn;
-                    let at = at - ((at * (1.0 / 6.0)) as i32 * 6) as f32;
-                    value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
-                };
-                [channel(5.0), channel(3.0), channel(1.0)]
-            });
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                recolour(pixels, |place, [r, g, b]| {
+                    let value = r.max(g).max(b);
+                    let chroma = value - r.min(g).min(b);
+                    let step = if chroma > 0.0 { 30.0 / chroma } else { 0.0 };
+                    let later =
+                        if value == g { (b - r) * step + 60.0 } else { (r - g) * step + 120.0 };
+                    let hue = if value == r { (g - b) * step } else { later };
+                    let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
+                    let saturation = whole(if value > 0.0 { chroma * 255.0 / value } else { 0.0 });
+                    let value = (value * brighter).min(255.0);
+                    // Albumentations adds the snow to hue and saturation, too. Values above 255, which
+                    // become dark there, are white.
+                    let snowy = |value: f32, tint: f32| {
+                        ((value + texture[place]) * 0.85 + tint).clamp(0.0, 255.0).floor()
+                    };
+                    let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
+                    let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
+                    let value = snowy(value, tint[2]);
+                    let channel = |turn: f32| {
+                        let at = hue + turn;
+                        let at = at - (at * (1.0 / 6.0)).floor() * 6.0;
+                        value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
+                    };
+                    [channel(5.0), channel(3.0), channel(1.0)]
+                });
+            },
+        );
         // One pixel of a hundred glitters.
         let glitter = Stream::keyed(!drawn.key);
         for (pixel, place) in pixels.iter_mut().zip(0..) {

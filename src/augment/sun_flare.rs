@@ -123,11 +123,15 @@ impl Transform for SunFlare {
                 row[left * 3..right * 3].as_chunks_mut::<3>().0.fill(*color);
             }
             let alpha = *alpha as f32;
-            vectorised(|| {
-                for (value, over) in image.pixels_mut().iter_mut().zip(&overlay) {
-                    *value = rounded(alpha * f32::from(*over) + (1.0 - alpha) * f32::from(*value));
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (value, over) in image.pixels_mut().iter_mut().zip(&overlay) {
+                        *value =
+                            rounded(alpha * f32::from(*over) + (1.0 - alpha) * f32::from(*value));
+                    }
+                },
+            );
         }
         // The sun: rings that fade outwards. A pixel of the n-th ring is covered by all discs from
         // the n-th on.

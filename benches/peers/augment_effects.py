@@ -75,9 +75,4 @@ CASES = [
     ),
     ("shadow", {"shadow": [0.5, 0.5], "p": 1}, lambda: A.RandomShadow(p=1)),
     ("sun-flare", {"sun-flare": [6, 10], "p": 1}, lambda: A.RandomSunFlare(p=1)),
-    (
-        "sun-flare, physics-based",
-        {"sun-flare": [6, 10], "method": "physics-based", "p": 1},
-        lambda: A.RandomSunFlare(method="physics_based", p=1),
-    ),
 ]

@@ -129,3 +129,34 @@ impl Transform for Fog {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fog_is_as_thick_as_that_of_albumentations() {
+        // RandomFog((0.6, 0.6)) on gradients, mean of 40: the channels, the middle row, the third row.
+        let transform: Fog = serde_json::from_str(r#"{"fog": 0.6}"#).unwrap();
+        let frame = Frame { height: 128, width: 160, channels: 3 };
+        let pixels = (0..frame.bytes()).map(|i| [i / 3 % 160, i / 480 * 2, 60][i % 3] as u8);
+        let clear = Image::new(frame, pixels.collect());
+        let mut sums = [0.0; 5];
+        for key in 0..20 {
+            let mut image = clear.clone();
+            transform.pixels(&Drawn { intensity: 0.6, key }, &mut image);
+            for (row, values) in image.pixels().chunks(480).enumerate() {
+                for (at, value) in values.iter().enumerate() {
+                    sums[at % 3] += f64::from(*value) / (128.0 * 160.0 * 20.0);
+                    if row == 64 || row == 2 {
+                        sums[3 + usize::from(row == 2)] += f64::from(*value) / (480.0 * 20.0);
+                    }
+                }
+            }
+        }
+        let expected = [(94.3, 0.3), (137.8, 0.3), (76.0, 0.3), (109.6, 2.5), (51.7, 0.5)];
+        for (found, (expected, tolerance)) in sums.into_iter().zip(expected) {
+            assert!((found - expected).abs() < tolerance, "{sums:?}");
+        }
+    }
+}

@@ -6,13 +6,13 @@ pub(super) fn of_rgb([r, g, b]: [f32; 3]) -> [f32; 3] {
     let (most, least) = (r.max(g).max(b), r.min(g).min(b));
     let (sum, chroma) = (most + least, most - least);
     let lightness = sum * 0.5;
-    let gray = chroma <= f32::EPSILON;
+    // Nothing is divided by 0; the chroma of gray makes 0 of it. Branches would be slower.
+    const LEAST: f32 = 1e-6;
     let span = if lightness < 0.5 { sum } else { 2.0 - sum };
-    let saturation = if gray { 0.0 } else { chroma / span };
-    let step = if gray { 0.0 } else { 60.0 / chroma };
+    let saturation = chroma / span.max(LEAST);
+    let step = 60.0 / chroma.max(LEAST);
     let from_blue = if most == g { (b - r) * step + 120.0 } else { (r - g) * step + 240.0 };
     let hue = if most == r { (g - b) * step } else { from_blue };
-    let hue = if gray { 0.0 } else { hue };
     [if hue < 0.0 { hue + 360.0 } else { hue }, lightness, saturation]
 }
 

@@ -3,8 +3,6 @@
 //! Colours, chroma of half the size, cosines and their rounding, and all the way back, with the
 //! integer arithmetic of libjpeg; entropy coding, which loses nothing, is left out.
 
-use std::ops::{Add, Mul, Sub};
-
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -154,37 +152,41 @@ impl Plane {
         }
     }
 
-    /// Every block to cosines, which are rounded to whole steps, and back.
+    /// Every block to cosines, which are rounded to whole steps, and back. A row of blocks is done at
+    /// once: cosines of rows are those of columns of the transposed blocks.
     #[inline(always)]
     fn quantise(&mut self, steps: &Block) {
         let stride = self.stride;
+        let mut strip: Strip = [(); 8].map(|()| vec![0; stride]);
+        let mut other = strip.clone();
+        let steps_of_row: Strip = steps.map(|row| row.repeat(stride / 8));
         for rows in self.values.chunks_exact_mut(8 * stride) {
-            for left in (0..stride).step_by(8) {
-                let mut block = [[0; 8]; 8];
-                for (values, row) in block.iter_mut().zip(rows.chunks_exact(stride)) {
-                    for (value, byte) in values.iter_mut().zip(&row[left..left + 8]) {
-                        *value = i32::from(*byte) - 128;
+            for (y, row) in rows.chunks_exact(stride).enumerate() {
+                for (block, bytes) in row.as_chunks::<8>().0.iter().enumerate() {
+                    for (x, byte) in bytes.iter().enumerate() {
+                        strip[x][block * 8 + y] = i32::from(*byte) - 128;
                     }
                 }
-                // One direction goes over columns, all eight at once; the other over the transpose.
-                let cosines = to_cosines(&transposed(&block), -2);
-                let cosines = to_cosines(&transposed(&cosines), 2);
-                let mut coefficients = [[0; 8]; 8];
-                for y in 0..8 {
-                    for x in 0..8 {
-                        // The cosines are eight times too large. The quotient of floats cannot be
-                        // rounded up to a whole number: both are smaller than 2^16.
-                        let (value, step) = (cosines[y][x], steps[y][x] * 8);
-                        let whole = (value.abs() + step / 2) as f32 / step as f32;
-                        let whole = (whole.floor() + 8_388_608.0).to_bits() as i32 & 0x7f_ffff;
-                        coefficients[y][x] = steps[y][x] * if value < 0 { -whole } else { whole };
-                    }
+            }
+            to_cosines(&mut strip, -2);
+            transpose(&strip, &mut other);
+            to_cosines(&mut other, 2);
+            for (cosines, steps) in other.iter_mut().zip(&steps_of_row) {
+                for (cosine, step) in cosines.iter_mut().zip(steps) {
+                    // The cosines are eight times too large. The quotient of floats cannot be
+                    // rounded up to a whole number: both are smaller than 2^16.
+                    let quotient = (cosine.abs() + 4 * step) as f32 / (8 * step) as f32;
+                    let whole = (quotient.floor() + 8_388_608.0).to_bits() as i32 & 0x7f_ffff;
+                    *cosine = step * if *cosine < 0 { -whole } else { whole };
                 }
-                let values = from_cosines(&coefficients, 11);
-                let values = transposed(&from_cosines(&transposed(&values), 18));
-                for (values, row) in values.iter().zip(rows.chunks_exact_mut(stride)) {
-                    for (byte, value) in row[left..left + 8].iter_mut().zip(values) {
-                        *byte = (value + 128).clamp(0, 255) as u8;
+            }
+            from_cosines(&mut other, 11);
+            transpose(&other, &mut strip);
+            from_cosines(&mut strip, 18);
+            for (y, row) in rows.chunks_exact_mut(stride).enumerate() {
+                for (block, bytes) in row.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                    for (x, byte) in bytes.iter_mut().enumerate() {
+                        *byte = (strip[x][block * 8 + y] + 128).clamp(0, 255) as u8;
                     }
                 }
             }
@@ -192,119 +194,99 @@ impl Plane {
     }
 }
 
+/// Eight rows of blocks side by side.
+type Strip = [Vec<i32>; 8];
+
+/// Transposes each block.
 #[inline(always)]
-fn transposed(block: &Block) -> Block {
-    let mut out = [[0; 8]; 8];
-    for y in 0..8 {
-        for x in 0..8 {
-            out[x][y] = block[y][x];
-        }
-    }
-    out
-}
-
-/// Eight columns of a row, on which is calculated all at once.
-#[derive(Clone, Copy)]
-struct Lanes([i32; 8]);
-
-impl Lanes {
-    #[inline(always)]
-    fn each(self, other: Lanes, f: impl Fn(i32, i32) -> i32) -> Lanes {
-        let mut out = [0; 8];
-        for ((out, a), b) in out.iter_mut().zip(&self.0).zip(&other.0) {
-            *out = f(*a, *b);
-        }
-        Lanes(out)
-    }
-
-    /// Divided by 2^`bits` and rounded; multiplied if `bits` is negative.
-    #[inline(always)]
-    fn descaled(self, bits: i32) -> Lanes {
-        if bits < 0 {
-            self.each(self, |value, _| value << -bits)
-        } else {
-            self.each(self, |value, _| (value + (1 << (bits - 1))) >> bits)
+fn transpose(from: &Strip, to: &mut Strip) {
+    for (y, row) in from.iter().enumerate() {
+        for (block, values) in row.as_chunks::<8>().0.iter().enumerate() {
+            for (x, value) in values.iter().enumerate() {
+                to[x][block * 8 + y] = *value;
+            }
         }
     }
 }
 
-impl Add for Lanes {
-    type Output = Lanes;
-    #[inline(always)]
-    fn add(self, other: Lanes) -> Lanes {
-        self.each(other, |a, b| a + b)
+/// Puts every column of eight values through `change`.
+#[inline(always)]
+fn each_column(strip: &mut Strip, change: impl Fn([i32; 8]) -> [i32; 8]) {
+    let n = strip[0].len();
+    let [a, b, c, d, e, f, g, h] = strip.each_mut().map(|row| &mut row[..n]);
+    for x in 0..n {
+        let column = [a[x], b[x], c[x], d[x], e[x], f[x], g[x], h[x]];
+        [a[x], b[x], c[x], d[x], e[x], f[x], g[x], h[x]] = change(column);
     }
 }
 
-impl Sub for Lanes {
-    type Output = Lanes;
-    #[inline(always)]
-    fn sub(self, other: Lanes) -> Lanes {
-        self.each(other, |a, b| a - b)
-    }
-}
-
-impl Mul<i32> for Lanes {
-    type Output = Lanes;
-    #[inline(always)]
-    fn mul(self, factor: i32) -> Lanes {
-        self.each(self, |value, _| value * factor)
-    }
+/// Divided by 2^`bits` and rounded; multiplied if `bits` is negative.
+#[inline(always)]
+fn descaled(value: i32, bits: i32) -> i32 {
+    if bits < 0 { value << -bits } else { (value + (1 << (bits - 1))) >> bits }
 }
 
 /// Cosines of each column (Loeffler, Ligtenberg and Moschytz, "Practical fast 1-D DCT algorithms with
 /// 11 multiplications", 1989, as libjpeg's jfdctint), divided by 2^`bits`. Constants are in parts of
 /// 2^13.
 #[inline(always)]
-fn to_cosines([a, b, c, d, e, f, g, h]: &Block, bits: i32) -> Block {
-    let (a, b, c, d) = (Lanes(*a), Lanes(*b), Lanes(*c), Lanes(*d));
-    let (e, f, g, h) = (Lanes(*e), Lanes(*f), Lanes(*g), Lanes(*h));
-    let (t0, t7, t1, t6) = (a + h, a - h, b + g, b - g);
-    let (t2, t5, t3, t4) = (c + f, c - f, d + e, d - e);
-    let (even0, even3, even1, even2) = (t0 + t3, t0 - t3, t1 + t2, t1 - t2);
-    let z = (even2 + even3) * 4433;
-    let z5 = (t4 + t6 + t5 + t7) * 9633;
-    let (z1, z2) = ((t4 + t7) * -7373, (t5 + t6) * -20995);
-    let (z3, z4) = ((t4 + t6) * -16069 + z5, (t5 + t7) * -3196 + z5);
-    let fine = 13 + bits;
-    [
-        (even0 + even1).descaled(bits).0,
-        (t7 * 12299 + z1 + z4).descaled(fine).0,
-        (z + even3 * 6270).descaled(fine).0,
-        (t6 * 25172 + z2 + z3).descaled(fine).0,
-        (even0 - even1).descaled(bits).0,
-        (t5 * 16819 + z2 + z4).descaled(fine).0,
-        (z - even2 * 15137).descaled(fine).0,
-        (t4 * 2446 + z1 + z3).descaled(fine).0,
-    ]
+fn to_cosines(strip: &mut Strip, bits: i32) {
+    each_column(
+        strip,
+        #[inline(always)]
+        |[a, b, c, d, e, f, g, h]: [i32; 8]| {
+            let (t0, t7, t1, t6) = (a + h, a - h, b + g, b - g);
+            let (t2, t5, t3, t4) = (c + f, c - f, d + e, d - e);
+            let (even0, even3, even1, even2) = (t0 + t3, t0 - t3, t1 + t2, t1 - t2);
+            let z = (even2 + even3) * 4433;
+            let z5 = (t4 + t6 + t5 + t7) * 9633;
+            let (z1, z2) = ((t4 + t7) * -7373, (t5 + t6) * -20995);
+            let (z3, z4) = ((t4 + t6) * -16069 + z5, (t5 + t7) * -3196 + z5);
+            let fine = 13 + bits;
+            [
+                descaled(even0 + even1, bits),
+                descaled(t7 * 12299 + z1 + z4, fine),
+                descaled(z + even3 * 6270, fine),
+                descaled(t6 * 25172 + z2 + z3, fine),
+                descaled(even0 - even1, bits),
+                descaled(t5 * 16819 + z2 + z4, fine),
+                descaled(z - even2 * 15137, fine),
+                descaled(t4 * 2446 + z1 + z3, fine),
+            ]
+        },
+    );
 }
 
 /// The way back from cosines of each column, as libjpeg's jidctint, divided by 2^`bits`.
 #[inline(always)]
-fn from_cosines([c0, c1, c2, c3, c4, c5, c6, c7]: &Block, bits: i32) -> Block {
-    let (c0, c2, c4, c6) = (Lanes(*c0), Lanes(*c2), Lanes(*c4), Lanes(*c6));
-    let (c1, c3, c5, c7) = (Lanes(*c1), Lanes(*c3), Lanes(*c5), Lanes(*c7));
-    let z = (c2 + c6) * 4433;
-    let (t2, t3) = (z - c6 * 15137, z + c2 * 6270);
-    let (t0, t1) = ((c0 + c4) * (1 << 13), (c0 - c4) * (1 << 13));
-    let (even0, even1, even2, even3) = (t0 + t3, t1 + t2, t1 - t2, t0 - t3);
-    let z5 = (c7 + c3 + c5 + c1) * 9633;
-    let (z1, z2) = ((c7 + c1) * -7373, (c5 + c3) * -20995);
-    let (z3, z4) = ((c7 + c3) * -16069 + z5, (c5 + c1) * -3196 + z5);
-    let odd0 = c1 * 12299 + z1 + z4;
-    let odd1 = c3 * 25172 + z2 + z3;
-    let odd2 = c5 * 16819 + z2 + z4;
-    let odd3 = c7 * 2446 + z1 + z3;
-    [
-        (even0 + odd0).descaled(bits).0,
-        (even1 + odd1).descaled(bits).0,
-        (even2 + odd2).descaled(bits).0,
-        (even3 + odd3).descaled(bits).0,
-        (even3 - odd3).descaled(bits).0,
-        (even2 - odd2).descaled(bits).0,
-        (even1 - odd1).descaled(bits).0,
-        (even0 - odd0).descaled(bits).0,
-    ]
+fn from_cosines(strip: &mut Strip, bits: i32) {
+    each_column(
+        strip,
+        #[inline(always)]
+        |[c0, c1, c2, c3, c4, c5, c6, c7]: [i32; 8]| {
+            let z = (c2 + c6) * 4433;
+            let (t2, t3) = (z - c6 * 15137, z + c2 * 6270);
+            let (t0, t1) = ((c0 + c4) << 13, (c0 - c4) << 13);
+            let (even0, even1, even2, even3) = (t0 + t3, t1 + t2, t1 - t2, t0 - t3);
+            let z5 = (c7 + c3 + c5 + c1) * 9633;
+            let (z1, z2) = ((c7 + c1) * -7373, (c5 + c3) * -20995);
+            let (z3, z4) = ((c7 + c3) * -16069 + z5, (c5 + c1) * -3196 + z5);
+            let odd0 = c1 * 12299 + z1 + z4;
+            let odd1 = c3 * 25172 + z2 + z3;
+            let odd2 = c5 * 16819 + z2 + z4;
+            let odd3 = c7 * 2446 + z1 + z3;
+            [
+                descaled(even0 + odd0, bits),
+                descaled(even1 + odd1, bits),
+                descaled(even2 + odd2, bits),
+                descaled(even3 + odd3, bits),
+                descaled(even3 - odd3, bits),
+                descaled(even2 - odd2, bits),
+                descaled(even1 - odd1, bits),
+                descaled(even0 - odd0, bits),
+            ]
+        },
+    );
 }
 
 /// Luma, and blue and red chroma of half the size. Albumentations hands red, green and blue to

@@ -100,16 +100,21 @@ impl Snow {
         vectorised(
             #[inline(always)]
             || {
-                recolour(pixels, |_, rgb| {
-                    // Hue in steps of 2 degrees, the others of 1/255: bytes, as in OpenCV.
-                    let [hue, lightness, saturation] =
-                        hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
-                    let (hue, lightness) = (whole(hue * 0.5) * 2.0, whole(lightness * 255.0));
-                    let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
-                    let raised = if lightness < below { lightness * factor } else { lightness };
-                    let lightness = raised.min(255.0).floor() * (1.0 / 255.0);
-                    hls::to_rgb([hue, lightness, saturation]).map(|value| value * 255.0)
-                });
+                recolour(
+                    pixels,
+                    #[inline(always)]
+                    |_, rgb| {
+                        // Hue in steps of 2 degrees, the others of 1/255: bytes, as in OpenCV.
+                        let [hue, lightness, saturation] =
+                            hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
+                        let (hue, lightness) = (whole(hue * 0.5) * 2.0, whole(lightness * 255.0));
+                        let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
+                        // Not two results to choose from, for which there would be a branch.
+                        let factor = if lightness < below { factor } else { 1.0 };
+                        let lightness = (lightness * factor).min(255.0).floor() * (1.0 / 255.0);
+                        hls::to_rgb([hue, lightness, saturation]).map(|value| value * 255.0)
+                    },
+                );
             },
         );
     }
@@ -139,31 +144,35 @@ impl Snow {
         vectorised(
             #[inline(always)]
             || {
-                recolour(pixels, |place, [r, g, b]| {
-                    let value = r.max(g).max(b);
-                    let chroma = value - r.min(g).min(b);
-                    let step = if chroma > 0.0 { 30.0 / chroma } else { 0.0 };
-                    let later =
-                        if value == g { (b - r) * step + 60.0 } else { (r - g) * step + 120.0 };
-                    let hue = if value == r { (g - b) * step } else { later };
-                    let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
-                    let saturation = whole(if value > 0.0 { chroma * 255.0 / value } else { 0.0 });
-                    let value = (value * brighter).min(255.0);
-                    // Albumentations adds the snow to hue and saturation, too. Values above 255, which
-                    // become dark there, are white.
-                    let snowy = |value: f32, tint: f32| {
-                        ((value + texture[place]) * 0.85 + tint).clamp(0.0, 255.0).floor()
-                    };
-                    let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
-                    let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
-                    let value = snowy(value, tint[2]);
-                    let channel = |turn: f32| {
-                        let at = hue + turn;
-                        let at = at - (at * (1.0 / 6.0)).floor() * 6.0;
-                        value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
-                    };
-                    [channel(5.0), channel(3.0), channel(1.0)]
-                });
+                recolour(
+                    pixels,
+                    #[inline(always)]
+                    |place, [r, g, b]| {
+                        let value = r.max(g).max(b);
+                        let chroma = value - r.min(g).min(b);
+                        let step = 30.0 / chroma.max(1.0);
+                        let later =
+                            if value == g { (b - r) * step + 60.0 } else { (r - g) * step + 120.0 };
+                        let hue = if value == r { (g - b) * step } else { later };
+                        let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
+                        let saturation = whole(chroma * 255.0 / value.max(1.0));
+                        let value = (value * brighter).min(255.0);
+                        // Albumentations adds the snow to hue and saturation, too. Values above 255, which
+                        // become dark there, are white.
+                        let snowy = |value: f32, tint: f32| {
+                            ((value + texture[place]) * 0.85 + tint).clamp(0.0, 255.0).floor()
+                        };
+                        let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
+                        let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
+                        let value = snowy(value, tint[2]);
+                        let channel = |turn: f32| {
+                            let at = hue + turn;
+                            let at = at - (at * (1.0 / 6.0)).floor() * 6.0;
+                            value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
+                        };
+                        [channel(5.0), channel(3.0), channel(1.0)]
+                    },
+                );
             },
         );
         // One pixel of a hundred glitters.
@@ -173,5 +182,33 @@ impl Snow {
                 *pixel = [255; 3];
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texture_brightens_as_much_as_that_of_albumentations() {
+        // RandomSnow((0.2, 0.2), method="texture") on a flat (100, 60, 60): means of the channels in
+        // the upper and the lower 20 of 128 rows; 1.0 % of pixels are white.
+        let transform: Snow =
+            serde_json::from_str(r#"{"snow": 0.2, "method": "texture"}"#).unwrap();
+        let frame = Frame { height: 128, width: 160, channels: 3 };
+        let mut image = Image::new(frame, [100, 60, 60].repeat(128 * 160));
+        transform.pixels(&Drawn { snow_point: 0.2, key: 4 }, &mut image);
+        let bytes = 20 * 160 * 3;
+        let upper = &image.pixels()[..bytes];
+        let lower = &image.pixels()[frame.bytes() - bytes..];
+        for (part, expected) in [(upper, [148.5, 127.7, 86.8]), (lower, [133.9, 94.4, 86.2])] {
+            for (c, expected) in expected.into_iter().enumerate() {
+                let channel = part.iter().skip(c).step_by(3).map(|value| f64::from(*value));
+                let mean = channel.sum::<f64>() / (20.0 * 160.0);
+                assert!((mean - expected).abs() < 2.0, "{c}: {mean}");
+            }
+        }
+        let white = image.pixels().chunks(3).filter(|pixel| *pixel == [255; 3]).count();
+        assert!((140..270).contains(&white), "{white}");
     }
 }

@@ -93,3 +93,75 @@ fn compare(group: &str) {
 fn flips_and_inversion_are_those_of_albumentations() {
     compare("basics");
 }
+
+#[test]
+fn noise_compression_dropout_weather_and_policies_are_those_of_albumentations_and_torchvision() {
+    compare("effects");
+}
+
+#[test]
+fn effects_do_not_panic_on_the_smallest_images() {
+    let kinds = [
+        r#"{"auto-augment": "imagenet"}"#,
+        r#"{"auto-augment": "cifar10"}"#,
+        r#"{"auto-augment": "svhn"}"#,
+        r#"{"coarse-dropout": [1, 4], "fill": "random"}"#,
+        r#"{"coarse-dropout": [1, 4], "hole-height-range": [1, 30], "hole-width-range": [0, 9]}"#,
+        r#"{"downscale": [0.01, 1]}"#,
+        r#"{"fog": [0, 1]}"#,
+        r#"{"gauss-noise": [0, 1], "mean-range": [-1, 1]}"#,
+        r#"{"gauss-noise": [0, 1], "per-channel": false}"#,
+        r#"{"grid-dropout": 0.9, "fill": "random-uniform"}"#,
+        r#"{"grid-dropout": 0.1, "holes-number-xy": [1, 1], "random-offset": false}"#,
+        r#"{"iso-noise": [0, 100], "color-shift": [0, 1]}"#,
+        r#"{"jpeg": [1, 100]}"#,
+        r#"{"multiplicative-noise": [0, 255], "elementwise": true}"#,
+        r#"{"multiplicative-noise": [0, 255], "per-channel": true}"#,
+        r#"{"pixelate": [1, 20]}"#,
+        r#"{"rain": "torrential", "slant-range": [-20, 20]}"#,
+        r#"{"rain": "drizzle", "blur-value": 40}"#,
+        r#"{"rand-augment": [4, 30]}"#,
+        r#"{"random-erasing": [0, 1], "fill": "random"}"#,
+        r#"{"shadow": [0, 1], "shadow-roi": [0, 0, 1, 1]}"#,
+        r#"{"shot-noise": [0.0001, 1000]}"#,
+        r#"{"snow": [0, 1]}"#,
+        r#"{"snow": [0, 1], "method": "texture"}"#,
+        r#"{"sun-flare": [1, 10]}"#,
+        r#"{"sun-flare": [1, 10], "src-radius": 2}"#,
+        r#"{"trivial-augment": true}"#,
+    ];
+    let mut applied = 0;
+    for text in kinds {
+        let transform: AnyTransform =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        for (height, width) in [(1, 1), (1, 7), (3, 2), (5, 5), (40, 33)] {
+            for channels in [1, 3] {
+                let frame = Frame { height, width, channels };
+                if transform.check(frame).is_err() {
+                    continue;
+                }
+                for round in 0..20 {
+                    let mut stream = derive(round, text, &[]);
+                    let pixels = (0..frame.bytes()).map(|_| stream.next_u64() as u8).collect();
+                    let mut image = Image::new(frame, pixels);
+                    let mut boxes = vec![
+                        BBox { x_min: 0.0, y_min: 0.0, x_max: 1.0, y_max: 1.0, label: 0 },
+                        BBox { x_min: 0.2, y_min: 0.3, x_max: 0.4, y_max: 0.9, label: 1 },
+                    ];
+                    let mut told = Value::Null;
+                    let before = image.clone();
+                    let boxes_before = boxes.clone();
+                    transform.apply(&mut image, &mut boxes, &mut stream, Some(&mut told));
+                    assert_eq!(image.frame(), frame);
+                    // What was told is all that chance decided.
+                    let (mut again, mut boxes_again) = (before, boxes_before);
+                    transform.apply_drawn(told, &mut again, &mut boxes_again).unwrap();
+                    assert_eq!(image.pixels(), again.pixels(), "{text} {frame}");
+                    assert_eq!(boxes, boxes_again);
+                    applied += 1;
+                }
+            }
+        }
+    }
+    assert!(applied > 3000, "{applied}");
+}

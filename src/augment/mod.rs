@@ -20,10 +20,40 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod bytes;
+mod drawing;
+mod gaussian;
+mod hls;
+mod holes;
 mod lut;
+mod noise;
+mod operations;
+mod poisson;
 
 // Geometric transforms.
 mod horizontal_flip;
+
+// Noise, compression, dropout, weather.
+mod coarse_dropout;
+mod downscale;
+mod fog;
+mod gauss_noise;
+mod grid_dropout;
+mod iso_noise;
+mod jpeg;
+mod multiplicative_noise;
+mod pixelate;
+mod rain;
+mod random_erasing;
+mod shadow;
+mod shot_noise;
+mod snow;
+mod sun_flare;
+
+// Policies.
+mod auto_augment;
+mod rand_augment;
+mod trivial_augment;
 
 // Pixel-level transforms.
 mod invert;

@@ -34,6 +34,17 @@ impl Range {
         low + stream.below((high - low).max(0) as u64 + 1) as i64
     }
 
+    /// Whether both ends are whole numbers.
+    pub fn whole(self, key: &'static str) -> Result<(), Fault> {
+        match [self.low, self.high].into_iter().find(|end| end.fract() != 0.0) {
+            None => Ok(()),
+            Some(end) => {
+                let message = format!("{key} = {end} is not a whole number");
+                Err(Fault::new(key, message, "a whole number"))
+            }
+        }
+    }
+
     /// Whether the range lies in `low..=high` and is not upside down.
     pub fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
         let Range { low: a, high: b } = self;
@@ -219,6 +230,11 @@ impl Border {
 pub struct Fill([u8; 3]);
 
 impl Fill {
+    /// These values for red, green and blue.
+    pub const fn of(channels: [u8; 3]) -> Fill {
+        Fill(channels)
+    }
+
     /// The value of each channel.
     pub fn channels(self) -> [u8; 3] {
         self.0

@@ -63,8 +63,26 @@ macro_rules! transforms {
 }
 
 transforms! {
+    "auto-augment" => auto_augment::AutoAugment,
+    "coarse-dropout" => coarse_dropout::CoarseDropout,
+    "downscale" => downscale::Downscale,
+    "fog" => fog::Fog,
+    "gauss-noise" => gauss_noise::GaussNoise,
+    "grid-dropout" => grid_dropout::GridDropout,
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
     "invert" => invert::Invert,
+    "iso-noise" => iso_noise::IsoNoise,
+    "jpeg" => jpeg::Jpeg,
+    "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
+    "pixelate" => pixelate::Pixelate,
+    "rain" => rain::Rain,
+    "rand-augment" => rand_augment::RandAugment,
+    "random-erasing" => random_erasing::RandomErasing,
+    "shadow" => shadow::Shadow,
+    "shot-noise" => shot_noise::ShotNoise,
+    "snow" => snow::Snow,
+    "sun-flare" => sun_flare::SunFlare,
+    "trivial-augment" => trivial_augment::TrivialAugment,
 }
 
 /// The kind that `key` names.

@@ -44,6 +44,17 @@ impl Fault {
     }
 }
 
+impl Frame {
+    /// Whether images have colours, which the transform `kind` needs.
+    pub(super) fn coloured(self, kind: &'static str) -> Result<(), Fault> {
+        if self.channels == 3 {
+            return Ok(());
+        }
+        let message = format!("{kind} changes colours, and the images are gray");
+        Err(Fault::new(kind, message, "needs red, green and blue"))
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.message)

@@ -19,13 +19,21 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod filter;
 mod lut;
 
 // Geometric transforms.
 mod horizontal_flip;
 
 // Pixel-level transforms.
+mod blur;
+mod defocus;
+mod emboss;
+mod gaussian_blur;
 mod invert;
+mod median_blur;
+mod motion_blur;
+mod sharpen;
 
 #[cfg(test)]
 mod golden;

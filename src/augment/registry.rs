@@ -64,7 +64,14 @@ macro_rules! transforms {
 
 transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
+    "blur" => blur::Blur,
+    "defocus" => defocus::Defocus,
+    "emboss" => emboss::Emboss,
+    "gaussian-blur" => gaussian_blur::GaussianBlur,
     "invert" => invert::Invert,
+    "median-blur" => median_blur::MedianBlur,
+    "motion-blur" => motion_blur::MotionBlur,
+    "sharpen" => sharpen::Sharpen,
 }
 
 /// Reads parameters from wherever they are written.

@@ -19,21 +19,38 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod colour;
 mod filter;
+mod histogram;
+mod lab;
 mod lut;
 
 // Geometric transforms.
 mod horizontal_flip;
 
 // Pixel-level transforms.
+mod auto_contrast;
 mod blur;
+mod brightness_contrast;
+mod channel_dropout;
+mod channel_shuffle;
+mod clahe;
+mod color_jitter;
 mod defocus;
 mod emboss;
+mod equalize;
+mod gamma;
 mod gaussian_blur;
+mod hue_saturation_value;
 mod invert;
 mod median_blur;
 mod motion_blur;
+mod posterize;
+mod rgb_shift;
 mod sharpen;
+mod solarize;
+mod to_gray;
+mod to_sepia;
 
 #[cfg(test)]
 mod golden;

@@ -64,14 +64,28 @@ macro_rules! transforms {
 
 transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
+    "auto-contrast" => auto_contrast::AutoContrast,
     "blur" => blur::Blur,
+    "brightness-contrast" => brightness_contrast::BrightnessContrast,
+    "channel-dropout" => channel_dropout::ChannelDropout,
+    "channel-shuffle" => channel_shuffle::ChannelShuffle,
+    "clahe" => clahe::Clahe,
+    "color-jitter" => color_jitter::ColorJitter,
     "defocus" => defocus::Defocus,
     "emboss" => emboss::Emboss,
+    "equalize" => equalize::Equalize,
+    "gamma" => gamma::Gamma,
     "gaussian-blur" => gaussian_blur::GaussianBlur,
+    "hue-saturation-value" => hue_saturation_value::HueSaturationValue,
     "invert" => invert::Invert,
     "median-blur" => median_blur::MedianBlur,
     "motion-blur" => motion_blur::MotionBlur,
+    "posterize" => posterize::Posterize,
+    "rgb-shift" => rgb_shift::RgbShift,
     "sharpen" => sharpen::Sharpen,
+    "solarize" => solarize::Solarize,
+    "to-gray" => to_gray::ToGray,
+    "to-sepia" => to_sepia::ToSepia,
 }
 
 /// Reads parameters from wherever they are written.

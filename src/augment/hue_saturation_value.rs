@@ -1,0 +1,82 @@
+//! Hue turned, saturation and value shifted: Albumentations' `HueSaturationValue`.
+
+use serde::{Deserialize, Serialize};
+
+use super::colour::{LANES, change_colours, from_hsv, need_colours, to_hsv};
+use super::image::{Frame, Image};
+use super::parameters::Limit;
+use super::transform::{Fault, Scene, Transform};
+use crate::basis::seed::Stream;
+
+/// `{ hue-saturation-value = [20, 30, 20] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct HueSaturationValue {
+    /// What is added at most, or from the least to the greatest: to hue in steps of 2°, of which
+    /// there are 180, to saturation and to value in steps of which there are 255.
+    hue_saturation_value: [Limit; 3],
+}
+
+/// What [`HueSaturationValue`] draws.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Drawn {
+    hue: f64,
+    saturation: f64,
+    value: f64,
+}
+
+impl Transform for HueSaturationValue {
+    type Drawn = Drawn;
+
+    fn check(&self, frame: Frame) -> Result<Frame, Fault> {
+        for (limit, most) in self.hue_saturation_value.iter().zip([180.0, 255.0, 255.0]) {
+            limit.check("hue-saturation-value", -most, most)?;
+        }
+        need_colours("hue-saturation-value", frame)
+    }
+
+    fn draw(&self, _: &Scene, stream: &mut Stream) -> Drawn {
+        let [hue, saturation, value] = self.hue_saturation_value.map(|limit| limit.draw(stream));
+        Drawn { hue, saturation, value }
+    }
+
+    fn pixels(&self, drawn: &Drawn, image: &mut Image) {
+        let turn = hue_turn(drawn.hue);
+        let (saturation, value) = (shift(drawn.saturation), shift(drawn.value));
+        change_colours(
+            image,
+            #[inline(always)]
+            |planes| {
+                to_hsv(planes);
+                let [hues, saturations, values] = planes;
+                for i in 0..LANES {
+                    hues[i] = turned(hues[i], turn);
+                    // What has no colour gets none.
+                    let shifted = i16::from(saturations[i]) + saturation;
+                    let colourless = saturations[i] == 0;
+                    saturations[i] = if colourless { 0 } else { shifted.clamp(0, 255) as u8 };
+                    values[i] = (i16::from(values[i]) + value).clamp(0, 255) as u8;
+                }
+                from_hsv(planes);
+            },
+        );
+    }
+}
+
+/// The whole steps of a turn of the hue, in 0..180: a sum is cut to whole steps.
+pub(super) fn hue_turn(steps: f64) -> u8 {
+    (steps.rem_euclid(180.0) as u8).min(179)
+}
+
+/// A hue in 0..180 after a turn.
+#[inline(always)]
+pub(super) fn turned(hue: u8, turn: u8) -> u8 {
+    let sum = u16::from(hue) + u16::from(turn);
+    (if sum >= 180 { sum - 180 } else { sum }) as u8
+}
+
+/// The whole number that stands for a shift: OpenCV rounds one upwards, and the sum with one
+/// downwards is cut.
+fn shift(by: f64) -> i16 {
+    (if by < 0.0 { by.floor() } else { by.round_ties_even() }) as i16
+}

@@ -42,7 +42,8 @@ impl Transform for HueSaturationValue {
 
     fn pixels(&self, drawn: &Drawn, image: &mut Image) {
         let turn = hue_turn(drawn.hue);
-        let (saturation, value) = (shift(drawn.saturation), shift(drawn.value));
+        // OpenCV is given whole numbers.
+        let (saturation, value) = (drawn.saturation as i16, drawn.value as i16);
         change_colours(
             image,
             #[inline(always)]
@@ -75,8 +76,3 @@ pub(super) fn turned(hue: u8, turn: u8) -> u8 {
     (if sum >= 180 { sum - 180 } else { sum }) as u8
 }
 
-/// The whole number that stands for a shift: OpenCV rounds one upwards, and the sum with one
-/// downwards is cut.
-fn shift(by: f64) -> i16 {
-    (if by < 0.0 { by.floor() } else { by.round_ties_even() }) as i16
-}

@@ -7,18 +7,20 @@ from albumentations.augmentations.blur import functional as fblur
 from augment import Cases, noise, scene
 
 cases = Cases()
-gray, rgb = noise(24, 31, 1), noise(24, 31, 3)
-picture, narrow = scene(33, 40, 3), noise(9, 5, 3)
+gray, rgb = noise(24, 31, 1), noise(12, 23, 3)
+picture, narrow = scene(22, 31, 3), noise(9, 5, 3)
 everything = (gray, rgb, picture, narrow)
 
 
 def add(step, transform, images, drawn=None, within_one=1.0, **params):
     """A case for each image; `params` are what chance would have decided."""
     for image in images:
+        # Some of Albumentations' transforms change what they are given.
+        given = image.copy()
         if params:
-            out = transform.apply(image, **params)
+            out = transform.apply(given, **params)
         else:
-            out = A.Compose([transform])(image=image)["image"]
+            out = A.Compose([transform])(image=given)["image"]
         cases.add(step, image, out, drawn=drawn, within_one=within_one)
 
 
@@ -81,5 +83,103 @@ for alpha, second in ((0.2, 0.5), (0.5, 1.0), (1.0, 0.3)):
         A.Emboss((alpha, alpha), (second, second), p=1),
         everything,
     )
-# COLOUR
+# Tables.
+bright = A.RandomBrightnessContrast
+for options in ({}, {"brightness_by_max": False}, {"ensure_safe_range": True}):
+    keys = {key.replace("_", "-"): value for key, value in options.items()}
+    for brightness, contrast in ((0.2, 0.15), (-0.13, -0.2), (0.1, -1.4)):
+        add(
+            {"brightness-contrast": [[brightness] * 2, [contrast] * 2], **keys},
+            bright((brightness, brightness), (contrast, contrast), **options, p=1),
+            (gray, rgb),
+        )
+for gamma in (63, 117, 250):
+    add({"gamma": [gamma, gamma]}, A.RandomGamma((gamma, gamma), p=1), (gray, rgb))
+for threshold in (0.0, 0.3, 0.5, 1.0):
+    transform = A.Solarize((threshold, threshold), p=1)
+    add({"solarize": threshold}, transform, (gray, rgb), within_one=None)
+for bits in (1, 4, 7):
+    add({"posterize": bits}, A.Posterize(bits, p=1), (gray, rgb), within_one=None)
+for shift in ((10.7, -20.3, 3.5), (-0.3, 0.2, 0.9)):
+    add(
+        {"rgb-shift": [[by, by] for by in shift]},
+        A.RGBShift(*((by, by) for by in shift), p=1),
+        (rgb, narrow),
+        within_one=None,
+    )
+
+# Channels.
+for order in ([2, 0, 1], [0, 2, 1], [2, 1, 0]):
+    add(
+        {"channel-shuffle": True},
+        A.ChannelShuffle(p=1),
+        (rgb, narrow),
+        drawn={"channels": order},
+        within_one=None,
+        channels_shuffled=order,
+    )
+for dropped, fill in (([1], 0), ([0, 2], 77)):
+    add(
+        {"channel-dropout": [1, 2], "fill": fill},
+        A.ChannelDropout((1, 2), fill, p=1),
+        (rgb, narrow),
+        drawn={"channels": dropped},
+        within_one=None,
+        channels_to_drop=dropped,
+    )
+
+# Colours.
+colours = (rgb, picture, narrow)
+for method in ("weighted_average", "from_lab", "desaturation", "average", "max"):
+    step = {"to-gray": True, "method": method.replace("_", "-")}
+    add(step, A.ToGray(method=method, p=1), colours)
+add({"to-sepia": True}, A.ToSepia(p=1), colours)
+for hue, saturation, value in ((13.4, -20.6, 10.7), (-19.5, 30.2, -15.5), (0, 0, 9.5), (170, 0, 0)):
+    add(
+        {"hue-saturation-value": [[hue, hue], [saturation, saturation], [value, value]]},
+        A.HueSaturationValue((hue, hue), (saturation, saturation), (value, value), p=1),
+        colours,
+    )
+changes = ["brightness", "contrast", "saturation", "hue"]
+for factors, order in (
+    ((1.17, 0.85, 1.3, 0.07), [2, 0, 3, 1]),
+    ((0.83, 1.2, 0.7, -0.3), [3, 2, 1, 0]),
+    ((1.0, 0.0, 1.0, 0.0), [0, 1, 2, 3]),
+    ((1.0, 1.0, 0.0, 0.5), [0, 1, 2, 3]),
+):
+    named = dict(zip(changes, factors))
+    add(
+        {"color-jitter": [[0, 2], [0, 2], [0, 2], 0.5]},
+        A.ColorJitter((0, 2), (0, 2), (0, 2), 0.5, p=1),
+        colours,
+        drawn={**named, "order": [changes[i] for i in order]},
+        within_one=0.99,
+        **named,
+        order=order,
+    )
+
+# Histograms.
+flat = np.full((6, 7, 3), 90, np.uint8)
+dark = (picture // 3 + 20).astype(np.uint8)
+for mode in ("cv", "pil"):
+    for by_channels in (True, False):
+        add(
+            {"equalize": True, "mode": mode, "by-channels": by_channels},
+            A.Equalize(mode, by_channels, p=1),
+            (gray, *colours, dark, flat),
+        )
+for method in ("cdf", "pil"):
+    for cutoff in (0, 5, 40):
+        add(
+            {"auto-contrast": True, "cutoff": cutoff, "method": method},
+            A.AutoContrast(cutoff, None, method, p=1),
+            (gray, *colours, dark, flat),
+        )
+for limit, grid in ((4.0, (8, 8)), (1.0, (2, 3)), (2.5, (3, 1))):
+    add(
+        {"clahe": [limit, limit], "tile-grid-size": list(grid)},
+        A.CLAHE((limit, limit), grid, p=1),
+        (gray, rgb, picture, dark),
+        within_one=0.99,
+    )
 cases.save("pixels")

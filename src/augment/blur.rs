@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{LARGEST_KERNEL, Mirror};
+use super::filter::{LARGEST_KERNEL, Mirror, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -40,9 +40,6 @@ impl Transform for Blur {
     }
 }
 
-/// Values that are computed together.
-const LANES: usize = 64;
-
 /// The greatest kernel whose sum of bytes, and half its area, fit in 16 bits.
 const SMALL: usize = 15;
 
@@ -54,7 +51,7 @@ fn blur(image: &mut Image, kernel: usize) {
     let (row_bytes, margin) = (frame.width * channels, radius * channels);
     let mirror = Mirror::new(frame, radius, Border::Reflect101);
     // The sums of `kernel` values above each other. The next row's follow from them.
-    let mut columns = vec![0u16; row_bytes + 2 * margin + LANES];
+    let mut columns = vec![0u16; row_bytes + 2 * margin];
     let mut squares = vec![0u32; if kernel > SMALL { row_bytes } else { 0 }];
     image.rewrite(frame, |from, into| {
         vectorised(
@@ -72,10 +69,15 @@ fn blur(image: &mut Image, kernel: usize) {
                 }
                 for (out, y) in into.chunks_exact_mut(row_bytes).zip(0..) {
                     mirror.extend(&mut columns);
-                    if kernel <= SMALL {
-                        means(&columns, kernel, channels, out);
-                    } else {
-                        wide_means(&columns, kernel, channels, &mut squares, out);
+                    match kernel {
+                        3 => means::<3>(&columns, channels, out),
+                        5 => means::<5>(&columns, channels, out),
+                        7 => means::<7>(&columns, channels, out),
+                        9 => means::<9>(&columns, channels, out),
+                        11 => means::<11>(&columns, channels, out),
+                        13 => means::<13>(&columns, channels, out),
+                        15 => means::<15>(&columns, channels, out),
+                        _ => wide_means(&columns, kernel, channels, &mut squares, out),
                     }
                     let (leaving, entering) = (row(y - above), row(y + above + 1));
                     let sums = columns[margin..].iter_mut();
@@ -105,19 +107,13 @@ fn divide(sum: u16, (factor, shift): (u16, u32)) -> u16 {
 
 /// Means from column sums, each added up anew.
 #[inline(always)]
-fn means(columns: &[u16], kernel: usize, channels: usize, out: &mut [u8]) {
-    let area = kernel * kernel;
+fn means<const KERNEL: usize>(columns: &[u16], channels: usize, out: &mut [u8]) {
+    let area = KERNEL * KERNEL;
     let reciprocal = reciprocal(area as u32);
-    for (out, x) in out.chunks_mut(LANES).zip((0..).step_by(LANES)) {
-        let mut sums = [(area / 2) as u16; LANES];
-        for place in (x..).step_by(channels).take(kernel) {
-            let values: &[u16; LANES] = columns[place..].first_chunk().unwrap();
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += value;
-            }
-        }
-        let bytes = sums.map(|sum| divide(sum, reciprocal) as u8);
-        out.copy_from_slice(&bytes[..out.len()]);
+    let columns = views(columns, std::array::from_fn::<_, KERNEL, _>(|i| i * channels), out.len());
+    for (i, out) in out.iter_mut().enumerate() {
+        let sum = columns.iter().fold((area / 2) as u16, |sum, column| sum + column[i]);
+        *out = divide(sum, reciprocal) as u8;
     }
 }
 

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::colour::{LANES, change_colours};
 use super::image::{Frame, Image};
 use super::lab;
 use super::lut::Lut;
@@ -58,16 +59,28 @@ impl Transform for Clahe {
         }
         // Colours keep a and b of CIELAB; lightness is equalised.
         let tables = lab::tables();
-        let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
-        let mut lightness = Vec::with_capacity(pixels.len());
-        for pixel in pixels.iter_mut() {
-            *pixel = tables.to_lab(*pixel);
-            lightness.push(pixel[0]);
-        }
-        equalize(&mut lightness, frame, grid, drawn.clip_limit);
-        for (pixel, lightness) in pixels.iter_mut().zip(lightness) {
-            *pixel = tables.to_rgb([lightness, pixel[1], pixel[2]]);
-        }
+        let mut lightness = Vec::with_capacity(frame.height * frame.width + LANES);
+        change_colours(
+            image,
+            #[inline(always)]
+            |planes| {
+                tables.to_lab(planes);
+                lightness.extend_from_slice(&planes[0]);
+            },
+        );
+        equalize(&mut lightness[..frame.height * frame.width], frame, grid, drawn.clip_limit);
+        let (mut blocks, _) = lightness.as_chunks::<LANES>();
+        change_colours(
+            image,
+            #[inline(always)]
+            |planes| {
+                if let Some((first, rest)) = blocks.split_first() {
+                    planes[0] = *first;
+                    blocks = rest;
+                }
+                tables.to_rgb(planes);
+            },
+        );
     }
 }
 
@@ -115,14 +128,18 @@ fn equalize(values: &mut [u8], frame: Frame, [columns, rows]: [usize; 2], clip_l
     let across = between(width, tile_width, columns);
     for (row, y) in values.chunks_exact_mut(width).zip(between(height, tile_height, rows)) {
         let [above, below] = y.tiles.map(|tile| &tables[tile * columns..][..columns]);
-        for (value, x) in row.iter_mut().zip(&across) {
-            let at = usize::from(*value);
-            let mix = |tables: &[Lut]| {
-                let [left, right] = x.tiles.map(|tile| f32::from(tables[tile][at]));
-                left * (1.0 - x.part) + right * x.part
-            };
-            let mixed = mix(above) * (1.0 - y.part) + mix(below) * y.part;
-            *value = (mixed + 8_388_608.0).to_bits() as u8;
+        let mut rest = row;
+        for xs in across.chunk_by(|a, b| a.tiles == b.tiles) {
+            let (values, after) = rest.split_at_mut(xs.len());
+            rest = after;
+            let [left, right] = xs[0].tiles;
+            let tables = [&above[left], &above[right], &below[left], &below[right]];
+            for (value, x) in values.iter_mut().zip(xs) {
+                let [a, b, c, d] = tables.map(|table| f32::from(table[usize::from(*value)]));
+                let mix = |left: f32, right: f32| left * (1.0 - x.part) + right * x.part;
+                let mixed = mix(a, b) * (1.0 - y.part) + mix(c, d) * y.part;
+                *value = (mixed + 8_388_608.0).to_bits() as u8;
+            }
         }
     }
 }

@@ -134,7 +134,7 @@ fn saturate(image: &mut Image, factor: f64) {
             let grays = grays(planes);
             for plane in planes {
                 for i in 0..LANES {
-                    let mixed = f32::from(plane[i]) * own + f32::from(grays[i]) * other;
+                    let mixed = f32::from(plane[i]).mul_add(own, f32::from(grays[i]) * other);
                     plane[i] = (mixed.clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8;
                 }
             }

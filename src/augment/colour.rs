@@ -111,27 +111,32 @@ pub(super) fn to_hsv([red, green, blue]: &mut [Plane; 3]) {
 /// Back from what [`to_hsv`] makes.
 #[inline(always)]
 pub(super) fn from_hsv([hue, saturation, value]: &mut [Plane; 3]) {
+    let (mut low, mut falling, mut rising) = ([0; LANES], [0; LANES], [0; LANES]);
     for i in 0..LANES {
         let h = f32::from(hue[i]) * (6.0 / 180.0);
         let s = f32::from(saturation[i]) * (1.0 / 255.0);
         let v = f32::from(value[i]) * (1.0 / 255.0);
-        let sector = hue[i] / 30;
-        let part = h - f32::from(sector);
-        // Cut to whole numbers, as OpenCV does here alone.
-        let floor = |x: f32| (x * 255.0) as i32 as u8;
-        let top = value[i];
-        let low = floor(v * (1.0 - s));
-        let falling = floor(v * (1.0 - s * part));
-        let rising = floor(v * (1.0 - s + s * part));
-        let (r, g, b) = match sector % 6 {
-            0 => (top, rising, low),
-            1 => (falling, top, low),
-            2 => (low, top, rising),
-            3 => (low, falling, top),
-            4 => (rising, low, top),
-            _ => (top, low, falling),
+        let part = h - h.trunc();
+        // OpenCV's vectors cut here, where it rounds elsewhere.
+        // SAFETY: all numbers lie between 0 and 256.
+        let floor = |x: f32| unsafe { (x * 255.0).to_int_unchecked::<i32>() as u8 };
+        low[i] = floor(v * (1.0 - s));
+        falling[i] = floor(v * (1.0 - s * part));
+        rising[i] = floor(v * (1.0 - s * (1.0 - part)));
+    }
+    for i in 0..LANES {
+        let (h, top) = (hue[i], value[i]);
+        let (low, falling, rising) = (low[i], falling[i], rising[i]);
+        // The first channel is at its top around red, and falls and rises around that.
+        let channel = |h: u8| {
+            let edge = if h < 60 { falling } else { rising };
+            let outside = if (60..120).contains(&h) { low } else { edge };
+            if !(30..150).contains(&h) { top } else { outside }
         };
-        (hue[i], saturation[i], value[i]) = (r, g, b);
+        let back = |h: u8, by: u8| if h >= by { h - by } else { h + (180 - by) };
+        hue[i] = channel(h);
+        saturation[i] = channel(back(h, 60));
+        value[i] = channel(back(h, 120));
     }
 }
 

@@ -6,9 +6,6 @@ use super::image::{Frame, Image};
 use super::parameters::Border;
 use super::simd::vectorised;
 
-/// Values that are computed together: four of the widest vectors of f32.
-const LANES: usize = 64;
-
 /// The odd, greatest size of a kernel. Sums of so many rows of bytes fit in 16 bits.
 pub(super) const LARGEST_KERNEL: usize = 255;
 
@@ -41,15 +38,34 @@ impl Mirror {
     }
 }
 
+/// `N` views of `row`, each of `length` values, from `places` on.
+#[inline(always)]
+pub(super) fn views<T, const N: usize>(row: &[T], places: [usize; N], length: usize) -> [&[T]; N] {
+    places.map(|place| &row[place..][..length])
+}
+
 /// The bytes nearest to sums.
 #[inline(always)]
-fn round(sums: &[f32; LANES], into: &mut [u8]) {
-    let mut bytes = [0; LANES];
+fn round(sums: &[f32], bytes: &mut [u8]) {
     for (byte, sum) in bytes.iter_mut().zip(sums) {
-        // From 2^23 on an f32 has no room for fractions: this rounds, and the byte is in its last bits.
+        // From 2^23 on an f32 has no room for fractions: this rounds, and the byte is in its last
+        // bits.
         *byte = (sum.clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8;
     }
-    into.copy_from_slice(&bytes[..into.len()]);
+}
+
+/// Adds to `sums` what lies in `rows` from each of `N` places on, times its weight.
+#[inline(always)]
+fn accumulate<const N: usize>(sums: &mut [f32], rows: &[f32], taps: &[(usize, f32); N]) {
+    let length = sums.len();
+    let views = views(rows, taps.map(|(place, _)| place), length);
+    for i in 0..length {
+        let mut sum = sums[i];
+        for (view, (_, weight)) in views.iter().zip(taps) {
+            sum = view[i].mul_add(*weight, sum);
+        }
+        sums[i] = sum;
+    }
 }
 
 /// Correlates the image with a kernel of odd size, whose rows lie one after the other.
@@ -59,7 +75,7 @@ pub(super) fn correlate(image: &mut Image, kernel: &[f32], size: usize) {
     let radius = size / 2;
     let row_bytes = frame.width * channels;
     let mirror = Mirror::new(frame, radius, Border::Reflect101);
-    let stride = row_bytes + 2 * radius * channels + LANES;
+    let stride = row_bytes + 2 * radius * channels;
     let mut rows = vec![0.0f32; stride * size];
     // Kernels of motion are lines and those of defocus discs: most of their weights are 0.
     let taps: Vec<(usize, usize, f32)> = (0..size * size)
@@ -70,7 +86,8 @@ pub(super) fn correlate(image: &mut Image, kernel: &[f32], size: usize) {
         vectorised(
             #[inline(always)]
             || {
-                let mut places = vec![(0, 0.0); taps.len()];
+                let mut places = vec![(0, 0.0f32); taps.len()];
+                let mut sums = vec![0.0f32; row_bytes];
                 for (row, y) in (0..height + 2 * radius).zip(-(radius as isize)..) {
                     let source = Border::Reflect101.place(y, height).unwrap_or(0);
                     let slot = &mut rows[row % size * stride..][..stride];
@@ -83,17 +100,14 @@ pub(super) fn correlate(image: &mut Image, kernel: &[f32], size: usize) {
                     for (place, (dy, dx, weight)) in places.iter_mut().zip(&taps) {
                         *place = ((row + dy) % size * stride + dx, *weight);
                     }
-                    let out = &mut into[row * row_bytes..][..row_bytes];
-                    for (out, x) in out.chunks_mut(LANES).zip((0..).step_by(LANES)) {
-                        let mut sums = [0.0f32; LANES];
-                        for (place, weight) in &places {
-                            let values: &[f32; LANES] = rows[place + x..].first_chunk().unwrap();
-                            for (sum, value) in sums.iter_mut().zip(values) {
-                                *sum = value.mul_add(*weight, *sum);
-                            }
-                        }
-                        round(&sums, out);
-                    }
+                    sums.fill(0.0);
+                    // As many at a time as registers hold.
+                    let (groups, rest) = places.as_chunks::<9>();
+                    groups.iter().for_each(|taps| accumulate(&mut sums, &rows, taps));
+                    let (groups, rest) = rest.as_chunks::<3>();
+                    groups.iter().for_each(|taps| accumulate(&mut sums, &rows, taps));
+                    rest.iter().for_each(|tap| accumulate(&mut sums, &rows, &[*tap]));
+                    round(&sums, &mut into[row * row_bytes..][..row_bytes]);
                 }
             },
         );
@@ -109,7 +123,8 @@ pub(super) fn correlate_separable(image: &mut Image, half: &[f32]) {
     let row_bytes = frame.width * channels;
     let mirror = Mirror::new(frame, radius, Border::Reflect101);
     let margin = radius * channels;
-    let mut column_sums = vec![0.0f32; row_bytes + 2 * margin + LANES];
+    let mut sums_across = vec![0.0f32; row_bytes];
+    let mut column_sums = vec![0.0f32; row_bytes + 2 * margin];
     image.rewrite(frame, |from, into| {
         vectorised(
             #[inline(always)]
@@ -123,26 +138,33 @@ pub(super) fn correlate_separable(image: &mut Image, half: &[f32]) {
                     for (sum, value) in sums.iter_mut().zip(row(0)) {
                         *sum = f32::from(*value) * half[0];
                     }
-                    for (weight, dy) in half.iter().zip(0..).skip(1) {
-                        for ((sum, above), below) in sums.iter_mut().zip(row(-dy)).zip(row(dy)) {
-                            let pair = f32::from(u16::from(*above) + u16::from(*below));
-                            *sum = pair.mul_add(*weight, *sum);
+                    let mut weights = half.iter().zip(0..).skip(1);
+                    while let Some((weight, dy)) = weights.next() {
+                        // Two pairs of rows at a time; a last single pair is paired with no weight.
+                        let (other, far) = weights.next().map_or((&0.0, dy), |(w, dy)| (w, dy));
+                        let [a, b, c, d] = [-dy, dy, -far, far].map(row);
+                        for i in 0..row_bytes {
+                            let near = f32::from(u16::from(a[i]) + u16::from(b[i]));
+                            let far = f32::from(u16::from(c[i]) + u16::from(d[i]));
+                            sums[i] = far.mul_add(*other, near.mul_add(*weight, sums[i]));
                         }
                     }
                     mirror.extend(&mut column_sums);
-                    for (out, x) in out.chunks_mut(LANES).zip((margin..).step_by(LANES)) {
-                        let at = |place: usize| -> &[f32; LANES] {
-                            column_sums[place..].first_chunk().unwrap()
-                        };
-                        let mut sums = at(x).map(|value| value * half[0]);
-                        for (weight, dx) in half.iter().zip((0..).step_by(channels)).skip(1) {
-                            let (before, after) = (at(x - dx), at(x + dx));
-                            for i in 0..LANES {
-                                sums[i] = (before[i] + after[i]).mul_add(*weight, sums[i]);
-                            }
-                        }
-                        round(&sums, out);
+                    for (sum, value) in sums_across.iter_mut().zip(&column_sums[margin..]) {
+                        *sum = value * half[0];
                     }
+                    let pairs = half.iter().zip((0..).step_by(channels)).skip(1);
+                    let mut pairs = pairs.map(|(weight, dx)| (margin - dx, margin + dx, *weight));
+                    while let Some(first) = pairs.next() {
+                        let second = pairs.next().unwrap_or((first.0, first.1, 0.0));
+                        let places = [first.0, first.1, second.0, second.1];
+                        let [a, b, c, d] = views(&column_sums, places, row_bytes);
+                        for (i, sum) in sums_across.iter_mut().enumerate() {
+                            let near = (a[i] + b[i]).mul_add(first.2, *sum);
+                            *sum = (c[i] + d[i]).mul_add(second.2, near);
+                        }
+                    }
+                    round(&sums_across, out);
                 }
             },
         );

@@ -75,4 +75,3 @@ pub(super) fn turned(hue: u8, turn: u8) -> u8 {
     let sum = u16::from(hue) + u16::from(turn);
     (if sum >= 180 { sum - 180 } else { sum }) as u8
 }
-

@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use super::colour::{LANES, Plane};
+
 /// A power of two that stands for 1 in light and in its cube root on the way back.
 const ONE: i32 = 1 << 14;
 
@@ -27,10 +29,11 @@ pub(super) struct Tables {
     linear: [i32; 256],
     /// The cube root that stands in Lab, at 2^15, of light in 0..2048.
     root: [i32; 2048],
-    /// Y and its root of lightness.
-    lightness: [(i32, i32); 256],
+    /// Y of lightness, and its root.
+    y: [i32; 256],
+    y_root: [i32; 256],
     /// The byte of light in 0..4096.
-    byte: [u8; 4096],
+    byte: [i32; 4096],
     to_xyz: [[i32; 3]; 3],
     from_xyz: [[i32; 3]; 3],
 }
@@ -78,8 +81,9 @@ impl Tables {
         Tables {
             linear: std::array::from_fn(|i| whole(2040.0 * linear(i as f64 / 255.0))),
             root: std::array::from_fn(|i| whole(32768.0 * root(i as f64 / 2040.0))),
-            lightness: std::array::from_fn(lightness),
-            byte: std::array::from_fn(|i| whole(255.0 * byte(i as f64 / 4096.0)) as u8),
+            y: std::array::from_fn(|i| lightness(i).0),
+            y_root: std::array::from_fn(|i| lightness(i).1),
+            byte: std::array::from_fn(|i| whole(255.0 * byte(i as f64 / 4096.0))),
             to_xyz: std::array::from_fn(|i| TO_XYZ[i].map(|x| whole(4096.0 * x / WHITE[i]))),
             from_xyz: FROM_XYZ
                 .map(|row| std::array::from_fn(|i| whole(4096.0 * row[i] * WHITE[i]))),
@@ -88,30 +92,36 @@ impl Tables {
 
     /// Lightness, a and b.
     #[inline(always)]
-    pub(super) fn to_lab(&self, rgb: [u8; 3]) -> [u8; 3] {
-        let [r, g, b] = rgb.map(|value| self.linear[usize::from(value)]);
-        let [x, y, z] = self.to_xyz.map(|[from_r, from_g, from_b]| {
-            let light = descale(r * from_r + g * from_g + b * from_b, 12);
-            self.root[light as usize & 2047]
-        });
-        let lightness = descale(296 * y - (16 * 255 * (1 << 15) + 50) / 100, 15);
-        let a = descale(500 * (x - y) + (128 << 15), 15);
-        let b = descale(200 * (y - z) + (128 << 15), 15);
-        [lightness, a, b].map(|value| value.clamp(0, 255) as u8)
+    pub(super) fn to_lab(&self, [red, green, blue]: &mut [Plane; 3]) {
+        for i in 0..LANES {
+            let [r, g, b] =
+                [red[i], green[i], blue[i]].map(|value| self.linear[usize::from(value)]);
+            let [x, y, z] = self.to_xyz.map(|[from_r, from_g, from_b]| {
+                let light = descale(r * from_r + g * from_g + b * from_b, 12);
+                self.root[light as usize & 2047]
+            });
+            let lightness = descale(296 * y - (16 * 255 * (1 << 15) + 50) / 100, 15);
+            let a = descale(500 * (x - y) + (128 << 15), 15);
+            let b = descale(200 * (y - z) + (128 << 15), 15);
+            [red[i], green[i], blue[i]] = [lightness, a, b].map(|value| value.clamp(0, 255) as u8);
+        }
     }
 
     /// Red, green and blue.
     #[inline(always)]
-    pub(super) fn to_rgb(&self, [lightness, a, b]: [u8; 3]) -> [u8; 3] {
-        let (y, root) = self.lightness[usize::from(lightness)];
-        // a / 500 and b / 200, from 128 on.
-        let a = ((5 * i32::from(a) * 53687 + (1 << 7)) >> 13) - 128 * ONE / 500;
-        let b = ((i32::from(b) * 41943 + (1 << 4)) >> 9) - 128 * ONE / 200 + 1;
-        let light = [cubed(root + a), y, cubed(root - b)];
-        self.from_xyz.map(|[from_x, from_y, from_z]| {
-            let sum = from_x * light[0] + from_y * light[1] + from_z * light[2];
-            self.byte[descale(sum, 14).clamp(0, 4095) as usize & 4095]
-        })
+    pub(super) fn to_rgb(&self, [lightness, a, b]: &mut [Plane; 3]) {
+        for i in 0..LANES {
+            let at = usize::from(lightness[i]);
+            let (y, root) = (self.y[at], self.y_root[at]);
+            // a / 500 and b / 200, from 128 on.
+            let from_a = ((5 * i32::from(a[i]) * 53687 + (1 << 7)) >> 13) - 128 * ONE / 500;
+            let from_b = ((i32::from(b[i]) * 41943 + (1 << 4)) >> 9) - 128 * ONE / 200 + 1;
+            let light = [cubed(root + from_a), y, cubed(root - from_b)];
+            [lightness[i], a[i], b[i]] = self.from_xyz.map(|[from_x, from_y, from_z]| {
+                let sum = from_x * light[0] + from_y * light[1] + from_z * light[2];
+                self.byte[descale(sum, 14).clamp(0, 4095) as usize & 4095] as u8
+            });
+        }
     }
 }
 

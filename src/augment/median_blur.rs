@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::Mirror;
+use super::filter::{Mirror, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -43,18 +43,14 @@ impl Transform for MedianBlur {
     }
 }
 
-/// Values that are computed together.
-const LANES: usize = 64;
-
-type Values = [u8; LANES];
-
 fn median_blur(image: &mut Image, kernel: usize) {
     let frame = image.frame();
     let Frame { height, channels, .. } = frame;
     let radius = kernel / 2;
     let (row_bytes, margin) = (frame.width * channels, radius * channels);
     let mirror = Mirror::new(frame, radius, Border::Replicate);
-    let stride = row_bytes + 2 * margin + LANES;
+    let stride = row_bytes + 2 * margin;
+    let mut counts = vec![0u8; row_bytes];
     let mut rows = vec![0u8; stride * kernel];
     image.rewrite(frame, |from, into| {
         vectorised(
@@ -68,17 +64,15 @@ fn median_blur(image: &mut Image, kernel: usize) {
                     mirror.extend(slot);
                     let Some(row) = row.checked_sub(2 * radius) else { continue };
                     let out = &mut into[row * row_bytes..][..row_bytes];
-                    for (out, x) in out.chunks_mut(LANES).zip((0..).step_by(LANES)) {
-                        // The order of the rows does not matter to a median.
-                        let at = |i: usize| -> &Values {
-                            let place = i / kernel * stride + i % kernel * channels + x;
-                            rows[place..].first_chunk().unwrap()
-                        };
-                        let medians = match kernel {
-                            3 => median_of_nine(std::array::from_fn(|i| *at(i))),
-                            _ => median_by_bits(&rows[x..], kernel, stride, channels),
-                        };
-                        out.copy_from_slice(&medians[..out.len()]);
+                    // The order of the rows does not matter to a median.
+                    match kernel {
+                        3 => medians_of_nine(&rows, stride, channels, out),
+                        5 => medians::<5>(&rows, stride, channels, &mut counts, out),
+                        7 => medians::<7>(&rows, stride, channels, &mut counts, out),
+                        9 => medians::<9>(&rows, stride, channels, &mut counts, out),
+                        11 => medians::<11>(&rows, stride, channels, &mut counts, out),
+                        13 => medians::<13>(&rows, stride, channels, &mut counts, out),
+                        _ => medians::<15>(&rows, stride, channels, &mut counts, out),
                     }
                 }
             },
@@ -86,61 +80,56 @@ fn median_blur(image: &mut Image, kernel: usize) {
     });
 }
 
-/// The fewest exchanges that leave the median in the middle (Paeth, "Median finding on a 3×3 grid",
-/// Graphics Gems, 1990).
+/// Medians of 3 × 3 by the fewest exchanges that leave them in the middle (Paeth, "Median finding on
+/// a 3×3 grid", Graphics Gems, 1990).
 #[inline(always)]
-fn median_of_nine(mut v: [Values; 9]) -> Values {
+fn medians_of_nine(rows: &[u8], stride: usize, channels: usize, out: &mut [u8]) {
+    #[rustfmt::skip]
     const EXCHANGES: [(usize, usize); 19] = [
-        (1, 2),
-        (4, 5),
-        (7, 8),
-        (0, 1),
-        (3, 4),
-        (6, 7),
-        (1, 2),
-        (4, 5),
-        (7, 8),
-        (0, 3),
-        (5, 8),
-        (4, 7),
-        (3, 6),
-        (1, 4),
-        (2, 5),
-        (4, 7),
-        (4, 2),
-        (6, 4),
-        (4, 2),
+        (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3),
+        (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2),
     ];
-    for (low, high) in EXCHANGES {
-        for lane in 0..LANES {
-            let (a, b) = (v[low][lane], v[high][lane]);
-            v[low][lane] = a.min(b);
-            v[high][lane] = a.max(b);
+    let places = std::array::from_fn::<_, 9, _>(|i| i / 3 * stride + i % 3 * channels);
+    let views = views(rows, places, out.len());
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut values = views.map(|view| view[i]);
+        for (low, high) in EXCHANGES {
+            let (a, b) = (values[low], values[high]);
+            (values[low], values[high]) = (a.min(b), a.max(b));
         }
+        *out = values[4];
     }
-    v[4]
 }
 
 /// Medians bit by bit from the highest: a bit is set if at least half of the values are as large as
 /// the number that it makes.
 #[inline(always)]
-fn median_by_bits(rows: &[u8], kernel: usize, stride: usize, channels: usize) -> Values {
-    let half = (kernel * kernel / 2 + 1) as u8;
-    let mut medians = [0u8; LANES];
+fn medians<const KERNEL: usize>(
+    rows: &[u8],
+    stride: usize,
+    channels: usize,
+    counts: &mut [u8],
+    out: &mut [u8],
+) {
+    let half = (KERNEL * KERNEL / 2 + 1) as u8;
+    let counts = &mut counts[..out.len()];
+    out.fill(0);
     for bit in (0..8).rev() {
-        let candidates = medians.map(|median| median | 1 << bit);
-        let mut counts = [0u8; LANES];
-        for row in (0..).step_by(stride).take(kernel) {
-            for place in (row..).step_by(channels).take(kernel) {
-                let values: &Values = rows[place..].first_chunk().unwrap();
-                for ((count, value), candidate) in counts.iter_mut().zip(values).zip(&candidates) {
-                    *count += u8::from(value >= candidate);
+        counts.fill(0);
+        for row in (0..).step_by(stride).take(KERNEL) {
+            let places = std::array::from_fn::<_, KERNEL, _>(|i| row + i * channels);
+            let views = views(rows, places, out.len());
+            for i in 0..out.len() {
+                let candidate = out[i] | 1 << bit;
+                let mut count = counts[i];
+                for view in views {
+                    count += u8::from(view[i] >= candidate);
                 }
+                counts[i] = count;
             }
         }
-        for ((median, candidate), count) in medians.iter_mut().zip(candidates).zip(counts) {
-            *median = if count >= half { candidate } else { *median };
+        for (median, count) in out.iter_mut().zip(counts.iter()) {
+            *median |= u8::from(*count >= half) << bit;
         }
     }
-    medians
 }

@@ -54,10 +54,14 @@ impl Transform for ToGray {
             ),
             Method::FromLab => {
                 let tables = lab::tables();
-                let (pixels, _) = image.pixels_mut().as_chunks_mut::<3>();
-                for pixel in pixels {
-                    *pixel = [tables.to_lab(*pixel)[0]; 3];
-                }
+                change_colours(
+                    image,
+                    #[inline(always)]
+                    |planes| {
+                        tables.to_lab(planes);
+                        *planes = [planes[0]; 3];
+                    },
+                );
             }
             // Means are cut to whole numbers.
             Method::Desaturation => by_pixel(

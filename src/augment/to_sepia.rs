@@ -15,8 +15,12 @@ pub struct ToSepia {
     to_sepia: Always,
 }
 
-/// How much of red, green and blue is in each channel, in parts of 1024.
-const MATRIX: [[u32; 3]; 3] = [[402, 787, 194], [357, 702, 172], [279, 547, 134]];
+/// How much of red, green and blue is in each channel, to the nearest part of 1024.
+const MATRIX: [[f32; 3]; 3] = [
+    [402.0 / 1024.0, 787.0 / 1024.0, 194.0 / 1024.0],
+    [357.0 / 1024.0, 702.0 / 1024.0, 172.0 / 1024.0],
+    [279.0 / 1024.0, 547.0 / 1024.0, 134.0 / 1024.0],
+];
 
 impl Transform for ToSepia {
     type Drawn = ();
@@ -35,9 +39,11 @@ impl Transform for ToSepia {
                 let [red, green, blue] = *planes;
                 for (plane, [r, g, b]) in planes.iter_mut().zip(MATRIX) {
                     for i in 0..LANES {
-                        let sum = r * u32::from(red[i]) + g * u32::from(green[i]);
-                        let sum = sum + b * u32::from(blue[i]);
-                        plane[i] = ((sum + 512) >> 10).min(255) as u8;
+                        // Exact, and halves go upwards.
+                        let sum = f32::from(red[i]).mul_add(r, 1.0 / 4096.0);
+                        let sum = f32::from(green[i]).mul_add(g, sum);
+                        let sum = f32::from(blue[i]).mul_add(b, sum);
+                        plane[i] = (sum.min(255.0) + 8_388_608.0).to_bits() as u8;
                     }
                 }
             },

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{LARGEST_KERNEL, Mirror, views};
+use super::filter::{LARGEST_KERNEL, Mirror, Rows, lengthened, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -46,50 +46,54 @@ const SMALL: usize = 15;
 /// The mean of the `kernel` × `kernel` pixels around each one, halves upwards.
 fn blur(image: &mut Image, kernel: usize) {
     let frame = image.frame();
-    let Frame { height, channels, .. } = frame;
-    let radius = kernel / 2;
-    let (row_bytes, margin) = (frame.width * channels, radius * channels);
-    let mirror = Mirror::new(frame, radius, Border::Reflect101);
-    // The sums of `kernel` values above each other. The next row's follow from them.
-    let mut columns = vec![0u16; row_bytes + 2 * margin];
-    let mut squares = vec![0u32; if kernel > SMALL { row_bytes } else { 0 }];
     image.rewrite(frame, |from, into| {
         vectorised(
             #[inline(always)]
-            || {
-                let row = |y: isize| {
-                    &from[Border::Reflect101.place(y, height).unwrap_or(0) * row_bytes..]
-                        [..row_bytes]
-                };
-                let above = radius as isize;
-                for y in -above..=above {
-                    for (sum, value) in columns[margin..].iter_mut().zip(row(y)) {
-                        *sum += u16::from(*value);
-                    }
-                }
-                for (out, y) in into.chunks_exact_mut(row_bytes).zip(0..) {
-                    mirror.extend(&mut columns);
-                    match kernel {
-                        3 => means::<3>(&columns, channels, out),
-                        5 => means::<5>(&columns, channels, out),
-                        7 => means::<7>(&columns, channels, out),
-                        9 => means::<9>(&columns, channels, out),
-                        11 => means::<11>(&columns, channels, out),
-                        13 => means::<13>(&columns, channels, out),
-                        15 => means::<15>(&columns, channels, out),
-                        _ => wide_means(&columns, kernel, channels, &mut squares, out),
-                    }
-                    let (leaving, entering) = (row(y - above), row(y + above + 1));
-                    let sums = columns[margin..].iter_mut();
-                    for ((sum, leaving), entering) in sums.zip(leaving).zip(entering) {
-                        *sum = sum
-                            .wrapping_add(u16::from(*entering))
-                            .wrapping_sub(u16::from(*leaving));
-                    }
-                }
-            },
+            || blur_rows(frame, from, into, kernel),
         );
     });
+}
+
+#[inline(always)]
+fn blur_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
+    let Frame { width, channels, .. } = frame;
+    let radius = kernel / 2;
+    let (row_bytes, margin) = (width * channels, radius * channels);
+    let length = lengthened(row_bytes);
+    let image = Rows::new(frame, from);
+    let row = |y: isize| &image.at(y, Border::Reflect101)[..length];
+    let mirror = Mirror::new(frame, radius, Border::Reflect101);
+    // The sums of `kernel` values above each other. The next row's follow from them.
+    let mut columns = vec![0u16; length + 2 * margin];
+    let mut squares = vec![0u32; if kernel > SMALL { row_bytes } else { 0 }];
+    let mut bytes = vec![0; length];
+    let above = radius as isize;
+    for y in -above..=above {
+        for (sum, value) in columns[margin..].iter_mut().zip(row(y)) {
+            *sum = sum.wrapping_add(u16::from(*value));
+        }
+    }
+    for (out, y) in into.chunks_exact_mut(row_bytes).zip(0..) {
+        mirror.extend(&mut columns);
+        match kernel {
+            3 => means::<3>(&columns, channels, &mut bytes),
+            5 => means::<5>(&columns, channels, &mut bytes),
+            7 => means::<7>(&columns, channels, &mut bytes),
+            9 => means::<9>(&columns, channels, &mut bytes),
+            11 => means::<11>(&columns, channels, &mut bytes),
+            13 => means::<13>(&columns, channels, &mut bytes),
+            15 => means::<15>(&columns, channels, &mut bytes),
+            _ => wide_means(&columns, kernel, channels, &mut squares, &mut bytes),
+        }
+        out.copy_from_slice(&bytes[..row_bytes]);
+        let (leaving, entering) = (row(y - above), row(y + above + 1));
+        let inner = &mut columns[margin..][..length];
+        // What lies behind a row's end may wrap around.
+        for i in 0..length {
+            let grown = inner[i].wrapping_add(u16::from(entering[i]));
+            inner[i] = grown.wrapping_sub(u16::from(leaving[i]));
+        }
+    }
 }
 
 /// A factor and a shift that divide 16 bits by the area of a small kernel: the upper half of the
@@ -110,9 +114,16 @@ fn divide(sum: u16, (factor, shift): (u16, u32)) -> u16 {
 fn means<const KERNEL: usize>(columns: &[u16], channels: usize, out: &mut [u8]) {
     let area = KERNEL * KERNEL;
     let reciprocal = reciprocal(area as u32);
-    let columns = views(columns, std::array::from_fn::<_, KERNEL, _>(|i| i * channels), out.len());
+    let mut places = [0; KERNEL];
+    for i in 0..KERNEL {
+        places[i] = i * channels;
+    }
+    let columns = views(columns, places, out.len());
     for (i, out) in out.iter_mut().enumerate() {
-        let sum = columns.iter().fold((area / 2) as u16, |sum, column| sum + column[i]);
+        let mut sum = (area / 2) as u16;
+        for column in columns {
+            sum = sum.wrapping_add(column[i]);
+        }
         *out = divide(sum, reciprocal) as u8;
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::colour::{LANES, change_colours, from_hsv, grays, need_colours, to_hsv};
-use super::hue_saturation_value::{hue_turn, turned};
+use super::hue_saturation_value::{hue_turn, turn_hues};
 use super::image::{Frame, Image};
 use super::lut::{cut_lut, look_up};
 use super::parameters::{Limit, Range};
@@ -152,7 +152,7 @@ fn turn_hue(image: &mut Image, circles: f64) {
         #[inline(always)]
         |planes| {
             to_hsv(planes);
-            planes[0] = planes[0].map(|hue| turned(hue, turn));
+            turn_hues(&mut planes[0], turn);
             from_hsv(planes);
         },
     );

@@ -90,6 +90,7 @@ fn scale(numerator: u32, divisor: u8) -> i32 {
 /// Hue in steps of 2°, saturation and value (Smith, "Color gamut transform pairs", SIGGRAPH 1978).
 #[inline(always)]
 pub(super) fn to_hsv([red, green, blue]: &mut [Plane; 3]) {
+    let (mut hues, mut saturations, mut values) = ([0; LANES], [0; LANES], [0; LANES]);
     for i in 0..LANES {
         let (r, g, b) = (red[i], green[i], blue[i]);
         let value = r.max(g).max(b);
@@ -102,10 +103,11 @@ pub(super) fn to_hsv([red, green, blue]: &mut [Plane; 3]) {
         let hue = if value == r { from_red } else { others };
         let hue = (hue * scale(30, chroma) + (1 << 11)) >> 12;
         let saturation = (i32::from(chroma) * scale(255, value) + (1 << 11)) >> 12;
-        red[i] = (if hue < 0 { hue + 180 } else { hue }) as u8;
-        green[i] = saturation as u8;
-        blue[i] = value;
+        hues[i] = (if hue < 0 { hue + 180 } else { hue }) as u8;
+        saturations[i] = saturation as u8;
+        values[i] = value;
     }
+    (*red, *green, *blue) = (hues, saturations, values);
 }
 
 /// Back from what [`to_hsv`] makes.
@@ -124,20 +126,22 @@ pub(super) fn from_hsv([hue, saturation, value]: &mut [Plane; 3]) {
         falling[i] = floor(v * (1.0 - s * part));
         rising[i] = floor(v * (1.0 - s * (1.0 - part)));
     }
+    let channel = |behind| hsv_channel(behind, hue, value, [&low, &falling, &rising]);
+    (*hue, *saturation, *value) = (channel(0), channel(60), channel(120));
+}
+
+/// The first channel is at its top around red, and falls and rises beside that; the others follow a
+/// third and two thirds of a circle `behind`.
+#[inline(always)]
+fn hsv_channel(behind: u8, hue: &Plane, top: &Plane, [low, falling, rising]: [&Plane; 3]) -> Plane {
+    let mut plane = [0; LANES];
     for i in 0..LANES {
-        let (h, top) = (hue[i], value[i]);
-        let (low, falling, rising) = (low[i], falling[i], rising[i]);
-        // The first channel is at its top around red, and falls and rises around that.
-        let channel = |h: u8| {
-            let edge = if h < 60 { falling } else { rising };
-            let outside = if (60..120).contains(&h) { low } else { edge };
-            if !(30..150).contains(&h) { top } else { outside }
-        };
-        let back = |h: u8, by: u8| if h >= by { h - by } else { h + (180 - by) };
-        hue[i] = channel(h);
-        saturation[i] = channel(back(h, 60));
-        value[i] = channel(back(h, 120));
+        let h = if hue[i] >= behind { hue[i] - behind } else { hue[i] + (180 - behind) };
+        let edge = if h < 60 { falling[i] } else { rising[i] };
+        let outside = if h.wrapping_sub(60) < 60 { low[i] } else { edge };
+        plane[i] = if h.wrapping_sub(30) < 120 { outside } else { top[i] };
     }
+    plane
 }
 
 /// Brightness and the two differences of colours: ITU-R BT.601 over the whole range of bytes.

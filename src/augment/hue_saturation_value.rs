@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::colour::{LANES, change_colours, from_hsv, need_colours, to_hsv};
+use super::colour::{Plane, change_colours, from_hsv, need_colours, to_hsv};
 use super::image::{Frame, Image};
 use super::parameters::Limit;
 use super::transform::{Fault, Scene, Transform};
@@ -50,13 +50,14 @@ impl Transform for HueSaturationValue {
             |planes| {
                 to_hsv(planes);
                 let [hues, saturations, values] = planes;
-                for i in 0..LANES {
-                    hues[i] = turned(hues[i], turn);
+                turn_hues(hues, turn);
+                for old in saturations {
                     // What has no colour gets none.
-                    let shifted = i16::from(saturations[i]) + saturation;
-                    let colourless = saturations[i] == 0;
-                    saturations[i] = if colourless { 0 } else { shifted.clamp(0, 255) as u8 };
-                    values[i] = (i16::from(values[i]) + value).clamp(0, 255) as u8;
+                    let shifted = (i16::from(*old) + saturation).clamp(0, 255) as u8;
+                    *old = if *old == 0 { 0 } else { shifted };
+                }
+                for old in values {
+                    *old = (i16::from(*old) + value).clamp(0, 255) as u8;
                 }
                 from_hsv(planes);
             },
@@ -69,9 +70,11 @@ pub(super) fn hue_turn(steps: f64) -> u8 {
     (steps.rem_euclid(180.0) as u8).min(179)
 }
 
-/// A hue in 0..180 after a turn.
+/// Turns hues in 0..180.
 #[inline(always)]
-pub(super) fn turned(hue: u8, turn: u8) -> u8 {
-    let sum = u16::from(hue) + u16::from(turn);
-    (if sum >= 180 { sum - 180 } else { sum }) as u8
+pub(super) fn turn_hues(hues: &mut Plane, turn: u8) {
+    for hue in hues {
+        let left = 180 - turn;
+        *hue = if *hue >= left { *hue - left } else { *hue + turn };
+    }
 }

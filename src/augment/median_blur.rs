@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Mirror, views};
+use super::filter::{Mirror, Rows, lengthened, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -45,39 +45,44 @@ impl Transform for MedianBlur {
 
 fn median_blur(image: &mut Image, kernel: usize) {
     let frame = image.frame();
-    let Frame { height, channels, .. } = frame;
-    let radius = kernel / 2;
-    let (row_bytes, margin) = (frame.width * channels, radius * channels);
-    let mirror = Mirror::new(frame, radius, Border::Replicate);
-    let stride = row_bytes + 2 * margin;
-    let mut counts = vec![0u8; row_bytes];
-    let mut rows = vec![0u8; stride * kernel];
     image.rewrite(frame, |from, into| {
         vectorised(
             #[inline(always)]
-            || {
-                for (row, y) in (0..height + 2 * radius).zip(-(radius as isize)..) {
-                    let source = Border::Replicate.place(y, height).unwrap_or(0);
-                    let slot = &mut rows[row % kernel * stride..][..stride];
-                    slot[margin..][..row_bytes]
-                        .copy_from_slice(&from[source * row_bytes..][..row_bytes]);
-                    mirror.extend(slot);
-                    let Some(row) = row.checked_sub(2 * radius) else { continue };
-                    let out = &mut into[row * row_bytes..][..row_bytes];
-                    // The order of the rows does not matter to a median.
-                    match kernel {
-                        3 => medians_of_nine(&rows, stride, channels, out),
-                        5 => medians::<5>(&rows, stride, channels, &mut counts, out),
-                        7 => medians::<7>(&rows, stride, channels, &mut counts, out),
-                        9 => medians::<9>(&rows, stride, channels, &mut counts, out),
-                        11 => medians::<11>(&rows, stride, channels, &mut counts, out),
-                        13 => medians::<13>(&rows, stride, channels, &mut counts, out),
-                        _ => medians::<15>(&rows, stride, channels, &mut counts, out),
-                    }
-                }
-            },
+            || median_rows(frame, from, into, kernel),
         );
     });
+}
+
+#[inline(always)]
+fn median_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
+    let Frame { height, width, channels } = frame;
+    let radius = kernel / 2;
+    let (row_bytes, margin) = (width * channels, radius * channels);
+    let length = lengthened(row_bytes);
+    let image = Rows::new(frame, from);
+    let mirror = Mirror::new(frame, radius, Border::Replicate);
+    // The rows under the square; each new one replaces the oldest. Their order does not matter to a
+    // median.
+    let stride = length + 2 * margin;
+    let mut rows = vec![0u8; stride * kernel];
+    let mut counts = vec![0u8; length];
+    let mut bytes = vec![0u8; length];
+    for (row, y) in (0..height + 2 * radius).zip(-(radius as isize)..) {
+        let slot = &mut rows[row % kernel * stride..][..stride];
+        slot[margin..][..length].copy_from_slice(image.at(y, Border::Replicate));
+        mirror.extend(slot);
+        let Some(row) = row.checked_sub(2 * radius) else { continue };
+        match kernel {
+            3 => medians_of_nine(&rows, stride, channels, &mut bytes),
+            5 => medians::<5>(&rows, stride, channels, &mut counts, &mut bytes),
+            7 => medians::<7>(&rows, stride, channels, &mut counts, &mut bytes),
+            9 => medians::<9>(&rows, stride, channels, &mut counts, &mut bytes),
+            11 => medians::<11>(&rows, stride, channels, &mut counts, &mut bytes),
+            13 => medians::<13>(&rows, stride, channels, &mut counts, &mut bytes),
+            _ => medians::<15>(&rows, stride, channels, &mut counts, &mut bytes),
+        }
+        into[row * row_bytes..][..row_bytes].copy_from_slice(&bytes[..row_bytes]);
+    }
 }
 
 /// Medians of 3 × 3 by the fewest exchanges that leave them in the middle (Paeth, "Median finding on
@@ -89,10 +94,16 @@ fn medians_of_nine(rows: &[u8], stride: usize, channels: usize, out: &mut [u8]) 
         (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3),
         (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2),
     ];
-    let places = std::array::from_fn::<_, 9, _>(|i| i / 3 * stride + i % 3 * channels);
+    let mut places = [0; 9];
+    for i in 0..9 {
+        places[i] = i / 3 * stride + i % 3 * channels;
+    }
     let views = views(rows, places, out.len());
     for (i, out) in out.iter_mut().enumerate() {
-        let mut values = views.map(|view| view[i]);
+        let mut values = [0; 9];
+        for (value, view) in values.iter_mut().zip(views) {
+            *value = view[i];
+        }
         for (low, high) in EXCHANGES {
             let (a, b) = (values[low], values[high]);
             (values[low], values[high]) = (a.min(b), a.max(b));
@@ -117,7 +128,10 @@ fn medians<const KERNEL: usize>(
     for bit in (0..8).rev() {
         counts.fill(0);
         for row in (0..).step_by(stride).take(KERNEL) {
-            let places = std::array::from_fn::<_, KERNEL, _>(|i| row + i * channels);
+            let mut places = [0; KERNEL];
+            for i in 0..KERNEL {
+                places[i] = row + i * channels;
+            }
             let views = views(rows, places, out.len());
             for i in 0..out.len() {
                 let candidate = out[i] | 1 << bit;

@@ -165,3 +165,8 @@ fn effects_do_not_panic_on_the_smallest_images() {
     }
     assert!(applied > 3000, "{applied}");
 }
+
+#[test]
+fn blurs_and_colours_are_those_of_albumentations() {
+    compare("pixels");
+}

@@ -21,10 +21,14 @@ mod transform;
 
 // Shared by several transforms.
 mod bytes;
+mod colour;
 mod drawing;
+mod filter;
 mod gaussian;
+mod histogram;
 mod hls;
 mod holes;
+mod lab;
 mod lut;
 mod noise;
 mod operations;
@@ -56,7 +60,28 @@ mod rand_augment;
 mod trivial_augment;
 
 // Pixel-level transforms.
+mod auto_contrast;
+mod blur;
+mod brightness_contrast;
+mod channel_dropout;
+mod channel_shuffle;
+mod clahe;
+mod color_jitter;
+mod defocus;
+mod emboss;
+mod equalize;
+mod gamma;
+mod gaussian_blur;
+mod hue_saturation_value;
 mod invert;
+mod median_blur;
+mod motion_blur;
+mod posterize;
+mod rgb_shift;
+mod sharpen;
+mod solarize;
+mod to_gray;
+mod to_sepia;
 
 #[cfg(test)]
 mod golden;

@@ -93,6 +93,67 @@ impl Limit {
     }
 }
 
+/// A range that one number x makes `LEAST` to x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UpTo<const LEAST: i64>(pub Range);
+
+impl<const LEAST: i64> UpTo<LEAST> {
+    /// Whether the range lies in `LEAST..=high` and is not upside down.
+    pub fn check(self, key: &'static str, high: f64) -> Result<(), Fault> {
+        let least = LEAST as f64;
+        let Range { low: a, high: b } = self.0;
+        // One number that is too small looks like a range that is upside down.
+        let found = if a == least && b < a { Range::new(b, b) } else { self.0 };
+        found.check(key, least, high)
+    }
+}
+
+impl<'de, const LEAST: i64> Deserialize<'de> for UpTo<LEAST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        range(deserializer, |high| Range { low: LEAST as f64, high }).map(UpTo)
+    }
+}
+
+impl<const LEAST: i64> Serialize for UpTo<LEAST> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Sizes of kernels, of which one is drawn: two odd numbers of at least 3, or one, which is the
+/// greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kernels(pub UpTo<3>);
+
+impl Kernels {
+    /// One odd size, uniformly.
+    pub fn draw(self, stream: &mut Stream) -> usize {
+        let Range { low, high } = self.0.0;
+        let halves = Range::new((low - 1.0) / 2.0, (high - 1.0) / 2.0);
+        2 * halves.draw_whole(stream) as usize + 1
+    }
+
+    /// Whether all sizes lie in `3..=largest` and both ends are odd.
+    pub fn check(self, key: &'static str, largest: usize) -> Result<(), Fault> {
+        self.0.check(key, largest as f64)?;
+        let Range { low, high } = self.0.0;
+        [low, high].into_iter().try_for_each(|size| odd(key, size))
+    }
+}
+
+/// Whether the size of a kernel is odd: one that is not has no middle.
+pub fn odd(key: &'static str, size: f64) -> Result<(), Fault> {
+    if size % 2.0 == 1.0 {
+        return Ok(());
+    }
+    let below = ((size - 1.0) / 2.0).floor() * 2.0 + 1.0;
+    let below = below.max(3.0);
+    let message = format!("{key} = {size}: a kernel has an odd size");
+    let help = format!("{key} = {below} or {key} = {}", below + 2.0);
+    Err(Fault::new(key, message, "not odd").help(help))
+}
+
 /// Reads a number, which `one` makes a range of, or two numbers.
 fn range<'de, D: Deserializer<'de>>(
     deserializer: D,

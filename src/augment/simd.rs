@@ -1,5 +1,22 @@
 //! Loops that the compiler turns into the widest vectors of the machine.
 
+/// Whether bytes can be permuted freely between the 64 of a vector (AVX-512 VBMI): what tables and
+/// interleaved channels gain by.
+#[inline(always)]
+pub(super) fn permutes_bytes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("fma")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Runs `work`, compiled for the instruction set at hand (AVX-512, AVX2, or what the target always
 /// has). What it calls has to be inlined into it to gain by this. Results are the same everywhere:
 /// no multiplication and addition is fused unless it is written so.
@@ -13,5 +30,17 @@ pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
             (self.0)()
         }
     }
+    #[cfg(target_arch = "x86_64")]
+    if permutes_bytes() {
+        // SAFETY: the machine has what the function is compiled for.
+        return unsafe { permuting(work) };
+    }
     pulp::Arch::new().dispatch(Work(work))
+}
+
+/// [`pulp`] knows AVX-512 without the permutation of bytes alone.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,fma")]
+fn permuting<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use candlewick::augment::BoxFormat;
 use candlewick::data::{Part, load};
-use candlewick::plan::data::{DataPlan, Source};
+use candlewick::plan::data::{BoxPlan, DataPlan, Source};
 use image::Rgb;
 use tempfile::TempDir;
 
@@ -32,7 +33,8 @@ fn a_table_gives_labels_parts_and_boxes() {
          d.png,stop,test,,,,,you\n",
     );
     assert_eq!(counts(&plan), (4, 1, 1));
-    let dataset = load(&plan).unwrap();
+    let boxes = BoxPlan { crop: true, ..plan.boxes };
+    let dataset = load(&DataPlan { boxes, ..plan.clone() }).unwrap();
     assert_eq!(
         (dataset.classes(), dataset.labels()),
         (&["go", "stop"].map(String::from)[..], &[1, 0, 0, 1][..])
@@ -41,6 +43,97 @@ fn a_table_gives_labels_parts_and_boxes() {
     // The box is cropped to: columns 1 and 2 of rows 2 and 3.
     let reds: Vec<u8> = dataset.image(0).iter().step_by(3).copied().collect();
     assert_eq!(reds, [12, 22, 13, 23]);
+    assert_eq!(dataset.bbox(0), None);
+    // Without cropping, boxes go along; images become half as large, boxes too.
+    let dataset = load(&plan).unwrap();
+    let corners = |index| dataset.bbox(index).map(|b| [b.x_min, b.y_min, b.x_max, b.y_max]);
+    assert_eq!(corners(0), Some([0.5, 1.0, 1.5, 2.0]));
+    assert_eq!((corners(1), corners(2)), (None, Some([0.0, 0.0, 1.0, 1.0])));
+}
+
+#[test]
+fn boxes_are_read_in_every_format() {
+    for (format, columns, numbers) in [
+        (BoxFormat::PascalVoc, "x1,y1,x2,y2", "1,2,3,4"),
+        (BoxFormat::Albumentations, "x1,y1,x2,y2", "0.25,0.5,0.75,1"),
+        (BoxFormat::Coco, "x,y,width,height", "1,2,2,2"),
+        (BoxFormat::Yolo, "x_center,y_center,width,height", "0.5,0.75,0.5,0.5"),
+    ] {
+        let (_root, plan) =
+            table(&format!("path,label,{columns}\na.png,1,{numbers}\nb.png,2,,,,\n"));
+        let boxes = BoxPlan { format, crop: false };
+        let dataset = load(&DataPlan { boxes, ..plan }).unwrap();
+        let b = dataset.bbox(0).unwrap();
+        assert_eq!([b.x_min, b.y_min, b.x_max, b.y_max], [0.5, 1.0, 1.5, 2.0], "{format:?}");
+    }
+}
+
+#[test]
+fn boxes_in_the_wrong_format_are_refused() {
+    for (format, numbers, message) in [
+        (BoxFormat::Yolo, "1,2,2,2", "the box 1,2,2,2 is not made of parts of the image"),
+        (BoxFormat::Yolo, "0.5,0.5,0,0.5", "the box 0.5,0.5,0,0.5 has no width or no height"),
+        (BoxFormat::Coco, "-1,2,2,2", "the box -1,2,2,2 has negative numbers"),
+        (BoxFormat::Coco, "1,x,2,2", "the box 1,x,2,2 is not four numbers"),
+    ] {
+        let columns = format.columns().join(",");
+        let (_root, plan) = table(&format!("path,label,{columns}\na.png,1,{numbers}\n"));
+        let boxes = BoxPlan { format, crop: false };
+        let error = load(&DataPlan { boxes, ..plan }).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn traffic_signs_are_read_in_both_layouts_with_their_regions() {
+    let ramp = image::RgbImage::from_fn(8, 8, |x, y| Rgb([(10 * x + y) as u8, 0, 0]));
+    let image = |root: &std::path::Path, path: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        ramp.save(path.with_extension("png")).unwrap();
+        // The real ones are PPM.
+        fs::rename(path.with_extension("png"), path).unwrap();
+    };
+    let official = TempDir::new().unwrap();
+    let header = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\n";
+    for class in ["00000", "00001"] {
+        let folder = format!("Final_Training/Images/{class}");
+        image(official.path(), &format!("{folder}/00000_00000.ppm"));
+        let row = format!("00000_00000.ppm;8;8;2;2;6;8;{}\n", class.parse::<u32>().unwrap());
+        let table = official.path().join(format!("{folder}/GT-{class}.csv"));
+        fs::write(table, format!("{header}{row}")).unwrap();
+    }
+    image(official.path(), "Final_Test/Images/00000.ppm");
+    fs::write(
+        official.path().join("Final_Test/Images/GT-final_test.csv"),
+        format!("{header}00000.ppm;8;8;0;0;4;4;1\n"),
+    )
+    .unwrap();
+    let other = TempDir::new().unwrap();
+    let header = "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n";
+    for (table, rows) in [
+        ("Train.csv", "8,8,2,2,6,8,0,Train/0/a.png\n8,8,2,2,6,8,1,Train/1/a.png\n"),
+        ("Test.csv", "8,8,0,0,4,4,1,Test/00000.png\n"),
+    ] {
+        fs::write(other.path().join(table), format!("{header}{rows}")).unwrap();
+    }
+    for path in ["Train/0/a.png", "Train/1/a.png", "Test/00000.png"] {
+        image(other.path(), path);
+    }
+    for root in [&official, &other] {
+        let plan = plan(Source::Gtsrb(root.path().to_owned()));
+        assert_eq!(counts(&plan), (3, 0, 1));
+        let dataset = load(&plan).unwrap();
+        assert_eq!(dataset.classes(), ["0", "1"]);
+        let train = (0..3).find(|index| dataset.parts()[*index as usize] == Part::Train).unwrap();
+        let b = dataset.bbox(train).unwrap();
+        assert_eq!([b.x_min, b.y_min, b.x_max, b.y_max], [0.5, 0.5, 1.5, 2.0]);
+    }
+    let empty = TempDir::new().unwrap();
+    assert!(
+        complaint(&plan(Source::Gtsrb(empty.path().to_owned())), empty.path())
+            .starts_with("DATA holds no annotations of training images")
+    );
 }
 
 #[test]
@@ -72,7 +165,7 @@ fn broken_tables_are_explained_with_their_lines() {
         ),
         (
             "path,label,x1,y1,x2,y2\na.png,1,3,0,3,4\n",
-            "DATA/signs.csv:2: the box 3,0,3,4 is not four whole numbers with x1 < x2 and y1 < y2",
+            "DATA/signs.csv:2: the box 3,0,3,4 has not x1 < x2 and y1 < y2",
         ),
         (
             "path,label\na.png,\n",

@@ -20,9 +20,12 @@ mod transform;
 
 // Shared by several transforms.
 mod lut;
+mod projection;
+mod warp;
 
 // Geometric transforms.
 mod horizontal_flip;
+mod rotate;
 
 // Pixel-level transforms.
 mod invert;

@@ -64,6 +64,7 @@ macro_rules! transforms {
 
 transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
+    "rotate" => rotate::Rotate,
     "invert" => invert::Invert,
 }
 

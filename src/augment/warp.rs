@@ -142,11 +142,19 @@ fn nearest<const C: usize>(source: &[u8], stride: usize, xs: &[f32], ys: &[f32],
     }
 }
 
+/// The whole part of a folded coordinate, or of a part of one in 32768ths.
+#[inline(always)]
+fn whole(at: f32) -> i32 {
+    // SAFETY: `fold` leaves numbers from 0 to the length of a side with its margins. A cast that
+    // first asks whether the number fits cannot be part of a vector loop.
+    unsafe { at.to_int_unchecked() }
+}
+
 /// Room for the 2×2 pixels from which each pixel of a row is made, and their weights; three channels
 /// take four lanes.
 #[derive(Default)]
 struct Rows {
-    offsets: Vec<u32>,
+    offsets: Vec<i32>,
     weights: [Vec<i16>; 2],
     corners: [Vec<u8>; 4],
     values: Vec<u8>,
@@ -169,12 +177,12 @@ fn linear<const C: usize>(
     rows.values.resize(n * lanes, 0);
     let Rows { offsets, weights: [x_weights, y_weights], corners, values } = rows;
 
-    // Where the first of the 2×2 pixels lies. Coordinates are not negative, so truncation is floor.
+    // Where the first of the 2×2 pixels lies.
     for ((offset, x), y) in offsets.iter_mut().zip(xs).zip(ys) {
-        *offset = (*y as i32 * stride as i32 + *x as i32 * C as i32) as u32;
+        *offset = whole(*y) * stride as i32 + whole(*x) * C as i32;
     }
     for (weights, at) in [(x_weights, xs), (y_weights, ys)] {
-        let part = |at: f32| ((at - at.trunc()) * 32768.0) as i32 as i16;
+        let part = |at: f32| whole((at - at.trunc()) * 32768.0) as i16;
         match lanes {
             1 => weights.iter_mut().zip(at).for_each(|(weight, at)| *weight = part(*at)),
             _ => {

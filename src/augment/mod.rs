@@ -21,11 +21,18 @@ mod transform;
 // Shared by several transforms.
 mod lut;
 mod projection;
+mod quarter_turn;
 mod warp;
 
 // Geometric transforms.
 mod horizontal_flip;
 mod rotate;
+mod perspective;
+mod shift_scale_rotate;
+mod affine;
+mod rotate_90;
+mod transpose;
+mod vertical_flip;
 
 // Pixel-level transforms.
 mod invert;

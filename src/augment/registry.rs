@@ -65,6 +65,12 @@ macro_rules! transforms {
 transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
     "rotate" => rotate::Rotate,
+    "perspective" => perspective::Perspective,
+    "shift-scale-rotate" => shift_scale_rotate::ShiftScaleRotate,
+    "affine" => affine::Affine,
+    "rotate-90" => rotate_90::Rotate90,
+    "transpose" => transpose::Transpose,
+    "vertical-flip" => vertical_flip::VerticalFlip,
     "invert" => invert::Invert,
 }
 

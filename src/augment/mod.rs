@@ -33,9 +33,19 @@ mod lut;
 mod noise;
 mod operations;
 mod poisson;
+mod projection;
+mod quarter_turn;
+mod warp;
 
 // Geometric transforms.
+mod affine;
 mod horizontal_flip;
+mod perspective;
+mod rotate;
+mod rotate_90;
+mod shift_scale_rotate;
+mod transpose;
+mod vertical_flip;
 
 // Noise, compression, dropout, weather.
 mod coarse_dropout;

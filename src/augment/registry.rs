@@ -63,6 +63,7 @@ macro_rules! transforms {
 }
 
 transforms! {
+    "affine" => affine::Affine,
     "auto-augment" => auto_augment::AutoAugment,
     "auto-contrast" => auto_contrast::AutoContrast,
     "blur" => blur::Blur,
@@ -89,21 +90,27 @@ transforms! {
     "median-blur" => median_blur::MedianBlur,
     "motion-blur" => motion_blur::MotionBlur,
     "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
+    "perspective" => perspective::Perspective,
     "pixelate" => pixelate::Pixelate,
     "posterize" => posterize::Posterize,
     "rain" => rain::Rain,
     "rand-augment" => rand_augment::RandAugment,
     "random-erasing" => random_erasing::RandomErasing,
     "rgb-shift" => rgb_shift::RgbShift,
+    "rotate" => rotate::Rotate,
+    "rotate-90" => rotate_90::Rotate90,
     "shadow" => shadow::Shadow,
     "sharpen" => sharpen::Sharpen,
+    "shift-scale-rotate" => shift_scale_rotate::ShiftScaleRotate,
     "shot-noise" => shot_noise::ShotNoise,
     "snow" => snow::Snow,
     "solarize" => solarize::Solarize,
     "sun-flare" => sun_flare::SunFlare,
     "to-gray" => to_gray::ToGray,
     "to-sepia" => to_sepia::ToSepia,
+    "transpose" => transpose::Transpose,
     "trivial-augment" => trivial_augment::TrivialAugment,
+    "vertical-flip" => vertical_flip::VerticalFlip,
 }
 
 /// The kind that `key` names.

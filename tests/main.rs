@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod architectures;
+mod augment;
 mod bad_configs;
 mod data_images;
 mod data_sources;

@@ -65,7 +65,12 @@ impl Epochs {
 
     /// The epochs of one trial, for as long as it runs.
     pub fn of(self: &Arc<Self>, plan: &Plan) -> Share {
-        Share { epochs: self.clone(), group: group(plan), work: Tally::default() }
+        Share {
+            epochs: self.clone(),
+            group: group(plan),
+            work: Tally::default(),
+            recent: Mutex::default(),
+        }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -80,7 +85,13 @@ pub struct Share {
     epochs: Arc<Epochs>,
     group: Group,
     work: Tally,
+    /// The pieces that the trial has seen last: a batch may end inside of a piece, and the next one
+    /// begins there.
+    recent: Mutex<VecDeque<(u64, usize, Pixels)>>,
 }
+
+/// The last piece of a batch, and that of the batch before it, whose successor is still at work.
+const RECENT: usize = 2;
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -101,38 +112,42 @@ pub struct Work {
 }
 
 impl Share {
-    /// Piece `index` of epoch `epoch`: `make` returns the pixels of its `images`.
+    /// Piece `index` of epoch `epoch`: `make` returns the pixels of its `images`. With `again`, the
+    /// trial will ask for it once more.
     pub(super) fn piece(
         &self,
         epoch: u64,
         index: usize,
         images: usize,
         bytes: usize,
+        again: bool,
         make: impl FnOnce() -> Vec<u8>,
     ) -> Pixels {
-        let made = |make: &mut dyn FnMut() -> Pixels| {
-            let start = (self.epochs.seconds)();
-            let pixels = make();
-            let nanoseconds = 1e9 * ((self.epochs.seconds)() - start);
-            self.work.augmented.fetch_add(images as u64, Ordering::Relaxed);
-            self.work.nanoseconds.fetch_add(nanoseconds as u64, Ordering::Relaxed);
-            pixels
-        };
-        let mut make = Some(make);
-        let mut once = || Arc::new(make.take().map_or_else(Vec::new, |make| make()));
-        let Some(cell) =
-            self.epochs.shelf().cell((self.group, epoch, index), bytes, self.epochs.limit)
-        else {
-            return made(&mut once);
-        };
+        let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(e, i, _): &&(u64, usize, Pixels)| (*e, *i) == (epoch, index);
+        if let Some((.., pixels)) = recent().iter().find(is_it) {
+            return pixels.clone();
+        }
+        let place = (self.group, epoch, index);
+        let cell = self.epochs.shelf().cell(place, bytes, self.epochs.limit).unwrap_or_default();
         let mut is_own = false;
         // Whoever comes second waits here; it would be no faster on its own.
         let pixels = cell.get_or_init(|| {
             is_own = true;
-            made(&mut once)
+            let start = (self.epochs.seconds)();
+            let pixels = Arc::new(make());
+            let nanoseconds = 1e9 * ((self.epochs.seconds)() - start);
+            self.work.nanoseconds.fetch_add(nanoseconds as u64, Ordering::Relaxed);
+            pixels
         });
-        if !is_own {
-            self.work.shared.fetch_add(images as u64, Ordering::Relaxed);
+        let counter = if is_own { &self.work.augmented } else { &self.work.shared };
+        counter.fetch_add(images as u64, Ordering::Relaxed);
+        if again {
+            let mut recent = recent();
+            recent.push_back((epoch, index, pixels.clone()));
+            if recent.len() > RECENT {
+                recent.pop_front();
+            }
         }
         pixels.clone()
     }

@@ -151,8 +151,7 @@ impl Transform for Affine {
                 (false, ..) => range.draw(stream),
                 (true, true, true) => {
                     let smaller = stream.below(2) == 0;
-                    let half =
-                        if smaller { Range::new(low, 1.0) } else { Range::new(1.0, high) };
+                    let half = if smaller { Range::new(low, 1.0) } else { Range::new(1.0, high) };
                     half.draw(stream)
                 }
                 (true, true, false) => Range::new(low, 1.0).draw(stream),

@@ -19,18 +19,35 @@ mod simd;
 mod transform;
 
 // Shared by several transforms.
+mod distortion;
 mod lut;
 mod projection;
 mod quarter_turn;
+mod resample;
+mod size;
 mod warp;
+mod window;
 
 // Geometric transforms.
-mod horizontal_flip;
-mod rotate;
-mod perspective;
-mod shift_scale_rotate;
 mod affine;
+mod center_crop;
+mod crop;
+mod crop_and_pad;
+mod elastic;
+mod grid_distortion;
+mod horizontal_flip;
+mod longest_max_size;
+mod optical_distortion;
+mod pad_if_needed;
+mod perspective;
+mod random_crop;
+mod random_resized_crop;
+mod random_sized_bbox_safe_crop;
+mod resize;
+mod rotate;
 mod rotate_90;
+mod shift_scale_rotate;
+mod smallest_max_size;
 mod transpose;
 mod vertical_flip;
 

@@ -86,8 +86,7 @@ impl Transform for Perspective {
 
     fn draw(&self, _: &Scene, stream: &mut Stream) -> Drawn {
         let scale = self.perspective.draw(stream);
-        let jitter =
-            [(); 4].map(|()| [(); 2].map(|()| (scale * stream.normal()).abs() % FARTHEST));
+        let jitter = [(); 4].map(|()| [(); 2].map(|()| (scale * stream.normal()).abs() % FARTHEST));
         Drawn { jitter }
     }
 

@@ -207,9 +207,8 @@ fn linear<const C: usize>(
             top_left.iter_mut().zip(top_right).zip(bottom_left.iter_mut().zip(bottom_right));
         for (((tl, tr), (bl, br)), offset) in corners.zip(&*offsets) {
             // Two neighbours are six bytes of eight.
-            let pair = |at: usize| {
-                u64::from_le_bytes(source[at..at + 8].try_into().expect("eight bytes"))
-            };
+            let pair =
+                |at: usize| u64::from_le_bytes(source[at..at + 8].try_into().expect("eight bytes"));
             let (top, bottom) = (pair(*offset as usize), pair(*offset as usize + stride));
             *tl = (top as u32).to_le_bytes();
             *tr = ((top >> 24) as u32).to_le_bytes();
@@ -219,11 +218,7 @@ fn linear<const C: usize>(
     }
     let [top_left, top_right, bottom_left, bottom_right] = &*corners;
     let [x_weights, y_weights] = &rows.weights;
-    interpolate(
-        [top_left, top_right, bottom_left, bottom_right],
-        [x_weights, y_weights],
-        values,
-    );
+    interpolate([top_left, top_right, bottom_left, bottom_right], [x_weights, y_weights], values);
     if C == 1 {
         row.copy_from_slice(values);
     } else {

@@ -93,3 +93,8 @@ fn compare(group: &str) {
 fn flips_and_inversion_are_those_of_albumentations() {
     compare("basics");
 }
+
+#[test]
+fn geometric_transforms_are_those_of_albumentations() {
+    compare("geometric");
+}

@@ -10,7 +10,8 @@ use crate::basis::seed::Stream;
 
 macro_rules! transforms {
     ($($kind:literal => $module:ident::$name:ident,)*) => {
-        /// The kinds of transforms, as they are written.
+        /// The kinds of transforms, as they are written: of two that are keys of one table the first is
+        /// its kind.
         pub const KINDS: &[&str] = &[$($kind),*];
 
         /// A transform of any kind, with its parameters.
@@ -64,26 +65,27 @@ macro_rules! transforms {
 
 transforms! {
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
+    "vertical-flip" => vertical_flip::VerticalFlip,
+    "transpose" => transpose::Transpose,
+    "rotate-90" => rotate_90::Rotate90,
+    // Before `rotate`, which is one of its keys.
+    "affine" => affine::Affine,
     "rotate" => rotate::Rotate,
+    "shift-scale-rotate" => shift_scale_rotate::ShiftScaleRotate,
+    "perspective" => perspective::Perspective,
     "elastic" => elastic::Elastic,
     "grid-distortion" => grid_distortion::GridDistortion,
     "optical-distortion" => optical_distortion::OpticalDistortion,
+    "resize" => resize::Resize,
+    "smallest-max-size" => smallest_max_size::SmallestMaxSize,
+    "longest-max-size" => longest_max_size::LongestMaxSize,
+    "center-crop" => center_crop::CenterCrop,
+    "random-crop" => random_crop::RandomCrop,
+    "crop" => crop::Crop,
+    "random-resized-crop" => random_resized_crop::RandomResizedCrop,
+    "random-sized-bbox-safe-crop" => random_sized_bbox_safe_crop::RandomSizedBBoxSafeCrop,
     "crop-and-pad" => crop_and_pad::CropAndPad,
     "pad-if-needed" => pad_if_needed::PadIfNeeded,
-    "random-sized-bbox-safe-crop" => random_sized_bbox_safe_crop::RandomSizedBBoxSafeCrop,
-    "random-resized-crop" => random_resized_crop::RandomResizedCrop,
-    "crop" => crop::Crop,
-    "random-crop" => random_crop::RandomCrop,
-    "center-crop" => center_crop::CenterCrop,
-    "longest-max-size" => longest_max_size::LongestMaxSize,
-    "smallest-max-size" => smallest_max_size::SmallestMaxSize,
-    "resize" => resize::Resize,
-    "perspective" => perspective::Perspective,
-    "shift-scale-rotate" => shift_scale_rotate::ShiftScaleRotate,
-    "affine" => affine::Affine,
-    "rotate-90" => rotate_90::Rotate90,
-    "transpose" => transpose::Transpose,
-    "vertical-flip" => vertical_flip::VerticalFlip,
     "invert" => invert::Invert,
 }
 

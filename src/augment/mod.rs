@@ -56,6 +56,8 @@ mod invert;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod properties;
 
 pub use boxes::{BBox, BoxRules};
 pub use chain::{Chain, Step};

@@ -63,10 +63,13 @@ impl OpticalDistortion {
                 (farthest, farthest, 0.0)
             }
         };
-        let y = row as f32 - y_centre;
+        // The camera looks from the centre of the pixels to where the lens has its own, as OpenCV's
+        // initUndistortRectifyMap without a new camera.
+        let half = if self.mode == Mode::Camera { 0.5 } else { 0.0 };
+        let y = row as f32 - y_centre + half;
         let y_square = (y / y_unit) * (y / y_unit);
         for (x, (to_x, to_y)) in (0i32..).zip(xs.iter_mut().zip(ys)) {
-            let x = x as f32 - x_centre;
+            let x = x as f32 - x_centre + half;
             let square = (x / x_unit) * (x / x_unit) + y_square;
             let factor = 1.0 + (k + fourth * square) * square;
             *to_x = x * factor + x_centre;

@@ -86,11 +86,11 @@ for image in (color, gray):
         drawn={"top": 3, "left": 7, "height": 20, "width": 20},
     )
     for border in BORDERS:
-        step = {"pad-if-needed": [90, 40], "border": border, "fill": fill_of(image)}
+        step = {"pad-if-needed": [80, 40], "border": border, "fill": fill_of(image)}
         mirrored = border.startswith("reflect")
         add(
             step,
-            A.PadIfNeeded(90, 40, border_mode=BORDERS[border], fill=fill_of(image)),
+            A.PadIfNeeded(80, 40, border_mode=BORDERS[border], fill=fill_of(image)),
             image,
             boxes=not mirrored,
         )
@@ -109,10 +109,12 @@ for interpolation in INTERPOLATIONS:
             within_one=1,
             boxes=not border.startswith("reflect"),
         )
-        step = {"affine": True, "scale": 0.4, "rotate": -100, "translate-px": [9, 9]}
+        # More than one image away, OpenCV's cubic interpolation misses the mirror images.
+        scale = 0.6 if interpolation == "cubic" and border not in ("constant", "replicate") else 0.4
+        step = {"affine": True, "scale": scale, "rotate": -100, "translate-px": [4, 4]}
         add(
             sampled(step, interpolation, border, gray),
-            A.Affine(scale=0.4, rotate=-100, translate_px=(9, 9), **sampling(interpolation, border, gray)),
+            A.Affine(scale=scale, rotate=-100, translate_px=(4, 4), **sampling(interpolation, border, gray)),
             gray,
             within_one=1,
             boxes=not border.startswith("reflect"),

@@ -169,4 +169,6 @@ fn effects_do_not_panic_on_the_smallest_images() {
 #[test]
 fn blurs_and_colours_are_those_of_albumentations() {
     compare("pixels");
+fn geometric_transforms_are_those_of_albumentations() {
+    compare("geometric");
 }

@@ -29,13 +29,17 @@ mod histogram;
 mod hls;
 mod holes;
 mod lab;
+mod distortion;
 mod lut;
 mod noise;
 mod operations;
 mod poisson;
 mod projection;
 mod quarter_turn;
+mod resample;
+mod size;
 mod warp;
+mod window;
 
 // Geometric transforms.
 mod affine;
@@ -44,6 +48,24 @@ mod perspective;
 mod rotate;
 mod rotate_90;
 mod shift_scale_rotate;
+mod center_crop;
+mod crop;
+mod crop_and_pad;
+mod elastic;
+mod grid_distortion;
+mod horizontal_flip;
+mod longest_max_size;
+mod optical_distortion;
+mod pad_if_needed;
+mod perspective;
+mod random_crop;
+mod random_resized_crop;
+mod random_sized_bbox_safe_crop;
+mod resize;
+mod rotate;
+mod rotate_90;
+mod shift_scale_rotate;
+mod smallest_max_size;
 mod transpose;
 mod vertical_flip;
 
@@ -95,6 +117,8 @@ mod to_sepia;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod properties;
 
 pub use boxes::{BBox, BoxFormat, BoxRules};
 pub use chain::{Applied, Chain, Step};

@@ -10,7 +10,8 @@ use crate::basis::seed::Stream;
 
 macro_rules! transforms {
     ($($kind:literal => $module:ident::$name:ident,)*) => {
-        /// The kinds of transforms, as they are written.
+        /// The kinds of transforms, as they are written: of two that are keys of one table the first is
+        /// its kind.
         pub const KINDS: &[&str] = &[$($kind),*];
 
         /// A transform of any kind, with its parameters.
@@ -68,34 +69,46 @@ transforms! {
     "auto-contrast" => auto_contrast::AutoContrast,
     "blur" => blur::Blur,
     "brightness-contrast" => brightness_contrast::BrightnessContrast,
+    "center-crop" => center_crop::CenterCrop,
     "channel-dropout" => channel_dropout::ChannelDropout,
     "channel-shuffle" => channel_shuffle::ChannelShuffle,
     "clahe" => clahe::Clahe,
     "coarse-dropout" => coarse_dropout::CoarseDropout,
     "color-jitter" => color_jitter::ColorJitter,
+    "crop" => crop::Crop,
+    "crop-and-pad" => crop_and_pad::CropAndPad,
     "defocus" => defocus::Defocus,
     "downscale" => downscale::Downscale,
+    "elastic" => elastic::Elastic,
     "emboss" => emboss::Emboss,
     "equalize" => equalize::Equalize,
     "fog" => fog::Fog,
     "gamma" => gamma::Gamma,
     "gauss-noise" => gauss_noise::GaussNoise,
     "gaussian-blur" => gaussian_blur::GaussianBlur,
+    "grid-distortion" => grid_distortion::GridDistortion,
     "grid-dropout" => grid_dropout::GridDropout,
     "horizontal-flip" => horizontal_flip::HorizontalFlip,
     "hue-saturation-value" => hue_saturation_value::HueSaturationValue,
     "invert" => invert::Invert,
     "iso-noise" => iso_noise::IsoNoise,
     "jpeg" => jpeg::Jpeg,
+    "longest-max-size" => longest_max_size::LongestMaxSize,
     "median-blur" => median_blur::MedianBlur,
     "motion-blur" => motion_blur::MotionBlur,
     "multiplicative-noise" => multiplicative_noise::MultiplicativeNoise,
+    "optical-distortion" => optical_distortion::OpticalDistortion,
+    "pad-if-needed" => pad_if_needed::PadIfNeeded,
     "perspective" => perspective::Perspective,
     "pixelate" => pixelate::Pixelate,
     "posterize" => posterize::Posterize,
     "rain" => rain::Rain,
     "rand-augment" => rand_augment::RandAugment,
+    "random-crop" => random_crop::RandomCrop,
     "random-erasing" => random_erasing::RandomErasing,
+    "random-resized-crop" => random_resized_crop::RandomResizedCrop,
+    "random-sized-bbox-safe-crop" => random_sized_bbox_safe_crop::RandomSizedBBoxSafeCrop,
+    "resize" => resize::Resize,
     "rgb-shift" => rgb_shift::RgbShift,
     "rotate" => rotate::Rotate,
     "rotate-90" => rotate_90::Rotate90,
@@ -103,6 +116,7 @@ transforms! {
     "sharpen" => sharpen::Sharpen,
     "shift-scale-rotate" => shift_scale_rotate::ShiftScaleRotate,
     "shot-noise" => shot_noise::ShotNoise,
+    "smallest-max-size" => smallest_max_size::SmallestMaxSize,
     "snow" => snow::Snow,
     "solarize" => solarize::Solarize,
     "sun-flare" => sun_flare::SunFlare,
@@ -111,6 +125,7 @@ transforms! {
     "transpose" => transpose::Transpose,
     "trivial-augment" => trivial_augment::TrivialAugment,
     "vertical-flip" => vertical_flip::VerticalFlip,
+    // Before `rotate`, which is one of its keys.
 }
 
 /// The kind that `key` names.

@@ -1,0 +1,235 @@
+//! Images at other sizes: each new pixel is a weighted sum of a few old ones, first along columns,
+//! then along rows. As OpenCV's `resize`.
+
+use super::boxes::BBox;
+use super::image::{Frame, Image};
+use super::parameters::Interpolation;
+use super::simd::vectorised;
+use super::warp::cubic_weights;
+
+/// Makes `image` as large as `to`.
+pub(super) fn resize(image: &mut Image, to: Frame, interpolation: Interpolation) {
+    let from = image.frame();
+    if from == to {
+        return;
+    }
+    if interpolation == Interpolation::Nearest {
+        return nearest(image, to);
+    }
+    let smaller = from.height >= to.height && from.width >= to.width;
+    let side = |from: usize, to: usize| match interpolation {
+        Interpolation::Area if smaller => Taps::area(from, to),
+        Interpolation::Area => Taps::area_enlarged(from, to),
+        Interpolation::Cubic => Taps::cubic(from, to),
+        Interpolation::Linear | Interpolation::Nearest => Taps::linear(from, to),
+    };
+    let rows = side(from.height, to.height);
+    let columns = side(from.width, to.width);
+    image.rewrite(to, |old, new| {
+        vectorised(
+            #[inline(always)]
+            || match (from.channels, rows.per_pixel.max(columns.per_pixel) == 2) {
+                (1, true) => blend::<1>(from, old, to, new, &rows, &columns),
+                (_, true) => blend::<3>(from, old, to, new, &rows, &columns),
+                (1, false) => sum::<1>(from, old, to, new, &rows, &columns),
+                (_, false) => sum::<3>(from, old, to, new, &rows, &columns),
+            },
+        );
+    });
+}
+
+/// What becomes of boxes when an image of `from` becomes one of `to`.
+pub(super) fn resize_boxes(boxes: &mut [BBox], from: Frame, to: Frame) {
+    let x_scale = to.width as f64 / from.width as f64;
+    let y_scale = to.height as f64 / from.height as f64;
+    boxes.iter_mut().for_each(|bbox| *bbox = bbox.moved(|x, y| (x * x_scale, y * y_scale)));
+}
+
+/// The old pixels along one side from which new ones are made, and their weights.
+struct Taps {
+    /// How many make a new one.
+    per_pixel: usize,
+    /// The first of each, so that all lie in the image.
+    starts: Vec<usize>,
+    /// [new pixels, per_pixel]
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    /// From a list of places and weights for each new pixel. Places outside of the image stand for
+    /// its edge.
+    fn new<const N: usize>(from: usize, taps: impl Iterator<Item = (isize, [f32; N])>) -> Taps {
+        let per_pixel = N.min(from);
+        let (mut starts, mut weights) = (Vec::new(), Vec::new());
+        for (place, list) in taps {
+            let start = place.clamp(0, (from - per_pixel) as isize);
+            let mut placed = [0.0; N];
+            for (at, weight) in (place..).zip(list) {
+                placed[(at.clamp(0, from as isize - 1) - start) as usize] += weight;
+            }
+            starts.push(start as usize);
+            weights.extend_from_slice(&placed[..per_pixel]);
+        }
+        Taps { per_pixel, starts, weights }
+    }
+
+    /// The place of each new pixel's centre among the old ones.
+    fn centres(from: usize, to: usize) -> impl Iterator<Item = (isize, f32)> {
+        let scale = from as f64 / to as f64;
+        (0..to).map(move |at| {
+            let centre = (at as f64 + 0.5) * scale - 0.5;
+            (centre.floor() as isize, (centre - centre.floor()) as f32)
+        })
+    }
+
+    fn linear(from: usize, to: usize) -> Taps {
+        Taps::new(from, Taps::centres(from, to).map(|(place, t)| (place, [1.0 - t, t])))
+    }
+
+    fn cubic(from: usize, to: usize) -> Taps {
+        Taps::new(from, Taps::centres(from, to).map(|(place, t)| (place - 1, cubic_weights(t))))
+    }
+
+    /// Each old pixel counts as much as it is covered.
+    fn area(from: usize, to: usize) -> Taps {
+        let scale = from as f64 / to as f64;
+        let per_pixel = (scale.ceil() as usize + 1).min(from);
+        let (mut starts, mut weights) = (Vec::new(), Vec::new());
+        for at in 0..to {
+            let (left, right) = (at as f64 * scale, (at + 1) as f64 * scale);
+            let start = (left.floor() as usize).min(from - per_pixel);
+            starts.push(start);
+            weights.extend((start..start + per_pixel).map(|old| {
+                let covered = right.min((old + 1) as f64) - left.max(old as f64);
+                (covered.max(0.0) / scale) as f32
+            }));
+        }
+        Taps { per_pixel, starts, weights }
+    }
+
+    /// What OpenCV does if an image with areas becomes larger along any side: two neighbours are
+    /// mixed only where the new pixel covers their edge.
+    fn area_enlarged(from: usize, to: usize) -> Taps {
+        let scale = from as f64 / to as f64;
+        let taps = (0..to).map(|at| {
+            let place = (at as f64 * scale).floor();
+            let part = (at + 1) as f64 - (place + 1.0) / scale;
+            let part = if part <= 0.0 { 0.0 } else { (part - part.floor()) as f32 };
+            (place as isize, [1.0 - part, part])
+        });
+        Taps::new(from, taps)
+    }
+
+    fn of(&self, at: usize) -> (usize, &[f32]) {
+        (self.starts[at], &self.weights[at * self.per_pixel..][..self.per_pixel])
+    }
+}
+
+fn nearest(image: &mut Image, to: Frame) {
+    let from = image.frame();
+    let place = |at: usize, from: usize, to: usize| {
+        ((at as f64 * (from as f64 / to as f64)) as usize).min(from - 1)
+    };
+    let channels = from.channels;
+    let columns: Vec<usize> =
+        (0..to.width).map(|x| place(x, from.width, to.width) * channels).collect();
+    image.rewrite(to, |old, new| {
+        for (y, row) in new.chunks_exact_mut(to.width * channels).enumerate() {
+            let start = place(y, from.height, to.height) * from.width * channels;
+            for (pixel, column) in row.chunks_exact_mut(channels).zip(&columns) {
+                pixel.copy_from_slice(&old[start + column..][..channels]);
+            }
+        }
+    });
+}
+
+/// Two taps at most, in fixed point with six bits behind the point.
+#[inline(always)]
+fn blend<const C: usize>(
+    from: Frame,
+    old: &[u8],
+    to: Frame,
+    new: &mut [u8],
+    rows: &Taps,
+    columns: &Taps,
+) {
+    let part = |difference: i16, weight: i16| ((difference as i32 * weight as i32) >> 16) as i16;
+    let second = |taps: &Taps, at: usize| {
+        let (_, weights) = taps.of(at);
+        weights.get(1).map_or(0, |weight| (weight * 32768.0).min(32767.0) as i16)
+    };
+    let row_length = from.width * C;
+    // Where each new pixel's two neighbours start, and the weight of the second one.
+    let neighbours: Vec<(u32, u32, i16)> = (0..to.width)
+        .map(|x| {
+            let start = columns.starts[x];
+            let next = (start + 1).min(from.width - 1);
+            ((start * C) as u32, (next * C) as u32, second(columns, x))
+        })
+        .collect();
+    // Lanes behind the last pixel are read with it.
+    let mut mixed = vec![0i16; row_length + 4];
+    for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
+        let start = rows.starts[y];
+        let next = (start + 1).min(from.height - 1);
+        let weight = second(rows, y);
+        let upper = &old[start * row_length..][..row_length];
+        let lower = &old[next * row_length..][..row_length];
+        for ((mixed, upper), lower) in mixed.iter_mut().zip(upper).zip(lower) {
+            let (upper, lower) = (*upper as i16, *lower as i16);
+            *mixed = (upper << 6) + part((lower - upper) << 7, weight);
+        }
+        let (pixels, _) = new_row.as_chunks_mut::<C>();
+        for (pixel, (left, right, weight)) in pixels.iter_mut().zip(&neighbours) {
+            let four =
+                |at: u32| -> [i16; 4] { mixed[at as usize..][..4].try_into().expect("four lanes") };
+            let (left, right) = (four(*left), four(*right));
+            let values: [u8; 4] = std::array::from_fn(|c| {
+                let between = left[c] + part((right[c] - left[c]) << 1, *weight);
+                // Each part is rounded down by half a 64th on average: 33 makes up for it.
+                ((between + 33) >> 6) as u8
+            });
+            pixel.copy_from_slice(&values[..C]);
+        }
+    }
+}
+
+/// Any number of taps.
+#[inline(always)]
+fn sum<const C: usize>(
+    from: Frame,
+    old: &[u8],
+    to: Frame,
+    new: &mut [u8],
+    rows: &Taps,
+    columns: &Taps,
+) {
+    let row_length = from.width * C;
+    // Lanes behind the last pixel are read with it.
+    let mut mixed = vec![0f32; row_length + 4];
+    for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
+        let (start, weights) = rows.of(y);
+        let old_rows = old[start * row_length..].chunks_exact(row_length);
+        mixed.fill(0.0);
+        for (old_row, weight) in old_rows.zip(weights) {
+            for (mixed, value) in mixed.iter_mut().zip(old_row) {
+                *mixed += weight * f32::from(*value);
+            }
+        }
+        let (pixels, _) = new_row.as_chunks_mut::<C>();
+        for (x, pixel) in pixels.iter_mut().enumerate() {
+            let (start, weights) = columns.of(x);
+            let mut sums = [0.0; 4];
+            for (tap, weight) in weights.iter().enumerate() {
+                let values: &[f32; 4] =
+                    mixed[(start + tap) * C..][..4].try_into().expect("four lanes");
+                for c in 0..4 {
+                    sums[c] += weight * values[c];
+                }
+            }
+            for c in 0..C {
+                pixel[c] = sums[c].round_ties_even() as u8;
+            }
+        }
+    }
+}

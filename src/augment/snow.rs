@@ -71,9 +71,11 @@ impl Transform for Snow {
     }
 }
 
-/// Changes colours, channels apart and many at once.
+type Planes = [[f32; BLOCK]; 3];
+
+/// Has `change` change colours, channels apart and many at once; it gets their place in the image.
 #[inline(always)]
-fn recolour(pixels: &mut [[u8; 3]], change: impl Fn(usize, [f32; 3]) -> [f32; 3]) {
+fn recolour(pixels: &mut [[u8; 3]], change: impl Fn(usize, &mut Planes)) {
     for (index, pixels) in pixels.chunks_mut(BLOCK).enumerate() {
         let mut planes = [[0.0f32; BLOCK]; 3];
         let [red, green, blue] = &mut planes;
@@ -82,13 +84,20 @@ fn recolour(pixels: &mut [[u8; 3]], change: impl Fn(usize, [f32; 3]) -> [f32; 3]
             green[place] = f32::from(*g);
             blue[place] = f32::from(*b);
         }
-        for place in 0..BLOCK {
-            let rgb = [red[place], green[place], blue[place]];
-            [red[place], green[place], blue[place]] = change(index * BLOCK + place, rgb);
-        }
+        change(index * BLOCK, &mut planes);
+        let [red, green, blue] = &planes;
         for (place, pixel) in pixels.iter_mut().enumerate() {
             *pixel = [red[place], green[place], blue[place]].map(rounded);
         }
+    }
+}
+
+/// One step of it: the numbers of each pixel for others.
+#[inline(always)]
+fn each(planes: &mut Planes, change: impl Fn(usize, [f32; 3]) -> [f32; 3]) {
+    let [a, b, c] = planes;
+    for place in 0..BLOCK {
+        [a[place], b[place], c[place]] = change(place, [a[place], b[place], c[place]]);
     }
 }
 
@@ -103,16 +112,30 @@ impl Snow {
                 recolour(
                     pixels,
                     #[inline(always)]
-                    |_, rgb| {
-                        // Hue in steps of 2 degrees, the others of 1/255: bytes, as in OpenCV.
-                        let [hue, lightness, saturation] =
-                            hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0)));
-                        let (hue, lightness) = (whole(hue * 0.5) * 2.0, whole(lightness * 255.0));
-                        let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
-                        // Not two results to choose from, for which there would be a branch.
-                        let factor = if lightness < below { factor } else { 1.0 };
-                        let lightness = (lightness * factor).min(255.0).floor() * (1.0 / 255.0);
-                        hls::to_rgb([hue, lightness, saturation]).map(|value| value * 255.0)
+                    |_, planes| {
+                        each(
+                            planes,
+                            #[inline(always)]
+                            |_, rgb| hls::of_rgb(rgb.map(|value| value * (1.0 / 255.0))),
+                        );
+                        each(
+                            planes,
+                            #[inline(always)]
+                            |_, [hue, lightness, saturation]| {
+                                // Hue in steps of 2 degrees, the others of 1/255, as OpenCV's bytes.
+                                let hue = whole(hue * 0.5) * 2.0;
+                                let lightness = whole(lightness * 255.0);
+                                let saturation = whole(saturation * 255.0) * (1.0 / 255.0);
+                                let factor = if lightness < below { factor } else { 1.0 };
+                                let lightness = (lightness * factor).min(255.0).floor();
+                                [hue, lightness * (1.0 / 255.0), saturation]
+                            },
+                        );
+                        each(
+                            planes,
+                            #[inline(always)]
+                            |_, hls| hls::to_rgb(hls).map(|value| value * 255.0),
+                        );
                     },
                 );
             },
@@ -147,30 +170,42 @@ impl Snow {
                 recolour(
                     pixels,
                     #[inline(always)]
-                    |place, [r, g, b]| {
-                        let value = r.max(g).max(b);
-                        let chroma = value - r.min(g).min(b);
-                        let step = 30.0 / chroma.max(1.0);
-                        let later =
-                            if value == g { (b - r) * step + 60.0 } else { (r - g) * step + 120.0 };
-                        let hue = if value == r { (g - b) * step } else { later };
-                        let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
-                        let saturation = whole(chroma * 255.0 / value.max(1.0));
-                        let value = (value * brighter).min(255.0);
-                        // Albumentations adds the snow to hue and saturation, too. Values above 255, which
-                        // become dark there, are white.
-                        let snowy = |value: f32, tint: f32| {
-                            ((value + texture[place]) * 0.85 + tint).clamp(0.0, 255.0).floor()
-                        };
-                        let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
-                        let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
-                        let value = snowy(value, tint[2]);
-                        let channel = |turn: f32| {
-                            let at = hue + turn;
-                            let at = at - (at * (1.0 / 6.0)).floor() * 6.0;
-                            value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
-                        };
-                        [channel(5.0), channel(3.0), channel(1.0)]
+                    |start, planes| {
+                        let texture = &texture[start..start + BLOCK];
+                        each(
+                            planes,
+                            #[inline(always)]
+                            |place, [r, g, b]| {
+                                let value = r.max(g).max(b);
+                                let chroma = value - r.min(g).min(b);
+                                let step = 30.0 / chroma.max(1.0);
+                                let later = if value == g {
+                                    (b - r) * step + 60.0
+                                } else {
+                                    (r - g) * step + 120.0
+                                };
+                                let hue = if value == r { (g - b) * step } else { later };
+                                let hue = whole(if hue < 0.0 { hue + 180.0 } else { hue });
+                                let saturation = whole(chroma * 255.0 / value.max(1.0));
+                                let value = (value * brighter).min(255.0);
+                                // Albumentations adds the snow to hue and saturation, too. Values above 255, which
+                                // become dark there, are white.
+                                let snowy = |value: f32, tint: f32| {
+                                    ((value + texture[place]) * 0.85 + tint)
+                                        .clamp(0.0, 255.0)
+                                        .floor()
+                                };
+                                let hue = snowy(hue, tint[0]) * (1.0 / 30.0);
+                                let saturation = snowy(saturation, tint[1]) * (1.0 / 255.0);
+                                let value = snowy(value, tint[2]);
+                                let channel = |turn: f32| {
+                                    let at = hue + turn;
+                                    let at = at - (at * (1.0 / 6.0)).floor() * 6.0;
+                                    value - value * saturation * at.min(4.0 - at).clamp(0.0, 1.0)
+                                };
+                                [channel(5.0), channel(3.0), channel(1.0)]
+                            },
+                        );
                     },
                 );
             },

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{LARGEST_KERNEL, Mirror, Rows, lengthened, views};
+use super::filter::{BLOCK, LARGEST_KERNEL, Mirror, Rows, lengthened, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -61,7 +61,7 @@ fn blur_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
     let (row_bytes, margin) = (width * channels, radius * channels);
     let length = lengthened(row_bytes);
     let image = Rows::new(frame, from);
-    let row = |y: isize| &image.at(y, Border::Reflect101)[..length];
+    let row = |y: isize| image.at(y, Border::Reflect101).as_chunks::<BLOCK>().0;
     let mirror = Mirror::new(frame, radius, Border::Reflect101);
     // The sums of `kernel` values above each other. The next row's follow from them.
     let mut columns = vec![0u16; length + 2 * margin];
@@ -69,8 +69,11 @@ fn blur_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
     let mut bytes = vec![0; length];
     let above = radius as isize;
     for y in -above..=above {
-        for (sum, value) in columns[margin..].iter_mut().zip(row(y)) {
-            *sum = sum.wrapping_add(u16::from(*value));
+        let (inner, _) = columns[margin..].as_chunks_mut::<BLOCK>();
+        for (sums, values) in inner.iter_mut().zip(row(y)) {
+            for i in 0..BLOCK {
+                sums[i] += u16::from(values[i]);
+            }
         }
     }
     for (out, y) in into.chunks_exact_mut(row_bytes).zip(0..) {
@@ -87,11 +90,13 @@ fn blur_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
         }
         out.copy_from_slice(&bytes[..row_bytes]);
         let (leaving, entering) = (row(y - above), row(y + above + 1));
-        let inner = &mut columns[margin..][..length];
-        // What lies behind a row's end may wrap around.
-        for i in 0..length {
-            let grown = inner[i].wrapping_add(u16::from(entering[i]));
-            inner[i] = grown.wrapping_sub(u16::from(leaving[i]));
+        let (inner, _) = columns[margin..].as_chunks_mut::<BLOCK>();
+        for ((sums, leaving), entering) in inner.iter_mut().zip(leaving).zip(entering) {
+            // What lies behind a row's end may wrap around.
+            for i in 0..BLOCK {
+                let grown = sums[i].wrapping_add(u16::from(entering[i]));
+                sums[i] = grown.wrapping_sub(u16::from(leaving[i]));
+            }
         }
     }
 }
@@ -118,13 +123,20 @@ fn means<const KERNEL: usize>(columns: &[u16], channels: usize, out: &mut [u8]) 
     for i in 0..KERNEL {
         places[i] = i * channels;
     }
+    let (out, _) = out.as_chunks_mut::<BLOCK>();
     let columns = views(columns, places, out.len());
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut sum = (area / 2) as u16;
-        for column in columns {
-            sum = sum.wrapping_add(column[i]);
+    for (block, out) in out.iter_mut().enumerate() {
+        let mut quotients = [0u16; BLOCK];
+        for i in 0..BLOCK {
+            let mut sum = (area / 2) as u16;
+            for column in columns {
+                sum = sum.wrapping_add(column[block][i]);
+            }
+            quotients[i] = sum;
         }
-        *out = divide(sum, reciprocal) as u8;
+        for i in 0..BLOCK {
+            out[i] = divide(quotients[i], reciprocal) as u8;
+        }
     }
 }
 

@@ -154,8 +154,7 @@ fn table(mut counts: [u32; 256], area: u32, clip_limit: f64) -> Lut {
     }
     counts.iter_mut().for_each(|count| *count += excess / 256);
     let rest = excess as usize % 256;
-    if rest > 0 {
-        let every = (256 / rest).max(1);
+    if let Some(every) = 256usize.checked_div(rest) {
         counts.iter_mut().step_by(every).take(rest).for_each(|count| *count += 1);
     }
     let scale = 255.0 / area as f32;

@@ -52,11 +52,7 @@ impl Transform for Equalize {
         let identity: Lut = std::array::from_fn(|i| i as u8);
         let brightness_alone = channels == 3 && !self.by_channels;
         if brightness_alone {
-            change_colours(
-                image,
-                #[inline(always)]
-                |planes| to_ycrcb(planes),
-            );
+            change_colours(image, to_ycrcb);
         }
         let tables = std::array::from_fn(|c| {
             if c >= channels || brightness_alone && c > 0 {
@@ -70,11 +66,7 @@ impl Transform for Equalize {
         });
         look_up_channels(image, &tables);
         if brightness_alone {
-            change_colours(
-                image,
-                #[inline(always)]
-                |planes| from_ycrcb(planes),
-            );
+            change_colours(image, from_ycrcb);
         }
     }
 }

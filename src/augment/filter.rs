@@ -39,7 +39,7 @@ impl Mirror {
 }
 
 /// Rows of values are computed in blocks of so many: the vectorised loops then leave no rest.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// The rows of an image, each lengthened to whole blocks by whatever follows.
 pub(super) struct Rows<'a> {
@@ -77,13 +77,17 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// `N` views of `row`, each of `length` values, from `places` on.
+/// `N` views of `row`, each of so many `blocks`, from `places` on.
 #[inline(always)]
-pub(super) fn views<T, const N: usize>(row: &[T], places: [usize; N], length: usize) -> [&[T]; N] {
+pub(super) fn views<T, const N: usize>(
+    row: &[T],
+    places: [usize; N],
+    blocks: usize,
+) -> [&[[T; BLOCK]]; N] {
     // Not by `map`, which is not inlined.
-    let mut views = [row; N];
+    let mut views = [&row.as_chunks::<BLOCK>().0[..0]; N];
     for i in 0..N {
-        views[i] = &row[places[i]..][..length];
+        views[i] = &row[places[i]..].as_chunks::<BLOCK>().0[..blocks];
     }
     views
 }
@@ -91,28 +95,37 @@ pub(super) fn views<T, const N: usize>(row: &[T], places: [usize; N], length: us
 /// The bytes nearest to sums.
 #[inline(always)]
 fn round(sums: &[f32], bytes: &mut [u8]) {
-    for (byte, sum) in bytes.iter_mut().zip(sums) {
-        // From 2^23 on an f32 has no room for fractions: this rounds, and the byte is in its last
-        // bits.
-        *byte = (sum.clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8;
+    let (sums, _) = sums.as_chunks::<BLOCK>();
+    for (bytes, sums) in bytes.as_chunks_mut::<BLOCK>().0.iter_mut().zip(sums) {
+        for i in 0..BLOCK {
+            // From 2^23 on an f32 has no room for fractions: this rounds, and the byte is in its
+            // last bits.
+            bytes[i] = (sums[i].clamp(0.0, 255.0) + 8_388_608.0).to_bits() as u8;
+        }
     }
 }
 
 /// Adds to `sums` what lies in `rows` from each of `N` places on, times its weight.
 #[inline(always)]
 fn accumulate<const N: usize>(sums: &mut [f32], rows: &[f32], taps: &[(usize, f32); N]) {
-    let mut places = [0; N];
+    let (mut places, mut weights) = ([0; N], [0.0; N]);
     for i in 0..N {
-        places[i] = taps[i].0;
+        (places[i], weights[i]) = taps[i];
     }
-    let length = sums.len();
-    let views = views(rows, places, length);
-    for i in 0..length {
-        let mut sum = sums[i];
-        for (view, (_, weight)) in views.iter().zip(taps) {
-            sum = view[i].mul_add(*weight, sum);
+    let (sums, _) = sums.as_chunks_mut::<BLOCK>();
+    let views = views(rows, places, sums.len());
+    for (block, sums) in sums.iter_mut().enumerate() {
+        let mut values = [&[0.0; BLOCK]; N];
+        for n in 0..N {
+            values[n] = &views[n][block];
         }
-        sums[i] = sum;
+        for i in 0..BLOCK {
+            let mut sum = sums[i];
+            for n in 0..N {
+                sum = values[n][i].mul_add(weights[n], sum);
+            }
+            sums[i] = sum;
+        }
     }
 }
 
@@ -148,9 +161,12 @@ fn correlate_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: &[f32], si
     let mut bytes = vec![0; length];
     for (row, y) in (0..height + 2 * radius).zip(-(radius as isize)..) {
         let slot = &mut rows[row % size * stride..][..stride];
-        let inner = &mut slot[radius * channels..][..length];
-        for (to, from) in inner.iter_mut().zip(image.at(y, Border::Reflect101)) {
-            *to = f32::from(*from);
+        let (inner, _) = slot[radius * channels..][..length].as_chunks_mut::<BLOCK>();
+        let (row_of_image, _) = image.at(y, Border::Reflect101).as_chunks::<BLOCK>();
+        for (to, from) in inner.iter_mut().zip(row_of_image) {
+            for i in 0..BLOCK {
+                to[i] = f32::from(from[i]);
+            }
         }
         mirror.extend(slot);
         let Some(row) = row.checked_sub(2 * radius) else { continue };
@@ -207,19 +223,23 @@ fn correlate_separable_rows(frame: Frame, from: &[u8], into: &mut [u8], half: &[
         })
         .collect();
     for (out, y) in into.chunks_exact_mut(row_bytes).zip(0..) {
-        let row = |y: isize| &image.at(y, Border::Reflect101)[..length];
-        let inner = &mut columns[margin..][..length];
-        for (sum, value) in inner.iter_mut().zip(row(y)) {
-            *sum = f32::from(*value) * half[0];
+        let row = |y: isize| image.at(y, Border::Reflect101).as_chunks::<BLOCK>().0;
+        let (inner, _) = columns[margin..][..length].as_chunks_mut::<BLOCK>();
+        for (sums, values) in inner.iter_mut().zip(row(y)) {
+            for i in 0..BLOCK {
+                sums[i] = f32::from(values[i]) * half[0];
+            }
         }
         for &[(near, weight), (far, other)] in &pairs {
             let (near, far) = (near as isize, far as isize);
-            let (a, b) = (row(y - near), row(y + near));
-            let (c, d) = (row(y - far), row(y + far));
-            for i in 0..length {
-                let near = f32::from(u16::from(a[i]) + u16::from(b[i]));
-                let far = f32::from(u16::from(c[i]) + u16::from(d[i]));
-                inner[i] = far.mul_add(other, near.mul_add(weight, inner[i]));
+            let near = row(y - near).iter().zip(row(y + near));
+            let far = row(y - far).iter().zip(row(y + far));
+            for ((sums, (a, b)), (c, d)) in inner.iter_mut().zip(near).zip(far) {
+                for i in 0..BLOCK {
+                    let near = f32::from(u16::from(a[i]) + u16::from(b[i]));
+                    let far = f32::from(u16::from(c[i]) + u16::from(d[i]));
+                    sums[i] = far.mul_add(other, near.mul_add(weight, sums[i]));
+                }
             }
         }
         mirror.extend(&mut columns);
@@ -229,10 +249,15 @@ fn correlate_separable_rows(frame: Frame, from: &[u8], into: &mut [u8], half: &[
         for &[(near, weight), (far, other)] in &pairs {
             let (near, far) = (near * channels, far * channels);
             let places = [margin - near, margin + near, margin - far, margin + far];
-            let [a, b, c, d] = views(&columns, places, length);
-            for i in 0..length {
-                let near = (a[i] + b[i]).mul_add(weight, sums[i]);
-                sums[i] = (c[i] + d[i]).mul_add(other, near);
+            let (sums, _) = sums.as_chunks_mut::<BLOCK>();
+            let views = views(&columns, places, sums.len());
+            for (block, sums) in sums.iter_mut().enumerate() {
+                let [a, b, c, d] =
+                    [&views[0][block], &views[1][block], &views[2][block], &views[3][block]];
+                for i in 0..BLOCK {
+                    let near = (a[i] + b[i]).mul_add(weight, sums[i]);
+                    sums[i] = (c[i] + d[i]).mul_add(other, near);
+                }
             }
         }
         round(&sums, &mut bytes);

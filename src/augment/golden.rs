@@ -172,3 +172,79 @@ fn blurs_and_colours_are_those_of_albumentations() {
 fn geometric_transforms_are_those_of_albumentations() {
     compare("geometric");
 }
+
+/// Blurs and colours, with parameters that reach all of their branches.
+const PIXEL_LEVEL: &[&str] = &[
+    r#"{"blur": [3, 31]}"#,
+    r#"{"median-blur": 15}"#,
+    r#"{"gaussian-blur": 9, "sigma-limit": 4}"#,
+    r#"{"motion-blur": 9}"#,
+    r#"{"defocus": 10}"#,
+    r#"{"sharpen": [0, 1]}"#,
+    r#"{"emboss": [0, 1]}"#,
+    r#"{"brightness-contrast": [2, 2], "brightness-by-max": false, "ensure-safe-range": true}"#,
+    r#"{"gamma": 300}"#,
+    r#"{"solarize": [0, 1]}"#,
+    r#"{"posterize": [1, 7]}"#,
+    r#"{"equalize": true, "by-channels": false}"#,
+    r#"{"equalize": true, "mode": "pil"}"#,
+    r#"{"clahe": 40, "tile-grid-size": [3, 64]}"#,
+    r#"{"auto-contrast": true, "cutoff": 30}"#,
+    r#"{"auto-contrast": true, "cutoff": 100, "method": "pil"}"#,
+    r#"{"invert": true}"#,
+];
+
+/// Those that are of colours alone.
+const COLOURS: &[&str] = &[
+    r#"{"hue-saturation-value": [180, 255, 255]}"#,
+    r#"{"color-jitter": [1, 1, 1, 0.5]}"#,
+    r#"{"rgb-shift": [255, 1, [-3, 9]]}"#,
+    r#"{"channel-shuffle": true}"#,
+    r#"{"channel-dropout": [1, 2], "fill": [1, 2, 3]}"#,
+    r#"{"to-gray": true, "method": "from-lab"}"#,
+    r#"{"to-sepia": true}"#,
+];
+
+#[test]
+fn blurs_and_colours_work_on_images_of_any_size() {
+    for (written, gray) in [(PIXEL_LEVEL, true), (COLOURS, false)] {
+        for text in written {
+            let transform: AnyTransform = serde_json::from_str(text).unwrap();
+            for (height, width) in [(1, 1), (1, 7), (3, 2), (5, 5), (2, 43), (40, 1)] {
+                for channels in [1, 3] {
+                    let frame = Frame { height, width, channels };
+                    let checked = transform.check(frame);
+                    assert_eq!(checked.is_ok(), gray || channels == 3, "{text} {frame}");
+                    for draw in 0..8 * u64::from(checked.is_ok()) {
+                        let mut stream = derive(2, "sizes", &[draw]);
+                        let pixels = (0..frame.bytes()).map(|_| stream.next_u64() as u8).collect();
+                        let mut image = Image::new(frame, pixels);
+                        transform.apply(&mut image, &mut Vec::new(), &mut stream, None);
+                        assert_eq!(image.frame(), frame, "{text}");
+                        assert_eq!(image.pixels().len(), frame.bytes(), "{text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn blurs_and_colours_refuse_what_they_cannot_do() {
+    let faults = [
+        (r#"{"blur": 4}"#, "blur = 4: a kernel has an odd size"),
+        (r#"{"blur": 1}"#, "blur = 1 is not between 3 and 255"),
+        (r#"{"blur": [7, 3]}"#, "blur = [7, 3] is upside down"),
+        (r#"{"median-blur": 17}"#, "median-blur = [3, 17] is not between 3 and 15"),
+        (r#"{"gaussian-blur": 4}"#, "gaussian-blur = 4: a kernel has an odd size"),
+        (r#"{"defocus": 0}"#, "defocus = 0 is not between 1 and 50"),
+        (r#"{"posterize": 8}"#, "posterize = 8 is not between 1 and 7"),
+        (r#"{"solarize": 1.5}"#, "solarize = 1.5 is not between 0 and 1"),
+        (r#"{"to-sepia": true}"#, "to-sepia changes colours, and the images are gray"),
+    ];
+    let frame = Frame { height: 8, width: 8, channels: 1 };
+    for (text, message) in faults {
+        let transform: AnyTransform = serde_json::from_str(text).unwrap();
+        assert_eq!(transform.check(frame).unwrap_err().message, message);
+    }
+}

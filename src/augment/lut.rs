@@ -33,7 +33,6 @@ pub(super) fn look_up_channels(image: &mut Image, tables: &[Lut; 3]) {
 
 /// Puts the n-th value through table n mod 3.
 fn look_up_rotating(values: &mut [u8], tables: [&Lut; 3]) {
-    let values = values.as_mut();
     #[cfg(target_arch = "x86_64")]
     let values = if permutes_bytes() {
         // SAFETY: the machine has what the function is compiled for.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Mirror, Rows, lengthened, views};
+use super::filter::{BLOCK, Mirror, Rows, lengthened, views};
 use super::image::{Frame, Image};
 use super::parameters::{Border, Kernels};
 use super::simd::vectorised;
@@ -89,26 +89,27 @@ fn median_rows(frame: Frame, from: &[u8], into: &mut [u8], kernel: usize) {
 /// a 3×3 grid", Graphics Gems, 1990).
 #[inline(always)]
 fn medians_of_nine(rows: &[u8], stride: usize, channels: usize, out: &mut [u8]) {
-    #[rustfmt::skip]
-    const EXCHANGES: [(usize, usize); 19] = [
-        (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3),
-        (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2),
-    ];
     let mut places = [0; 9];
     for i in 0..9 {
         places[i] = i / 3 * stride + i % 3 * channels;
     }
+    let (out, _) = out.as_chunks_mut::<BLOCK>();
     let views = views(rows, places, out.len());
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut values = [0; 9];
-        for (value, view) in values.iter_mut().zip(views) {
-            *value = view[i];
+    for (block, out) in out.iter_mut().enumerate() {
+        for i in 0..BLOCK {
+            let mut v = [0; 9];
+            for (value, view) in v.iter_mut().zip(views) {
+                *value = view[block][i];
+            }
+            macro_rules! exchange {
+                ($($low:literal $high:literal),*) => {
+                    $((v[$low], v[$high]) = (v[$low].min(v[$high]), v[$low].max(v[$high]));)*
+                };
+            }
+            exchange!(1 2, 4 5, 7 8, 0 1, 3 4, 6 7, 1 2, 4 5, 7 8, 0 3);
+            exchange!(5 8, 4 7, 3 6, 1 4, 2 5, 4 7, 4 2, 6 4, 4 2);
+            out[i] = v[4];
         }
-        for (low, high) in EXCHANGES {
-            let (a, b) = (values[low], values[high]);
-            (values[low], values[high]) = (a.min(b), a.max(b));
-        }
-        *out = values[4];
     }
 }
 
@@ -123,27 +124,32 @@ fn medians<const KERNEL: usize>(
     out: &mut [u8],
 ) {
     let half = (KERNEL * KERNEL / 2 + 1) as u8;
-    let counts = &mut counts[..out.len()];
-    out.fill(0);
+    let (counts, _) = counts.as_chunks_mut::<BLOCK>();
+    let (out, _) = out.as_chunks_mut::<BLOCK>();
+    out.fill([0; BLOCK]);
     for bit in (0..8).rev() {
-        counts.fill(0);
+        counts.fill([0; BLOCK]);
         for row in (0..).step_by(stride).take(KERNEL) {
             let mut places = [0; KERNEL];
             for i in 0..KERNEL {
                 places[i] = row + i * channels;
             }
             let views = views(rows, places, out.len());
-            for i in 0..out.len() {
-                let candidate = out[i] | 1 << bit;
-                let mut count = counts[i];
-                for view in views {
-                    count += u8::from(view[i] >= candidate);
+            for (block, (counts, out)) in counts.iter_mut().zip(out.iter()).enumerate() {
+                for i in 0..BLOCK {
+                    let candidate = out[i] | 1 << bit;
+                    let mut count = counts[i];
+                    for view in views {
+                        count += u8::from(view[block][i] >= candidate);
+                    }
+                    counts[i] = count;
                 }
-                counts[i] = count;
             }
         }
-        for (median, count) in out.iter_mut().zip(counts.iter()) {
-            *median |= u8::from(*count >= half) << bit;
+        for (medians, counts) in out.iter_mut().zip(counts.iter()) {
+            for i in 0..BLOCK {
+                medians[i] |= u8::from(counts[i] >= half) << bit;
+            }
         }
     }
 }

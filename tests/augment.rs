@@ -176,7 +176,8 @@ fn checkpoints_know_how_test_images_are_seen() {
     assert_eq!(predictions.matches(",test,").count(), 360);
     let model = folder.join("best.safetensors");
     let evaluate = |more: &[&str]| {
-        let mut arguments = vec!["evaluate", "--model", model.to_str().unwrap(), "--data", "digits"];
+        let mut arguments =
+            vec!["evaluate", "--model", model.to_str().unwrap(), "--data", "digits"];
         arguments.extend_from_slice(more);
         bench.done(&arguments)
     };
@@ -185,9 +186,18 @@ fn checkpoints_know_how_test_images_are_seen() {
     assert_eq!(as_tested, evaluate(&["--test-time", "[[\"invert\"]]"]));
     let plain = evaluate(&["--test-time", "[]"]);
     assert_ne!(as_tested, plain);
-    assert_eq!(plain, evaluate(&["--test-time", "[[{ sometimes = [\"invert\", \"invert\"], p = 1 }]]"]));
+    assert_eq!(
+        plain,
+        evaluate(&["--test-time", "[[{ sometimes = [\"invert\", \"invert\"], p = 1 }]]"])
+    );
     let wrong = bench.wick(&[
-        "evaluate", "--model", model.to_str().unwrap(), "--data", "digits", "--test-time", "[[\"inwert\"]]",
+        "evaluate",
+        "--model",
+        model.to_str().unwrap(),
+        "--data",
+        "digits",
+        "--test-time",
+        "[[\"inwert\"]]",
     ]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean \"invert\"?"));

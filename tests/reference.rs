@@ -1,8 +1,9 @@
 //! The reference page of the file format lists exactly the keys that the program reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use candlewick::augment::{self, AnyTransform, Reader, Step};
 use candlewick::config::layer::KINDS;
 use candlewick::config::layering::{DEFAULTS, Request, load};
 use candlewick::config::model::Activation;
@@ -64,6 +65,7 @@ fn the_reference_page_has_every_key_and_no_other() {
     let mut cases = vec![
         ("Top level".to_owned(), format!("qqqq = 1\n{data}{model}")),
         ("`[data]`".to_owned(), format!("{data}qqqq = 1\n{model}")),
+        ("`[augment]`".to_owned(), format!("{data}[augment]\nqqqq = 1\n{model}")),
         ("`data.image`".to_owned(), format!("{data}image = {{ qqqq = 1 }}\n{model}")),
         ("`[model]`".to_owned(), format!("{data}{model}qqqq = 1\n")),
         ("`model.defaults`".to_owned(), format!("{data}{model}defaults = {{ qqqq = 1 }}\n")),
@@ -95,4 +97,45 @@ fn the_reference_page_shows_the_defaults_and_names_every_activation() {
     for name in Activation::NAMES {
         assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
     }
+}
+
+/// Reads a table with an unknown key, so that the message lists those that are known.
+struct Keys;
+
+impl Reader for Keys {
+    type Error = String;
+    fn read<T: serde::de::DeserializeOwned>(self) -> Result<T, String> {
+        let table = serde_json::json!({ "qqqq": 1 });
+        serde_json::from_value(table).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn the_page_of_transforms_has_every_kind_with_every_key_and_no_other() {
+    let page = fs::read_to_string("docs/transforms.md").unwrap();
+    let in_marks = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let mut rows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [written, _, _, keys] = cells[..] else { continue };
+        let example = in_marks(written).remove(0);
+        // The example has to be what it says.
+        let chain = format!("augment.train=[{example}]");
+        let root = candlewick::config::layering::preset("plain", &[chain]).unwrap();
+        let read = candlewick::config::augment::Augment::read(root.get("augment").unwrap());
+        let chain = read.unwrap_or_else(|problems| panic!("{example}: {problems:?}")).train.chain;
+        let [Step::Transform { transform, .. }] = &chain.steps[..] else { panic!("{example}") };
+        let keys = keys.split("; ").filter_map(|key| in_marks(key).into_iter().next());
+        rows.insert(transform.kind().to_owned(), keys.collect());
+    }
+    for kind in augment::KINDS {
+        let message = AnyTransform::read(kind, Keys).unwrap().unwrap_err();
+        let offered: BTreeSet<String> =
+            in_marks(&message).into_iter().filter(|key| key != "qqqq" && key != kind).collect();
+        let row = rows.remove(*kind).unwrap_or_else(|| panic!("{kind} has no row"));
+        assert_eq!(row, offered, "{kind}");
+    }
+    assert!(rows.is_empty(), "{rows:?}");
 }

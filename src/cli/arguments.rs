@@ -60,6 +60,9 @@ Examples:
     /// Measure training steps of a preset on random images, for comparisons of speed
     #[command(hide = true)]
     BenchStep(BenchStep),
+    /// Measure a chain of transforms on one image, for comparisons of speed
+    #[command(hide = true)]
+    BenchAugment(BenchAugment),
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +173,18 @@ pub(super) struct BenchStep {
     /// Set a value of the preset, by its dotted path; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) sets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchAugment {
+    /// The chain, written as augment.train in an experiment file
+    pub(super) chain: String,
+    /// Height and width of the image
+    #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) image_size: u16,
+    /// How long to measure
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    pub(super) seconds: f64,
 }
 
 /// The experiment and what is laid over it.

@@ -8,8 +8,6 @@ use serde_json::Value;
 
 use crate::augment::{AnyTransform, Applied, BBox, BoxRules, Image, Mixing, Scene, Step};
 use crate::basis::seed::derive;
-use crate::config::augment::Augment;
-use crate::config::layering::preset;
 use crate::data::{self, Cache, Dataset, augmentation_stream};
 use crate::plan::sweep::Trial;
 use crate::report::sheet::{Picture, Sheet, png};
@@ -18,6 +16,7 @@ use crate::sweep::store::write_whole;
 use super::arguments::Augment as Arguments;
 use super::check::experiment;
 use super::exit::{Exit, print, say};
+use super::trained::chain;
 
 /// Draws from which those that cover the range of a transform are taken.
 const DRAWS: u64 = 257;
@@ -204,20 +203,13 @@ impl Shown<'_> {
         if let Some(transform) = found.into_iter().find(|transform| transform.kind() == text) {
             return Ok(transform.clone());
         }
-        // Any preset will do: only the chain is looked at.
         let item = if text.contains('=') || text.starts_with('"') {
             text.to_owned()
         } else {
             format!("\"{text}\"")
         };
-        let root = preset("plain", &[format!("augment.train=[{item}]")])
-            .map_err(|problems| problems.render(false))?;
-        let written = Augment::read(root.get("augment").unwrap_or(&root));
-        let wrong = |found| crate::config::problem::Problems::located(found, &root).render(false);
-        let written = written.map_err(wrong)?;
-        let frame = self.dataset.frame();
-        crate::plan::augment::augment(&written, frame).map_err(wrong)?;
-        match &written.train.chain.steps[..] {
+        let chain = chain(&format!("[{item}]"), self.dataset.frame())?;
+        match &chain.steps[..] {
             [Step::Transform { transform, .. }] => Ok(transform.clone()),
             _ => Err(format!("error: {text} is not a single transform\n")),
         }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod augment;
+mod bench_augment;
 mod bench_step;
 mod check;
 mod evaluate;
@@ -34,6 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),
+        arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
     result.unwrap_or_else(|error| {

@@ -179,6 +179,17 @@ fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>, String> {
     Ok(plan.test_time)
 }
 
+/// The chain that was written on the command line as `augment.train`.
+pub(super) fn chain(text: &str, frame: Frame) -> Result<Chain, String> {
+    // Any preset will do: only the chain is looked at.
+    let root = preset("plain", &[format!("augment.train={text}")])
+        .map_err(|problems| problems.render(false))?;
+    let wrong = |found| Problems::located(found, &root).render(false);
+    let written = Augment::read(root.get("augment").unwrap_or(&root)).map_err(wrong)?;
+    augment(&written, frame).map_err(wrong)?;
+    Ok(written.train.chain)
+}
+
 /// The softmax of a row of logits.
 pub(super) fn softmax(row: &[f32]) -> Vec<f64> {
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);

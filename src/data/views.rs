@@ -169,8 +169,9 @@ impl Views {
         tasks.into_par_iter().for_each(|(piece, whole, part, out)| {
             let images = &order[whole.clone()];
             let size = images.len() * bytes;
-            let pixels =
-                self.share.piece(epoch, piece, images.len(), size, || self.augment(epoch, images));
+            let again = part.end < whole.end;
+            let make = || self.augment(epoch, images);
+            let pixels = self.share.piece(epoch, piece, images.len(), size, again, make);
             let from = (part.start - whole.start) * bytes;
             let pixels = pixels[from..].chunks_exact(bytes);
             for (out, image) in out.chunks_exact_mut(bytes).zip(pixels) {

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::boxes::BBox;
 use super::image::{Frame, Image};
 use super::parameters::Always;
-use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
@@ -31,15 +30,7 @@ impl Transform for HorizontalFlip {
         if frame.channels == 1 {
             return image.pixels_mut().chunks_exact_mut(row_bytes).for_each(<[u8]>::reverse);
         }
-        image.rewrite(frame, |old, new| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    let rows = new.chunks_exact_mut(row_bytes).zip(old.chunks_exact(row_bytes));
-                    rows.for_each(|(new, old)| reverse(old, new));
-                },
-            );
-        });
+        image.rewrite(frame, |old, new| reverse(row_bytes, old, new));
     }
 
     fn boxes(&self, (): &(), frame: Frame, boxes: &mut [BBox]) {
@@ -50,16 +41,48 @@ impl Transform for HorizontalFlip {
     }
 }
 
-/// Reverses a row of pixels of three bytes, as many at once as vectors are made for.
-#[inline(always)]
-fn reverse(old: &[u8], new: &mut [u8]) {
-    const PIXELS: usize = 16;
-    let (old_rest, old) = old.as_rchunks::<{ 3 * PIXELS }>();
-    let (new, new_rest) = new.as_chunks_mut::<{ 3 * PIXELS }>();
-    for (new, old) in new.iter_mut().zip(old.iter().rev()) {
-        *new = std::array::from_fn(|i| old[3 * (PIXELS - 1 - i / 3) + i % 3]);
+/// Reverses the pixels of three bytes in rows of so many bytes.
+fn reverse(row_bytes: usize, old: &[u8], new: &mut [u8]) {
+    let rows = new.chunks_exact_mut(row_bytes).zip(old.chunks_exact(row_bytes));
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return simd.vectorize(Shuffle { simd, rows });
     }
-    let (old_rest, _) = old_rest.as_chunks::<3>();
-    let (new_rest, _) = new_rest.as_chunks_mut::<3>();
-    new_rest.iter_mut().zip(old_rest.iter().rev()).for_each(|(new, old)| *new = *old);
+    rows.for_each(|(new, old)| reverse_row(old, new));
+}
+
+fn reverse_row(old: &[u8], new: &mut [u8]) {
+    let (new, _) = new.as_chunks_mut::<3>();
+    let (old, _) = old.as_chunks::<3>();
+    new.iter_mut().zip(old.iter().rev()).for_each(|(new, old)| *new = *old);
+}
+
+/// Five pixels at once: a shuffle of sixteen bytes, which no compiler finds by itself.
+#[cfg(target_arch = "x86_64")]
+struct Shuffle<I> {
+    simd: pulp::x86::V3,
+    rows: I,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<'a, I: Iterator<Item = (&'a mut [u8], &'a [u8])>> pulp::NullaryFnOnce for Shuffle<I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const ORDER: [u8; 16] = [13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0];
+        for (new, old) in self.rows {
+            let mut done = 0;
+            // The byte before the five pixels is read, the byte behind them written and written over.
+            while done + 16 <= new.len() {
+                let end = old.len() - done;
+                let bytes: [u8; 16] = old[end - 16..end].try_into().expect("sixteen bytes");
+                let turned = self.simd.ssse3._mm_shuffle_epi8(pulp::cast(bytes), pulp::cast(ORDER));
+                new[done..done + 16].copy_from_slice(&pulp::cast::<_, [u8; 16]>(turned));
+                done += 15;
+            }
+            let left = new.len() - done;
+            reverse_row(&old[..left], &mut new[done..]);
+        }
+    }
 }

@@ -236,26 +236,47 @@ fn sum<const C: usize>(
     let mut mixed = vec![0f32; row_length + 4];
     for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
         let (start, weights) = rows.of(y);
-        let old_rows = old[start * row_length..].chunks_exact(row_length);
-        mixed.fill(0.0);
-        for (old_row, weight) in old_rows.zip(weights) {
-            for (mixed, value) in mixed.iter_mut().zip(old_row) {
-                *mixed += weight * f32::from(*value);
+        let old_rows = &old[start * row_length..][..weights.len() * row_length];
+        if let Ok(weights) = <&[f32; 4]>::try_from(weights) {
+            // As below, in one go.
+            let [first, second, third, fourth] =
+                std::array::from_fn(|tap| &old_rows[tap * row_length..][..row_length]);
+            let old_rows = first.iter().zip(second).zip(third.iter().zip(fourth));
+            for (mixed, ((a, b), (c, d))) in mixed.iter_mut().zip(old_rows) {
+                let [a, b, c, d] = [a, b, c, d].map(|value| f32::from(*value));
+                *mixed = weights[0] * a + weights[1] * b + (weights[2] * c + weights[3] * d);
+            }
+        } else {
+            mixed.fill(0.0);
+            for (old_row, weight) in old_rows.chunks_exact(row_length).zip(weights) {
+                for (mixed, value) in mixed.iter_mut().zip(old_row) {
+                    *mixed += weight * f32::from(*value);
+                }
             }
         }
         let (pixels, _) = new_row.as_chunks_mut::<C>();
         for (x, pixel) in pixels.iter_mut().enumerate() {
             let (start, weights) = columns.of(x);
-            let mut sums = [0.0; 4];
-            for (tap, weight) in weights.iter().enumerate() {
-                let values: &[f32; 4] =
-                    mixed[(start + tap) * C..][..4].try_into().expect("four lanes");
-                for c in 0..4 {
-                    sums[c] += weight * values[c];
-                }
-            }
-            let values = sums.map(byte);
+            let lanes = &mixed[start * C..][..(weights.len() - 1) * C + 4];
+            // The second arm is the first one for any number of weights.
+            let values = match <&[f32; 4]>::try_from(weights) {
+                Ok(weights) => weigh::<C>(lanes, weights),
+                Err(_) => weigh::<C>(lanes, weights),
+            };
             pixel.copy_from_slice(&values[..C]);
         }
     }
+}
+
+/// The weighted sum of pixels, three of whose four lanes belong to each.
+#[inline(always)]
+fn weigh<const C: usize>(lanes: &[f32], weights: &[f32]) -> [u8; 4] {
+    let mut sums = [0.0; 4];
+    for (tap, weight) in weights.iter().enumerate() {
+        let values: &[f32; 4] = lanes[tap * C..tap * C + 4].try_into().expect("four lanes");
+        for c in 0..4 {
+            sums[c] += weight * values[c];
+        }
+    }
+    sums.map(byte)
 }

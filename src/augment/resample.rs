@@ -234,6 +234,9 @@ fn sum<const C: usize>(
     let row_length = from.width * C;
     // Lanes behind the last pixel are read with it.
     let mut mixed = vec![0f32; row_length + 4];
+    let lanes = if C == 1 { 1 } else { 4 };
+    let mut sums = vec![0f32; to.width * lanes];
+    let mut values = vec![0u8; to.width * lanes];
     for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
         let (start, weights) = rows.of(y);
         let old_rows = &old[start * row_length..][..weights.len() * row_length];
@@ -254,29 +257,37 @@ fn sum<const C: usize>(
                 }
             }
         }
-        let (pixels, _) = new_row.as_chunks_mut::<C>();
-        for (x, pixel) in pixels.iter_mut().enumerate() {
-            let (start, weights) = columns.of(x);
-            let lanes = &mixed[start * C..][..(weights.len() - 1) * C + 4];
+        let columns = columns.starts.iter().zip(columns.weights.chunks_exact(columns.per_pixel));
+        for (sums, (start, weights)) in sums.chunks_exact_mut(lanes).zip(columns) {
+            let values = &mixed[start * C..][..(weights.len() - 1) * C + lanes];
             // The second arm is the first one for any number of weights.
-            let values = match <&[f32; 4]>::try_from(weights) {
-                Ok(weights) => weigh::<C>(lanes, weights),
-                Err(_) => weigh::<C>(lanes, weights),
-            };
-            pixel.copy_from_slice(&values[..C]);
+            match <&[f32; 4]>::try_from(weights) {
+                Ok(weights) => weigh::<C>(values, weights, sums),
+                Err(_) => weigh::<C>(values, weights, sums),
+            }
+        }
+        for (value, sum) in values.iter_mut().zip(&sums) {
+            *value = byte(*sum);
+        }
+        if C == 1 {
+            new_row.copy_from_slice(&values);
+        } else {
+            three_of_four(&values, new_row);
         }
     }
 }
 
 /// The weighted sum of pixels, three of whose four lanes belong to each.
 #[inline(always)]
-fn weigh<const C: usize>(lanes: &[f32], weights: &[f32]) -> [u8; 4] {
-    let mut sums = [0.0; 4];
-    for (tap, weight) in weights.iter().enumerate() {
-        let values: &[f32; 4] = lanes[tap * C..tap * C + 4].try_into().expect("four lanes");
-        for c in 0..4 {
-            sums[c] += weight * values[c];
-        }
+fn weigh<const C: usize>(values: &[f32], weights: &[f32], sums: &mut [f32]) {
+    if C == 1 {
+        sums[0] = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+        return;
     }
-    sums.map(byte)
+    let mut total = [0.0; 4];
+    for (tap, weight) in weights.iter().enumerate() {
+        let values: &[f32; 4] = values[tap * C..tap * C + 4].try_into().expect("four lanes");
+        total = std::array::from_fn(|c| total[c] + weight * values[c]);
+    }
+    sums.copy_from_slice(&total);
 }

@@ -58,6 +58,8 @@ mod invert;
 mod golden;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod refusals;
 
 pub use boxes::{BBox, BoxRules};
 pub use chain::{Chain, Step};

@@ -310,10 +310,7 @@ fn cubic<const C: usize>(
                 }
             }
         }
-        let values = sums.map(byte);
-        for c in 0..C {
-            pixel[c] = values[c];
-        }
+        pixel.copy_from_slice(&sums.map(byte)[..C]);
     }
 }
 

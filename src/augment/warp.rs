@@ -176,14 +176,15 @@ fn whole(at: f32) -> i32 {
     unsafe { at.to_int_unchecked() }
 }
 
-/// Room for the 2×2 pixels from which each pixel of a row is made, and their weights; three channels
-/// take four lanes.
+/// Room for the pixels from which each pixel of a row is made, their weights, and what comes out;
+/// three channels take four lanes.
 #[derive(Default)]
 struct Rows {
     offsets: Vec<i32>,
     weights: [Vec<i16>; 2],
     corners: [Vec<u8>; 4],
     values: Vec<u8>,
+    sums: Vec<[f32; 4]>,
 }
 
 #[inline(always)]
@@ -201,7 +202,7 @@ fn linear<const C: usize>(
     rows.weights.iter_mut().for_each(|weights| weights.resize(n * lanes, 0));
     rows.corners.iter_mut().for_each(|corner| corner.resize(n * lanes, 0));
     rows.values.resize(n * lanes, 0);
-    let Rows { offsets, weights: [x_weights, y_weights], corners, values } = rows;
+    let Rows { offsets, weights: [x_weights, y_weights], corners, values, .. } = rows;
 
     for (weights, at) in [(x_weights, xs), (y_weights, ys)] {
         let part = |at: f32| whole((at - at.trunc()) * 32768.0) as i16;
@@ -294,23 +295,38 @@ fn cubic<const C: usize>(
     row: &mut [u8],
     rows: &mut Rows,
 ) {
+    let lanes = if C == 1 { 1 } else { 4 };
     locate::<C>(stride, xs, ys, &mut rows.offsets);
-    let (pixels, _) = row.as_chunks_mut::<C>();
-    for (((pixel, x), y), offset) in pixels.iter_mut().zip(xs).zip(ys).zip(&rows.offsets) {
+    rows.sums.resize(xs.len(), [0.0; 4]);
+    rows.values.resize(xs.len() * lanes, 0);
+    let places = xs.iter().zip(ys).zip(&rows.offsets);
+    for (sums, ((x, y), offset)) in rows.sums.iter_mut().zip(places) {
         let (x_weights, y_weights) = (cubic_weights(x - x.trunc()), cubic_weights(y - y.trunc()));
         let first = *offset as usize - stride - C;
-        let mut sums = [0.0; 4];
-        for i in 0..4 {
-            for j in 0..4 {
-                let weight = x_weights[j] * y_weights[i];
-                // A pixel of three bytes is read with a fourth, which nobody looks at.
-                let values: [u8; 4] = read(source, first + i * stride + j * C);
-                for c in 0..4 {
-                    sums[c] += weight * f32::from(values[c]);
-                }
-            }
+        // A pixel of three bytes is read with a fourth, which nobody looks at.
+        let four =
+            |i: usize, j: usize| read::<4>(source, first + i * stride + j * C).map(f32::from);
+        let mut total = [0.0; 4];
+        for (i, y_weight) in y_weights.into_iter().enumerate() {
+            let [a, b, c, d] = std::array::from_fn(|j| four(i, j));
+            let along: [f32; 4] = std::array::from_fn(|k| {
+                x_weights[0] * a[k]
+                    + x_weights[1] * b[k]
+                    + (x_weights[2] * c[k] + x_weights[3] * d[k])
+            });
+            total = std::array::from_fn(|k| total[k] + y_weight * along[k]);
         }
-        pixel.copy_from_slice(&sums.map(byte)[..C]);
+        *sums = total;
+    }
+    if C == 1 {
+        for (value, sums) in row.iter_mut().zip(&rows.sums) {
+            *value = byte(sums[0]);
+        }
+    } else {
+        for (value, sum) in rows.values.iter_mut().zip(rows.sums.as_flattened()) {
+            *value = byte(*sum);
+        }
+        three_of_four(&rows.values, row);
     }
 }
 

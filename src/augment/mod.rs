@@ -108,6 +108,8 @@ mod vertical_flip;
 mod golden;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod refusals;
 
 pub use boxes::{BBox, BoxFormat, BoxRules};
 pub use chain::{Applied, Chain, Step};

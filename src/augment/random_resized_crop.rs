@@ -97,3 +97,28 @@ impl Transform for RandomResizedCrop {
         Some(Resize::new(self.random_resized_crop, self.interpolation).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::basis::seed::derive;
+
+    #[test]
+    fn windows_are_as_large_and_lie_where_those_of_albumentations_do() {
+        let crop: RandomResizedCrop =
+            serde_json::from_str(r#"{ "random-resized-crop": 8 }"#).unwrap();
+        let frame = Frame { height: 24, width: 31, channels: 3 };
+        let mut stream = derive(1, "windows", &[]);
+        let draws = 20_000;
+        let mut sums = [0; 4];
+        for _ in 0..draws {
+            let Window { top, left, height, width } =
+                crop.draw(&Scene { frame, boxes: &[] }, &mut stream);
+            sums.iter_mut().zip([width, height, left, top]).for_each(|(sum, side)| *sum += side);
+        }
+        // The mean of 20 000 draws by Albumentations 2.0.8.
+        for (sum, expected) in sums.into_iter().zip([18.21, 17.52, 6.39, 3.23]) {
+            assert!((sum as f64 / f64::from(draws) - expected).abs() < 0.15);
+        }
+    }
+}

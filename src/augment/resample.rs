@@ -5,7 +5,7 @@ use super::boxes::BBox;
 use super::image::{Frame, Image};
 use super::parameters::Interpolation;
 use super::simd::vectorised;
-use super::warp::cubic_weights;
+use super::warp::{byte, cubic_weights, three_of_four};
 
 /// Makes `image` as large as `to`.
 pub(super) fn resize(image: &mut Image, to: Frame, interpolation: Interpolation) {
@@ -130,17 +130,28 @@ fn nearest(image: &mut Image, to: Frame) {
     let place = |at: usize, from: usize, to: usize| {
         ((at as f64 * (from as f64 / to as f64)) as usize).min(from - 1)
     };
-    let channels = from.channels;
-    let columns: Vec<usize> =
-        (0..to.width).map(|x| place(x, from.width, to.width) * channels).collect();
-    image.rewrite(to, |old, new| {
-        for (y, row) in new.chunks_exact_mut(to.width * channels).enumerate() {
-            let start = place(y, from.height, to.height) * from.width * channels;
-            for (pixel, column) in row.chunks_exact_mut(channels).zip(&columns) {
-                pixel.copy_from_slice(&old[start + column..][..channels]);
-            }
-        }
+    let rows: Vec<usize> = (0..to.height).map(|y| place(y, from.height, to.height)).collect();
+    let columns: Vec<usize> = (0..to.width).map(|x| place(x, from.width, to.width)).collect();
+    image.rewrite(to, |old, new| match from.channels {
+        1 => pick(old.as_chunks::<1>().0, new.as_chunks_mut().0, from.width, &rows, &columns),
+        _ => pick(old.as_chunks::<3>().0, new.as_chunks_mut().0, from.width, &rows, &columns),
     });
+}
+
+/// Puts together an image of some rows and columns of an old one.
+fn pick<const C: usize>(
+    old: &[[u8; C]],
+    new: &mut [[u8; C]],
+    old_width: usize,
+    rows: &[usize],
+    columns: &[usize],
+) {
+    for (new_row, row) in new.chunks_exact_mut(columns.len()).zip(rows) {
+        let old_row = &old[row * old_width..][..old_width];
+        for (pixel, column) in new_row.iter_mut().zip(columns) {
+            *pixel = old_row[*column];
+        }
+    }
 }
 
 /// Two taps at most, in fixed point with six bits behind the point.
@@ -159,16 +170,19 @@ fn blend<const C: usize>(
         weights.get(1).map_or(0, |weight| (weight * 32768.0).min(32767.0) as i16)
     };
     let row_length = from.width * C;
-    // Where each new pixel's two neighbours start, and the weight of the second one.
-    let neighbours: Vec<(u32, u32, i16)> = (0..to.width)
-        .map(|x| {
-            let start = columns.starts[x];
-            let next = (start + 1).min(from.width - 1);
-            ((start * C) as u32, (next * C) as u32, second(columns, x))
-        })
+    let lanes = if C == 1 { 1 } else { 4 };
+    // Where each new pixel's two neighbours start, and the weight of the second one in each lane.
+    let neighbours: Vec<[u32; 2]> = columns
+        .starts
+        .iter()
+        .map(|start| [*start, (start + 1).min(from.width - 1)].map(|at| (at * C) as u32))
         .collect();
+    let weights: Vec<i16> =
+        (0..to.width * lanes).map(|lane| second(columns, lane / lanes)).collect();
     // Lanes behind the last pixel are read with it.
     let mut mixed = vec![0i16; row_length + 4];
+    let (mut left, mut right) = (vec![0i16; weights.len()], vec![0i16; weights.len()]);
+    let mut values = vec![0u8; weights.len()];
     for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
         let start = rows.starts[y];
         let next = (start + 1).min(from.height - 1);
@@ -179,17 +193,30 @@ fn blend<const C: usize>(
             let (upper, lower) = (*upper as i16, *lower as i16);
             *mixed = (upper << 6) + part((lower - upper) << 7, weight);
         }
-        let (pixels, _) = new_row.as_chunks_mut::<C>();
-        for (pixel, (left, right, weight)) in pixels.iter_mut().zip(&neighbours) {
-            let four =
-                |at: u32| -> [i16; 4] { mixed[at as usize..][..4].try_into().expect("four lanes") };
-            let (left, right) = (four(*left), four(*right));
-            let values: [u8; 4] = std::array::from_fn(|c| {
-                let between = left[c] + part((right[c] - left[c]) << 1, *weight);
-                // Each part is rounded down by half a 64th on average: 33 makes up for it.
-                ((between + 33) >> 6) as u8
-            });
-            pixel.copy_from_slice(&values[..C]);
+        if C == 1 {
+            for ((left, right), at) in left.iter_mut().zip(&mut right).zip(&neighbours) {
+                [*left, *right] = at.map(|at| mixed[at as usize]);
+            }
+        } else {
+            let (left, _) = left.as_chunks_mut::<4>();
+            let (right, _) = right.as_chunks_mut::<4>();
+            for ((left, right), at) in left.iter_mut().zip(right).zip(&neighbours) {
+                let four = |at: u32| -> [i16; 4] {
+                    mixed[at as usize..at as usize + 4].try_into().expect("four lanes")
+                };
+                [*left, *right] = at.map(four);
+            }
+        }
+        let sides = left.iter().zip(&right).zip(&weights);
+        for (value, ((left, right), weight)) in values.iter_mut().zip(sides) {
+            // Each part is rounded down by half a 64th on average: 33 makes up for it.
+            let between = left + part((right - left) << 1, *weight);
+            *value = ((between + 33) >> 6) as u8;
+        }
+        if C == 1 {
+            new_row.copy_from_slice(&values);
+        } else {
+            three_of_four(&values, new_row);
         }
     }
 }
@@ -207,29 +234,60 @@ fn sum<const C: usize>(
     let row_length = from.width * C;
     // Lanes behind the last pixel are read with it.
     let mut mixed = vec![0f32; row_length + 4];
+    let lanes = if C == 1 { 1 } else { 4 };
+    let mut sums = vec![0f32; to.width * lanes];
+    let mut values = vec![0u8; to.width * lanes];
     for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
         let (start, weights) = rows.of(y);
-        let old_rows = old[start * row_length..].chunks_exact(row_length);
-        mixed.fill(0.0);
-        for (old_row, weight) in old_rows.zip(weights) {
-            for (mixed, value) in mixed.iter_mut().zip(old_row) {
-                *mixed += weight * f32::from(*value);
+        let old_rows = &old[start * row_length..][..weights.len() * row_length];
+        if let Ok(weights) = <&[f32; 4]>::try_from(weights) {
+            // As below, in one go.
+            let [first, second, third, fourth] =
+                std::array::from_fn(|tap| &old_rows[tap * row_length..][..row_length]);
+            let old_rows = first.iter().zip(second).zip(third.iter().zip(fourth));
+            for (mixed, ((a, b), (c, d))) in mixed.iter_mut().zip(old_rows) {
+                let [a, b, c, d] = [a, b, c, d].map(|value| f32::from(*value));
+                *mixed = weights[0] * a + weights[1] * b + (weights[2] * c + weights[3] * d);
             }
-        }
-        let (pixels, _) = new_row.as_chunks_mut::<C>();
-        for (x, pixel) in pixels.iter_mut().enumerate() {
-            let (start, weights) = columns.of(x);
-            let mut sums = [0.0; 4];
-            for (tap, weight) in weights.iter().enumerate() {
-                let values: &[f32; 4] =
-                    mixed[(start + tap) * C..][..4].try_into().expect("four lanes");
-                for c in 0..4 {
-                    sums[c] += weight * values[c];
+        } else {
+            mixed.fill(0.0);
+            for (old_row, weight) in old_rows.chunks_exact(row_length).zip(weights) {
+                for (mixed, value) in mixed.iter_mut().zip(old_row) {
+                    *mixed += weight * f32::from(*value);
                 }
             }
-            for c in 0..C {
-                pixel[c] = sums[c].round_ties_even() as u8;
+        }
+        let columns = columns.starts.iter().zip(columns.weights.chunks_exact(columns.per_pixel));
+        for (sums, (start, weights)) in sums.chunks_exact_mut(lanes).zip(columns) {
+            let values = &mixed[start * C..][..(weights.len() - 1) * C + lanes];
+            // The second arm is the first one for any number of weights.
+            match <&[f32; 4]>::try_from(weights) {
+                Ok(weights) => weigh::<C>(values, weights, sums),
+                Err(_) => weigh::<C>(values, weights, sums),
             }
         }
+        for (value, sum) in values.iter_mut().zip(&sums) {
+            *value = byte(*sum);
+        }
+        if C == 1 {
+            new_row.copy_from_slice(&values);
+        } else {
+            three_of_four(&values, new_row);
+        }
     }
+}
+
+/// The weighted sum of pixels, three of whose four lanes belong to each.
+#[inline(always)]
+fn weigh<const C: usize>(values: &[f32], weights: &[f32], sums: &mut [f32]) {
+    if C == 1 {
+        sums[0] = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+        return;
+    }
+    let mut total = [0.0; 4];
+    for (tap, weight) in weights.iter().enumerate() {
+        let values: &[f32; 4] = values[tap * C..tap * C + 4].try_into().expect("four lanes");
+        total = std::array::from_fn(|c| total[c] + weight * values[c]);
+    }
+    sums.copy_from_slice(&total);
 }

@@ -64,11 +64,11 @@ fn warp_channels<const C: usize>(
         fold(border, width, &mut xs);
         fold(border, height, &mut ys);
         match interpolation {
-            Interpolation::Nearest => nearest::<C>(&source, stride, &xs, &ys, row),
+            Interpolation::Nearest => nearest::<C>(&source, stride, &xs, &ys, row, &mut rows),
             Interpolation::Linear | Interpolation::Area => {
                 linear::<C>(&source, stride, &xs, &ys, row, &mut rows);
             }
-            Interpolation::Cubic => cubic::<C>(&source, stride, &xs, &ys, row),
+            Interpolation::Cubic => cubic::<C>(&source, stride, &xs, &ys, row, &mut rows),
         }
     }
 }
@@ -134,30 +134,57 @@ fn fold(border: Border, length: usize, at: &mut [f32]) {
 }
 
 #[inline(always)]
-fn nearest<const C: usize>(source: &[u8], stride: usize, xs: &[f32], ys: &[f32], row: &mut [u8]) {
+fn nearest<const C: usize>(
+    source: &[u8],
+    stride: usize,
+    xs: &[f32],
+    ys: &[f32],
+    row: &mut [u8],
+    rows: &mut Rows,
+) {
+    locate::<C>(stride, xs, ys, &mut rows.offsets);
     let (pixels, _) = row.as_chunks_mut::<C>();
-    for ((pixel, x), y) in pixels.iter_mut().zip(xs).zip(ys) {
-        let at = *y as usize * stride + *x as usize * C;
-        pixel.copy_from_slice(&source[at..at + C]);
+    for (pixel, offset) in pixels.iter_mut().zip(&rows.offsets) {
+        *pixel = read(source, *offset as usize);
     }
 }
 
-/// The whole part of a folded coordinate, or of a part of one in 32768ths.
+/// Where in the copy of an image the pixels lie that hold these coordinates.
+#[inline(always)]
+fn locate<const C: usize>(stride: usize, xs: &[f32], ys: &[f32], offsets: &mut Vec<i32>) {
+    offsets.resize(xs.len(), 0);
+    for ((offset, x), y) in offsets.iter_mut().zip(xs).zip(ys) {
+        *offset = whole(*y) * stride as i32 + whole(*x) * C as i32;
+    }
+}
+
+/// Some bytes of the copy of an image.
+#[inline(always)]
+fn read<const N: usize>(source: &[u8], at: usize) -> [u8; N] {
+    debug_assert!(at + N <= source.len());
+    // SAFETY: `fold` leaves coordinates whose pixels and their neighbours lie in the image and its
+    // margin, behind which there are as many bytes as are ever read. To ask for each pixel costs as
+    // much as to read it.
+    unsafe { source.as_ptr().add(at).cast::<[u8; N]>().read() }
+}
+
+/// The whole part of a folded coordinate, of a part of one in 32768ths, or of a byte.
 #[inline(always)]
 fn whole(at: f32) -> i32 {
-    // SAFETY: `fold` leaves numbers from 0 to the length of a side with its margins. A cast that
-    // first asks whether the number fits cannot be part of a vector loop.
+    // SAFETY: `fold` leaves numbers from 0 to the length of a side with its margins, and bytes are
+    // cut to 255. A cast that first asks whether the number fits cannot be part of a vector loop.
     unsafe { at.to_int_unchecked() }
 }
 
-/// Room for the 2×2 pixels from which each pixel of a row is made, and their weights; three channels
-/// take four lanes.
+/// Room for the pixels from which each pixel of a row is made, their weights, and what comes out;
+/// three channels take four lanes.
 #[derive(Default)]
 struct Rows {
     offsets: Vec<i32>,
     weights: [Vec<i16>; 2],
     corners: [Vec<u8>; 4],
     values: Vec<u8>,
+    sums: Vec<[f32; 4]>,
 }
 
 #[inline(always)]
@@ -171,16 +198,12 @@ fn linear<const C: usize>(
 ) {
     let lanes = if C == 1 { 1 } else { 4 };
     let n = xs.len();
-    rows.offsets.resize(n, 0);
+    locate::<C>(stride, xs, ys, &mut rows.offsets);
     rows.weights.iter_mut().for_each(|weights| weights.resize(n * lanes, 0));
     rows.corners.iter_mut().for_each(|corner| corner.resize(n * lanes, 0));
     rows.values.resize(n * lanes, 0);
-    let Rows { offsets, weights: [x_weights, y_weights], corners, values } = rows;
+    let Rows { offsets, weights: [x_weights, y_weights], corners, values, .. } = rows;
 
-    // Where the first of the 2×2 pixels lies.
-    for ((offset, x), y) in offsets.iter_mut().zip(xs).zip(ys) {
-        *offset = whole(*y) * stride as i32 + whole(*x) * C as i32;
-    }
     for (weights, at) in [(x_weights, xs), (y_weights, ys)] {
         let part = |at: f32| whole((at - at.trunc()) * 32768.0) as i16;
         match lanes {
@@ -197,8 +220,8 @@ fn linear<const C: usize>(
             top_left.iter_mut().zip(top_right).zip(bottom_left.iter_mut().zip(bottom_right));
         for (((tl, tr), (bl, br)), offset) in corners.zip(&*offsets) {
             let at = *offset as usize;
-            let (top, bottom) = (&source[at..at + 2], &source[at + stride..at + stride + 2]);
-            [*tl, *tr, *bl, *br] = [top[0], top[1], bottom[0], bottom[1]];
+            [*tl, *tr] = read(source, at);
+            [*bl, *br] = read(source, at + stride);
         }
     } else {
         let [top_left, top_right, bottom_left, bottom_right] =
@@ -207,8 +230,7 @@ fn linear<const C: usize>(
             top_left.iter_mut().zip(top_right).zip(bottom_left.iter_mut().zip(bottom_right));
         for (((tl, tr), (bl, br)), offset) in corners.zip(&*offsets) {
             // Two neighbours are six bytes of eight.
-            let pair =
-                |at: usize| u64::from_le_bytes(source[at..at + 8].try_into().expect("eight bytes"));
+            let pair = |at: usize| u64::from_le_bytes(read(source, at));
             let (top, bottom) = (pair(*offset as usize), pair(*offset as usize + stride));
             *tl = (top as u32).to_le_bytes();
             *tr = ((top >> 24) as u32).to_le_bytes();
@@ -265,24 +287,53 @@ pub(super) fn cubic_weights(t: f32) -> [f32; 4] {
 }
 
 #[inline(always)]
-fn cubic<const C: usize>(source: &[u8], stride: usize, xs: &[f32], ys: &[f32], row: &mut [u8]) {
-    let (pixels, _) = row.as_chunks_mut::<C>();
-    for ((pixel, x), y) in pixels.iter_mut().zip(xs).zip(ys) {
-        let (x_weights, y_weights) = (cubic_weights(x.fract()), cubic_weights(y.fract()));
-        let first = (*y as usize - 1) * stride + (*x as usize - 1) * C;
-        let mut sums = [0.0; 4];
-        for (i, y_weight) in y_weights.iter().enumerate() {
-            let at = first + i * stride;
-            let taps: &[u8; 16] = source[at..at + 16].try_into().expect("16 bytes");
-            for (j, x_weight) in x_weights.iter().enumerate() {
-                let weight = x_weight * y_weight;
-                for c in 0..4 {
-                    sums[c] += weight * f32::from(taps[j * C + c.min(C - 1)]);
-                }
-            }
+fn cubic<const C: usize>(
+    source: &[u8],
+    stride: usize,
+    xs: &[f32],
+    ys: &[f32],
+    row: &mut [u8],
+    rows: &mut Rows,
+) {
+    let lanes = if C == 1 { 1 } else { 4 };
+    locate::<C>(stride, xs, ys, &mut rows.offsets);
+    rows.sums.resize(xs.len(), [0.0; 4]);
+    rows.values.resize(xs.len() * lanes, 0);
+    let places = xs.iter().zip(ys).zip(&rows.offsets);
+    for (sums, ((x, y), offset)) in rows.sums.iter_mut().zip(places) {
+        let (x_weights, y_weights) = (cubic_weights(x - x.trunc()), cubic_weights(y - y.trunc()));
+        let first = *offset as usize - stride - C;
+        // A pixel of three bytes is read with a fourth, which nobody looks at.
+        let four =
+            |i: usize, j: usize| read::<4>(source, first + i * stride + j * C).map(f32::from);
+        let mut total = [0.0; 4];
+        for (i, y_weight) in y_weights.into_iter().enumerate() {
+            let [a, b, c, d] = std::array::from_fn(|j| four(i, j));
+            let along: [f32; 4] = std::array::from_fn(|k| {
+                x_weights[0] * a[k]
+                    + x_weights[1] * b[k]
+                    + (x_weights[2] * c[k] + x_weights[3] * d[k])
+            });
+            total = std::array::from_fn(|k| total[k] + y_weight * along[k]);
         }
-        for c in 0..C {
-            pixel[c] = sums[c].round_ties_even() as u8;
-        }
+        *sums = total;
     }
+    if C == 1 {
+        for (value, sums) in row.iter_mut().zip(&rows.sums) {
+            *value = byte(sums[0]);
+        }
+    } else {
+        for (value, sum) in rows.values.iter_mut().zip(rows.sums.as_flattened()) {
+            *value = byte(*sum);
+        }
+        three_of_four(&rows.values, row);
+    }
+}
+
+/// A value rounded to the nearest byte.
+#[inline(always)]
+pub(super) fn byte(value: f32) -> u8 {
+    let value = if value > 0.0 { value } else { 0.0 };
+    let value = if value < 255.0 { value } else { 255.0 };
+    whole(value.round_ties_even()) as u8
 }

@@ -85,31 +85,41 @@ impl Padding {
         if from == to {
             return;
         }
-        let channels = from.channels;
-        let fill = &fill.channels()[..channels];
+        image.rewrite(to, |old, new| match from.channels {
+            1 => self.pad_channels::<1>(from, old, to, new, border, fill),
+            _ => self.pad_channels::<3>(from, old, to, new, border, fill),
+        });
+    }
+
+    fn pad_channels<const C: usize>(
+        self,
+        from: Frame,
+        old: &[u8],
+        to: Frame,
+        new: &mut [u8],
+        border: Border,
+        fill: Fill,
+    ) {
+        let fill: [u8; C] = std::array::from_fn(|c| fill.channels()[c]);
         let place = |at: usize, before: usize, length: usize| {
             border.place(at as isize - before as isize, length)
         };
         let outside = (0..self.left).chain(self.left + from.width..to.width);
         let columns: Vec<(usize, Option<usize>)> =
             outside.map(|x| (x, place(x, self.left, from.width))).collect();
-        image.rewrite(to, |old, new| {
-            for (y, row) in new.chunks_exact_mut(to.width * channels).enumerate() {
-                let Some(y) = place(y, self.top, from.height) else {
-                    row.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(fill));
-                    continue;
-                };
-                let old_row = &old[y * from.width * channels..][..from.width * channels];
-                row[self.left * channels..][..old_row.len()].copy_from_slice(old_row);
-                for (x, inside) in &columns {
-                    let pixel = &mut row[x * channels..][..channels];
-                    pixel.copy_from_slice(match inside {
-                        Some(x) => &old_row[x * channels..][..channels],
-                        None => fill,
-                    });
-                }
+        let (old, _) = old.as_chunks::<C>();
+        let (new, _) = new.as_chunks_mut::<C>();
+        for (y, row) in new.chunks_exact_mut(to.width).enumerate() {
+            let Some(y) = place(y, self.top, from.height) else {
+                row.fill(fill);
+                continue;
+            };
+            let old_row = &old[y * from.width..][..from.width];
+            row[self.left..][..from.width].copy_from_slice(old_row);
+            for (x, inside) in &columns {
+                row[*x] = inside.map_or(fill, |x| old_row[x]);
             }
-        });
+        }
     }
 
     /// Moves boxes as [`pad`](Self::pad) moves pixels. A mirrored border makes no boxes of the mirror

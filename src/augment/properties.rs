@@ -125,7 +125,7 @@ fn boxes() -> impl Strategy<Value = Vec<[f64; 4]>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_chain_panics_and_all_give_the_size_that_was_promised(

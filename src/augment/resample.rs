@@ -25,10 +25,12 @@ pub(super) fn resize(image: &mut Image, to: Frame, interpolation: Interpolation)
     };
     let rows = side(from.height, to.height);
     let columns = side(from.width, to.width);
+    // Cubic weights may be negative even where an image has only two pixels.
+    let two = rows.per_pixel.max(columns.per_pixel) == 2 && interpolation != Interpolation::Cubic;
     image.rewrite(to, |old, new| {
         vectorised(
             #[inline(always)]
-            || match (from.channels, rows.per_pixel.max(columns.per_pixel) == 2) {
+            || match (from.channels, two) {
                 (1, true) => blend::<1>(from, old, to, new, &rows, &columns),
                 (_, true) => blend::<3>(from, old, to, new, &rows, &columns),
                 (1, false) => sum::<1>(from, old, to, new, &rows, &columns),
@@ -154,7 +156,7 @@ fn pick<const C: usize>(
     }
 }
 
-/// Two taps at most, in fixed point with six bits behind the point.
+/// Two taps at most, whose weights are parts of one, in fixed point with six bits behind the point.
 #[inline(always)]
 fn blend<const C: usize>(
     from: Frame,

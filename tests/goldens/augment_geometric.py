@@ -215,6 +215,7 @@ for interpolation, flag in INTERPOLATIONS.items():
         (color, (9, 10)),
         (gray, (31, 20)),
         (noise(1, 31, 3), (3, 44)),
+        (noise(2, 2, 3), (9, 7)),
     ):
         add(
             {"resize": [height, width], "interpolation": interpolation},

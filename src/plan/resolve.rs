@@ -305,12 +305,6 @@ fn check_data(
             format!("a part of {test} is not in [0, 1)"),
             "a part of the images",
         );
-        that(
-            !part(test) || !part(data.validation) || fold.is_some() || test + data.validation < 1.0,
-            at.key("validation"),
-            format!("validation {} and test {test} leave nothing to train on", data.validation),
-            "too much",
-        );
     }
     let image = at.key("image");
     that(

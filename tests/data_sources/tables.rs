@@ -132,7 +132,7 @@ fn traffic_signs_are_read_in_both_layouts_with_their_regions() {
     let empty = TempDir::new().unwrap();
     assert!(
         complaint(&plan(Source::Gtsrb(empty.path().to_owned())), empty.path())
-            .starts_with("DATA holds no annotations of training images")
+            .starts_with("DATA: holds no annotations of training images")
     );
 }
 

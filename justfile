@@ -28,6 +28,11 @@ bench-peers PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/compare.py target/release/wick {{ARGS}}
 
+# Transforms beside Albumentations', by a Python that has it; ARGS go to compare_augment.py
+bench-augment PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} benches/peers/compare_augment.py target/release/wick {{ARGS}}
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

@@ -26,11 +26,14 @@ CHAIN = (
 PARTS = 5
 
 
-def cases():
+def cases(size):
+    """Name, candlewick's chain and a function that makes Albumentations' for images of `size`."""
     yield CHAIN
     for path in sorted(pathlib.Path(__file__).parent.glob("augment_*.py")):
-        for name, step, peer in importlib.import_module(path.stem).CASES:
-            yield name, step if isinstance(step, list) else [step], peer
+        module = importlib.import_module(path.stem)
+        for name, step, peer in module.cases(size) if hasattr(module, "cases") else module.CASES:
+            if peer is not None:
+                yield name, step if isinstance(step, list) else [step], peer
 
 
 def toml(value):
@@ -72,11 +75,11 @@ def main():
     heads = " | ".join(f"{size}×{size}: candlewick | Albumentations | ratio" for size in arguments.sizes)
     print(f"| transform | {heads} |")
     print("|---" * (1 + 3 * len(arguments.sizes)) + "|")
-    for name, chain, peer in cases():
-        if arguments.only and name not in arguments.only:
+    for rows in zip(*(cases(size) for size in arguments.sizes)):
+        cells = [rows[0][0]]
+        if arguments.only and cells[0] not in arguments.only:
             continue
-        cells = [name]
-        for size in arguments.sizes:
+        for size, (_, chain, peer) in zip(arguments.sizes, rows):
             made = peer()
             compose, picture = A.Compose(made if isinstance(made, list) else [made]), image(size)
             ours, theirs = [], []

@@ -25,7 +25,7 @@ pub struct AutoAugment {
 /// On what a policy was learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Learned {
+pub(super) enum Learned {
     /// ImageNet.
     Imagenet,
     /// CIFAR-10.

@@ -10,7 +10,7 @@ use crate::basis::seed::Stream;
 
 /// What is put into holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoleFill {
+pub(super) enum HoleFill {
     /// A colour.
     Value(Fill),
     /// A random number for every value.

@@ -67,21 +67,21 @@ impl Range {
 
 /// A range that one number x makes symmetric: from −x to x.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit(pub Range);
+pub(super) struct Limit(pub Range);
 
 impl Limit {
     /// From −`limit` to `limit`.
-    pub const fn new(limit: f64) -> Limit {
+    pub(super) const fn new(limit: f64) -> Limit {
         Limit(Range::new(-limit, limit))
     }
 
     /// One number of the range, uniformly.
-    pub fn draw(self, stream: &mut Stream) -> f64 {
+    pub(super) fn draw(self, stream: &mut Stream) -> f64 {
         self.0.draw(stream)
     }
 
     /// Whether the range lies in `low..=high`, with a message of its own for a negative limit.
-    pub fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
+    pub(super) fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
         let Range { low: a, high: b } = self.0;
         if a > b && a == -b {
             let message = format!("{key} = {b}: a limit is not negative");
@@ -95,11 +95,11 @@ impl Limit {
 
 /// A range that one number x makes `LEAST` to x.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UpTo<const LEAST: i64>(pub Range);
+pub(super) struct UpTo<const LEAST: i64>(pub Range);
 
 impl<const LEAST: i64> UpTo<LEAST> {
     /// Whether the range lies in `LEAST..=high` and is not upside down.
-    pub fn check(self, key: &'static str, high: f64) -> Result<(), Fault> {
+    pub(super) fn check(self, key: &'static str, high: f64) -> Result<(), Fault> {
         let least = LEAST as f64;
         let Range { low: a, high: b } = self.0;
         // One number that is too small looks like a range that is upside down.
@@ -124,18 +124,18 @@ impl<const LEAST: i64> Serialize for UpTo<LEAST> {
 /// greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Kernels(pub UpTo<3>);
+pub(super) struct Kernels(pub UpTo<3>);
 
 impl Kernels {
     /// One odd size, uniformly.
-    pub fn draw(self, stream: &mut Stream) -> usize {
+    pub(super) fn draw(self, stream: &mut Stream) -> usize {
         let Range { low, high } = self.0.0;
         let halves = Range::new((low - 1.0) / 2.0, (high - 1.0) / 2.0);
         2 * halves.draw_whole(stream) as usize + 1
     }
 
     /// Whether all sizes lie in `3..=largest` and both ends are odd.
-    pub fn check(self, key: &'static str, largest: usize) -> Result<(), Fault> {
+    pub(super) fn check(self, key: &'static str, largest: usize) -> Result<(), Fault> {
         self.0.check(key, largest as f64)?;
         let Range { low, high } = self.0.0;
         [low, high].into_iter().try_for_each(|size| odd(key, size))
@@ -143,7 +143,7 @@ impl Kernels {
 }
 
 /// Whether the size of a kernel is odd: one that is not has no middle.
-pub fn odd(key: &'static str, size: f64) -> Result<(), Fault> {
+pub(super) fn odd(key: &'static str, size: f64) -> Result<(), Fault> {
     if size % 2.0 == 1.0 {
         return Ok(());
     }
@@ -208,7 +208,7 @@ impl Serialize for Limit {
 
 /// The main argument of a kind that needs none: `true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Always;
+pub(super) struct Always;
 
 impl<'de> Deserialize<'de> for Always {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -231,7 +231,7 @@ impl Serialize for Always {
 /// How a value between pixels is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Interpolation {
+pub(super) enum Interpolation {
     /// The nearest pixel.
     Nearest,
     /// From 2×2 pixels.
@@ -246,7 +246,7 @@ pub enum Interpolation {
 /// What lies outside of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Border {
+pub(super) enum Border {
     /// The fill.
     #[default]
     Constant,
@@ -263,7 +263,7 @@ pub enum Border {
 
 impl Border {
     /// The row or column of 0..`length` that stands at `at`; none where the fill does.
-    pub fn place(self, at: isize, length: usize) -> Option<usize> {
+    pub(super) fn place(self, at: isize, length: usize) -> Option<usize> {
         let n = length as isize;
         if (0..n).contains(&at) {
             return Some(at as usize);
@@ -288,16 +288,16 @@ impl Border {
 
 /// What fills places outside of the image: one value for all channels, or one for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fill([u8; 3]);
+pub(super) struct Fill([u8; 3]);
 
 impl Fill {
     /// These values for red, green and blue.
-    pub const fn of(channels: [u8; 3]) -> Fill {
+    pub(super) const fn of(channels: [u8; 3]) -> Fill {
         Fill(channels)
     }
 
     /// The value of each channel.
-    pub fn channels(self) -> [u8; 3] {
+    pub(super) fn channels(self) -> [u8; 3] {
         self.0
     }
 }

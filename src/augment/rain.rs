@@ -53,7 +53,7 @@ fn darker() -> f64 {
 /// How much it rains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Strength {
+pub(super) enum Strength {
     /// A streak for every four rows.
     Drizzle,
     /// A streak for every three rows.

@@ -33,7 +33,7 @@ fn bright() -> f64 {
 /// How snow is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Method {
+pub(super) enum Method {
     /// Dark pixels become bright.
     #[default]
     Bleach,

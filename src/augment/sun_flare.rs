@@ -57,7 +57,7 @@ pub struct Drawn {
 
 /// A circle of flare.
 #[derive(Serialize, Deserialize)]
-pub struct Circle {
+pub(super) struct Circle {
     alpha: f64,
     center: [i64; 2],
     radius: usize,

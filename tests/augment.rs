@@ -186,7 +186,10 @@ fn checkpoints_know_how_test_images_are_seen() {
     assert_ne!(as_tested, plain);
     assert_eq!(
         plain,
-        evaluate(&["--test-time", "[[{ sometimes = [\"invert\", \"invert\"], p = 1 }]]"])
+        evaluate(&[
+            "--test-time",
+            "[[{ sometimes = [{ invert = true, p = 1 }, { invert = true, p = 1 }] }]]"
+        ])
     );
     let wrong = bench.wick(&[
         "evaluate",

@@ -18,6 +18,9 @@ use super::check::experiment;
 use super::exit::{Exit, print, say};
 use super::trained::chain;
 
+/// More would make a picture that nobody can look at.
+const MOST_PICTURES: usize = 2000;
+
 /// Draws from which those that cover the range of a transform are taken.
 const DRAWS: u64 = 257;
 
@@ -51,6 +54,12 @@ pub(super) fn augment(arguments: &Arguments) -> Result<Exit> {
     };
     let chosen = shown.some_of_each_class(&train, arguments.images.unwrap_or(6));
     let variants = arguments.variants.unwrap_or(5);
+    if chosen.len() * (variants + 1) > MOST_PICTURES {
+        let pictures = chosen.len() * (variants + 1);
+        return Ok(wrong(&format!(
+            "{pictures} pictures on one sheet, more than {MOST_PICTURES}: ask for fewer --images or --variants"
+        )));
+    }
     let sheet = match &arguments.transform {
         None => shown.chain(&chosen, variants, arguments.boxes),
         Some(text) => match shown.transform(text) {
@@ -301,7 +310,8 @@ fn in_words((kind, drawn): &Applied) -> String {
 fn short(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) if number.is_f64() => {
-            let text = format!("{:.3}", number.as_f64()?);
+            // No zero has a sign.
+            let text = format!("{:.3}", (number.as_f64()? * 1000.0).round() / 1000.0 + 0.0);
             Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
         }
         Value::Number(number) => Some(number.to_string()),

@@ -306,6 +306,13 @@ fn check_data(
             "a part of the images",
         );
     }
+    let has_boxes = matches!(data.source, written::Source::Csv(_) | written::Source::Gtsrb(_));
+    that(
+        data.crop == written::Crop::None || has_boxes,
+        at.key("crop"),
+        "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
+        "nothing to crop to",
+    );
     let image = at.key("image");
     that(
         matches!(data.image.channels, 1 | 3),

@@ -138,7 +138,8 @@ fn quiet_panics_of_trials() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        if !thread.name().is_some_and(|name| name.starts_with("trial-")) {
+        let is_of_trial = |name: &str| name.starts_with("trial-") || name.starts_with("batches-");
+        if !thread.name().is_some_and(is_of_trial) {
             usual(panic);
         }
     }));

@@ -21,7 +21,7 @@ pub(super) fn ahead<B: Send, R>(
     let (sender, receiver) = sync_channel(WAITING);
     std::thread::scope(|scope| {
         let make = &make;
-        scope.spawn(move || {
+        let maker = scope.spawn(move || {
             for index in 0..count {
                 let batch = pool.install(|| make(index));
                 if sender.send(batch).is_err() {
@@ -29,7 +29,12 @@ pub(super) fn ahead<B: Send, R>(
                 }
             }
         });
-        take(&mut receiver.into_iter())
+        let taken = take(&mut receiver.into_iter());
+        // To whoever takes them, a panic looks like the end of the batches: it must not be taken for it.
+        match maker.join() {
+            Ok(()) => taken,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })
 }
 
@@ -45,6 +50,13 @@ mod tests {
     fn batches_come_in_order_and_all_of_them() {
         let all = ahead(&pool(), 9, |index| index, |batches| batches.collect::<Vec<_>>());
         assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_panic_in_the_making_is_that_of_whoever_takes_with_its_words() {
+        let failing = || ahead(&pool(), 5, |index| assert_ne!(index, 3, "torn"), |all| all.count());
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(failing)).unwrap_err();
+        assert!(panic.downcast_ref::<String>().unwrap().contains("torn"));
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub(super) struct Size {
 }
 
 impl Size {
+    /// An image of `frame` with both sides times `scale`, rounded as Albumentations does.
+    pub(super) fn scaled(frame: Frame, scale: f64) -> Size {
+        let side = |side: usize| ((side as f64 * scale).round_ties_even() as usize).max(1);
+        Size { height: side(frame.height), width: side(frame.width) }
+    }
+
     /// What an image of `frame` becomes at this size, if that is a size of images.
     pub(super) fn check(self, key: &'static str, frame: Frame) -> Result<Frame, Fault> {
         let Size { height, width } = self;

@@ -25,9 +25,7 @@ pub struct SmallestMaxSize {
 impl SmallestMaxSize {
     fn size(&self, frame: Frame) -> Size {
         let scale = self.smallest_max_size as f64 / frame.height.min(frame.width) as f64;
-        let [height, width] = [frame.height, frame.width]
-            .map(|side| ((side as f64 * scale).round_ties_even() as usize).max(1));
-        Size { height, width }
+        Size::scaled(frame, scale)
     }
 
     fn resized(&self, frame: Frame) -> Frame {

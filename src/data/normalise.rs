@@ -123,6 +123,22 @@ mod tests {
     }
 
     #[test]
+    fn normalised_bytes_are_those_of_albumentations() {
+        let (mean, std) = (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]);
+        let table = Normalisation { mean, std }.table();
+        let golden = include_str!("../../tests/goldens/normalise.csv");
+        for (value, row) in (0..=255u8).zip(golden.lines().skip(1)) {
+            let mut out = [0.0; 3];
+            table.write(&[value; 3], &mut out);
+            for (found, expected) in out.into_iter().zip(row.split(',')) {
+                let expected: f32 = expected.parse().unwrap();
+                assert!((found - expected).abs() <= 1e-6, "{value}: {found}, not {expected}");
+            }
+        }
+        assert_eq!(golden.lines().count(), 257);
+    }
+
+    #[test]
     fn pixels_become_planes() {
         let mean = vec![0.0, 0.5, 1.0];
         let std = vec![1.0, 0.5, 2.0];

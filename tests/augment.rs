@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
-use tempfile::TempDir;
+use super::bench::Bench;
 
 const CHAIN: &str = r#"
 name = "augmented"
@@ -34,37 +32,7 @@ optimizer = { sgd = { lr = 0.05, momentum = 0.9 } }
 "train.optimizer.sgd.lr" = [0.02, 0.05, 0.1]
 "#;
 
-struct Bench {
-    folder: TempDir,
-}
-
 impl Bench {
-    fn new(experiment: &str) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("experiment.toml"), experiment).unwrap();
-        Bench { folder }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn wick(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wick"))
-            .current_dir(self.path())
-            .env_clear()
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.wick(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
     fn run(&self, results: &str, arguments: &[&str]) {
         let mut all = vec!["run", "experiment.toml", "--results", results];
         all.extend_from_slice(arguments);

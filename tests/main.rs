@@ -3,6 +3,7 @@
 mod architectures;
 mod augment;
 mod bad_configs;
+mod bench;
 mod data_images;
 mod data_sources;
 mod floors;

@@ -3,45 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use candlewick::basis::seed::derive;
 use candlewick::config::presets::PRESETS;
 use image::{Rgb, RgbImage};
-use tempfile::TempDir;
 
-/// A folder with images and an experiment about them.
-struct Bench {
-    folder: TempDir,
-}
+use super::bench::Bench;
 
 impl Bench {
-    fn new(experiment: &str) -> Bench {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
-        bench.write("experiment.toml", experiment);
-        bench
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
-    fn wick(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wick"))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    fn done(&self, arguments: &[&str]) -> String {
-        let output = self.wick(arguments);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
     /// The value of `column` in the first row of a table, of which the folder has one.
     fn cell(&self, table: &Path, column: &str) -> String {
         let mut reader = csv::Reader::from_path(table).unwrap();
@@ -51,12 +20,12 @@ impl Bench {
     }
 
     fn trials(&self, name: &str) -> PathBuf {
-        self.folder.path().join("results").join(name).join("trials.csv")
+        self.path().join("results").join(name).join("trials.csv")
     }
 
     /// The folder of the only trial.
     fn trial(&self, name: &str) -> PathBuf {
-        let trials = self.folder.path().join("results").join(name).join("trials");
+        let trials = self.path().join("results").join(name).join("trials");
         let folders = fs::read_dir(trials).unwrap().map(|entry| entry.unwrap().path());
         folders.filter(|path| path.is_dir()).min().unwrap()
     }
@@ -64,7 +33,7 @@ impl Bench {
     /// `count` noisy images of 12×12 for each class; those of class `n` are brighter in stripe `n`.
     fn images(&self, part: &str, classes: &[&str], count: usize) {
         for (class, name) in classes.iter().enumerate() {
-            let folder = self.folder.path().join("signs").join(part).join(name);
+            let folder = self.path().join("signs").join(part).join(name);
             fs::create_dir_all(&folder).unwrap();
             for number in 0..count {
                 let mut stream = derive(1, &format!("{part} {name}"), &[number as u64]);
@@ -110,7 +79,7 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     bench.done(&["run", "experiment.toml"]);
     let trial = bench.trial("signs");
     // The card knows all that is needed: it may be carried anywhere.
-    let model = bench.folder.path().join("carried.safetensors");
+    let model = bench.path().join("carried.safetensors");
     fs::copy(trial.join("best.safetensors"), &model).unwrap();
     let text = bench.done(&[
         "evaluate",
@@ -127,9 +96,7 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     let all = ["evaluate", "--model", "carried.safetensors", "--data", "{ folder = \"signs\" }"];
     let all = bench.done(&[&all[..], &["--part", "all", "--confusion", "all.csv"]].concat());
     assert!(all.starts_with("90 images"), "{all}");
-    assert!(
-        fs::read_to_string(bench.folder.path().join("all.csv")).unwrap().starts_with("class,left,")
-    );
+    assert!(fs::read_to_string(bench.path().join("all.csv")).unwrap().starts_with("class,left,"));
 
     let predictions = trial.join("predictions.csv");
     let image = bench.cell(&predictions, "image");
@@ -148,7 +115,7 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     let expected =
         format!("{:6.2} %  {}", 100.0 * probability, bench.cell(&predictions, "predicted"));
     assert!(text.contains(&expected), "{expected}: {text}");
-    let logits = fs::read_to_string(bench.folder.path().join("logits.csv")).unwrap();
+    let logits = fs::read_to_string(bench.path().join("logits.csv")).unwrap();
     assert!(logits.starts_with("image,left,middle,right\nsigns/"), "{logits}");
     assert_eq!(logits.lines().count(), 2);
 }
@@ -158,11 +125,8 @@ fn a_network_can_start_from_the_weights_of_another_trial() {
     let bench = Bench::new(SIGNS);
     bench.images("train", &["left", "middle", "right"], 20);
     bench.done(&["run", "experiment.toml"]);
-    fs::copy(
-        bench.trial("signs").join("best.safetensors"),
-        bench.folder.path().join("w.safetensors"),
-    )
-    .unwrap();
+    fs::copy(bench.trial("signs").join("best.safetensors"), bench.path().join("w.safetensors"))
+        .unwrap();
     let start = SIGNS.replace("name = \"signs\"", "name = \"started\"");
     // With hardly a step, and statistics that hardly move, the first epoch is the trial's best.
     let start = start.replace("lr = 1e-2", "lr = 1e-30").replace("epochs = 3", "epochs = 1");
@@ -177,7 +141,7 @@ fn a_network_can_start_from_the_weights_of_another_trial() {
     let digest = || bench.cell(&bench.trials("started"), "digest");
     let before = digest();
     // A file of weights is what is in it: another place changes nothing, another content does.
-    let folder = bench.folder.path();
+    let folder = bench.path();
     fs::copy(folder.join("w.safetensors"), folder.join("v.safetensors")).unwrap();
     let moved = start.replace("w.safetensors", "v.safetensors");
     bench.write("started.toml", &moved);
@@ -199,8 +163,7 @@ fn wrong_networks_images_and_data_exit_with_2_and_say_why() {
     let model = model.to_str().unwrap();
     bench.write("text.png", "not an image");
     bench.write("classes.txt", "cat\ndog\n");
-    fs::write(bench.folder.path().join("torn.safetensors"), &fs::read(model).unwrap()[..900])
-        .unwrap();
+    fs::write(bench.path().join("torn.safetensors"), &fs::read(model).unwrap()[..900]).unwrap();
     let cases: [(&[&str], &str); 9] = [
         (&["predict", "text.png"], "--model <CHECKPOINT>|--preset <NAME>"),
         (&["predict", "--preset", "plain", "text.png"], "--weights"),
@@ -308,7 +271,7 @@ name = "resnet18-32"
     );
     // Noise alone: nothing can be learnt but the images themselves.
     for class in classes {
-        let folder = bench.folder.path().join("signs").join(class);
+        let folder = bench.path().join("signs").join(class);
         fs::create_dir_all(&folder).unwrap();
         for number in 0..16 {
             let mut stream = derive(2, class, &[number]);

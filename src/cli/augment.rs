@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::augment::{AnyTransform, Applied, BBox, BoxRules, Image, Mixing, Scene, Step};
 use crate::basis::seed::derive;
-use crate::data::{self, Cache, Dataset, augmentation_stream};
+use crate::data::{self, Cache, Dataset, augmentation_stream, mixing_stream};
 use crate::plan::sweep::Trial;
 use crate::report::sheet::{Picture, Sheet, png};
 use crate::sweep::store::write_whole;
@@ -181,8 +181,8 @@ impl Shown<'_> {
     /// Mixes the pictures of a column with each other, as training mixes those of a batch.
     fn mix(&self, mixing: &Mixing, epoch: u64, column: &mut [Picture]) {
         let Some(frame) = column.first().map(|picture| picture.image.frame()) else { return };
-        let fold = self.trial.plan.data.fold.map_or(0, |fold| fold.index as u64 + 1);
-        let mut stream = derive(self.trial.plan.seed, "mixing", &[fold, epoch, 0]);
+        let plan = &self.trial.plan;
+        let mut stream = mixing_stream(plan.seed, plan.data.fold, epoch, 0);
         let Some(mixed) = mixing.draw(column.len(), frame, &mut stream) else { return };
         let area = frame.height * frame.width;
         let mut pixels = vec![0.0; column.len() * frame.bytes()];

@@ -146,9 +146,12 @@ impl Ready {
         let bytes: usize = input.iter().product();
         let mut pixels = vec![0.0; images.len() * bytes];
         let mut image = Image::new(frame, vec![0; frame.bytes()]);
-        for ((index, decoded), out) in images.iter().enumerate().zip(pixels.chunks_mut(bytes)) {
+        for (decoded, out) in images.iter().zip(pixels.chunks_mut(bytes)) {
             image.reset(frame, decoded);
-            let mut stream = derive(self.card.seed, "view of an image", &[view, index as u64]);
+            // An image has no number here; what it shows decides how it is seen, in whatever batch.
+            let content = *blake3::hash(decoded).as_bytes().first_chunk().expect("32 bytes");
+            let counters = [view, u64::from_le_bytes(content)];
+            let mut stream = derive(self.card.seed, "view of an image", &counters);
             chain.apply(&mut image, &mut Vec::new(), BoxRules::default(), &mut stream, None);
             table.write(image.pixels(), out);
         }

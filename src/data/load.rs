@@ -24,7 +24,7 @@ use crate::plan::data::{BoxPlan, DataPlan, ImagePlan, OnBadImage, TestSet};
 ///
 /// Images are in the order of the listing, whatever the number of threads.
 pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
-    let main = list(&plan.source, plan.boxes.format)?;
+    let main = list(&plan.source, plan.boxes)?;
     main.check()?;
     let declared = main.parts.iter().filter(|part| **part == Part::Test).count();
     check_test(plan, declared)?;
@@ -32,7 +32,7 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
         let all = main.picks(|_| true);
         return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
     };
-    let mut test = list(source, plan.boxes.format)?;
+    let mut test = list(source, plan.boxes)?;
     let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
     for label in &mut test.labels {
         *label = places[*label as usize];

@@ -17,6 +17,7 @@ use super::dataset::Part;
 use super::error::{Error, reason};
 use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
 use crate::augment::BoxFormat;
+use crate::plan::data::BoxPlan;
 
 const SPLIT: &str = "split";
 const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
@@ -57,15 +58,15 @@ impl Rows {
     }
 }
 
-/// The images of the table at `path`, whose boxes are written in `format`.
-pub(super) fn list(path: &Path, format: BoxFormat) -> Result<Listing, Error> {
-    let rows = rows(path, format)?;
+/// The images of the table at `path`.
+pub(super) fn list(path: &Path, boxes: BoxPlan) -> Result<Listing, Error> {
+    let rows = rows(path, boxes)?;
     let (classes, labels) = classes_of(&rows.labels);
     Ok(rows.into_listing(path.display().to_string(), classes, labels))
 }
 
 /// The rows of the table at `path`.
-pub(super) fn rows(path: &Path, format: BoxFormat) -> Result<Rows, Error> {
+pub(super) fn rows(path: &Path, boxes: BoxPlan) -> Result<Rows, Error> {
     let file = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
@@ -75,7 +76,7 @@ pub(super) fn rows(path: &Path, format: BoxFormat) -> Result<Rows, Error> {
         .delimiter(delimiter)
         .trim(csv::Trim::All)
         .from_reader(file.as_slice());
-    let columns = Columns::find(table.headers().map_err(broken)?, &name, format)?;
+    let columns = Columns::find(table.headers().map_err(broken)?, &name, boxes.format)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows = Rows::default();
     for record in table.records() {
@@ -100,6 +101,11 @@ pub(super) fn rows(path: &Path, format: BoxFormat) -> Result<Rows, Error> {
     }
     if rows.files.is_empty() {
         return Err(Error::format(name, "lists no images; every row names one"));
+    }
+    if boxes.crop && rows.files.iter().all(|file| file.bbox.is_none()) {
+        let columns = boxes.format.columns().join(", ");
+        let problem = format!("has no boxes to crop to; they stand in the columns {columns}");
+        return Err(Error::format(name, problem));
     }
     Ok(rows)
 }

@@ -4,11 +4,10 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::Listing;
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
-use crate::augment::BoxFormat;
-use crate::plan::data::{Bundled, Source};
+use crate::plan::data::{BoxPlan, Bundled, Source};
 
 /// The images of `source` without their pixels.
-pub(super) fn list(source: &Source, boxes: BoxFormat) -> Result<Listing, Error> {
+pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
     match source {
         Source::Bundled(set) => bundled::list(*set),
         Source::Folder(path) => folder::list(path),
@@ -16,12 +15,12 @@ pub(super) fn list(source: &Source, boxes: BoxFormat) -> Result<Listing, Error> 
         Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
         Source::Csv(path) => manifest::list(path, boxes),
-        Source::Gtsrb(path) => gtsrb::list(path),
+        Source::Gtsrb(path) => gtsrb::list(path, boxes),
     }
 }
 
 /// How many images `source` has, without reading more than that takes.
-pub(super) fn count(source: &Source, boxes: BoxFormat) -> Result<Counts, Error> {
+pub(super) fn count(source: &Source, boxes: BoxPlan) -> Result<Counts, Error> {
     match source {
         Source::Cifar10(path) => cifar::count(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::count(path, &cifar::CIFAR100),

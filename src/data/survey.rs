@@ -9,12 +9,12 @@ use crate::plan::data::{DataFacts, DataPlan, TestSet};
 /// Classes and counts of the data that `plan` names: a folder is listed, a table is read, of IDX
 /// files the labels and headers. What is wrong with single images shows only in loading.
 pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
-    let main = count(&plan.source, plan.boxes.format)?;
+    let main = count(&plan.source, plan.boxes)?;
     check_test(plan, main.test)?;
     let (mut images, mut declared_test) = (main.images, main.test);
     if let TestSet::Source(source) = &plan.test {
         let origin = in_words(&plan.source);
-        let test = list(source, plan.boxes.format)?;
+        let test = list(source, plan.boxes)?;
         relabel((&origin, &main.classes), (&test.origin, &test.classes))?;
         declared_test = test.parts.iter().filter(|part| **part == Part::Test).count();
         if declared_test == 0 {

@@ -9,7 +9,7 @@ use super::dataset::Dataset;
 use super::epochs::{PIECE, Share};
 use super::normalise::{Normalisation, Table};
 use crate::augment::{Chain, Frame, Image};
-use crate::basis::seed::derive;
+use crate::basis::seed::{Stream, derive};
 use crate::plan::augment::AugmentPlan;
 use crate::plan::data::Fold;
 use crate::plan::resolve::Plan;
@@ -80,7 +80,7 @@ impl Views {
         } else {
             self.write_augmented(epoch, order, places, &mut batch_of.pixels);
         }
-        let mut stream = derive(self.seed, "mixing", &[self.fold_number(), epoch, batch as u64]);
+        let mut stream = mixing_stream(self.seed, self.fold, epoch, batch);
         let mixing = self.plan.mixing.as_ref();
         if let Some(mixed) = mixing.and_then(|m| m.draw(images.len(), self.frame, &mut stream)) {
             mixed.apply(&mut batch_of.pixels, self.frame);
@@ -189,31 +189,23 @@ impl Views {
             image.reset(self.dataset.frame(), self.dataset.image(*index));
             boxes.clear();
             boxes.extend(self.dataset.bbox(*index));
-            let mut stream = self.stream(epoch, *index);
+            let mut stream = augmentation_stream(self.seed, self.fold, epoch, *index);
             let AugmentPlan { train, boxes: rules, .. } = &self.plan;
             train.apply(&mut image, &mut boxes, *rules, &mut stream, None);
             pixels.extend_from_slice(image.pixels());
         }
         pixels
     }
-
-    fn stream(&self, epoch: u64, image: u32) -> crate::basis::seed::Stream {
-        augmentation_stream(self.seed, self.fold, epoch, image)
-    }
-
-    fn fold_number(&self) -> u64 {
-        fold_number(self.fold)
-    }
 }
 
 /// Everything that chance decides about image `image` in epoch `epoch`.
-pub fn augmentation_stream(
-    seed: u64,
-    fold: Option<Fold>,
-    epoch: u64,
-    image: u32,
-) -> crate::basis::seed::Stream {
+pub fn augmentation_stream(seed: u64, fold: Option<Fold>, epoch: u64, image: u32) -> Stream {
     derive(seed, "augmentation", &[fold_number(fold), epoch, u64::from(image)])
+}
+
+/// Everything that chance decides about the mixing of batch `batch` of epoch `epoch`.
+pub fn mixing_stream(seed: u64, fold: Option<Fold>, epoch: u64, batch: usize) -> Stream {
+    derive(seed, "mixing", &[fold_number(fold), epoch, batch as u64])
 }
 
 /// The order in which epoch `epoch` goes through the training images. It depends on the seed, the

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
 use crate::model;
+use crate::plan::data::BoxPlan;
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::metrics::prediction;
@@ -155,8 +156,8 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
     let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
     let mut key =
         format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    if plan.boxes.crop {
-        key.push_str(" cropped");
+    if plan.boxes != BoxPlan::default() {
+        key.push_str(&format!(" {:?}", plan.boxes));
     }
     let images = Images {
         fingerprint: dataset.fingerprint().to_owned(),

@@ -85,6 +85,16 @@ fn boxes_in_the_wrong_format_are_refused() {
 }
 
 #[test]
+fn a_table_without_boxes_cannot_be_cropped_to_them() {
+    let (root, plan) = table("path,label\na.png,1\nb.png,2\n");
+    let boxes = BoxPlan { format: BoxFormat::Coco, crop: true };
+    assert_eq!(
+        complaint(&DataPlan { boxes, ..plan }, root.path()),
+        "DATA/signs.csv: has no boxes to crop to; they stand in the columns x, y, width, height"
+    );
+}
+
+#[test]
 fn traffic_signs_are_read_in_both_layouts_with_their_regions() {
     let ramp = image::RgbImage::from_fn(8, 8, |x, y| Rgb([(10 * x + y) as u8, 0, 0]));
     let image = |root: &std::path::Path, path: &str| {

@@ -6,6 +6,7 @@ use std::path::Path;
 use candlewick::config::layering::{Request, load};
 use candlewick::config::problem::Problems;
 use candlewick::data::Cache;
+use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;
 
@@ -14,7 +15,7 @@ fn message(request: &Request) -> Option<String> {
     let images = Cache::new(1);
     let survey = Files::new(&images);
     let problems: Result<(), Problems> =
-        load(request).and_then(|root| expand(&root, &survey).map(|_| ()));
+        load(request).and_then(|root| expand(&root, &survey, &Nothing).map(|_| ()));
     // Windows' separators are the one thing that may differ between machines.
     problems.err().map(|problems| problems.render(false).replace('\\', "/"))
 }

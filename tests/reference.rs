@@ -8,6 +8,7 @@ use candlewick::config::layer::KINDS;
 use candlewick::config::layering::{DEFAULTS, Request, load};
 use candlewick::config::model::Activation;
 use candlewick::data::Cache;
+use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;
 
@@ -34,7 +35,7 @@ fn offered(sections: &str) -> BTreeSet<String> {
     let images = Cache::new(1);
     let survey = Files::new(&images);
     let problems = load(&Request { file, ..Request::default() })
-        .and_then(|root| expand(&root, &survey).map(|_| ()))
+        .and_then(|root| expand(&root, &survey, &Nothing).map(|_| ()))
         .expect_err("the unknown key is read");
     let text = problems.render(false);
     let list = ["the keys here are ", "the keys are "]

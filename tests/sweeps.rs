@@ -174,6 +174,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     use candlewick::basis::record::Status;
     use candlewick::config::layering::{Request, load};
     use candlewick::data::Cache;
+    use candlewick::plan::prune::Nothing;
     use candlewick::plan::sweep::expand;
     use candlewick::report::tables;
     use candlewick::sweep::runner::{Runner, Share, SweepEvent};
@@ -184,7 +185,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
     let survey = Files::new(&images);
-    let experiment = expand(&root, &survey).unwrap();
+    let experiment = expand(&root, &survey, &Nothing).unwrap();
     let store = Store::at(&bench.folder.path().join("results"), &experiment.name);
     store.prepare().unwrap();
     let runner = Runner {

@@ -8,6 +8,7 @@ use candlewick::config::layering::{Request, load};
 use candlewick::data::Cache;
 use candlewick::kernels::loss::cross_entropy;
 use candlewick::model::network::{Network, Weights};
+use candlewick::plan::prune::Nothing;
 use candlewick::plan::resolve::Plan;
 use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;
@@ -33,7 +34,7 @@ fn plan(name: &str) -> Plan {
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
     let survey = Files::new(&images);
-    let mut experiment = expand(&root, &survey).unwrap();
+    let mut experiment = expand(&root, &survey, &Nothing).unwrap();
     experiment.trials.remove(0).plan
 }
 

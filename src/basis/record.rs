@@ -1,5 +1,7 @@
 //! Records: what is measured, and the rows that are written.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// What is known of a model on one set of images.
@@ -93,6 +95,24 @@ impl Metric {
         !matches!(self, Metric::TrainLoss | Metric::TrainAccuracy)
     }
 
+    /// The best value over `records`; NaN if there is none.
+    pub fn best(self, records: &[EpochRecord]) -> f64 {
+        let values = records.iter().filter_map(|record| self.of(record));
+        values.fold(f64::NAN, |best, value| {
+            if best.is_nan() || self.improves(value, best, 0.0) { value } else { best }
+        })
+    }
+
+    /// The better of two values first; what is not a number is worst.
+    pub fn better_first(self, a: f64, b: f64) -> Ordering {
+        match (a.is_nan(), b.is_nan()) {
+            // 0.0 equals -0.0, which `total_cmp` tells apart.
+            (false, false) if self.is_loss() => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
+            (false, false) => b.partial_cmp(&a).unwrap_or(Ordering::Equal),
+            (a, b) => a.cmp(&b),
+        }
+    }
+
     /// Whether `new` is better than `old` by more than `min_delta`. NaN never is.
     pub fn improves(self, new: f64, old: f64, min_delta: f64) -> bool {
         if self.is_loss() { new < old - min_delta } else { new > old + min_delta }
@@ -121,6 +141,8 @@ pub enum Status {
     Completed,
     /// Ended by an error, a panic or a loss that is not a number.
     Failed,
+    /// Stopped at a rung by the sweep's pruning.
+    Pruned,
     /// Not ended yet: interrupted, or never started.
     Unfinished,
 }
@@ -131,6 +153,7 @@ impl Status {
         match self {
             Status::Completed => "completed",
             Status::Failed => "failed",
+            Status::Pruned => "pruned",
             Status::Unfinished => "unfinished",
         }
     }

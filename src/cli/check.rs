@@ -10,6 +10,7 @@ use crate::config::problem::Problems;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::memory::training_bytes;
+use crate::plan::prune::Nothing;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
 use crate::sweep::runner::missing;
@@ -29,7 +30,7 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
         Exit::Wrong
     };
     let root = load(&written.request()).map_err(tell)?;
-    let experiment = expand(&root, &Files::new(images)).map_err(tell)?;
+    let experiment = expand(&root, &Files::new(images), &Nothing).map_err(tell)?;
     Ok((root, experiment))
 }
 

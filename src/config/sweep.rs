@@ -16,6 +16,9 @@
 //!
 //! Values stay as written, with their places: the plan puts them into the experiment's tree.
 
+pub mod prune;
+
+use self::prune::Prune;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::read::read;
@@ -37,6 +40,8 @@ pub struct Sweep {
     pub list: Vec<Variant>,
     /// Combinations that are left out.
     pub exclude: Vec<Exclusion>,
+    /// Which trials are stopped before their last epoch.
+    pub prune: Option<Prune>,
 }
 
 /// Which seeds are run.
@@ -85,7 +90,7 @@ pub struct Exclusion {
 impl Sweep {
     /// Reads the table at `node`, which stands at `sweep`.
     pub fn read(node: &Node) -> Result<Sweep, Vec<Problem>> {
-        const KEYS: [&str; 6] = ["seeds", "folds", "grid", "zip", "list", "exclude"];
+        const KEYS: [&str; 7] = ["seeds", "folds", "grid", "zip", "list", "exclude", "prune"];
         let at = KeyPath::root().key("sweep");
         let mut sweep = Sweep::default();
         let mut problems = Vec::new();
@@ -110,6 +115,10 @@ impl Sweep {
                 "grid" => sweep.grid = axes(value, &at, &mut problems),
                 "zip" => sweep.zip = axes(value, &at, &mut problems),
                 "list" => sweep.list = variants(value, &at, &mut problems),
+                "prune" => match Prune::read(value, &at) {
+                    Ok(prune) => sweep.prune = Some(prune),
+                    Err(found) => problems.extend(found),
+                },
                 "exclude" => sweep.exclude = exclusions(value, &at, &mut problems),
                 other => {
                     let problem = Problem::key(at, format!("unknown key \"{other}\" in [sweep]"));

@@ -7,6 +7,7 @@ mod layer;
 pub mod memory;
 pub mod model;
 pub mod parameters;
+pub mod prune;
 pub mod recipe;
 pub mod resolve;
 mod summary;

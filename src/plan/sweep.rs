@@ -14,6 +14,7 @@ use crate::config::sweep::{Axis, Exclusion, Seeds, Sweep};
 use crate::config::tree::{Content, Node};
 
 use super::data::Fold;
+use super::prune::{History, PrunePlan};
 use super::resolve::{Plan, Survey, resolve};
 
 /// No sweep has more trials than this.
@@ -32,6 +33,10 @@ pub struct Experiment {
     pub trials: Vec<Trial>,
     /// Combinations that `exclude` left out.
     pub excluded: usize,
+    /// Which trials are stopped before their last epoch.
+    pub prune: Option<PrunePlan>,
+    /// Trials that a search has not suggested yet, seeds and folds counted.
+    pub unsuggested: usize,
 }
 
 /// A plan and its place in the sweep.
@@ -41,6 +46,10 @@ pub struct Trial {
     pub number: usize,
     /// Identity of the plan.
     pub digest: String,
+    /// Index of the combination without seed and fold: trials that differ only in these share it.
+    pub setting: usize,
+    /// The round of suggestions in which a search came up with it, from 0; 0 without a search.
+    pub round: usize,
     /// The swept values as text, one for each axis of the experiment.
     pub settings: Vec<String>,
     /// What will run.
@@ -49,6 +58,8 @@ pub struct Trial {
 
 /// One combination before it is resolved.
 struct Combination<'a> {
+    /// Index of the combination without seed and fold.
+    setting: usize,
     /// Variant name and its settings, then the values of axes: dotted path, where it stands, value.
     replacements: Vec<(&'a str, KeyPath, &'a Node)>,
     settings: Vec<String>,
@@ -58,7 +69,11 @@ struct Combination<'a> {
 }
 
 /// All trials of the experiment `root`, or everything that is wrong with any of them.
-pub fn expand(root: &Node, survey: &dyn Survey) -> Result<Experiment, Problems> {
+pub fn expand(
+    root: &Node,
+    survey: &dyn Survey,
+    _history: &dyn History,
+) -> Result<Experiment, Problems> {
     let mut problems = Vec::new();
     let name = name(root, &mut problems);
     let description = match root.get("description") {
@@ -148,7 +163,12 @@ pub fn expand(root: &Node, survey: &dyn Survey) -> Result<Experiment, Problems> 
         axes.push("variant".to_owned());
     }
     axes.extend(sweep.grid.iter().chain(&sweep.zip).map(|axis| axis.path.clone()));
-    Ok(Experiment { name, description, axes, trials, excluded })
+    let prune = sweep.prune.as_ref().map(|prune| PrunePlan {
+        rule: prune.rule.clone(),
+        metric: prune.metric.unwrap_or(trials[0].plan.train.best),
+        seed: own_seed,
+    });
+    Ok(Experiment { name, description, axes, trials, excluded, prune, unsuggested: 0 })
 }
 
 fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
@@ -217,7 +237,10 @@ fn combine<'a>(
     let mut matched = vec![false; sweep.exclude.len()];
     let mut combinations = Vec::new();
     let mut excluded = 0;
+    let mut last = None;
+    let mut settings_so_far = 0;
     for mut index in 0..total {
+        let outer = index / (seeds.len() * folds.len());
         // Innermost first: what changes fastest is taken from the index first.
         let mut digit = |count: usize| {
             let digit = index % count;
@@ -247,7 +270,7 @@ fn combine<'a>(
             replacements.push((&axis.path, axis.at.clone(), value));
         }
         let variant = variant.map(|variant| variant.name.as_str());
-        let combination = Combination { replacements, settings, variant, seed, fold };
+        let combination = Combination { setting: 0, replacements, settings, variant, seed, fold };
         let hit =
             sweep.exclude.iter().position(|rule| combination.is_excluded(root, rule, own_seed));
         match hit {
@@ -255,7 +278,12 @@ fn combine<'a>(
                 matched[rule] = true;
                 excluded += 1;
             }
-            None => combinations.push(combination),
+            None => {
+                if last.replace(outer) != Some(outer) {
+                    settings_so_far += 1;
+                }
+                combinations.push(Combination { setting: settings_so_far - 1, ..combination });
+            }
         }
     }
     let idle: Vec<Problem> = sweep
@@ -323,7 +351,8 @@ fn trial(
     let (plan, digest) = resolve(&tree, combination.fold, survey).map_err(|problems| {
         problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
     })?;
-    Ok(Trial { number, digest, settings: combination.settings.clone(), plan })
+    let Combination { setting, settings, .. } = combination;
+    Ok(Trial { number, digest, setting: *setting, round: 0, settings: settings.clone(), plan })
 }
 
 impl Combination<'_> {

@@ -176,8 +176,8 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     use candlewick::data::Cache;
     use candlewick::plan::prune::Nothing;
     use candlewick::plan::sweep::expand;
-    use candlewick::report::tables;
     use candlewick::sweep::runner::{Runner, Share, SweepEvent};
+    use candlewick::sweep::standing::standing;
     use candlewick::sweep::store::Store;
     use candlewick::train::trainer::Event;
     let bench = Bench::new(SMALL);
@@ -195,6 +195,10 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
         share: Share { workers: 2, threads: 1 },
         augment_memory: 1 << 20,
         interrupt: &std::sync::atomic::AtomicBool::new(false),
+        order: None,
+        memory: None,
+        run: "a test",
+        hung: None,
     };
     runner
         .run(&|event| match event {
@@ -204,8 +208,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
             _ => {}
         })
         .unwrap();
-    let known = tables::known(&experiment, &store);
-    for known in &known {
+    for known in &standing(&experiment, &store).known {
         let failed = known.trial.number == 3;
         let expected = if failed { Status::Failed } else { Status::Completed };
         assert_eq!(known.status(), expected, "trial {}", known.trial.number);

@@ -31,6 +31,24 @@ Examples:
 Example:
   wick check experiments/quickstart.toml")]
     Check(Check),
+    /// Show how far the trials of a results folder have got
+    #[command(after_help = "\
+Example:
+  wick status results/quickstart")]
+    Status(Status),
+    /// Execute stored trials again and say \"identical\", or what differs first
+    #[command(after_help = "\
+Examples:
+  wick repro results/quickstart
+  wick repro results/quickstart 3 5
+  wick repro results/quickstart --sample 2")]
+    Repro(Repro),
+    /// List or remove what the trials of a results folder do not need any more
+    #[command(after_help = "\
+Examples:
+  wick clean results/quickstart
+  wick clean results/quickstart --yes")]
+    Clean(Clean),
     /// Show what augmentation does to training images, or write augmented images as a data set
     #[command(after_help = "\
 Examples:
@@ -63,6 +81,39 @@ Examples:
     /// Measure a chain of transforms on one image, for comparisons of speed
     #[command(hide = true)]
     BenchAugment(BenchAugment),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Clean {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Remove what is listed
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Repro {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Numbers or digests of trials [default: all that have ended]
+    #[arg(value_name = "TRIAL")]
+    pub(super) trials: Vec<String>,
+    /// Only so many of them, chosen by their digests
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) sample: Option<u16>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -188,7 +239,7 @@ pub(super) struct BenchAugment {
 }
 
 /// The experiment and what is laid over it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Written {
     /// The experiment file
     file: PathBuf,
@@ -213,10 +264,22 @@ pub(super) struct Run {
     /// Threads of a trial [default: the cores that are left over]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) threads: Option<u16>,
+    /// Stop the sweep when a trial fails: run.on-failure = "stop"
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Memory for all trials together, as 8GB or 80%: run.memory-limit
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory_limit: Option<String>,
+    /// Run what fits into this time by estimate, as 2h, the cheapest trials first: run.budget
+    #[arg(long, value_name = "TIME")]
+    pub(super) budget: Option<String>,
     /// Memory for augmented images that trials share; what does not fit is augmented again
-    #[arg(long, value_name = "MB", default_value_t = 1024, value_parser = megabytes)]
+    #[arg(long, value_name = "MB", default_value_t = AUGMENT_MEMORY, value_parser = megabytes)]
     pub(super) augment_memory: usize,
 }
+
+/// Megabytes for augmented images that trials share, unless something else is said.
+pub(super) const AUGMENT_MEMORY: usize = 1024;
 
 fn megabytes(text: &str) -> Result<usize, String> {
     let most = 1 << 30;
@@ -263,6 +326,22 @@ pub(super) struct Check {
     /// The trial whose network is shown
     #[arg(long, value_name = "N")]
     pub(super) trial: Option<usize>,
+}
+
+impl Run {
+    /// The experiment, with the options of this command that stand for keys of the file.
+    pub(super) fn written(&self) -> Written {
+        let mut written = self.written.clone();
+        let options = [
+            ("run.on-failure", self.fail_fast.then_some("stop")),
+            ("run.memory-limit", self.memory_limit.as_deref()),
+            ("run.budget", self.budget.as_deref()),
+        ];
+        for (key, value) in options {
+            written.sets.extend(value.map(|value| format!("{key}={value}")));
+        }
+        written
+    }
 }
 
 impl Written {

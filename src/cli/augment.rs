@@ -28,7 +28,7 @@ const DRAWS: u64 = 257;
 pub(super) fn augment(arguments: &Arguments) -> Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (_, experiment) = match experiment(&arguments.written, &images) {
+    let (_, experiment, _) = match experiment(&arguments.written, &images) {
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };

@@ -5,33 +5,47 @@ use std::io::IsTerminal;
 
 use anyhow::Result;
 
+use crate::basis::record::Status;
 use crate::config::layering::load;
 use crate::config::problem::Problems;
-use crate::config::tree::Node;
+use crate::config::tree::{Content, Node};
 use crate::data::Cache;
-use crate::plan::memory::training_bytes;
-use crate::plan::prune::Nothing;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
-use crate::sweep::runner::missing;
+use crate::sweep::cost::{Cost, costs};
+use crate::sweep::machine;
+use crate::sweep::memory::{Needs, needs};
+use crate::sweep::runner::Share;
+use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
 
-use super::arguments::{Check, Written};
+use super::arguments::{AUGMENT_MEMORY, Check, Written};
 use super::exit::{Exit, print, say};
 
 /// Trials that are listed before the list is cut.
 const LISTED: usize = 40;
 
 /// The experiment that was asked for; or the exit code, when its problems have been told.
-pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Experiment), Exit> {
-    let tell = |problems: Problems| {
-        say(&problems.render(std::io::stderr().is_terminal()));
-        Exit::Wrong
-    };
+pub(super) fn experiment(
+    written: &Written,
+    images: &Cache,
+) -> Result<(Node, Experiment, Store), Exit> {
     let root = load(&written.request()).map_err(tell)?;
-    let experiment = expand(&root, &Files::new(images), &Nothing).map_err(tell)?;
-    Ok((root, experiment))
+    // A name that is none is told by whoever reads the experiment.
+    let name = match root.get("name").map(|name| &name.content) {
+        Some(Content::String(name)) => name.as_str(),
+        _ => "",
+    };
+    let store = Store::at(&written.results, name);
+    let experiment = expand(&root, &Files::new(images), &store).map_err(tell)?;
+    Ok((root, experiment, store))
+}
+
+/// Says what is wrong.
+pub(super) fn tell(problems: Problems) -> Exit {
+    say(&problems.render(std::io::stderr().is_terminal()));
+    Exit::Wrong
 }
 
 /// Columns of the terminal, or of a page.
@@ -41,12 +55,11 @@ pub(super) fn width() -> usize {
 
 /// Runs the command.
 pub(super) fn check(arguments: &Check) -> Result<Exit> {
-    let (_, experiment) = match self::experiment(&arguments.written, &Cache::new(1)) {
+    let images = Cache::new(1);
+    let (_, experiment, store) = match self::experiment(&arguments.written, &images) {
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };
-    let store = Store::at(&arguments.written.results, &experiment.name);
-    let missing = missing(&experiment, &store);
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         say(&format!(
@@ -55,58 +68,153 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
         ));
         return Ok(Exit::Wrong);
     };
-    print(&overview(&experiment, shown, &missing, width()));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let standing = standing(&experiment, &store);
+    let open = standing.known.iter().filter(|known| !known.is_done()).count();
+    let slots = experiment.run.slots_per_device;
+    let share = Share::new(cores, open, slots.map(|n| n * experiment.run.devices.len()), None);
+    let summary = Overview {
+        experiment: &experiment,
+        needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
+        limit: machine::bytes(experiment.run.memory_limit),
+        share,
+        costs: costs(&experiment, &store, &images, share.threads),
+        standing,
+    };
+    print(&overview(&summary, shown, width()));
     Ok(Exit::Done)
 }
 
-fn overview(experiment: &Experiment, shown: &Trial, missing: &[&Trial], width: usize) -> String {
+/// What is known of all trials together.
+struct Overview<'a> {
+    experiment: &'a Experiment,
+    standing: Standing<'a>,
+    needs: Needs,
+    limit: Option<u64>,
+    share: Share,
+    costs: Vec<Cost>,
+}
+
+fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
+    let Overview { experiment, standing, needs, share, costs, .. } = overview;
+    let trials = &experiment.trials;
     let mut text = format!("{}\n", experiment.name);
     if !experiment.description.is_empty() {
         let _ = writeln!(text, "{}", experiment.description.trim());
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
-    let batch = shown.plan.train.batch_size;
-    let _ = writeln!(
-        text,
-        "a training step with {batch} images needs about {} MB",
-        number(training_bytes(&shown.plan.model, batch).div_ceil(1_000_000))
-    );
-    let others =
-        experiment.trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
+    let others = trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
     if others > 0 {
         let _ = writeln!(text, "{others} trials have other networks: see them with --trial N");
     }
+    let done = standing.known.iter().filter(|known| known.is_done()).count();
+    let count = |count: usize| number(count as u64);
     let _ = writeln!(
         text,
         "\n{} trials, {} done, {} to run",
-        number(experiment.trials.len() as u64),
-        number((experiment.trials.len() - missing.len()) as u64),
-        number(missing.len() as u64)
+        count(trials.len()),
+        count(done),
+        count(trials.len() - done)
     );
+    if experiment.unsuggested > 0 {
+        let further = count(experiment.unsuggested);
+        let _ = writeln!(text, "{further} further trials are suggested by what these come to");
+    }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }
-    for trial in experiment.trials.iter().take(LISTED) {
-        let _ = writeln!(text, "{}", line(experiment, trial, missing));
+    text.push_str(&cost(standing, costs, *share));
+    text.push_str(&memory(needs, overview.limit));
+    text.push('\n');
+    for known in standing.known.iter().take(LISTED) {
+        let _ = writeln!(text, "{}", line(experiment, known));
     }
-    if experiment.trials.len() > LISTED {
-        let _ = writeln!(text, "… and {} more", experiment.trials.len() - LISTED);
+    if trials.len() > LISTED {
+        let _ = writeln!(text, "… and {} more", trials.len() - LISTED);
     }
     text
 }
 
-fn line(experiment: &Experiment, trial: &Trial, missing: &[&Trial]) -> String {
+/// Time by estimate, for what is still to run.
+fn cost(standing: &Standing, costs: &[Cost], share: Share) -> String {
+    let open: Vec<Cost> = standing
+        .known
+        .iter()
+        .zip(costs)
+        .filter(|(known, _)| !known.is_done())
+        .map(|(_, cost)| *cost)
+        .collect();
+    if open.is_empty() {
+        return String::new();
+    }
+    let range = |part: fn(&Cost) -> f64| {
+        let least = open.iter().map(part).fold(f64::INFINITY, f64::min);
+        let most = open.iter().map(part).fold(0.0, f64::max);
+        let (least, most) = (span(least), span(most));
+        if least == most { most } else { format!("{least} to {most}") }
+    };
+    let total: f64 = open.iter().map(|cost| cost.to_go).sum();
+    format!(
+        "about {} an epoch and {} a trial; {} at once with {} {} each: {} in all\n",
+        range(|cost| cost.epoch),
+        range(|cost| cost.to_go),
+        share.workers,
+        share.threads,
+        if share.threads == 1 { "thread" } else { "threads" },
+        span(total / share.workers as f64)
+    )
+}
+
+/// Seconds in words.
+fn span(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1} s"),
+        10..120 => format!("{whole} s"),
+        120..7200 => format!("{} min", (seconds / 60.0).round()),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+fn memory(needs: &Needs, limit: Option<u64>) -> String {
+    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+    let mut text = format!("images {} MB, shared by all trials", mb(needs.images));
+    if needs.augmented > 0 {
+        let _ = write!(text, "; augmented images at most {} MB, too", mb(needs.augmented));
+    }
+    let trial = match (mb(needs.least), mb(needs.most)) {
+        (least, most) if least == most => most,
+        (least, most) => format!("{least} to {most}"),
+    };
+    let _ = write!(text, "; a trial takes about {trial} MB");
+    match limit {
+        None => text.push('\n'),
+        Some(limit) => match needs.left_of(limit) {
+            Some(_) => _ = writeln!(text, ", all together at most {}", mb(limit)),
+            None => _ = writeln!(text, ": that does not fit into {} MB", mb(limit)),
+        },
+    }
+    text
+}
+
+fn line(experiment: &Experiment, known: &Known) -> String {
+    let trial = known.trial;
     let mut words: Vec<String> = experiment
         .axes
         .iter()
         .zip(&trial.settings)
+        .filter(|(_, value)| !value.is_empty())
         .map(|(axis, value)| format!("{axis} = {value}"))
         .collect();
     words.push(format!("seed {}", trial.plan.seed));
     words
         .extend(trial.plan.data.fold.map(|fold| format!("fold {} of {}", fold.index + 1, fold.of)));
-    let is_missing = missing.iter().any(|other| other.number == trial.number);
-    let state = if is_missing { "" } else { "  done" };
+    let state = match (known.status(), known.records.len()) {
+        (Status::Completed, _) => "  done".to_owned(),
+        (Status::Unfinished, 0) => String::new(),
+        (Status::Unfinished, epochs) => format!("  {epochs} of {} epochs", trial.plan.train.epochs),
+        (status, _) => format!("  {}", status.name()),
+    };
     format!("{:>5}  {}  {}{state}", trial.number, trial.digest, words.join(", "))
 }

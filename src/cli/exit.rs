@@ -18,15 +18,30 @@ pub enum Exit {
     Interrupted,
 }
 
-impl Termination for Exit {
-    fn report(self) -> ExitCode {
-        ExitCode::from(match self {
+impl Exit {
+    const ALL: [Exit; 5] =
+        [Exit::Done, Exit::Trouble, Exit::Wrong, Exit::Failed, Exit::Interrupted];
+
+    fn code(self) -> u8 {
+        match self {
             Exit::Done => 0,
             Exit::Trouble => 1,
             Exit::Wrong => 2,
             Exit::Failed => 3,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+
+    /// What a process meant that ended with `code`; a code of nobody's is trouble.
+    pub(super) fn from_code(code: i32) -> Exit {
+        let meant = |exit: &Exit| i32::from(exit.code()) == code;
+        Exit::ALL.into_iter().find(meant).unwrap_or(Exit::Trouble)
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
     }
 }
 

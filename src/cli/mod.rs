@@ -9,7 +9,10 @@ mod evaluate;
 mod exit;
 mod predict;
 mod presets;
+mod repro;
 mod run;
+mod status;
+mod supervise;
 mod trained;
 
 use std::ffi::OsString;
@@ -31,6 +34,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
         arguments::Command::Check(check) => check::check(&check),
+        arguments::Command::Status(status) => status::status(&status),
+        arguments::Command::Clean(clean) => status::clean(&clean),
+        arguments::Command::Repro(repro) => repro::run(&repro),
         arguments::Command::Augment(augment) => augment::augment(&augment),
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),

@@ -4,133 +4,258 @@ use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::basis::record::Status;
 use crate::config::presets;
 use crate::data::Cache;
-use crate::plan::sweep::Experiment;
+use crate::plan::run::OnFailure;
+use crate::plan::sweep::{Experiment, expand};
+use crate::report::layers::number;
 use crate::report::progress::Progress;
 use crate::report::ranking::ranking;
 use crate::report::{environment, tables};
 use crate::sweep::clock::Stopwatch;
-use crate::sweep::runner::{Runner, Share, SweepEvent};
-use crate::sweep::store::{Store, write_whole};
+use crate::sweep::cost::{costs, within};
+use crate::sweep::machine;
+use crate::sweep::memory::needs;
+use crate::sweep::runner::{Runner, Share, SweepEvent, missing};
+use crate::sweep::standing::standing;
+use crate::sweep::store::{Mark, Store, write_whole};
+use crate::sweep::survey::Files;
+use crate::sweep::trial;
 
 use super::arguments::Run;
-use super::check::{experiment, width};
+use super::check::{experiment, tell, width};
 use super::exit::{Exit, print, say};
+use super::supervise::{Watched, end_hung, interrupt, supervise, watched};
 
 /// The tables are rebuilt at most this often while trials run, in seconds.
 const REBUILD_EVERY: f64 = 2.0;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Run) -> Result<Exit> {
+    let Some(watched) = watched() else { return supervise() };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (root, experiment) = match experiment(&arguments.written, &images) {
+    let (root, mut experiment, store) = match experiment(&arguments.written(), &images) {
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };
-    let store = Store::at(&arguments.written.results, &experiment.name);
     store.prepare()?;
     let mut resolved = root.clone();
     presets::withdraw(&mut resolved);
     let resolved =
         toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
-    let interrupt = interrupt_by_signal()?;
-    let mut runner = Runner {
-        experiment: &experiment,
-        store: &store,
-        share: Share { workers: 1, threads: 1 },
-        images: &images,
-        augment_memory: arguments.augment_memory << 20,
-        interrupt: &interrupt,
-    };
-    let missing = runner.missing().len();
-    let (workers, threads) =
-        (arguments.workers.map(usize::from), arguments.threads.map(usize::from));
-    runner.share = Share::new(cores, missing, workers, threads);
-    environment::write(&store, runner.share, cores)?;
-    say(&format!(
-        "{}: {} trials, {} done, {missing} to run, {} at once with {} {} each\n",
-        experiment.name,
-        experiment.trials.len(),
-        experiment.trials.len() - missing,
-        runner.share.workers,
-        runner.share.threads,
-        if runner.share.threads == 1 { "thread" } else { "threads" }
-    ));
+    let interrupt = interrupt()?;
     quiet_panics_of_trials();
     let watch = Stopwatch::start();
-    let total = experiment.trials.len();
-    let progress = Progress::new(total, total - missing, std::io::stderr().is_terminal());
-    let rebuilt = Mutex::new(Stopwatch::start());
-    let ran = runner.run(&|event| {
-        progress.notice(event);
-        if matches!(event, SweepEvent::Ended(..)) {
-            rebuild_now_and_then(&experiment, &store, &rebuilt);
+    let mut work = Work { arguments, cores, images: &images, store: &store, watched, interrupt };
+    loop {
+        if let Some(exit) = work.round(&experiment)? {
+            return Ok(exit);
         }
-    });
-    progress.finish();
-    let known = tables::known(&experiment, &store);
-    tables::write(&experiment, &store, &known)?;
-    ran?;
-    print(&ranking(&experiment, &known, width()));
-    for (path, images) in store.images() {
-        let path = path.display();
-        if !images.skipped.is_empty() {
-            let count = images.skipped.len();
-            print(&format!("{count} images could not be decoded and were left out: see {path}\n"));
+        let is_settled = standing(&experiment, &store).known.iter().all(|known| {
+            matches!(known.status(), Status::Completed | Status::Pruned | Status::Failed)
+        });
+        if experiment.unsuggested == 0 || !is_settled || work.is_stopping(&experiment) {
+            break;
         }
-        if images.set_aside > 0 {
-            let count = images.set_aside;
-            print(&format!(
-                "{count} test images of the source were left out for data.test: see {path}\n"
-            ));
+        // What the search suggests next follows from what the trials have come to.
+        match expand(&root, &Files::new(&images), &store) {
+            Ok(further) if further.trials.len() > experiment.trials.len() => experiment = further,
+            Ok(_) => break,
+            Err(problems) => return Ok(tell(problems)),
         }
     }
-    let root = store.root().display();
-    say(&format!("{:.1} s; results in {root}\n", watch.seconds()));
-    let unfinished = known.iter().filter(|known| known.status() == Status::Unfinished).count();
-    let failed = known.iter().filter(|known| known.status() == Status::Failed).count();
-    Ok(if unfinished > 0 && interrupt.load(Ordering::Relaxed) {
+    work.conclude(&experiment, watch)
+}
+
+/// The work of one process.
+struct Work<'a> {
+    arguments: &'a Run,
+    cores: usize,
+    images: &'a Cache,
+    store: &'a Store,
+    watched: Watched,
+    interrupt: Arc<AtomicBool>,
+}
+
+impl Work<'_> {
+    /// Runs all trials that are known; the exit code, if nothing can be run.
+    fn round(&mut self, experiment: &Experiment) -> Result<Option<Exit>> {
+        let Run { workers, threads, augment_memory, .. } = self.arguments;
+        let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
+        let slots = experiment.run.slots_per_device;
+        let workers = workers.or(slots.map(|slots| slots * experiment.run.devices.len()));
+        let missing = missing(experiment, self.store);
+        let share = Share::new(self.cores, missing.len(), workers, threads);
+        let memory = match self.memory(experiment, augment_memory << 20) {
+            Ok(memory) => memory,
+            Err(exit) => return Ok(Some(exit)),
+        };
+        let order = match experiment.run.budget {
+            None => None,
+            Some(budget) => {
+                let costs = costs(experiment, self.store, self.images, share.threads);
+                let order = within(budget, share.workers, &missing, &costs);
+                if order.len() < missing.len() {
+                    let (fit, all) = (order.len(), missing.len());
+                    say(&format!("{fit} of {all} trials fit the budget, by estimate\n"));
+                }
+                Some(order)
+            }
+        };
+        environment::write(self.store, share, self.cores)?;
+        let total = experiment.trials.len();
         say(&format!(
-            "interrupted with {unfinished} trials to go: run the command again to resume\n"
+            "{}: {total} trials, {} done, {} to run, {} at once with {} {} each\n",
+            experiment.name,
+            total - missing.len(),
+            missing.len(),
+            share.workers,
+            share.threads,
+            if share.threads == 1 { "thread" } else { "threads" }
         ));
-        Exit::Interrupted
-    } else if failed > 0 {
-        say(&format!("{failed} trials failed: the reasons are in {root}/trials.csv\n"));
-        Exit::Failed
-    } else {
-        Exit::Done
-    })
+        // Until something has run, the tables say that nothing has.
+        tables::write(experiment, self.store, &standing(experiment, self.store))?;
+        let suspects = self.suspects(experiment)?;
+        let progress =
+            Progress::new(total, total - missing.len(), std::io::stderr().is_terminal());
+        let rebuilt = Mutex::new(Stopwatch::start());
+        let watch = |event: &SweepEvent| {
+            progress.notice(event);
+            if matches!(event, SweepEvent::Ended(..)) {
+                rebuild_now_and_then(experiment, self.store, &rebuilt);
+            }
+        };
+        let runner = |order, share| Runner {
+            experiment,
+            order,
+            store: self.store,
+            share,
+            images: self.images,
+            augment_memory: augment_memory << 20,
+            memory,
+            interrupt: &self.interrupt,
+            run: &self.watched.run,
+            hung: Some(&end_hung),
+        };
+        let mut ran = Ok(());
+        if !suspects.is_empty() {
+            // Should the process die again, it is known over which trial.
+            ran = runner(Some(suspects), Share { workers: 1, ..share }).run(&watch);
+        }
+        let ran = ran.and_then(|()| runner(order, share).run(&watch));
+        progress.finish();
+        tables::write(experiment, self.store, &standing(experiment, self.store))?;
+        ran?;
+        Ok(None)
+    }
+
+    /// The bytes that trials may take; none: no limit. An exit code, if no trial fits.
+    fn memory(&self, experiment: &Experiment, augment_memory: usize) -> Result<Option<u64>, Exit> {
+        let Some(limit) = machine::bytes(experiment.run.memory_limit) else { return Ok(None) };
+        let needs = needs(experiment, self.images, augment_memory);
+        match needs.left_of(limit) {
+            Some(left) => Ok(Some(left)),
+            None => {
+                let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+                say(&format!(
+                    "error: no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
+                     = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit\n",
+                    mb(limit), mb(needs.images), mb(needs.least),
+                ));
+                Err(Exit::Wrong)
+            }
+        }
+    }
+
+    /// After the process before this one has died: the trials over which it may have been. If there
+    /// is only one, it has failed.
+    fn suspects(&mut self, experiment: &Experiment) -> Result<Vec<usize>> {
+        let Some(death) = self.watched.death.take() else { return Ok(Vec::new()) };
+        let mark = Some(Mark::Works(self.watched.run.clone()));
+        let is_suspect = |index: &usize| {
+            let store = self.store.trial(&experiment.trials[*index]);
+            store.mark() == mark && !store.is_locked()
+        };
+        let suspects: Vec<usize> =
+            (0..experiment.trials.len()).filter(is_suspect).collect();
+        for index in &suspects {
+            let trial = &experiment.trials[*index];
+            let store = self.store.trial(trial);
+            if let [_] = suspects[..] {
+                trial::fail(trial, &store, format!("its process died of {death}"))?;
+                store.set_mark(Some(&Mark::Failed(self.watched.run.clone())))?;
+                return Ok(Vec::new());
+            }
+            store.set_mark(None)?;
+        }
+        if suspects.is_empty() {
+            bail!("the working process died of {death} with no trial at work");
+        }
+        Ok(suspects)
+    }
+
+    fn is_stopping(&self, experiment: &Experiment) -> bool {
+        let has_failed = || {
+            let mut known = standing(experiment, self.store).known.into_iter();
+            known.any(|known| known.status() == Status::Failed)
+        };
+        self.interrupt.load(Ordering::Relaxed)
+            || experiment.run.on_failure == OnFailure::Stop && has_failed()
+    }
+
+    /// The ranking, and what is worth a word.
+    fn conclude(&self, experiment: &Experiment, watch: Stopwatch) -> Result<Exit> {
+        let known = standing(experiment, self.store).known;
+        print(&ranking(experiment, &known, width()));
+        for (path, images) in self.store.images() {
+            let path = path.display();
+            if !images.skipped.is_empty() {
+                let count = images.skipped.len();
+                print(&format!(
+                    "{count} images could not be decoded and were left out: see {path}\n"
+                ));
+            }
+            if images.set_aside > 0 {
+                let count = images.set_aside;
+                print(&format!(
+                    "{count} test images of the source were left out for data.test: see {path}\n"
+                ));
+            }
+        }
+        let root = self.store.root().display();
+        say(&format!("{:.1} s; results in {root}\n", watch.seconds()));
+        let count = |status| known.iter().filter(|known| known.status() == status).count();
+        let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
+        if unfinished > 0 && self.interrupt.load(Ordering::Relaxed) {
+            say(&format!(
+                "interrupted with {unfinished} trials to go: run the command again to resume\n"
+            ));
+            return Ok(Exit::Interrupted);
+        }
+        if unfinished > 0 {
+            say(&format!("{unfinished} trials are not finished: run the command again for them\n"));
+        }
+        if failed > 0 {
+            say(&format!("{failed} trials failed: the reasons are in {root}/trials.csv\n"));
+            return Ok(Exit::Failed);
+        }
+        Ok(Exit::Done)
+    }
 }
 
 /// Rows become visible while a long run goes on; the last rebuild is the one that counts.
 fn rebuild_now_and_then(experiment: &Experiment, store: &Store, rebuilt: &Mutex<Stopwatch>) {
     let Ok(mut rebuilt) = rebuilt.try_lock() else { return };
     if rebuilt.seconds() > REBUILD_EVERY {
-        let known = tables::known(experiment, store);
         // A disk that is full now may have room at the end, where trouble is told.
-        let _ = tables::write(experiment, store, &known);
+        let _ = tables::write(experiment, store, &standing(experiment, store));
         *rebuilt = Stopwatch::start();
     }
-}
-
-/// The first signal asks trials to stop at their next batch; the second ends the program.
-fn interrupt_by_signal() -> Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let flag = interrupt.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        say("\ninterrupted: stopping at the next batch (once more to stop at once)\n");
-    })
-    .context("failed to listen for Ctrl-C")?;
-    Ok(interrupt)
 }
 
 /// A panic in a trial is an outcome with its reason, not a message in the middle of the bars.

@@ -12,6 +12,7 @@ pub mod path;
 pub mod presets;
 pub mod problem;
 pub mod read;
+pub mod run;
 pub mod suggest;
 pub mod sweep;
 pub mod template;

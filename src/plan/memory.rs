@@ -1,6 +1,9 @@
 //! How much memory a training step cannot do without.
 
+use super::data::ImagePlan;
 use super::model::{LayerKind, ModelPlan, Tail};
+use super::resolve::Plan;
+use super::train::Optimizer;
 
 /// One step of the forward pass; sizes are counted in numbers.
 struct Operation {
@@ -9,6 +12,41 @@ struct Operation {
     /// Whether its own or a later backward pass looks at the result.
     kept: bool,
     parameters: u64,
+}
+
+/// Batches that exist at once: the one in use, the one that waits and the one in the making.
+const BATCHES: u64 = 3;
+
+/// What a step takes beyond [`training_bytes`]: rows for matrix products, freed blocks that the
+/// allocator keeps. As measured for networks from 1 MB to 1 GB, rounded up.
+const SLACK: f64 = 1.35;
+
+/// What every trial takes beside: threads, code that is touched, tables.
+const FIXED: u64 = 16 << 20;
+
+/// The bytes that a trial takes at its peak, by estimate: a training step, the optimiser's buffers,
+/// batches on their way, the best weights, and a checkpoint on its way to the disk. Images are not
+/// in it: trials share them.
+pub fn trial_bytes(plan: &Plan) -> u64 {
+    let batch = plan.train.batch_size;
+    let weights = 4 * plan.model.parameters();
+    let buffers = match plan.train.optimizer {
+        Optimizer::Sgd { momentum, .. } => u64::from(momentum != 0.0),
+        Optimizer::Adam { .. } | Optimizer::Adamw { .. } => 2,
+        Optimizer::Rmsprop { momentum, .. } => 1 + u64::from(momentum != 0.0),
+    };
+    let step = (SLACK * training_bytes(&plan.model, batch) as f64) as u64;
+    let image = plan.model.input.iter().product::<usize>() as u64;
+    let batches = BATCHES * 4 * batch as u64 * image;
+    // Tensors, their copy for the file, and the file.
+    let checkpoint = 2 * (1 + buffers) * weights;
+    FIXED + step + buffers * weights + batches + weights + checkpoint
+}
+
+/// The bytes of so many decoded images.
+pub fn image_bytes(images: usize, plan: ImagePlan) -> u64 {
+    let [height, width] = plan.size;
+    (images * height * width * plan.channels) as u64
 }
 
 /// The bytes that a training step with `batch` images holds at its peak in f32 if nothing is held in

@@ -10,6 +10,7 @@ pub mod parameters;
 pub mod prune;
 pub mod recipe;
 pub mod resolve;
+pub mod run;
 mod summary;
 pub mod sweep;
 pub mod train;

@@ -63,8 +63,8 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    const KEYS: [&str; 8] =
-        ["name", "description", "seed", "data", "augment", "model", "train", "sweep"];
+    const KEYS: [&str; 9] =
+        ["name", "description", "seed", "data", "augment", "model", "train", "sweep", "run"];
     let at = KeyPath::root();
     let mut problems = unknown_keys(root, &at, &KEYS);
     let seed = section::<u64>(root, &at, "seed", &mut problems);

@@ -16,6 +16,7 @@ use crate::config::tree::{Content, Node};
 use super::data::Fold;
 use super::prune::{History, PrunePlan};
 use super::resolve::{Plan, Survey, resolve};
+use super::run::{RunPlan, run};
 
 /// No sweep has more trials than this.
 const MOST_TRIALS: usize = 1_000_000;
@@ -37,6 +38,8 @@ pub struct Experiment {
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
     pub unsuggested: usize,
+    /// How the trials are run.
+    pub run: RunPlan,
 }
 
 /// A plan and its place in the sweep.
@@ -95,6 +98,10 @@ pub fn expand(
             Sweep::default()
         }
     };
+    let run = run(root).unwrap_or_else(|found| {
+        problems.extend(found);
+        RunPlan::default()
+    });
     let own_seed = match root.get("seed").map(|node| &node.content) {
         Some(Content::Integer(seed)) => u64::try_from(*seed).unwrap_or(0),
         _ => 0,
@@ -168,7 +175,7 @@ pub fn expand(
         metric: prune.metric.unwrap_or(trials[0].plan.train.best),
         seed: own_seed,
     });
-    Ok(Experiment { name, description, axes, trials, excluded, prune, unsuggested: 0 })
+    Ok(Experiment { name, description, axes, trials, excluded, prune, unsuggested: 0, run })
 }
 
 fn name(root: &Node, problems: &mut Vec<Problem>) -> String {

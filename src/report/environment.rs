@@ -1,39 +1,69 @@
 //! `environment.toml`: what the results were computed with, to explain a difference.
 
-use serde::Serialize;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::kernels::instruction_set;
 use crate::sweep::runner::Share;
 use crate::sweep::store::{Store, StoreError, write_whole};
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Environment {
-    version: &'static str,
+    version: String,
     binary: String,
-    os: &'static str,
-    architecture: &'static str,
+    os: String,
+    architecture: String,
     instruction_set: String,
     cores: usize,
     workers: usize,
     threads: usize,
 }
 
+impl Environment {
+    fn here(share: Share, cores: usize) -> Environment {
+        let binary = std::env::current_exe()
+            .and_then(std::fs::read)
+            .map_or("unknown".to_owned(), |bytes| blake3::hash(&bytes).to_hex()[..16].to_owned());
+        Environment {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            binary,
+            os: std::env::consts::OS.to_owned(),
+            architecture: std::env::consts::ARCH.to_owned(),
+            instruction_set: instruction_set(),
+            cores,
+            workers: share.workers,
+            threads: share.threads,
+        }
+    }
+}
+
 /// Writes the file.
 pub fn write(store: &Store, share: Share, cores: usize) -> Result<(), StoreError> {
-    let binary = std::env::current_exe()
-        .and_then(std::fs::read)
-        .map_or("unknown".to_owned(), |bytes| blake3::hash(&bytes).to_hex()[..16].to_owned());
-    let environment = Environment {
-        version: env!("CARGO_PKG_VERSION"),
-        binary,
-        os: std::env::consts::OS,
-        architecture: std::env::consts::ARCH,
-        instruction_set: instruction_set(),
-        cores,
-        workers: share.workers,
-        threads: share.threads,
-    };
+    let environment = Environment::here(share, cores);
     let text = toml::to_string(&environment).expect("an environment is plain data");
     write_whole(&store.root().join("environment.toml"), text.as_bytes())
+}
+
+/// In what this program and machine differ from those of the last run in the results folder `root`,
+/// as far as it can change a number.
+pub fn differences(root: &Path) -> Vec<String> {
+    let path = root.join("environment.toml");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let Ok(then) = toml::from_str::<Environment>(&text) else {
+        return vec![format!("{} is missing or damaged", path.display())];
+    };
+    let now = Environment::here(Share { workers: 1, threads: 1 }, 1);
+    [
+        ("version", then.version, now.version),
+        ("binary", then.binary, now.binary),
+        ("system", then.os, now.os),
+        ("architecture", then.architecture, now.architecture),
+        ("instruction set", then.instruction_set, now.instruction_set),
+    ]
+    .into_iter()
+    .filter(|(_, then, now)| then != now)
+    .map(|(what, then, now)| format!("the {what} was {then} and is {now}"))
+    .collect()
 }

@@ -2,6 +2,7 @@
 
 pub mod confusion;
 pub mod environment;
+pub mod folder;
 mod grid;
 pub mod layers;
 pub mod progress;

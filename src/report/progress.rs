@@ -75,6 +75,9 @@ impl Progress {
                 );
             }
             SweepEvent::Ended(trial, ended) => eprintln!("{}", end(trial, total, ended)),
+            SweepEvent::Pruned(trial, _, reason) => {
+                eprintln!("trial {}/{total} pruned: {reason}", trial.number);
+            }
             SweepEvent::Started(_) | SweepEvent::In(..) => {}
         }
     }
@@ -106,7 +109,12 @@ impl Bars {
                     "epoch {epoch}/{epochs}  loss {loss:.4}  {rate:.0} images/s"
                 ));
             }
-            SweepEvent::In(_, Event::Epoch { .. }) => {}
+            SweepEvent::In(_, Event::Epoch { .. } | Event::Checkpoint(_)) => {}
+            SweepEvent::Pruned(trial, _, reason) => {
+                self.sweep.inc(1);
+                let total = self.sweep.length().unwrap_or(0);
+                let _ = self.all.println(format!("trial {}/{total} pruned: {reason}", trial.number));
+            }
             SweepEvent::Ended(trial, ended) => {
                 if let Some(running) = trials.remove(&trial.number) {
                     running.bar.finish_and_clear();
@@ -143,6 +151,7 @@ fn end(trial: &Trial, total: usize, ended: &Ended) -> String {
     let number = trial.number;
     match ended {
         Ended::Interrupted => format!("trial {number}/{total} interrupted, to be resumed"),
+        Ended::Paused => format!("trial {number}/{total} waits for others at its rung"),
         Ended::With(outcome) if outcome.status == Status::Failed => {
             format!("trial {number}/{total} failed: {}", outcome.reason)
         }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::plan::sweep::Experiment;
+use crate::sweep::standing::Known;
 
 use super::grid::grid;
 use super::layers::number;
-use super::tables::Known;
 
 /// One row: a setting, and what its trials came to.
 struct Group<'a> {

@@ -1,65 +1,49 @@
-//! `trials.csv`, `metrics.csv` and `timings.csv`: rebuilt from the trials' own records, in plan
+//! `trials.csv`, `metrics.csv`, `decisions.csv` and `timings.csv`: rebuilt from the trials' own records, in plan
 //! order, so that they depend on nothing else.
 
-use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
-use crate::plan::sweep::{Experiment, Trial};
-use crate::sweep::store::{Store, StoreError, Timing, TrialStore, csv_bytes, write_whole};
-use crate::train::stopping::early_stop;
+use crate::basis::record::Scores;
+use crate::plan::prune::Decision;
+use crate::plan::sweep::Experiment;
+use crate::sweep::standing::{Known, Standing};
+use crate::sweep::store::{Store, StoreError, Timing, csv_bytes, write_whole};
 
-/// A trial with everything that is known of it.
-pub struct Known<'a> {
-    /// What it is.
-    pub trial: &'a Trial,
-    /// Its finished epochs, as many as the plan has at most.
-    pub records: Vec<EpochRecord>,
-    /// How it ended; none if it has not.
-    pub outcome: Option<Outcome>,
-    store: TrialStore,
-}
-
-impl Known<'_> {
-    /// How it ended, or that it did not.
-    pub fn status(&self) -> Status {
-        self.outcome.as_ref().map_or(Status::Unfinished, |outcome| outcome.status)
-    }
-}
-
-/// What is known of every trial of `experiment`, in plan order.
-pub fn known<'a>(experiment: &'a Experiment, store: &Store) -> Vec<Known<'a>> {
-    experiment
-        .trials
-        .iter()
-        .map(|trial| {
-            let epochs = trial.plan.train.epochs;
-            let store = store.trial(&trial.digest, epochs);
-            let mut records = store.epochs();
-            records.truncate(epochs);
-            // An outcome of fewer epochs than are asked for is no outcome yet.
-            let mut outcome = store
-                .outcome()
-                .filter(|outcome| outcome.status == Status::Failed || store.is_done(epochs));
-            if let Some(outcome) = outcome.as_mut().filter(|it| it.status == Status::Completed) {
-                // The folder may hold a longer trial that stopped early after these epochs.
-                let rule = trial.plan.train.early_stop.as_ref();
-                outcome.reason = early_stop(&records, rule).unwrap_or_default();
-            }
-            Known { trial, records, outcome, store }
-        })
-        .collect()
-}
-
-/// Writes the three tables.
-pub fn write(experiment: &Experiment, store: &Store, known: &[Known]) -> Result<(), StoreError> {
-    let tables = [
+/// Writes the tables.
+pub fn write(
+    experiment: &Experiment,
+    store: &Store,
+    standing: &Standing,
+) -> Result<(), StoreError> {
+    let Standing { known, decisions } = standing;
+    let mut tables = vec![
         ("trials.csv", trials(experiment, known)),
         ("metrics.csv", metrics(known)),
         ("timings.csv", timings(known)),
     ];
+    if experiment.prune.is_some() {
+        tables.push(("decisions.csv", self::decisions(decisions)));
+    }
     for (name, rows) in tables {
         let bytes = csv_bytes(rows).expect("writing to memory does not fail");
         write_whole(&store.root().join(name), &bytes)?;
     }
     Ok(())
+}
+
+fn decisions(decisions: &[Decision]) -> Vec<Vec<String>> {
+    let header = ["epoch", "trial", "digest", "value", "threshold", "decision", "reason"];
+    let rows = decisions.iter().map(|decision| {
+        let threshold = decision.threshold.map_or(String::new(), |value| value.to_string());
+        vec![
+            decision.epoch.to_string(),
+            decision.trial.to_string(),
+            decision.digest.clone(),
+            decision.value.to_string(),
+            threshold,
+            if decision.kept { "kept" } else { "pruned" }.to_owned(),
+            decision.reason.clone(),
+        ]
+    });
+    std::iter::once(header.map(str::to_owned).to_vec()).chain(rows).collect()
 }
 
 fn columns(prefix: &str) -> impl Iterator<Item = String> {

@@ -1,7 +1,13 @@
 //! From trials to outcomes: what is stored, what is still to be done, and who does it.
 
+mod board;
 pub mod clock;
+pub mod cost;
+pub mod machine;
+pub mod memory;
+pub mod repro;
 pub mod runner;
+pub mod standing;
 pub mod store;
 pub mod survey;
 pub mod trial;

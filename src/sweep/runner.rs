@@ -1,13 +1,16 @@
 //! The sweep: trials side by side, in plan order, each in a thread pool of its own.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::data;
+use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::trainer::Event;
 
+use super::board::{Board, Job};
+use super::standing::standing;
 use super::store::{Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
 
@@ -42,12 +45,17 @@ pub enum SweepEvent<'a> {
     In(&'a Trial, &'a Event<'a>),
     /// It was left.
     Ended(&'a Trial, &'a Ended),
+    /// It will not go on behind this epoch.
+    Pruned(&'a Trial, usize, &'a str),
 }
 
 /// A run of everything that is not done.
 pub struct Runner<'a> {
     /// What to do.
     pub experiment: &'a Experiment,
+    /// The trials that are run, as indices, in the order in which they are started; none: all of
+    /// them, in plan order.
+    pub order: Option<Vec<usize>>,
     /// Where to store it.
     pub store: &'a Store,
     /// How cores are shared.
@@ -56,8 +64,15 @@ pub struct Runner<'a> {
     pub images: &'a data::Cache,
     /// Bytes for augmented images that trials share.
     pub augment_memory: usize,
+    /// Bytes for the trials themselves; none: no limit.
+    pub memory: Option<u64>,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
+    /// The name of the run. Processes that follow each other in one run have the same.
+    pub run: &'a str,
+    /// What to do when a trial shows no sign of life behind its time limit. It has been stored as
+    /// failed; its thread cannot be ended without the process.
+    pub hung: Option<&'a (dyn Fn() + Sync)>,
 }
 
 /// Why a sweep could not be run to its end.
@@ -69,22 +84,17 @@ pub enum SweepError {
     /// Threads cannot be had.
     #[error("failed to start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// Outcomes could not be stored.
-    #[error("{0}")]
-    Outcome(String),
 }
 
-impl Runner<'_> {
-    /// The trials that are not done yet.
-    pub fn missing(&self) -> Vec<&Trial> {
-        missing(self.experiment, self.store)
-    }
+/// How often somebody who waits looks around.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
-    /// Runs the missing trials.
+impl Runner<'_> {
+    /// Runs the trials that are not done, until each of them has ended, was pruned, or waits for
+    /// trials that are not run.
     pub fn run(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
-        let todo = self.missing();
-        let next = AtomicUsize::new(0);
-        let troubles = Mutex::new(BTreeMap::new());
+        let halt = AtomicBool::new(false);
+        let board = Board::new(self, &halt)?;
         let pools = (0..self.share.workers)
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
@@ -93,54 +103,84 @@ impl Runner<'_> {
                     .build()
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let plans = todo.iter().map(|trial| &trial.plan);
+        let plans = board.open().map(|trial| &trial.plan);
         let epochs = Arc::new(data::Epochs::new(self.augment_memory, plans, super::clock::seconds));
+        let goal = |trial: &Trial, records: &[_]| board.goal(trial, records);
         let around = Surroundings {
             epochs: &epochs,
             store: self.store,
             images: self.images,
             interrupt: self.interrupt,
+            halt: &halt,
             threads: self.share.threads,
+            how: self.experiment.run.clone(),
+            goal: &goal,
         };
+        let working = AtomicBool::new(true);
         // Workers are plain threads: one of rayon's would, while it waits for its trial, take up the
         // work of another worker, and leave that one idle.
         std::thread::scope(|scope| {
-            for pool in &pools {
-                scope.spawn(|| {
-                    while let Some(trial) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if self.interrupt.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        watch(&SweepEvent::Started(trial));
-                        let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
-                        match pool.install(|| trial::run(trial, &around, &inside)) {
-                            Ok(ended) => watch(&SweepEvent::Ended(trial, &ended)),
-                            Err(trouble) => {
-                                let mut troubles = troubles
-                                    .lock()
-                                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                                troubles.insert(trial.number, trouble);
-                            }
+            if let (Some(limit), Some(hung)) = (self.experiment.run.time_limit, self.hung) {
+                let (working, board) = (&working, &board);
+                scope.spawn(move || {
+                    while working.load(Ordering::Relaxed) {
+                        std::thread::sleep(LOOK);
+                        if board.fail_hung(limit) {
+                            hung();
                         }
                     }
                 });
             }
+            let workers: Vec<_> = pools
+                .iter()
+                .map(|pool| {
+                    scope.spawn(|| {
+                        while let Some(job) = board.take(watch) {
+                            let trouble = self.work(&job, pool, &around, &board, watch);
+                            board.leave(job, trouble.err());
+                        }
+                    })
+                })
+                .collect();
+            for worker in workers {
+                if let Err(panic) = worker.join() {
+                    working.store(false, Ordering::Relaxed);
+                    std::panic::resume_unwind(panic);
+                }
+            }
+            working.store(false, Ordering::Relaxed);
         });
-        let troubles = troubles.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match troubles.into_values().next() {
+        match board.into_trouble() {
             None => Ok(()),
-            Some(first) => Err(SweepError::Outcome(first)),
+            Some(trouble) => Err(trouble.into()),
         }
+    }
+
+    fn work(
+        &self,
+        job: &Job,
+        pool: &rayon::ThreadPool,
+        around: &Surroundings,
+        board: &Board,
+        watch: &(dyn Fn(&SweepEvent) + Sync),
+    ) -> Result<(), StoreError> {
+        let trial = job.trial;
+        watch(&SweepEvent::Started(trial));
+        let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
+        let ended = pool.install(|| trial::run(trial, job.until, around, &inside))?;
+        let has_failed = board.ended(job, &ended)?;
+        watch(&SweepEvent::Ended(trial, &ended));
+        if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
+            around.halt.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
-/// The trials of `experiment` that are not done in `store`.
-pub fn missing<'a>(experiment: &'a Experiment, store: &Store) -> Vec<&'a Trial> {
-    let is_missing = |trial: &&Trial| {
-        let epochs = trial.plan.train.epochs;
-        !store.trial(&trial.digest, epochs).is_done(epochs)
-    };
-    experiment.trials.iter().filter(is_missing).collect()
+/// The trials of `experiment` that are not done in `store`, as indices.
+pub fn missing(experiment: &Experiment, store: &Store) -> Vec<usize> {
+    let known = standing(experiment, store).known;
+    (0..known.len()).filter(|index| !known[*index].is_done()).collect()
 }
 
 #[cfg(test)]

@@ -2,12 +2,22 @@
 //!
 //! ```text
 //! results/<name>/trials/<digest>/plan.toml          what ran
+//!                                lock               held by the process that works on it
+//!                                mark               whose work it is or was; absent if left in order
 //!                                epochs.csv         one row per finished epoch
+//!                                batches.csv        the loss of every batch
 //!                                last.safetensors   where to go on
 //!                                best.safetensors   the best epoch's weights
 //!                                outcome.toml       written last: the trial has ended
 //!                                timings.csv        what the clock said
 //! ```
+//!
+//! Nothing that is read back is trusted for being there: checkpoints hold the hash of their tensors,
+//! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
+
+mod lock;
+mod losses;
+mod rows;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,9 +26,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
+use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::model::network::Weights;
 use crate::plan::resolve::Plan;
+use crate::plan::sweep::Trial;
+use crate::plan::train::TrainPlan;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::stopping::best_epoch;
+
+use rows::Row;
+
+pub use lock::Lock;
+pub use losses::BatchLoss;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +59,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut beside = path.as_os_str().to_owned();
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
-    beside.push(format!(".{}-{number}.new", std::process::id()));
+    beside.push(format!(".{}-{number}{UNFINISHED}", std::process::id()));
     let beside = PathBuf::from(beside);
     let write = || {
         let mut file = File::create(&beside)?;
@@ -55,6 +74,22 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     })
 }
 
+/// Removes files from `folder` that were never finished. Nobody else may write there.
+fn remove_unfinished(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(UNFINISHED)) {
+        // They only take room; if they cannot be removed, nothing else is wrong.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+/// Whether `outcome` is that of a trial of `epochs` epochs, with nothing left to do.
+pub fn is_final(outcome: &Outcome, epochs: usize) -> bool {
+    // One that stopped by its own rule would stop there again.
+    outcome.status == Status::Completed
+        && (outcome.epochs >= epochs || !outcome.reason.is_empty())
+}
+
 /// The folder of one experiment.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -67,11 +102,16 @@ impl Store {
         Store { root: results.join(name) }
     }
 
+    /// The folder `root` of an experiment, as it stands.
+    pub fn of(root: &Path) -> Store {
+        Store { root: root.to_owned() }
+    }
+
     /// Makes the folder, and makes sure that it can be written to before anything is trained.
     pub fn prepare(&self) -> Result<(), StoreError> {
         let trials = self.root.join("trials");
         fs::create_dir_all(&trials).map_err(trouble("make the folder", &trials))?;
-        let probe = self.root.join(".probe");
+        let probe = self.root.join(format!(".probe-{}", std::process::id()));
         write_whole(&probe, b"")?;
         fs::remove_file(&probe).map_err(trouble("remove", &probe))
     }
@@ -81,19 +121,24 @@ impl Store {
         &self.root
     }
 
-    /// The folder of a trial, for `epochs` epochs.
+    /// The folder of a trial.
     ///
-    /// A folder whose trial was trained for longer serves as well if its best epoch was among the
-    /// first `epochs`; else the shorter trial gets a folder of its own, so that nothing is lost.
-    pub fn trial(&self, digest: &str, epochs: usize) -> TrialStore {
-        let own = TrialStore { folder: self.root.join("trials").join(digest) };
-        match own.outcome() {
-            Some(known) if known.epochs > epochs && known.best_epoch > epochs => {
-                let name = format!("{digest}-{epochs}-epochs");
-                TrialStore { folder: self.root.join("trials").join(name) }
-            }
-            _ => own,
+    /// A folder whose trial was trained for longer serves as well if it has ended and its best epoch
+    /// is one of the first; else the shorter trial gets a folder of its own, so that nothing is lost.
+    pub fn trial(&self, trial: &Trial) -> TrialStore {
+        let TrainPlan { epochs, best, .. } = trial.plan.train;
+        let own = TrialStore { folder: self.root.join("trials").join(&trial.digest) };
+        let records = own.epochs();
+        let is_longer = records.len() > epochs;
+        let serves = || {
+            let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
+            best && own.outcome().is_some_and(|outcome| is_final(&outcome, epochs))
+        };
+        if is_longer && !serves() {
+            let name = format!("{}-{epochs}-epochs", trial.digest);
+            return TrialStore { folder: self.root.join("trials").join(name) };
         }
+        own
     }
 
     /// Compares the images called `key` with those of earlier trials, and remembers them if there
@@ -146,79 +191,64 @@ pub struct TrialStore {
     folder: PathBuf,
 }
 
-/// A row of a trial's `epochs.csv`: an [`EpochRecord`], flat.
+/// The ending of the names under which files are written before they are whole.
+pub const UNFINISHED: &str = ".new";
+
+/// The word of a checkpoint that holds the hash of the rows of its epochs.
+const ROWS: &str = "epochs-blake3";
+
+/// The last line of a file that is sealed: the hash of everything before it.
+const SEAL: &str = "# blake3 ";
+
+/// `text` with its hash behind it.
+fn sealed(text: &str) -> String {
+    format!("{text}{SEAL}{}\n", blake3::hash(text.as_bytes()).to_hex())
+}
+
+/// What was [`sealed`]; none if a bit of it is another one.
+fn unsealed(text: &str) -> Option<&str> {
+    let (body, hash) = text.rsplit_once(SEAL)?;
+    (hash.trim_end() == blake3::hash(body.as_bytes()).to_hex().as_str()).then_some(body)
+}
+
+/// The hash of the rows of `records`.
+fn rows_hash(records: &[EpochRecord]) -> String {
+    let rows = csv_bytes(records.iter().map(Row::from)).unwrap_or_default();
+    blake3::hash(&rows).to_hex()[..16].to_owned()
+}
+
+/// Whose work a trial is; the text names a run, which may have several processes one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A process of this run works on it; if nobody holds the lock, it died over it.
+    Works(String),
+    /// It failed in this run.
+    Failed(String),
+}
+
+/// Where a trial goes on.
+pub struct Resume {
+    /// The finished epochs.
+    pub records: Vec<EpochRecord>,
+    /// The last checkpoint: at the end of the last of them, or in the epoch behind it.
+    pub last: Checkpoint,
+    /// The weights of the best epoch; none before the first has ended.
+    pub best: Option<Weights>,
+}
+
+/// An outcome as it is stored.
 #[derive(Serialize, Deserialize)]
-struct Row {
-    epoch: usize,
-    steps: u64,
-    lr: f64,
-    train_loss: f64,
-    train_accuracy: f64,
-    train_top_k: f64,
-    train_precision: f64,
-    train_recall: f64,
-    train_f1: f64,
-    val_loss: Option<f64>,
-    val_accuracy: Option<f64>,
-    val_top_k: Option<f64>,
-    val_precision: Option<f64>,
-    val_recall: Option<f64>,
-    val_f1: Option<f64>,
-}
-
-impl From<&EpochRecord> for Row {
-    fn from(record: &EpochRecord) -> Row {
-        let EpochRecord { epoch, steps, lr, train, validation } = *record;
-        Row {
-            epoch,
-            steps,
-            lr,
-            train_loss: train.loss,
-            train_accuracy: train.accuracy,
-            train_top_k: train.top_k,
-            train_precision: train.precision,
-            train_recall: train.recall,
-            train_f1: train.f1,
-            val_loss: validation.map(|scores| scores.loss),
-            val_accuracy: validation.map(|scores| scores.accuracy),
-            val_top_k: validation.map(|scores| scores.top_k),
-            val_precision: validation.map(|scores| scores.precision),
-            val_recall: validation.map(|scores| scores.recall),
-            val_f1: validation.map(|scores| scores.f1),
-        }
-    }
-}
-
-impl From<Row> for EpochRecord {
-    fn from(row: Row) -> EpochRecord {
-        let validation = || {
-            Some(Scores {
-                loss: row.val_loss?,
-                accuracy: row.val_accuracy?,
-                top_k: row.val_top_k?,
-                precision: row.val_precision?,
-                recall: row.val_recall?,
-                f1: row.val_f1?,
-            })
-        };
-        EpochRecord {
-            epoch: row.epoch,
-            steps: row.steps,
-            lr: row.lr,
-            train: Scores {
-                loss: row.train_loss,
-                accuracy: row.train_accuracy,
-                top_k: row.train_top_k,
-                precision: row.train_precision,
-                recall: row.train_recall,
-                f1: row.train_f1,
-            },
-            validation: validation(),
-        }
-    }
+struct StoredOutcome {
+    epochs_blake3: String,
+    outcome: Outcome,
 }
 
 impl TrialStore {
+    /// The folder `folder` of a trial.
+    pub fn at(folder: PathBuf) -> TrialStore {
+        TrialStore { folder }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -228,55 +258,122 @@ impl TrialStore {
         self.folder.join(name)
     }
 
-    /// Makes the folder and writes the plan.
-    pub fn begin(&self, plan: &Plan) -> Result<(), StoreError> {
+    /// The right to work on the trial; none if another process has it.
+    pub fn lock(&self) -> Result<Option<Lock>, StoreError> {
         fs::create_dir_all(&self.folder).map_err(trouble("make the folder", &self.folder))?;
+        let path = self.file("lock");
+        Lock::take(&path).map_err(trouble("lock", &path))
+    }
+
+    /// Whether a process works on the trial.
+    pub fn is_locked(&self) -> bool {
+        lock::is_held(&self.file("lock"))
+    }
+
+    /// What the last process to work on the trial has left of itself.
+    pub fn mark(&self) -> Option<Mark> {
+        let text = fs::read_to_string(self.file("mark")).ok()?;
+        let (word, run) = text.split_once(' ')?;
+        match word {
+            "works" => Some(Mark::Works(run.to_owned())),
+            "failed" => Some(Mark::Failed(run.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Leaves a mark, or takes it away.
+    pub fn set_mark(&self, mark: Option<&Mark>) -> Result<(), StoreError> {
+        let path = self.file("mark");
+        let text = match mark {
+            None => {
+                // There may be none.
+                let _ = fs::remove_file(&path);
+                return Ok(());
+            }
+            Some(Mark::Works(run)) => format!("works {run}"),
+            Some(Mark::Failed(run)) => format!("failed {run}"),
+        };
+        fs::write(&path, text).map_err(trouble("write", &path))
+    }
+
+    /// Removes everything that a trial has come to, before it starts again.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        // Without the last checkpoint nothing can go on from the others, should this be cut short.
+        let names = ["last.safetensors", "outcome.toml", "epochs.csv", "batches.csv"];
+        for name in names.into_iter().chain(["best.safetensors"]) {
+            let path = self.file(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(trouble("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the plan, and removes what writers have left that were killed.
+    pub fn begin(&self, plan: &Plan) -> Result<(), StoreError> {
+        remove_unfinished(&self.folder);
         let text = toml::to_string(plan).expect("a plan is plain data");
         write_whole(&self.file("plan.toml"), text.as_bytes())
     }
 
-    /// The outcome, if the trial has ended.
+    /// The plan that ran.
+    ///
+    /// # Errors
+    /// If there is none, or another version of the program wrote it.
+    pub fn plan(&self) -> Result<Plan, StoreError> {
+        let path = self.file("plan.toml");
+        let text = fs::read_to_string(&path).map_err(trouble("read", &path))?;
+        toml::from_str(&text).map_err(|error| trouble("read", &path)(io::Error::other(error)))
+    }
+
+    /// The outcome, if the trial has ended and its rows are those it ended with.
     pub fn outcome(&self) -> Option<Outcome> {
         let text = fs::read_to_string(self.file("outcome.toml")).ok()?;
-        toml::from_str(&text).ok()
+        let stored: StoredOutcome = toml::from_str(unsealed(&text)?).ok()?;
+        (stored.epochs_blake3 == rows_hash(&self.epochs())).then_some(stored.outcome)
     }
 
     /// Whether nothing is left to do for a trial of `epochs` epochs.
     pub fn is_done(&self, epochs: usize) -> bool {
-        self.outcome().is_some_and(|outcome| {
-            // One that stopped by its own rule would stop there again.
-            outcome.status == Status::Completed
-                && (outcome.epochs >= epochs || !outcome.reason.is_empty())
-        })
+        self.outcome().is_some_and(|outcome| is_final(&outcome, epochs))
     }
 
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
-        let Ok(mut reader) = csv::Reader::from_path(self.file("epochs.csv")) else {
-            return Vec::new();
-        };
-        reader
-            .deserialize::<Row>()
-            .map_while(Result::ok)
-            .map(EpochRecord::from)
-            .enumerate()
-            .take_while(|(index, record)| record.epoch == index + 1)
-            .map(|(_, record)| record)
-            .collect()
+        rows::records(&fs::read(self.file("epochs.csv")).unwrap_or_default())
     }
 
-    /// Where to go on: the epochs, the last checkpoint and the best epoch's. None if there is
-    /// nothing, or if a file is damaged: then the trial starts again.
-    pub fn resume(&self) -> Option<(Vec<EpochRecord>, Checkpoint, Checkpoint)> {
+    /// Where to go on. None if there is nothing, or if a file is damaged: then the trial starts
+    /// again.
+    pub fn resume(&self, plan: &Plan) -> Option<Resume> {
         let last = self.checkpoint("last")?;
-        let best = self.checkpoint("best")?;
-        let mut records = self.epochs();
         let epoch = last.number("epoch") as usize;
-        if epoch == 0 || records.len() < epoch {
+        let mut records = self.epochs();
+        if records.len() < epoch || epoch > plan.train.epochs {
             return None;
         }
         records.truncate(epoch);
-        Some((records, last, best))
+        if last.words.get(ROWS) != Some(&rows_hash(&records)) {
+            return None;
+        }
+        let best = match best_epoch(&records, plan.train.best) {
+            None => None,
+            Some(index) => {
+                let best = self.checkpoint("best")?;
+                let of = best.number("epoch") as usize;
+                // A kill may have come after the next epoch's best weights and before its last.
+                // That epoch is trained again then.
+                let is_next = of == epoch + 1 && epoch < plan.train.epochs;
+                if of != index + 1 && !is_next {
+                    return None;
+                }
+                Some(best.tensors)
+            }
+        };
+        Some(Resume { records, last, best })
     }
 
     /// The checkpoint called `last` or `best`.
@@ -290,23 +387,54 @@ impl TrialStore {
     pub fn epoch_ended(
         &self,
         records: &[EpochRecord],
-        best: Option<&Checkpoint>,
+        best: Option<Checkpoint>,
         last: &Checkpoint,
+        losses: &[BatchLoss],
     ) -> Result<(), StoreError> {
         if let Some(best) = best {
             self.write_checkpoint("best", best)?;
         }
-        let rows = records.iter().map(Row::from);
-        self.write_csv("epochs.csv", rows)?;
+        self.write_csv("epochs.csv", records.iter().map(Row::from))?;
+        self.checkpoint_between(records, last, losses)
+    }
+
+    /// Stores where to go on after `records`, and the `losses` since it was last stored.
+    pub fn checkpoint_between(
+        &self,
+        records: &[EpochRecord],
+        last: &Checkpoint,
+        losses: &[BatchLoss],
+    ) -> Result<(), StoreError> {
+        let path = self.file("batches.csv");
+        losses::append(&path, losses).map_err(trouble("write", &path))?;
+        let mut last = last.clone();
+        last.words.insert(ROWS.to_owned(), rows_hash(records));
         self.write_checkpoint("last", last)
     }
 
-    fn write_checkpoint(&self, name: &str, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    fn write_checkpoint(&self, name: &str, checkpoint: Checkpoint) -> Result<(), StoreError> {
         let path = self.file(&format!("{name}.safetensors"));
         let bytes = checkpoint
             .to_bytes()
             .map_err(|error| trouble("write", &path)(io::Error::other(error)))?;
         write_whole(&path, &bytes)
+    }
+
+    /// The loss of every batch.
+    pub fn losses(&self) -> Vec<BatchLoss> {
+        losses::read(&self.file("batches.csv"))
+    }
+
+    /// Keeps the losses of the first `epochs` epochs and of the first `batches` of the next one: what
+    /// a killed process has written behind its last checkpoint will be written again.
+    pub fn keep_losses(&self, epochs: usize, batches: usize) -> Result<(), StoreError> {
+        let known = self.losses();
+        let kept: Vec<BatchLoss> = known
+            .iter()
+            .copied()
+            .take_while(|row| (row.epoch, row.batch) <= (epochs + 1, batches))
+            .collect();
+        self.write_csv("batches.csv", kept)
     }
 
     /// Writes rows with their header.
@@ -321,8 +449,10 @@ impl TrialStore {
 
     /// Ends the trial.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), StoreError> {
-        let text = toml::to_string(outcome).expect("an outcome is plain data");
-        write_whole(&self.file("outcome.toml"), text.as_bytes())
+        let epochs_blake3 = rows_hash(&self.epochs());
+        let stored = StoredOutcome { epochs_blake3, outcome: outcome.clone() };
+        let text = toml::to_string(&stored).expect("an outcome is plain data");
+        write_whole(&self.file("outcome.toml"), sealed(&text).as_bytes())
     }
 
     /// Adds a line about the clock.

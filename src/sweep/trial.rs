@@ -1,5 +1,6 @@
 //! One trial from its plan to its outcome.
 
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,20 +11,23 @@ use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
 use crate::model;
 use crate::plan::data::BoxPlan;
+use crate::plan::run::{CheckpointEvery, OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::metrics::prediction;
 use crate::train::stopping::best_epoch;
-use crate::train::trainer::{End, Event, Observer, Trainer, TrialData};
+use crate::train::trainer::{End, Event, Observer, TrainError, Trainer, TrialData};
 
 use super::clock::Stopwatch;
-use super::store::{Images, Store, Timing, TrialStore};
+use super::store::{BatchLoss, Images, Resume, Store, StoreError, Timing, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
     /// With an outcome, which is stored.
     With(Box<Outcome>),
+    /// At a rung: whether it goes on is decided by trials that are not there yet.
+    Paused,
     /// Interrupted; it goes on next time.
     Interrupted,
 }
@@ -41,29 +45,88 @@ pub struct Surroundings<'a> {
     pub epochs: &'a Arc<data::Epochs>,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
+    /// Set when everything shall stop because something went wrong.
+    pub halt: &'a AtomicBool,
     /// Threads of the trial.
     pub threads: usize,
+    /// How often there is a checkpoint, what becomes of failures, how long a trial may take.
+    pub how: RunPlan,
+    /// Until which epoch a trial with these records may train; none if others have to get there
+    /// first, or if it is not to go on.
+    pub goal: &'a (dyn Fn(&Trial, &[EpochRecord]) -> Option<usize> + Sync),
 }
 
-/// Runs a trial in the current thread pool. A failure or a panic is an outcome too.
+/// Why an attempt at a trial came to nothing.
+enum Trouble {
+    /// The trial failed: the reason, and whether it would fail again in the same way.
+    Failed { reason: String, comes_again: bool },
+    /// Its results cannot be stored, which is not the trial's fault.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Trouble {
+        Trouble::Store(error)
+    }
+}
+
+impl From<TrainError> for Trouble {
+    fn from(error: TrainError) -> Trouble {
+        let comes_again = matches!(error, TrainError::NotFinite { .. });
+        Trouble::Failed { reason: error.to_string(), comes_again }
+    }
+}
+
+fn failed(error: impl Display) -> Trouble {
+    Trouble::Failed { reason: error.to_string(), comes_again: false }
+}
+
+/// Trains a trial until the epoch `until`, or as much further as it may go, in the current thread
+/// pool. A failure or a panic is an outcome too.
 ///
 /// # Errors
-/// Only if the outcome itself cannot be stored.
-pub fn run(trial: &Trial, around: &Surroundings, watch: &Watch) -> Result<Ended, String> {
-    let store = around.store.trial(&trial.digest, trial.plan.train.epochs);
-    let share = around.epochs.of(&trial.plan);
-    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(trial, &store, around, share, watch)));
-    let reason = match attempt {
-        Ok(Ok(ended)) => return Ok(ended),
-        Ok(Err(reason)) => reason,
-        Err(panic) => format!("a panic, which is a bug: {}", panic_text(panic.as_ref())),
+/// If something cannot be stored: then the trial is left as it is, to go on another time.
+pub fn run(
+    trial: &Trial,
+    until: usize,
+    around: &Surroundings,
+    watch: &Watch,
+) -> Result<Ended, StoreError> {
+    let store = around.store.trial(trial);
+    let retries = match around.how.on_failure {
+        OnFailure::Retry(times) => times,
+        OnFailure::Skip | OnFailure::Stop => 0,
     };
-    let records = store.epochs();
-    let outcome = outcome(trial, &records, Status::Failed, reason);
-    store.begin(&trial.plan).and_then(|()| store.finish(&outcome)).map_err(|error| {
-        format!("trial {} failed ({}), and: {error}", trial.number, outcome.reason)
-    })?;
-    Ok(Ended::With(Box::new(outcome)))
+    let mut attempts = 0;
+    loop {
+        let share = around.epochs.of(&trial.plan);
+        let attempt =
+            || catch_unwind(AssertUnwindSafe(|| attempt(trial, until, &store, around, share, watch)));
+        let (reason, comes_again) = match attempt() {
+            Ok(Ok(ended)) => return Ok(ended),
+            Ok(Err(Trouble::Store(error))) => return Err(error),
+            Ok(Err(Trouble::Failed { reason, comes_again })) => (reason, comes_again),
+            Err(panic) => {
+                (format!("a panic, which is a bug: {}", panic_text(panic.as_ref())), false)
+            }
+        };
+        attempts += 1;
+        if !comes_again && attempts <= retries && !around.is_stopping() {
+            continue;
+        }
+        let reason = match attempts {
+            1 => reason,
+            times => format!("{reason} (in {times} attempts)"),
+        };
+        return fail(trial, &store, reason).map(|outcome| Ended::With(Box::new(outcome)));
+    }
+}
+
+/// Stores that `trial` has failed.
+pub fn fail(trial: &Trial, store: &TrialStore, reason: String) -> Result<Outcome, StoreError> {
+    let outcome = outcome(trial, &store.epochs(), Status::Failed, reason);
+    store.finish(&outcome)?;
+    Ok(outcome)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -88,45 +151,81 @@ fn outcome(trial: &Trial, records: &[EpochRecord], status: Status, reason: Strin
     }
 }
 
+impl Surroundings<'_> {
+    fn is_stopping(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed) || self.halt.load(Ordering::Relaxed)
+    }
+}
+
 fn attempt(
     trial: &Trial,
+    mut until: usize,
     store: &TrialStore,
     around: &Surroundings,
     share: data::Share,
     watch: &Watch,
-) -> Result<Ended, String> {
-    let words = |error: &dyn std::fmt::Display| error.to_string();
+) -> Result<Ended, Trouble> {
     let beside = Stopwatch::start();
-    store.begin(&trial.plan).map_err(|error| words(&error))?;
+    // One that has failed starts again; its files may be the cause.
+    let has_failed = store.outcome().is_some_and(|known| known.status == Status::Failed);
+    store.begin(&trial.plan)?;
+    let resume = store.resume(&trial.plan).filter(|_| !has_failed);
+    if resume.is_none() {
+        store.forget()?;
+    }
     let data = data(trial, around)?;
     let images = data.split.train.len();
-    let mut trainer =
-        Trainer::new(&trial.plan, data.clone(), share).map_err(|error| words(&error))?;
+    let mut trainer = Trainer::new(&trial.plan, data.clone(), share)?;
     if let Some(weights) = &trial.plan.model.weights {
         let weights = model::weights::read(weights, &trial.plan.model);
-        let (weights, _) = weights.map_err(|error| words(&error))?;
-        trainer.network().load_part(&weights).map_err(|error| words(&error))?;
+        let (weights, _) = weights.map_err(failed)?;
+        trainer.network().load_part(&weights).map_err(failed)?;
     }
-    // A trial that has ended in failure starts again; its files may be the cause.
-    let has_failed = store.outcome().is_some_and(|known| known.status == Status::Failed);
-    if let Some((records, last, best)) = store.resume().filter(|_| !has_failed) {
-        trainer.resume(records, &last, best.tensors).map_err(|error| words(&error))?;
+    if let Some(Resume { records, last, best }) = resume {
+        store.keep_losses(records.len(), last.number("batch") as usize)?;
+        trainer.resume(records, &last, best)?;
     }
     let views = trainer.views().clone();
     let mut recorder = Recorder {
         views: &views,
         store,
         records: trainer.records().to_vec(),
-        interrupt: around.interrupt,
+        losses: Vec::new(),
+        around,
         watch,
         epoch: Stopwatch::start(),
         in_epochs: 0.0,
         images,
-        threads: around.threads,
+        spent: store.timings().iter().map(|timing| timing.seconds).sum(),
+        beside,
+        trouble: None,
     };
-    let end = trainer.run(&mut recorder).map_err(|error| words(&error))?;
+    let end = loop {
+        let end = trainer.run_until(until, &mut recorder);
+        if let Some(trouble) = recorder.trouble.take() {
+            return Err(Trouble::Store(trouble));
+        }
+        match end? {
+            End::Paused => match (around.goal)(trial, trainer.records()) {
+                Some(further) => until = further,
+                None => break End::Paused,
+            },
+            end => break end,
+        }
+    };
     let in_epochs = recorder.in_epochs;
-    let End::Completed(reason) = end else { return Ok(Ended::Interrupted) };
+    let write_time = || {
+        let seconds = beside.seconds() - in_epochs;
+        store.time(&Timing { seconds, threads: around.threads, ..Timing::default() })
+    };
+    let reason = match end {
+        End::Completed(reason) => reason,
+        End::Paused => {
+            write_time()?;
+            return Ok(Ended::Paused);
+        }
+        End::Interrupted => return Ok(Ended::Interrupted),
+    };
     let records = trainer.records().to_vec();
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
     if let Some(best) = trainer.best().cloned() {
@@ -135,25 +234,24 @@ fn attempt(
             [] => ("validation", &data.split.validation),
             _ => ("test", &data.split.test),
         };
-        let evaluation = trainer.evaluate(&best, images).map_err(|error| words(&error))?;
+        let evaluation = trainer.evaluate(&best, images)?;
         if set == "test" {
             outcome.test = evaluation.scores;
         }
         if evaluation.scores.is_some() {
-            write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)
-                .and_then(|()| write_confusion(store, &data.dataset, &evaluation.confusion))?;
+            write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)?;
+            write_confusion(store, &data.dataset, &evaluation.confusion)?;
         }
     }
-    let seconds = beside.seconds() - in_epochs;
-    let timing = Timing { seconds, threads: around.threads, ..Timing::default() };
-    store.time(&timing).and_then(|()| store.finish(&outcome)).map_err(|error| words(&error))?;
+    write_time()?;
+    store.finish(&outcome)?;
     Ok(Ended::With(Box::new(outcome)))
 }
 
 /// The images of a trial, their split and normalisation.
-pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
+fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let plan = &trial.plan.data;
-    let dataset = around.images.get(plan).map_err(|error| error.to_string())?;
+    let dataset = around.images.get(plan).map_err(failed)?;
     let mut key =
         format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
     if plan.boxes != BoxPlan::default() {
@@ -165,17 +263,13 @@ pub fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, String> {
         set_aside: dataset.set_aside(),
         skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
     };
-    match around.store.check_images(&key, &images) {
-        Ok(true) => {}
-        Ok(false) => {
-            return Err(format!(
-                "the images are not those of earlier trials in {}: use another --results folder",
-                around.store.root().display()
-            ));
-        }
-        Err(error) => return Err(error.to_string()),
+    if !around.store.check_images(&key, &images)? {
+        return Err(failed(format!(
+            "the images are not those of earlier trials in {}: use another --results folder",
+            around.store.root().display()
+        )));
     }
-    let split = data::split(&dataset, plan, trial.plan.seed).map_err(|error| error.to_string())?;
+    let split = data::split(&dataset, plan, trial.plan.seed).map_err(failed)?;
     let normalisation = data::normalisation(&dataset, &split.train, &plan.normalise);
     Ok(TrialData { dataset, split: Arc::new(split), normalisation })
 }
@@ -198,7 +292,7 @@ fn write_predictions(
     images: &[u32],
     probabilities: &[f32],
     set: &str,
-) -> Result<(), String> {
+) -> Result<(), StoreError> {
     let classes = dataset.classes();
     let rows = images.iter().zip(probabilities.chunks(classes.len())).map(|(image, row)| {
         let label = dataset.label(*image) as usize;
@@ -212,20 +306,20 @@ fn write_predictions(
             class_probability: row[label],
         }
     });
-    store.write_csv("predictions.csv", rows).map_err(|error| error.to_string())
+    store.write_csv("predictions.csv", rows)
 }
 
 fn write_confusion(
     store: &TrialStore,
     dataset: &Dataset,
     confusion: &[Vec<u64>],
-) -> Result<(), String> {
+) -> Result<(), StoreError> {
     let header = std::iter::once("class".to_owned()).chain(dataset.classes().iter().cloned());
     let rows = confusion.iter().zip(dataset.classes()).map(|(row, class)| {
         std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)).collect::<Vec<_>>()
     });
     let table = std::iter::once(header.collect::<Vec<_>>()).chain(rows);
-    store.write_csv("confusion.csv", table).map_err(|error| error.to_string())
+    store.write_csv("confusion.csv", table)
 }
 
 /// Stores epochs as they end, keeps the time and passes events on.
@@ -233,47 +327,89 @@ struct Recorder<'a> {
     views: &'a data::Views,
     store: &'a TrialStore,
     records: Vec<EpochRecord>,
-    interrupt: &'a AtomicBool,
+    /// Those that are not stored yet.
+    losses: Vec<BatchLoss>,
+    around: &'a Surroundings<'a>,
     watch: &'a Watch<'a>,
     epoch: Stopwatch,
     in_epochs: f64,
     images: usize,
-    threads: usize,
+    /// Seconds of earlier attempts at this trial.
+    spent: f64,
+    beside: Stopwatch,
+    /// What could not be stored.
+    trouble: Option<StoreError>,
+}
+
+impl Recorder<'_> {
+    fn epoch_ended(
+        &mut self,
+        record: &EpochRecord,
+        is_best: bool,
+        last: &Checkpoint,
+    ) -> Result<(), StoreError> {
+        self.records.push(*record);
+        let best = is_best.then(|| weights_of(last));
+        let losses = std::mem::take(&mut self.losses);
+        self.store.epoch_ended(&self.records, best, last, &losses)?;
+        let seconds = self.epoch.seconds();
+        let work = self.views.share().take_work();
+        let timing = Timing {
+            epoch: record.epoch,
+            seconds,
+            images_per_second: self.images as f64 / seconds,
+            threads: self.around.threads,
+            augmented: work.augmented,
+            shared: work.shared,
+            augment_seconds: work.seconds,
+        };
+        self.store.time(&timing)?;
+        self.in_epochs += seconds;
+        self.epoch = Stopwatch::start();
+        Ok(())
+    }
 }
 
 impl Observer for Recorder<'_> {
     fn notice(&mut self, event: &Event) -> Result<(), String> {
-        if let Event::Epoch { record, is_best, last } = event {
-            self.records.push(**record);
-            let best = is_best.then(|| weights_of(last));
-            self.store
-                .epoch_ended(&self.records, best.as_ref(), last)
-                .map_err(|error| error.to_string())?;
-            let seconds = self.epoch.seconds();
-            let work = self.views.share().take_work();
-            let timing = Timing {
-                epoch: record.epoch,
-                seconds,
-                images_per_second: self.images as f64 / seconds,
-                threads: self.threads,
-                augmented: work.augmented,
-                shared: work.shared,
-                augment_seconds: work.seconds,
-            };
-            self.store.time(&timing).map_err(|error| error.to_string())?;
-            self.in_epochs += seconds;
-            self.epoch = Stopwatch::start();
+        let stored = match event {
+            Event::Batch { epoch, batch, loss, .. } => {
+                self.losses.push(BatchLoss { epoch: *epoch, batch: *batch, loss: *loss });
+                Ok(())
+            }
+            Event::Checkpoint(last) => {
+                let losses = std::mem::take(&mut self.losses);
+                self.store.checkpoint_between(&self.records, last, &losses)
+            }
+            Event::Epoch { record, is_best, last } => self.epoch_ended(record, *is_best, last),
+        };
+        if let Err(error) = stored {
+            self.trouble = Some(error);
+            return Err("failed to store results".to_owned());
         }
         (self.watch)(event);
-        Ok(())
+        let is_batch = matches!(event, Event::Batch { .. });
+        match self.around.how.time_limit {
+            Some(limit) if is_batch && self.spent + self.beside.seconds() > limit => {
+                Err(format!("reached its time limit of {limit} s"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn interrupts(&self) -> bool {
-        self.interrupt.load(Ordering::Relaxed)
+        self.around.is_stopping()
+    }
+
+    fn wants_checkpoint(&self, steps: u64) -> bool {
+        match self.around.how.checkpoint_every {
+            CheckpointEvery::Epoch => false,
+            CheckpointEvery::Steps(every) => steps % every == 0,
+        }
     }
 }
 
-/// A checkpoint without the optimiser's buffers.
+/// A checkpoint without what only going on needs.
 fn weights_of(last: &Checkpoint) -> Checkpoint {
     let mut best = last.clone();
     best.tensors.retain(|name, _| !name.starts_with("optimizer."));

@@ -2,6 +2,8 @@
 
 use crate::basis::record::Scores;
 
+use super::checkpoint::Checkpoint;
+
 /// Counts over any number of batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tally {
@@ -87,6 +89,38 @@ impl Tally {
     }
 }
 
+/// Where a checkpoint holds the confusion matrix of an epoch under way.
+const CONFUSION: &str = "tally.confusion";
+
+/// The counts of an epoch under way, on their way through a checkpoint. Sums go as their bits:
+/// whoever goes on has to add to exactly the same numbers.
+impl Tally {
+    /// Puts the counts into `checkpoint`.
+    pub fn save(&self, checkpoint: &mut Checkpoint) {
+        let counts = self.confusion.iter().map(|count| *count as f32).collect();
+        checkpoint.tensors.insert(CONFUSION.to_owned(), (vec![self.classes; 2], counts));
+        let sums = [self.in_top_k, self.loss.to_bits(), self.weight.to_bits()];
+        for (name, bits) in ["in-top-k", "loss", "weight"].into_iter().zip(sums) {
+            checkpoint.words.insert(format!("tally-{name}"), bits.to_string());
+        }
+    }
+
+    /// The counts that [`save`](Self::save) put there.
+    pub fn load(checkpoint: &Checkpoint, top_k: usize) -> Option<Tally> {
+        let (shape, counts) = checkpoint.tensors.get(CONFUSION)?;
+        let [in_top_k, loss, weight] =
+            ["in-top-k", "loss", "weight"].map(|name| checkpoint.number(&format!("tally-{name}")));
+        Some(Tally {
+            classes: *shape.first()?,
+            top_k,
+            confusion: counts.iter().map(|count| *count as u64).collect(),
+            in_top_k,
+            loss: f64::from_bits(loss),
+            weight: f64::from_bits(weight),
+        })
+    }
+}
+
 /// The class with the highest score; of equal ones the first.
 pub fn prediction(row: &[f32]) -> usize {
     let mut best = 0;
@@ -134,6 +168,19 @@ mod tests {
         assert_eq!(tally.scores(), None);
         tally.add(&[5.0, 1.0, 0.0], &[0], 1.0, 1.0);
         assert_eq!(tally.scores().unwrap().recall, 1.0);
+    }
+
+    #[test]
+    fn counts_come_back_from_a_checkpoint_as_they_were() {
+        let mut tally = Tally::new(3, 2);
+        tally.add(&[5.0, 1.0, 0.0], &[0], 0.1, 1.0 / 3.0);
+        tally.add(&[5.0, 1.0, 0.0], &[2], f64::MAX, 0.7);
+        let mut checkpoint = Checkpoint::default();
+        assert_eq!(Tally::load(&checkpoint, 2), None);
+        tally.save(&mut checkpoint);
+        let bytes = checkpoint.to_bytes().unwrap();
+        let back = Checkpoint::from_bytes(&bytes).unwrap();
+        assert_eq!(Tally::load(&back, 2), Some(tally));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The training loop of one trial.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -63,6 +64,8 @@ pub enum Event<'a> {
         /// Its mean loss.
         loss: f64,
     },
+    /// In the middle of an epoch there is a state to go on from, which was asked for.
+    Checkpoint(&'a Checkpoint),
     /// An epoch has ended.
     Epoch {
         /// Its record.
@@ -83,6 +86,11 @@ pub trait Observer {
     fn interrupts(&self) -> bool {
         false
     }
+
+    /// Whether to give a checkpoint now, in the middle of an epoch and after so many steps in all.
+    fn wants_checkpoint(&self, _steps: u64) -> bool {
+        false
+    }
 }
 
 /// The images of a trial.
@@ -101,6 +109,8 @@ pub struct TrialData {
 pub enum End {
     /// All epochs were done, or its own rule stopped it: the reason, else empty.
     Completed(String),
+    /// As many epochs as were asked for are done, and the plan has more.
+    Paused,
     /// Stopped from outside; the last checkpoint is where to go on.
     Interrupted,
 }
@@ -128,6 +138,8 @@ pub struct Trainer<'a> {
     records: Vec<EpochRecord>,
     best: Option<Weights>,
     batches: u64,
+    /// An epoch that was left in the middle: its counts and its batches so far.
+    under_way: Option<(Tally, usize)>,
     /// What every checkpoint says of itself.
     card: (String, String),
 }
@@ -155,23 +167,27 @@ impl<'a> Trainer<'a> {
             records: Vec::new(),
             best: None,
             batches: 0,
+            under_way: None,
             card,
         })
     }
 
-    /// Goes on after `records`, from the `last` checkpoint and the weights of the best epoch.
+    /// Goes on after `records`, from the `last` checkpoint and, if an epoch was finished, the weights
+    /// of the best one.
     pub fn resume(
         &mut self,
         records: Vec<EpochRecord>,
         last: &Checkpoint,
-        best: Weights,
+        best: Option<Weights>,
     ) -> Result<(), TrainError> {
         self.network.load(&last.tensors)?;
         let steps = last.number("steps");
         self.optimizer.load(self.network.parameters(), &last.tensors, steps);
         self.batches = last.number("batches");
         self.records = records;
-        self.best = Some(best);
+        self.best = best;
+        let tally = Tally::load(last, self.plan.train.top_k);
+        self.under_way = tally.map(|tally| (tally, last.number(BATCH) as usize));
         Ok(())
     }
 
@@ -197,7 +213,16 @@ impl<'a> Trainer<'a> {
 
     /// Trains until the last epoch, an early stop or an interruption.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<End, TrainError> {
-        while self.records.len() < self.plan.train.epochs {
+        self.run_until(self.plan.train.epochs, observer)
+    }
+
+    /// Trains until so many epochs are done, or until there is another reason to end.
+    pub fn run_until(
+        &mut self,
+        epochs: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<End, TrainError> {
+        while self.records.len() < epochs.min(self.plan.train.epochs) {
             if let Some(reason) = early_stop(&self.records, self.plan.train.early_stop.as_ref()) {
                 return Ok(End::Completed(reason));
             }
@@ -212,8 +237,11 @@ impl<'a> Trainer<'a> {
             let event = Event::Epoch { record: &record, is_best, last: &last };
             observer.notice(&event).map_err(TrainError::Observer)?;
         }
-        let stop = early_stop(&self.records, self.plan.train.early_stop.as_ref());
-        Ok(End::Completed(stop.unwrap_or_default()))
+        match early_stop(&self.records, self.plan.train.early_stop.as_ref()) {
+            Some(reason) => Ok(End::Completed(reason)),
+            None if self.records.len() < self.plan.train.epochs => Ok(End::Paused),
+            None => Ok(End::Completed(String::new())),
+        }
     }
 
     /// One pass over the training images; none if interrupted.
@@ -222,17 +250,21 @@ impl<'a> Trainer<'a> {
         let epoch = self.records.len() + 1;
         let fold = self.plan.data.fold;
         let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
-        let mut tally = Tally::new(self.plan.model.classes, plan.top_k);
+        let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
+        let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
         let (views, pool) = (self.views.clone(), self.pool.clone());
         let size = plan.batch_size;
         let batches = order.len().div_ceil(size);
         let make = |index: usize| {
+            let index = done + index;
             let places = index * size..((index + 1) * size).min(order.len());
             views.training(epoch as u64, &order, places, index)
         };
-        let take =
-            |made: &mut dyn Iterator<Item = Batch>| self.steps(observer, &mut tally, batches, made);
-        let Some(lr) = ahead(&pool, batches, make, take)? else { return Ok(None) };
+        let take = |made: &mut dyn Iterator<Item = Batch>| {
+            self.steps(observer, &mut tally, done..batches, made)
+        };
+        let left = batches.saturating_sub(done);
+        let Some(lr) = ahead(&pool, left, make, take)? else { return Ok(None) };
         let validation = self.data.split.clone();
         let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, 0)?;
         Ok(Some(EpochRecord {
@@ -244,21 +276,22 @@ impl<'a> Trainer<'a> {
         }))
     }
 
-    /// A step on each of the `batches` batches of an epoch; the last learning rate, or none if
-    /// interrupted.
+    /// A step on each of the batches `places` of an epoch, which reach to its end; the last learning
+    /// rate, or none if interrupted.
     fn steps(
         &mut self,
         observer: &mut dyn Observer,
         tally: &mut Tally,
-        batches: usize,
+        places: Range<usize>,
         made: &mut dyn Iterator<Item = Batch>,
     ) -> Result<Option<f64>, TrainError> {
         let plan = &self.plan.train;
         let epoch = self.records.len() + 1;
+        let batches = places.end;
         let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
         let mut gathered: Option<Vec<Vec<f32>>> = None;
         let mut lr = 0.0;
-        for (index, made) in made.enumerate() {
+        for (index, made) in places.zip(made) {
             if observer.interrupts() {
                 return Ok(None);
             }
@@ -286,6 +319,15 @@ impl<'a> Trainer<'a> {
             }
             let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;
+            // Gradients that wait for their step are in no checkpoint.
+            let is_between = gathered.is_none() && batch < batches;
+            if is_between && observer.wants_checkpoint(self.optimizer.steps()) {
+                let mut checkpoint = self.checkpoint()?;
+                checkpoint.words.insert(BATCH.to_owned(), batch.to_string());
+                tally.save(&mut checkpoint);
+                let event = Event::Checkpoint(&checkpoint);
+                observer.notice(&event).map_err(TrainError::Observer)?;
+            }
         }
         Ok(Some(lr))
     }
@@ -430,6 +472,9 @@ impl<'a> Trainer<'a> {
         Ok(Checkpoint { tensors, words })
     }
 }
+
+/// The word of a checkpoint that counts the batches of an epoch under way.
+const BATCH: &str = "batch";
 
 struct Evaluated {
     tally: Tally,

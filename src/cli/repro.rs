@@ -1,0 +1,152 @@
+//! `wick repro`: execute stored trials again and compare, bit for bit.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+
+use crate::data::Cache;
+use crate::plan::sweep::Trial;
+use crate::report::environment;
+use crate::report::folder::{Folder, Row};
+use crate::sweep::store::Store;
+use crate::sweep::repro::{Again, Repro, repro};
+use crate::train::trainer::Event;
+
+use super::arguments;
+use super::exit::{Exit, print, say};
+use super::status::folder;
+
+/// Runs the command.
+pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
+    let folder = match folder(&arguments.folder) {
+        Ok(folder) => folder,
+        Err(exit) => return Ok(exit),
+    };
+    let rows = match chosen(arguments, &folder) {
+        Ok(rows) => rows,
+        Err(message) => {
+            say(&format!("error: {message}\n"));
+            return Ok(Exit::Wrong);
+        }
+    };
+    let interrupt = interrupt()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let images = Cache::new(cores);
+    let scratch = tempfile::tempdir().context("failed to make a folder for what is executed again")?;
+    let home = Store::of(folder.root());
+    let again = Again {
+        home: &home,
+        images: &images,
+        scratch: scratch.path(),
+        threads: arguments.threads.map_or(cores, usize::from),
+        interrupt: &interrupt,
+    };
+    let mut differ = 0;
+    for row in &rows {
+        let store = folder.trial(&row.digest);
+        let done = match store.plan() {
+            Err(error) => Repro::Impossible(error.to_string()),
+            Ok(plan) => {
+                let trial = Trial {
+                    number: row.number,
+                    digest: row.digest.clone(),
+                    settings: Vec::new(),
+                    setting: 0,
+                    round: 0,
+                    plan,
+                };
+                repro(&trial, &store, &again, &|event| progress(&trial, event))
+            }
+        };
+        let name = format!("trial {} ({})", row.number, row.digest);
+        match done {
+            Repro::Identical { epochs, batches, tensors } => print(&format!(
+                "{name}: identical: {epochs} epochs, {batches} batches, {tensors} tensors\n"
+            )),
+            Repro::Differs(differences) => {
+                differ += 1;
+                print(&format!("{name}: differs\n"));
+                for difference in differences {
+                    print(&format!("  {difference}\n"));
+                }
+            }
+            Repro::Impossible(reason) => {
+                differ += 1;
+                print(&format!("{name}: cannot be compared: {reason}\n"));
+            }
+            Repro::Interrupted => return Ok(Exit::Interrupted),
+        }
+    }
+    let environment = environment::differences(folder.root());
+    for difference in &environment {
+        print(&format!("{difference}\n"));
+    }
+    if differ > 0 {
+        print(&format!("{differ} of {} trials differ\n", rows.len()));
+        if environment.is_empty() {
+            print("program, machine and instruction set are those of the last run\n");
+        }
+        return Ok(Exit::Failed);
+    }
+    Ok(Exit::Done)
+}
+
+/// The rows that were asked for.
+fn chosen<'a>(
+    arguments: &arguments::Repro,
+    folder: &'a Folder,
+) -> Result<Vec<&'a Row>, String> {
+    let mut rows = Vec::new();
+    for name in &arguments.trials {
+        let by_number = folder.rows.iter().find(|row| row.number.to_string() == *name);
+        let by_digest = || {
+            let mut found = folder.rows.iter().filter(|row| row.digest.starts_with(name.as_str()));
+            found.next().filter(|_| found.next().is_none())
+        };
+        let last = folder.rows.len();
+        rows.push(by_number.or_else(by_digest).ok_or_else(|| {
+            format!("there is no trial {name}: say a number from 1 to {last}, or a digest")
+        })?);
+    }
+    if rows.is_empty() {
+        rows = folder.rows.iter().filter(|row| row.status != "unfinished").collect();
+    }
+    if rows.is_empty() {
+        return Err("no trial has ended".to_owned());
+    }
+    if let Some(sample) = arguments.sample {
+        // Digests are as good as drawn.
+        rows.sort_by_key(|row| blake3::hash(row.digest.as_bytes()).to_hex().to_string());
+        rows.truncate(sample.into());
+        rows.sort_by_key(|row| row.number);
+    }
+    Ok(rows)
+}
+
+/// One line that is written over, on a terminal.
+fn progress(trial: &Trial, event: &Event) {
+    if let Event::Epoch { record, .. } = event
+        && std::io::stderr().is_terminal()
+    {
+        let (number, epochs) = (trial.number, trial.plan.train.epochs);
+        say(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
+        if record.epoch == epochs {
+            say("\r\x1b[K");
+        }
+    }
+}
+
+/// Set by Ctrl-C; the second one ends the program.
+fn interrupt() -> Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let flag = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("failed to listen for Ctrl-C")?;
+    Ok(interrupt)
+}

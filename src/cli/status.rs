@@ -1,0 +1,57 @@
+//! `wick status` and `wick clean`: a results folder as it stands, and what can go.
+
+use anyhow::{Context, Result};
+
+use crate::report::folder::Folder;
+
+use super::arguments::{Clean, Status};
+use super::check::width;
+use super::exit::{Exit, print, say};
+
+/// The folder at `path`; or the exit code, when it was told why there is none.
+pub(super) fn folder(path: &std::path::Path) -> Result<Folder, Exit> {
+    Folder::read(path).map_err(|error| {
+        say(&format!("error: {error}\n"));
+        Exit::Wrong
+    })
+}
+
+/// Runs `wick status`.
+pub(super) fn status(arguments: &Status) -> Result<Exit> {
+    let folder = match folder(&arguments.folder) {
+        Ok(folder) => folder,
+        Err(exit) => return Ok(exit),
+    };
+    print(&folder.status(width()));
+    Ok(Exit::Done)
+}
+
+/// Runs `wick clean`.
+pub(super) fn clean(arguments: &Clean) -> Result<Exit> {
+    let folder = match folder(&arguments.folder) {
+        Ok(folder) => folder,
+        Err(exit) => return Ok(exit),
+    };
+    let found = folder.superfluous();
+    for item in &found {
+        let (path, megabytes) = (item.path.display(), item.bytes as f64 / 1e6);
+        print(&format!("{path}  {megabytes:.1} MB  {}\n", item.what));
+    }
+    let megabytes = found.iter().map(|item| item.bytes).sum::<u64>() as f64 / 1e6;
+    if found.is_empty() {
+        print("nothing to remove\n");
+    } else if arguments.yes {
+        for item in &found {
+            let path = &item.path;
+            let removed = match path.is_dir() {
+                true => std::fs::remove_dir_all(path),
+                false => std::fs::remove_file(path),
+            };
+            removed.with_context(|| format!("failed to remove {}", path.display()))?;
+        }
+        print(&format!("removed {megabytes:.1} MB\n"));
+    } else {
+        print(&format!("{megabytes:.1} MB in all; remove them with --yes\n"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,165 @@
+//! `[run]`: how trials are run. Nothing in here changes a number, so none of it is part of what is
+//! computed.
+//!
+//! ```toml
+//! [run]
+//! on-failure = { retry = 2 }
+//! checkpoint-every = { steps = 500 }
+//! time-limit = "30m"
+//! memory-limit = "8GB"
+//! ```
+
+use std::fmt;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+/// The table `[run]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Run {
+    /// What becomes of the sweep when a trial fails.
+    pub on_failure: OnFailure,
+    /// How often a trial stores where to go on.
+    pub checkpoint_every: CheckpointEvery,
+    /// How long a trial may take.
+    pub time_limit: Limit<Seconds>,
+    /// How much memory all trials together may take.
+    pub memory_limit: Memory,
+    /// What trials run on.
+    pub devices: Vec<String>,
+    /// Trials at once on each device.
+    pub slots_per_device: Slots,
+    /// How long the trials of one run may take in all, by estimate.
+    pub budget: Limit<Seconds>,
+}
+
+/// What becomes of the sweep when a trial fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// The other trials go on.
+    Skip,
+    /// No other trial is started, and those that run stop.
+    Stop,
+    /// It is tried again from its last checkpoint so many times, unless it would fail in the same
+    /// way; then as with `skip`.
+    Retry(u32),
+}
+
+/// How often a trial stores where to go on, beside the end of each epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckpointEvery {
+    /// At the end of each epoch only.
+    Epoch,
+    /// After so many optimiser steps, too.
+    Steps(u64),
+}
+
+/// A span of time in seconds, written as `"90s"`, `"30m"` or `"1h 30m"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seconds(pub f64);
+
+impl<'de> Deserialize<'de> for Limit<Seconds> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Limit<Seconds>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"none\" or a span of time as \"90s\", \"30m\" or \"2h\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                match (text, humantime::parse_duration(text)) {
+                    ("none", _) => Ok(Limit::None),
+                    (_, Ok(span)) if !span.is_zero() => Ok(Limit::At(Seconds(span.as_secs_f64()))),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// A limit, or `"none"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit<T> {
+    /// No limit.
+    None,
+    /// This.
+    At(T),
+}
+
+/// An amount of memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Memory {
+    /// No limit.
+    None,
+    /// A part of what the machine has, written as `"80%"`.
+    Part(f64),
+    /// Bytes, written as `"8GB"` or `"512MiB"`.
+    Bytes(u64),
+}
+
+impl<'de> Deserialize<'de> for Memory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Memory;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"none\", a part of the machine's memory as \"80%\", or \"8GB\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Memory, E> {
+                if text == "none" {
+                    return Ok(Memory::None);
+                }
+                let part = text.strip_suffix('%').and_then(|part| part.trim().parse::<f64>().ok());
+                if let Some(part) = part.filter(|part| *part > 0.0 && *part <= 100.0) {
+                    return Ok(Memory::Part(part / 100.0));
+                }
+                // A number alone would be bytes, which nobody means.
+                let has_unit = text.ends_with(['B', 'b']);
+                match text.parse::<ByteSize>() {
+                    Ok(size) if has_unit && size.as_u64() > 0 => Ok(Memory::Bytes(size.as_u64())),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Trials at once on each device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// `"auto"`: by the cores, the trials and `--workers`.
+    Auto,
+    /// So many.
+    Number(usize),
+}
+
+impl<'de> Deserialize<'de> for Slots {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Slots;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"auto\" or a whole number from 1 on")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Slots, E> {
+                match text {
+                    "auto" => Ok(Slots::Auto),
+                    other => Err(E::unknown_variant(other, &["auto"])),
+                }
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Slots, E> {
+                match usize::try_from(number) {
+                    Ok(number) if number > 0 => Ok(Slots::Number(number)),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}

@@ -1,0 +1,175 @@
+//! What trials will cost: seconds by estimate, for people and budgets. Nothing else depends on it.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+
+use crate::data;
+use crate::kernels::loss::cross_entropy;
+use crate::model::network::Network;
+use crate::plan::data::TestSet;
+use crate::plan::resolve::Plan;
+use crate::plan::sweep::{Experiment, Trial};
+use crate::train::optimizer::Optimizer;
+
+use super::clock::Stopwatch;
+use super::store::Store;
+
+/// What a trial costs, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// One epoch.
+    pub epoch: f64,
+    /// All epochs that are still to be trained.
+    pub to_go: f64,
+}
+
+/// Time for measuring, in seconds; what is not measured by then is told by its FLOPs.
+const MEASURING: f64 = 0.3;
+
+/// FLOPs that a measured step has about.
+const STEP: u64 = 400_000_000;
+
+/// FLOPs (multiplications with addition) that a thread does in a second, where nothing was measured.
+const RATE: f64 = 20e9;
+
+/// An evaluation step's part in a training step.
+const EVALUATION: f64 = 1.0 / 3.0;
+
+/// Networks that cost about the same: forward FLOPs, parameters, images in a batch.
+type Kind = (u64, u64, usize);
+
+fn kind(plan: &Plan) -> Kind {
+    (plan.model.flops(), plan.model.parameters(), plan.train.batch_size)
+}
+
+/// What each trial of `experiment` costs with so many threads: by what epochs have taken in `store`,
+/// else by a step that is measured now.
+pub fn costs(
+    experiment: &Experiment,
+    store: &Store,
+    images: &data::Cache,
+    threads: usize,
+) -> Vec<Cost> {
+    let mut rates: BTreeMap<Kind, f64> = BTreeMap::new();
+    let stopwatch = Stopwatch::start();
+    let mut measured: Vec<(u64, f64)> = Vec::new();
+    experiment
+        .trials
+        .iter()
+        .map(|trial| {
+            let flops = trial.plan.model.flops();
+            let rate = *rates.entry(kind(&trial.plan)).or_insert_with(|| {
+                let fits = 3 * flops <= STEP && stopwatch.seconds() < MEASURING;
+                let rate = known(trial, store, threads)
+                    .or_else(|| if fits { measure(&trial.plan, threads) } else { None });
+                match rate {
+                    Some(rate) => {
+                        measured.push((flops, rate));
+                        rate
+                    }
+                    None => by_flops(flops, &measured, threads),
+                }
+            });
+            let (train, validation) = counts(&trial.plan, images);
+            let epoch = (train + EVALUATION * validation) / rate;
+            let done = store.trial(trial).epochs().len();
+            let left = trial.plan.train.epochs.saturating_sub(done);
+            Cost { epoch, to_go: left as f64 * epoch }
+        })
+        .collect()
+}
+
+/// Images per second of the epochs that the trial has trained with so many threads.
+fn known(trial: &Trial, store: &Store, threads: usize) -> Option<f64> {
+    let timings = store.trial(trial).timings();
+    let mut rates: Vec<f64> = timings
+        .iter()
+        .filter(|timing| timing.epoch > 0 && timing.threads == threads)
+        .map(|timing| timing.images_per_second)
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied()
+}
+
+fn by_flops(flops: u64, measured: &[(u64, f64)], threads: usize) -> f64 {
+    let nearest = measured.iter().min_by_key(|(other, _)| other.abs_diff(flops));
+    match nearest {
+        Some((other, rate)) => rate * (*other).max(1) as f64 / flops.max(1) as f64,
+        None => RATE * threads as f64 / (3 * flops).max(1) as f64,
+    }
+}
+
+/// Images per second of one training step on noise.
+fn measure(plan: &Plan, threads: usize) -> Option<f64> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
+    let step = || -> candle_core::Result<f64> {
+        let flops = 3 * plan.model.flops();
+        let batch = (STEP / flops.max(1)).clamp(1, plan.train.batch_size as u64) as usize;
+        let mut network = Network::new(&plan.model, plan.seed)?;
+        let mut shape = vec![batch];
+        shape.extend_from_slice(&plan.model.input);
+        let mut stream = crate::basis::seed::derive(plan.seed, "cost", &[]);
+        let count = shape.iter().product();
+        let pixels: Vec<f32> = (0..count).map(|_| stream.uniform() as f32).collect();
+        let inputs = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
+        let labels: Vec<u32> = (0..batch).map(|i| (i % plan.model.classes) as u32).collect();
+        let train = &plan.train;
+        let mut optimizer =
+            Optimizer::new(train.optimizer, train.clip, network.parameters().len());
+        let mut seconds = 0.0;
+        // The first step also makes buffers.
+        for number in 0..2 {
+            let stopwatch = Stopwatch::start();
+            let mut pass = network.forward(&inputs, true, number)?;
+            let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
+            let gradients = pass.backward(&loss.mean)?;
+            optimizer.step(network.parameters(), gradients, 0.0)?;
+            seconds = stopwatch.seconds();
+        }
+        Ok(batch as f64 / seconds)
+    };
+    pool.install(step).ok()
+}
+
+/// Training and validation images of a trial, as far as that is known without decoding any.
+fn counts(plan: &Plan, images: &data::Cache) -> (f64, f64) {
+    let Ok(facts) = images.survey(&plan.data) else { return (0.0, 0.0) };
+    let mut rest = (facts.images - facts.declared_test) as f64;
+    if let TestSet::Part(part) = plan.data.test {
+        rest *= 1.0 - part;
+    }
+    let validation = match (plan.data.fold, facts.declared_validation) {
+        (Some(fold), _) => rest / fold.of as f64,
+        (None, 0) => rest * plan.data.validation,
+        (None, declared) => declared as f64,
+    };
+    (rest - validation, validation)
+}
+
+/// Those of the trials `missing` that fit into `seconds` with so many at once: the cheapest first.
+pub fn within(seconds: f64, workers: usize, missing: &[usize], costs: &[Cost]) -> Vec<usize> {
+    let mut order = missing.to_vec();
+    // Stable: of equal ones the first in the plan comes first.
+    order.sort_by(|a, b| costs[*a].to_go.total_cmp(&costs[*b].to_go));
+    let mut left = seconds * workers as f64;
+    order.retain(|index| {
+        left -= costs[*index].to_go;
+        left >= 0.0
+    });
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_takes_the_cheapest_trials_and_no_more_than_fit() {
+        let costs = [30.0, 10.0, 20.0, 10.0].map(|to_go| Cost { epoch: 1.0, to_go });
+        assert_eq!(within(40.0, 1, &[0, 1, 2, 3], &costs), [1, 3, 2]);
+        assert_eq!(within(20.0, 2, &[0, 1, 2, 3], &costs), [1, 3, 2]);
+        assert_eq!(within(15.0, 1, &[0, 2, 3], &costs), [3]);
+        assert!(within(5.0, 1, &[0, 1, 2, 3], &costs).is_empty());
+    }
+}

@@ -1,0 +1,67 @@
+//! How the memory is shared: what images take, and what is left for trials.
+
+use std::collections::BTreeMap;
+
+use crate::data;
+use crate::plan::memory::{image_bytes, trial_bytes};
+use crate::plan::sweep::Experiment;
+
+/// What an experiment takes, in bytes, by estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// All decoded images, which trials share.
+    pub images: u64,
+    /// Augmented images that are kept for other trials, at most.
+    pub augmented: u64,
+    /// The smallest trial.
+    pub least: u64,
+    /// The largest trial.
+    pub most: u64,
+}
+
+/// What `experiment` takes, with at most so many bytes for augmented images.
+pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usize) -> Needs {
+    let mut sets = BTreeMap::new();
+    let mut augmented = 0;
+    for trial in &experiment.trials {
+        let plan = &trial.plan.data;
+        let count = images.survey(plan).map_or(0, |facts| facts.images);
+        let bytes = image_bytes(count, plan.image);
+        if !trial.plan.augment.train.is_empty() {
+            augmented = augmented.max(bytes * trial.plan.train.epochs as u64);
+        }
+        sets.insert(format!("{:?} {:?} {:?}", plan.source, plan.test, plan.image), bytes);
+    }
+    let trials = || experiment.trials.iter().map(|trial| trial_bytes(&trial.plan));
+    Needs {
+        images: sets.values().sum(),
+        augmented: augmented.min(augment_memory as u64),
+        least: trials().min().unwrap_or(0),
+        most: trials().max().unwrap_or(0),
+    }
+}
+
+impl Needs {
+    /// What a limit leaves for trials; none if not even the smallest fits.
+    pub fn left_of(&self, limit: u64) -> Option<u64> {
+        let left = limit.checked_sub(self.images)?;
+        // Augmented images are kept where there is room; without them, they are made again.
+        let left = left.saturating_sub(self.augmented).max(self.least.min(left));
+        (left >= self.least).then_some(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_leaves_room_for_trials_or_says_that_none_fits() {
+        let needs = Needs { images: 100, augmented: 50, least: 30, most: 90 };
+        assert_eq!(needs.left_of(400), Some(250));
+        assert_eq!(needs.left_of(150), Some(30), "augmented images give way");
+        assert_eq!(needs.left_of(130), Some(30));
+        assert_eq!(needs.left_of(129), None);
+        assert_eq!(needs.left_of(50), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! How the trials of an experiment stand: what the store knows of each, and what pruning makes of it.
+//!
+//! Everything follows from the trials' own records, so it is the same whoever asks, and whenever.
+
+use rayon::prelude::*;
+
+use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::plan::prune::{Decision, History, Progress, Verdict, judge};
+use crate::plan::sweep::{Experiment, Trial};
+use crate::train::stopping::{best_epoch, early_stop};
+
+use super::store::{Store, TrialStore, is_final};
+
+/// A trial with everything that is known of it.
+pub struct Known<'a> {
+    /// What it is.
+    pub trial: &'a Trial,
+    /// Its finished epochs: as many as the plan has at most, and none behind the one at which it was
+    /// pruned.
+    pub records: Vec<EpochRecord>,
+    /// How it ended; none if it has not.
+    pub outcome: Option<Outcome>,
+    /// Where it is stored.
+    pub store: TrialStore,
+}
+
+impl<'a> Known<'a> {
+    /// What `store` knows of `trial`, without what pruning makes of it.
+    pub fn of(trial: &'a Trial, store: &Store) -> Known<'a> {
+        let epochs = trial.plan.train.epochs;
+        let store = store.trial(trial);
+        let mut records = store.epochs();
+        records.truncate(epochs);
+        // An outcome of fewer epochs than are asked for is no outcome yet.
+        let mut outcome = store
+            .outcome()
+            .filter(|outcome| outcome.status == Status::Failed || is_final(outcome, epochs));
+        if let Some(outcome) = outcome.as_mut().filter(|it| it.status == Status::Completed) {
+            // The folder may hold a longer trial that stopped early after these epochs.
+            let rule = trial.plan.train.early_stop.as_ref();
+            outcome.reason = early_stop(&records, rule).unwrap_or_default();
+        }
+        Known { trial, records, outcome, store }
+    }
+
+    /// How it ended, or that it did not.
+    pub fn status(&self) -> Status {
+        self.outcome.as_ref().map_or(Status::Unfinished, |outcome| outcome.status)
+    }
+
+    /// Whether nothing is left to do for it.
+    pub fn is_done(&self) -> bool {
+        matches!(self.status(), Status::Completed | Status::Pruned)
+    }
+
+    /// What a pruning rule wants to know.
+    pub fn progress(&self) -> Progress {
+        let ended = self.outcome.as_ref().map(|outcome| outcome.status);
+        Progress { records: self.records.clone(), ended }
+    }
+
+    /// Ends the trial at `epoch`, whatever it came to afterwards.
+    fn prune(&mut self, epoch: usize, reason: String) {
+        self.records.truncate(epoch);
+        let best = best_epoch(&self.records, self.trial.plan.train.best);
+        let best = best.and_then(|index| self.records.get(index));
+        self.outcome = Some(Outcome {
+            status: Status::Pruned,
+            reason,
+            epochs: self.trial.plan.train.epochs,
+            best_epoch: best.map_or(0, |record| record.epoch),
+            train: best.map(|record| record.train),
+            validation: best.and_then(|record| record.validation),
+            test: None,
+        });
+    }
+}
+
+/// All trials of an experiment, and the decisions about them.
+pub struct Standing<'a> {
+    /// The trials in plan order.
+    pub known: Vec<Known<'a>>,
+    /// What pruning decided, in the order of rungs and trials.
+    pub decisions: Vec<Decision>,
+}
+
+/// How the trials of `experiment` stand in `store`.
+pub fn standing<'a>(experiment: &'a Experiment, store: &Store) -> Standing<'a> {
+    let mut known: Vec<Known> =
+        experiment.trials.par_iter().map(|trial| Known::of(trial, store)).collect();
+    if experiment.prune.is_none() {
+        return Standing { known, decisions: Vec::new() };
+    }
+    let progress: Vec<Progress> = known.iter().map(Known::progress).collect();
+    let (verdicts, decisions) = judge(experiment.prune.as_ref(), &experiment.trials, &progress);
+    for (known, verdict) in known.iter_mut().zip(verdicts) {
+        if let Verdict::Pruned { epoch, reason } = verdict {
+            known.prune(epoch, reason);
+        }
+    }
+    Standing { known, decisions }
+}
+
+impl History for Store {
+    fn progress(&self, trial: &Trial) -> Progress {
+        Known::of(trial, self).progress()
+    }
+}

@@ -2,7 +2,8 @@
 //! file, a profile, the environment, `--set`.
 //!
 //! figment merges the layers; the trees of the layers then say where in its file each value stands.
-//! Tables merge, lists and plain values replace, and so do choices ([`CHOICES`]): `optimizer = { sgd = … }` over `{ adam = … }` is SGD, not both.
+//! Tables merge, lists and plain values replace, and so do choices ([`CHOICES`]) and axes of a sweep:
+//! `optimizer = { sgd = … }` over `{ adam = … }` is SGD, not both.
 //! The environment and `--set` come last and may reach into lists, which figment cannot, so they
 //! are put into the merged tree one by one.
 
@@ -19,13 +20,14 @@ use super::presets;
 use super::problem::{Problem, Problems};
 use super::read::read;
 use super::suggest;
+use super::sweep;
 use super::tree::{BUILT_IN, Content, Entry, Node, Place, SourceFile};
 
 /// The lowest layer, an annotated document.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Settings whose tables name one choice: a higher layer replaces them as a whole.
-pub const CHOICES: [&str; 13] = [
+pub const CHOICES: [&str; 14] = [
     "data.source",
     "data.test",
     "data.normalise",
@@ -39,6 +41,7 @@ pub const CHOICES: [&str; 13] = [
     "train.early-stop",
     "train.class-weights",
     "train.clip",
+    "sweep.prune",
 ];
 
 /// Prefix of the environment's variables: `WICK_DATA__BATCH_SIZE` is `data.batch-size`.
@@ -356,8 +359,10 @@ fn dict(node: &Node, path: &str) -> Dict {
         .iter()
         .map(|Entry { key, value, .. }| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            let merges =
-                matches!(value.content, Content::Table(_)) && !CHOICES.contains(&path.as_str());
+            let is_axis = || path.starts_with("sweep.") && sweep::is_axis(value);
+            let merges = matches!(value.content, Content::Table(_))
+                && !CHOICES.contains(&path.as_str())
+                && !is_axis();
             let value = if merges { Value::from(dict(value, &path)) } else { Value::from(0u8) };
             (key.clone(), value)
         })

@@ -4,21 +4,40 @@
 //! [sweep]
 //! seeds = 5                                     # or [1, 2, 3]
 //! exclude = [{ "model.defaults.norm" = "none", "train.optimizer.sgd.lr" = 0.1 }]
+//! prune = "asha"
 //! [sweep.grid]                                  # every combination
-//! "model.defaults.norm" = ["none", "batch"]
+//! "train.optimizer" = [{ sgd = { lr = 0.1 } }, "adam"]
+//! "train.optimizer.sgd.momentum" = { values = [0.0, 0.9], when = { "train.optimizer" = "sgd" } }
 //! [sweep.zip]                                   # side by side
 //! "data.image.size" = [[32, 32], [64, 64]]
 //! "data.batch-size" = [256, 64]
+//! [sweep.random]                                # drawn
+//! samples = 20
+//! "model.defaults.dropout" = { uniform = [0.0, 0.5] }
 //! [[sweep.list]]                                # named variants
 //! name = "wide"
 //! "model.layers.conv1.conv" = 64
 //! ```
 //!
+//! Instead of these, `[sweep.search]` suggests settings by what the trials before came to.
+//!
 //! Values stay as written, with their places: the plan puts them into the experiment's tree.
 
+pub mod axes;
+pub mod condition;
+pub mod distribution;
+pub mod exclusion;
 pub mod prune;
+pub mod random;
+pub mod search;
+pub mod variant;
 
+use self::axes::Axis;
+use self::exclusion::Exclusion;
 use self::prune::Prune;
+use self::random::Random;
+use self::search::Search;
+use self::variant::Variant;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::read::read;
@@ -38,6 +57,10 @@ pub struct Sweep {
     pub zip: Vec<Axis>,
     /// Named variants.
     pub list: Vec<Variant>,
+    /// Axes whose values are drawn.
+    pub random: Option<Random>,
+    /// Axes whose values are suggested, instead of all the above but seeds and folds.
+    pub search: Option<Search>,
     /// Combinations that are left out.
     pub exclude: Vec<Exclusion>,
     /// Which trials are stopped before their last epoch.
@@ -56,41 +79,11 @@ pub enum Seeds {
     List(Vec<u64>),
 }
 
-/// A setting and the values it takes.
-#[derive(Clone, Debug)]
-pub struct Axis {
-    /// The dotted path as written, which is also the name of its column.
-    pub path: String,
-    /// Where the axis stands.
-    pub at: KeyPath,
-    /// The values in order.
-    pub values: Vec<Node>,
-}
-
-/// A named set of settings.
-#[derive(Clone, Debug)]
-pub struct Variant {
-    /// The name, the value of the column `variant`.
-    pub name: String,
-    /// Where it stands.
-    pub at: KeyPath,
-    /// Dotted paths and values.
-    pub settings: Vec<(String, Node)>,
-}
-
-/// A combination that is left out.
-#[derive(Clone, Debug)]
-pub struct Exclusion {
-    /// Where it stands.
-    pub at: KeyPath,
-    /// Dotted paths (or `variant`) and values that all have to match.
-    pub settings: Vec<(String, Node)>,
-}
-
 impl Sweep {
     /// Reads the table at `node`, which stands at `sweep`.
     pub fn read(node: &Node) -> Result<Sweep, Vec<Problem>> {
-        const KEYS: [&str; 7] = ["seeds", "folds", "grid", "zip", "list", "exclude", "prune"];
+        const KEYS: [&str; 9] =
+            ["seeds", "folds", "grid", "zip", "list", "random", "search", "exclude", "prune"];
         let at = KeyPath::root().key("sweep");
         let mut sweep = Sweep::default();
         let mut problems = Vec::new();
@@ -112,14 +105,16 @@ impl Sweep {
                     ),
                     Err(problem) => problems.push(problem),
                 },
-                "grid" => sweep.grid = axes(value, &at, &mut problems),
-                "zip" => sweep.zip = axes(value, &at, &mut problems),
-                "list" => sweep.list = variants(value, &at, &mut problems),
+                "grid" => sweep.grid = axes::read(value, &at, true, &mut problems),
+                "zip" => sweep.zip = axes::read(value, &at, false, &mut problems),
+                "list" => sweep.list = variant::read_list(value, &at, &mut problems),
+                "random" => sweep.random = Random::read(value, &at, &mut problems),
+                "search" => sweep.search = Search::read(value, &at, &mut problems),
+                "exclude" => sweep.exclude = exclusion::read_list(value, &at, &mut problems),
                 "prune" => match Prune::read(value, &at) {
                     Ok(prune) => sweep.prune = Some(prune),
                     Err(found) => problems.extend(found),
                 },
-                "exclude" => sweep.exclude = exclusions(value, &at, &mut problems),
                 other => {
                     let problem = Problem::key(at, format!("unknown key \"{other}\" in [sweep]"));
                     let problem = match suggest::nearest(other, &KEYS) {
@@ -139,6 +134,16 @@ impl Sweep {
                 );
             }
         }
+        if node.get("search").is_some() {
+            const OTHERS: [&str; 5] = ["grid", "zip", "list", "random", "exclude"];
+            for key in OTHERS.into_iter().filter(|key| node.get(key).is_some()) {
+                problems.push(
+                    Problem::key(at.key(key), format!("{key} does not go with [sweep.search]"))
+                        .label("a search suggests all settings itself")
+                        .help("settings are axes of the search: \"model.defaults.norm\" = { choice = [\"none\", \"batch\"] }"),
+                );
+            }
+        }
         if problems.is_empty() { Ok(sweep) } else { Err(problems) }
     }
 }
@@ -147,6 +152,28 @@ fn table(node: &Node) -> Option<&[Entry]> {
     match &node.content {
         Content::Table(entries) => Some(entries),
         _ => None,
+    }
+}
+
+/// Whether a table below `[sweep]` is an axis, which a higher layer replaces as a whole.
+pub(super) fn is_axis(node: &Node) -> bool {
+    node.get("values").is_some() || distribution::KINDS.iter().any(|kind| node.get(kind).is_some())
+}
+
+/// Dotted paths and values as they stand in a table.
+fn settings(entries: &[Entry]) -> Vec<(String, Node)> {
+    entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+}
+
+/// A value that stands twice would be one trial twice.
+fn distinct(values: &[Node], path: &str, at: &KeyPath, problems: &mut Vec<Problem>) {
+    for (index, value) in values.iter().enumerate() {
+        if values[..index].iter().any(|earlier| earlier.content == value.content) {
+            problems.push(
+                Problem::value(at.index(index), format!("\"{path}\" takes this value twice"))
+                    .label("already in the list"),
+            );
+        }
     }
 }
 
@@ -167,129 +194,4 @@ fn seeds(node: &Node, at: &KeyPath) -> Result<Seeds, Problem> {
         0 => Err(Problem::value(at.clone(), "0 seeds leave no trials").label("at least 1")),
         count => Ok(Seeds::Count(count)),
     }
-}
-
-fn axes(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Axis> {
-    let Some(entries) = table(node) else {
-        problems.push(
-            Problem::value(at.clone(), format!("{at} is a table of paths and lists of values"))
-                .label("not a table")
-                .help("for instance \"model.defaults.dropout\" = [0.0, 0.5]"),
-        );
-        return Vec::new();
-    };
-    let mut axes = Vec::new();
-    flatten(entries, at, "", &mut axes, problems);
-    axes
-}
-
-/// Unquoted dotted keys (`model.defaults.norm = […]`) arrive as nested tables: both ways of writing
-/// mean the same path.
-fn flatten(
-    entries: &[Entry],
-    at: &KeyPath,
-    prefix: &str,
-    axes: &mut Vec<Axis>,
-    problems: &mut Vec<Problem>,
-) {
-    for Entry { key, value, .. } in entries {
-        let (path, at) = (format!("{prefix}{key}"), at.key(key));
-        match &value.content {
-            Content::Table(inner) => flatten(inner, &at, &format!("{path}."), axes, problems),
-            Content::Array(values) if values.is_empty() => problems.push(
-                Problem::value(at, format!("the axis \"{path}\" has no values"))
-                    .label("empty")
-                    .help("an axis lists the values that its setting takes; leave it out to keep the setting"),
-            ),
-            Content::Array(values) => {
-                for (index, value) in values.iter().enumerate() {
-                    if values[..index].iter().any(|earlier| earlier.content == value.content) {
-                        problems.push(
-                            Problem::value(at.index(index), format!("\"{path}\" takes this value twice"))
-                                .label("already in the list"),
-                        );
-                    }
-                }
-                axes.push(Axis { path, at, values: values.clone() });
-            }
-            _ => problems.push(
-                Problem::value(at, format!("the axis \"{path}\" is not a list of values"))
-                    .label("put it in [ ]"),
-            ),
-        }
-    }
-}
-
-fn settings(entries: &[Entry], prefix: &str, into: &mut Vec<(String, Node)>) {
-    for Entry { key, value, .. } in entries {
-        into.push((format!("{prefix}{key}"), value.clone()));
-    }
-}
-
-fn variants(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Variant> {
-    let Content::Array(items) = &node.content else {
-        problems.push(
-            Problem::value(at.clone(), "sweep.list is a list of named variants")
-                .label("not a list")
-                .help("write [[sweep.list]] with a name and the settings of the variant"),
-        );
-        return Vec::new();
-    };
-    let mut variants: Vec<Variant> = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let at = at.index(index);
-        let name = item.get("name").map(|name| read::<String>(name, &at.key("name")));
-        let (Some(entries), Some(name)) = (table(item), name) else {
-            problems.push(
-                Problem::value(at, "a variant is a table with a name")
-                    .label("no name")
-                    .help("for instance { name = \"wide\", \"model.layers.conv1.conv\" = 64 }"),
-            );
-            continue;
-        };
-        match name {
-            Ok(name) if variants.iter().any(|variant| variant.name == name) => problems.push(
-                Problem::value(at.key("name"), format!("two variants are named \"{name}\""))
-                    .label("the second one"),
-            ),
-            Ok(name) => {
-                let mut all = Vec::new();
-                settings(entries, "", &mut all);
-                all.retain(|(path, _)| path != "name");
-                variants.push(Variant { name, at, settings: all });
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if items.is_empty() {
-        problems.push(Problem::value(at.clone(), "sweep.list has no variants").label("empty"));
-    }
-    variants
-}
-
-fn exclusions(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Exclusion> {
-    let Content::Array(items) = &node.content else {
-        problems.push(
-            Problem::value(at.clone(), "sweep.exclude is a list of combinations")
-                .label("not a list")
-                .help("for instance [{ \"model.defaults.norm\" = \"batch\", \"model.defaults.dropout\" = 0.5 }]"),
-        );
-        return Vec::new();
-    };
-    let mut exclusions = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let at = at.index(index);
-        match table(item) {
-            Some(entries) if !entries.is_empty() => {
-                let mut all = Vec::new();
-                settings(entries, "", &mut all);
-                exclusions.push(Exclusion { at, settings: all });
-            }
-            _ => problems.push(
-                Problem::value(at, "a combination is a table of paths and values")
-                    .label("nothing to match"),
-            ),
-        }
-    }
-    exclusions
 }

@@ -1,25 +1,34 @@
 //! From one experiment to its trials: every combination of the sweep, in plan order.
 //!
-//! Nesting, outermost first: `list`, the axes of `grid` as written, `zip`, `seeds`, `folds`.
+//! Nesting, outermost first: `list`, the axes of `grid` as written, `zip`, the samples of `random`,
+//! `seeds`, `folds`. A search takes the place of the first four.
 
-use std::collections::BTreeSet;
+mod combine;
+mod condition;
+mod distribution;
+mod search;
+mod setting;
+mod tpe;
+mod trials;
 
-use rayon::prelude::*;
-
+use crate::basis::record::Metric;
 use crate::config::path::KeyPath;
-use crate::config::presets;
 use crate::config::problem::{Problem, Problems};
 use crate::config::read::read;
-use crate::config::sweep::{Axis, Exclusion, Seeds, Sweep};
+use crate::config::sweep::Sweep;
+use crate::config::sweep::axes::Axis;
+use crate::config::sweep::distribution::Distribution;
+use crate::config::sweep::prune::{Prune, Rule};
+use crate::config::sweep::search::Search;
 use crate::config::tree::{Content, Node};
 
+use self::combine::{Combined, Repeats, combine, samples};
+use self::search::{Searched, Searcher};
+use self::trials::{Combination, resolve_all, tell_epochs_apart, twins};
 use super::data::Fold;
 use super::prune::{History, PrunePlan};
 use super::resolve::{Plan, Survey, resolve};
 use super::run::{RunPlan, run};
-
-/// No sweep has more trials than this.
-const MOST_TRIALS: usize = 1_000_000;
 
 /// An experiment with all its trials.
 #[derive(Clone, Debug)]
@@ -34,12 +43,12 @@ pub struct Experiment {
     pub trials: Vec<Trial>,
     /// Combinations that `exclude` left out.
     pub excluded: usize,
+    /// How the trials are run.
+    pub run: RunPlan,
     /// Which trials are stopped before their last epoch.
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
     pub unsuggested: usize,
-    /// How the trials are run.
-    pub run: RunPlan,
 }
 
 /// A plan and its place in the sweep.
@@ -59,23 +68,12 @@ pub struct Trial {
     pub plan: Plan,
 }
 
-/// One combination before it is resolved.
-struct Combination<'a> {
-    /// Index of the combination without seed and fold.
-    setting: usize,
-    /// Variant name and its settings, then the values of axes: dotted path, where it stands, value.
-    replacements: Vec<(&'a str, KeyPath, &'a Node)>,
-    settings: Vec<String>,
-    variant: Option<&'a str>,
-    seed: Option<u64>,
-    fold: Option<Fold>,
-}
-
-/// All trials of the experiment `root`, or everything that is wrong with any of them.
+/// All trials of the experiment `root`, or everything that is wrong with any of them. With a search,
+/// these are the trials that it suggests by what `history` knows of the rounds before.
 pub fn expand(
     root: &Node,
     survey: &dyn Survey,
-    _history: &dyn History,
+    history: &dyn History,
 ) -> Result<Experiment, Problems> {
     let mut problems = Vec::new();
     let name = name(root, &mut problems);
@@ -91,7 +89,13 @@ pub fn expand(
     };
     let sweep = match root.get("sweep").map(Sweep::read) {
         None => Sweep::default(),
-        Some(Ok(sweep)) => sweep,
+        Some(Ok(sweep)) => match condition::problems(root, &sweep) {
+            found if found.is_empty() => sweep,
+            found => {
+                problems.extend(found);
+                Sweep::default()
+            }
+        },
         Some(Err(found)) => {
             problems.extend(found);
             // The rest of the file is still checked, as it stands.
@@ -102,80 +106,200 @@ pub fn expand(
         problems.extend(found);
         RunPlan::default()
     });
-    let own_seed = match root.get("seed").map(|node| &node.content) {
+    let seed = match root.get("seed").map(|node| &node.content) {
         Some(Content::Integer(seed)) => u64::try_from(*seed).unwrap_or(0),
         _ => 0,
     };
-    let (combinations, excluded) = match combine(root, &sweep, own_seed) {
-        Ok(combinations) => combinations,
-        Err(found) => {
-            problems.extend(found);
-            (Vec::new(), 0)
-        }
+    let mut all = Problems::located(problems, root);
+    let found = match &sweep.search {
+        Some(search) => searched(root, &sweep, search, survey, history, seed),
+        None => combined(root, &sweep, survey, seed),
     };
-    if combinations.is_empty() && problems.is_empty() {
-        let at = KeyPath::root().key("sweep").key("exclude");
-        problems.push(Problem::value(at, "every combination is excluded").label("nothing is left"));
+    match found {
+        Ok(found) if all.is_empty() => {
+            let Found { trials, excluded, prune, unsuggested } = found;
+            let axes = axes(&sweep);
+            Ok(Experiment { name, description, axes, trials, excluded, run, prune, unsuggested })
+        }
+        Ok(_) => Err(all),
+        Err(others) => {
+            all.extend(others);
+            Err(all)
+        }
     }
-    if combinations.is_empty() {
+}
+
+/// What a sweep comes to.
+struct Found {
+    trials: Vec<Trial>,
+    excluded: usize,
+    prune: Option<PrunePlan>,
+    unsuggested: usize,
+}
+
+/// Every combination.
+fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Result<Found, Problems> {
+    let repeats = Repeats::new(sweep, seed);
+    let samples = match &sweep.random {
+        None => Ok(Vec::new()),
+        Some(random) => samples(random, seed),
+    };
+    let combined = samples.and_then(|samples| {
+        // The settings borrow from the samples.
+        let Combined { settings, excluded } = combine(root, sweep, &samples, &repeats, seed)?;
+        if settings.is_empty() {
+            let at = KeyPath::root().key("sweep").key("exclude");
+            let problem = Problem::value(at, "every combination is excluded");
+            return Err(vec![problem.label("nothing is left")]);
+        }
+        let mut combinations = Vec::new();
+        for (index, (setting, trials)) in settings.iter().enumerate() {
+            for (seed, fold) in trials.iter().copied() {
+                let number = combinations.len() + 1;
+                combinations.push(Combination { number, index, round: 0, setting, seed, fold });
+            }
+        }
+        let count = combinations.len();
+        let note = |trials: usize, first: &Combination| {
+            let (number, setting) = (first.number, first.setting.describe());
+            format!("in {trials} of {count} trials, first in trial {number}: {setting}")
+        };
+        Ok(resolve_all(root, &combinations, survey, &note).map(|trials| (trials, excluded)))
+    });
+    let (mut trials, excluded) = combined.unwrap_or_else(|mut problems: Vec<Problem>| {
         // No trial to look at: check the file as it stands.
         if let Err(found) = resolve(root, None, survey) {
             problems.extend(found);
         }
-        return Err(Problems::located(problems, root));
-    }
-    let mut all = Problems::located(problems, root);
-    let resolved: Vec<Result<Trial, Vec<Problem>>> = combinations
-        .par_iter()
-        .enumerate()
-        .map(|(index, combination)| trial(root, index + 1, combination, survey))
-        .collect();
-    let mut trials = Vec::with_capacity(resolved.len());
-    // Each problem with the trials that have it; one trial may have it in several layers.
-    let mut found: Vec<(Problem, BTreeSet<usize>)> = Vec::new();
-    for (index, result) in resolved.into_iter().enumerate() {
-        match result {
-            Ok(trial) => trials.push(trial),
-            Err(problems) => problems.into_iter().for_each(|problem| {
-                match found.iter_mut().find(|(known, _)| known.same(&problem)) {
-                    Some((_, trials)) => _ = trials.insert(index),
-                    None => found.push((problem, BTreeSet::from([index]))),
-                }
-            }),
-        }
-    }
-    for (problem, trials) in found {
-        let (index, count) = (trials.first().copied().unwrap_or(0), trials.len());
-        let settings = combinations[index].describe();
-        // What is wrong in every trial is wrong in the file, not in a combination.
-        all.add(if count >= combinations.len() || settings.is_empty() {
-            problem
-        } else {
-            problem.note(format!(
-                "in {count} of {} trials, first in trial {}: {settings}",
-                combinations.len(),
-                index + 1
-            ))
-        });
-    }
-    if !all.is_empty() {
-        return Err(all);
-    }
+        Err(Problems::located(problems, root))
+    })?;
     tell_epochs_apart(&mut trials);
     if let Some(problem) = twins(&trials, root) {
         return Err(problem.into());
     }
+    let prune = match &sweep.prune {
+        None => None,
+        Some(prune) => Some(
+            prune_plan(prune, &trials, sweep, survey, seed)
+                .map_err(|problem| Problems::located(vec![problem], root))?,
+        ),
+    };
+    Ok(Found { trials, excluded, prune, unsuggested: 0 })
+}
+
+/// What a search suggests.
+fn searched(
+    root: &Node,
+    sweep: &Sweep,
+    search: &Search,
+    survey: &dyn Survey,
+    history: &dyn History,
+    seed: u64,
+) -> Result<Found, Problems> {
+    let repeats = Repeats::new(sweep, seed);
+    let searcher = Searcher::new(search, root, survey, &repeats, seed);
+    let Searched { trials, prune, unsuggested } = searcher.run(history, &|trials| {
+        let at = search.at.key("metric");
+        let metric = metric(search.metric, &at, trials, sweep, survey)?;
+        let prune = sweep.prune.as_ref();
+        let prune =
+            prune.map(|prune| prune_plan(prune, trials, sweep, survey, seed)).transpose()?;
+        Ok((metric, prune))
+    })?;
+    Ok(Found { trials, excluded: 0, prune, unsuggested })
+}
+
+/// The columns of swept settings.
+fn axes(sweep: &Sweep) -> Vec<String> {
     let mut axes = Vec::new();
     if !sweep.list.is_empty() {
         axes.push("variant".to_owned());
     }
     axes.extend(sweep.grid.iter().chain(&sweep.zip).map(|axis| axis.path.clone()));
-    let prune = sweep.prune.as_ref().map(|prune| PrunePlan {
-        rule: prune.rule.clone(),
-        metric: prune.metric.unwrap_or(trials[0].plan.train.best),
-        seed: own_seed,
+    let random = sweep.random.iter().flat_map(|random| &random.axes);
+    let search = sweep.search.iter().flat_map(|search| &search.axes);
+    axes.extend(random.chain(search).map(|axis| axis.path.clone()));
+    axes
+}
+
+/// The metric by which `trials` are compared: the one that is `written` at `at`, or the one that chooses
+/// their best epochs.
+fn metric(
+    written: Option<Metric>,
+    at: &KeyPath,
+    trials: &[Trial],
+    sweep: &Sweep,
+    survey: &dyn Survey,
+) -> Result<Metric, Problem> {
+    let best = trials[0].plan.train.best;
+    let Some(metric) = written else {
+        let differs = searched_axis(sweep, "train.best").is_some()
+            || trials.iter().any(|trial| trial.plan.train.best != best);
+        return if differs {
+            Err(Problem::value(
+                at.clone(),
+                "train.best is swept, so trials have no metric in common",
+            )
+            .label("compared by which metric?")
+            .help(format!("say it here: metric = \"{}\"", best.name())))
+        } else {
+            Ok(best)
+        };
+    };
+    let has_validation = |trial: &Trial| {
+        let data = &trial.plan.data;
+        data.fold.is_some()
+            || data.validation > 0.0
+            || survey.data(data).is_ok_and(|facts| facts.declared_validation > 0)
+    };
+    if metric.needs_validation() && !trials.iter().all(has_validation) {
+        return Err(Problem::value(
+            at.clone(),
+            format!("{} needs a validation set, and there is none", metric.name()),
+        )
+        .label("cannot be measured")
+        .help("set data.validation = 0.1, or use train_loss or train_accuracy"));
+    }
+    Ok(metric)
+}
+
+/// The axis of the search with this path.
+fn searched_axis<'a>(sweep: &'a Sweep, path: &str) -> Option<&'a Axis<Distribution>> {
+    sweep.search.iter().flat_map(|search| &search.axes).find(|axis| axis.path == path)
+}
+
+/// The pruning of `trials`, if there is anything to prune.
+fn prune_plan(
+    prune: &Prune,
+    trials: &[Trial],
+    sweep: &Sweep,
+    survey: &dyn Survey,
+    seed: u64,
+) -> Result<PrunePlan, Problem> {
+    let metric = metric(prune.metric, &prune.at.key("metric"), trials, sweep, survey)?;
+    let plan = PrunePlan { rule: prune.rule.clone(), metric, seed };
+    // Of a search, the trials are those of the first round.
+    let ends = searched_axis(sweep, "train.epochs").map_or(Vec::new(), |axis| axis.values.ends());
+    let ends = ends.iter().filter_map(|end| match end.content {
+        Content::Integer(epochs) => usize::try_from(epochs).ok(),
+        _ => None,
     });
-    Ok(Experiment { name, description, axes, trials, excluded, prune, unsuggested: 0, run })
+    let epochs = trials.iter().map(|trial| trial.plan.train.epochs).chain(ends).max().unwrap_or(0);
+    let first = plan.first_rung();
+    if first >= epochs {
+        let message =
+            format!("no trial is ever pruned: its last epoch is {epochs}, the first rung {first}");
+        return Err(Problem::value(prune.at.clone(), message)
+            .label("no rung before the last epoch")
+            .help("train for more epochs, or compare earlier"));
+    }
+    let has_pairs = trials.windows(2).any(|pair| pair[0].setting == pair[1].setting);
+    if matches!(prune.rule, Rule::Paired(_)) && !has_pairs {
+        return Err(Problem::value(prune.at.clone(), "there are no pairs to compare")
+            .label("each setting is run once")
+            .help("set seeds = 3 or folds = 5, so that settings share seeds or folds"));
+    }
+    Ok(plan)
 }
 
 fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
@@ -207,205 +331,6 @@ fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
             String::new()
         }
     }
-}
-
-/// Every combination that is not excluded, and how many were.
-fn combine<'a>(
-    root: &Node,
-    sweep: &'a Sweep,
-    own_seed: u64,
-) -> Result<(Vec<Combination<'a>>, usize), Vec<Problem>> {
-    let seeds: Vec<Option<u64>> = match &sweep.seeds {
-        Seeds::Own => vec![None],
-        Seeds::Count(count) => {
-            (0..*count as u64).map(|offset| Some(own_seed.wrapping_add(offset))).collect()
-        }
-        Seeds::List(seeds) => seeds.iter().copied().map(Some).collect(),
-    };
-    let folds: Vec<Option<Fold>> = match sweep.folds {
-        None => vec![None],
-        Some(of) => (0..of).map(|index| Some(Fold { index, of })).collect(),
-    };
-    let zipped = sweep.zip.first().map_or(1, |axis| axis.values.len());
-    let factors = [sweep.list.len().max(1), zipped, seeds.len(), folds.len()];
-    let total = sweep
-        .grid
-        .iter()
-        .map(|axis| axis.values.len())
-        .chain(factors)
-        .try_fold(1usize, |product, count| product.checked_mul(count));
-    let Some(total) = total.filter(|total| *total <= MOST_TRIALS) else {
-        let at = KeyPath::root().key("sweep");
-        return Err(vec![
-            Problem::value(at, format!("the sweep has more than {MOST_TRIALS} trials"))
-                .label("too many combinations"),
-        ]);
-    };
-    let mut matched = vec![false; sweep.exclude.len()];
-    let mut combinations = Vec::new();
-    let mut excluded = 0;
-    let mut last = None;
-    let mut settings_so_far = 0;
-    for mut index in 0..total {
-        let outer = index / (seeds.len() * folds.len());
-        // Innermost first: what changes fastest is taken from the index first.
-        let mut digit = |count: usize| {
-            let digit = index % count;
-            index /= count;
-            digit
-        };
-        let fold = folds[digit(folds.len())];
-        let seed = seeds[digit(seeds.len())];
-        let row = digit(zipped);
-        let mut chosen: Vec<&Node> =
-            sweep.grid.iter().rev().map(|axis| &axis.values[digit(axis.values.len())]).collect();
-        chosen.reverse();
-        let variant = (!sweep.list.is_empty()).then(|| &sweep.list[digit(sweep.list.len())]);
-        let mut replacements = Vec::new();
-        let mut settings = Vec::new();
-        if let Some(variant) = variant {
-            settings.push(variant.name.clone());
-            for (path, value) in &variant.settings {
-                replacements.push((path.as_str(), variant.at.key(path), value));
-            }
-        }
-        let zip_values = sweep.zip.iter().map(|axis| &axis.values[row]);
-        let axes: Vec<(&Axis, &Node)> =
-            sweep.grid.iter().zip(chosen).chain(sweep.zip.iter().zip(zip_values)).collect();
-        for (axis, value) in axes {
-            settings.push(text(value));
-            replacements.push((&axis.path, axis.at.clone(), value));
-        }
-        let variant = variant.map(|variant| variant.name.as_str());
-        let combination = Combination { setting: 0, replacements, settings, variant, seed, fold };
-        let hit =
-            sweep.exclude.iter().position(|rule| combination.is_excluded(root, rule, own_seed));
-        match hit {
-            Some(rule) => {
-                matched[rule] = true;
-                excluded += 1;
-            }
-            None => {
-                if last.replace(outer) != Some(outer) {
-                    settings_so_far += 1;
-                }
-                combinations.push(Combination { setting: settings_so_far - 1, ..combination });
-            }
-        }
-    }
-    let idle: Vec<Problem> = sweep
-        .exclude
-        .iter()
-        .zip(matched)
-        .filter(|(_, matched)| !matched)
-        .map(|(rule, _)| {
-            Problem::value(rule.at.clone(), "this exclusion matches no combination")
-                .label("excludes nothing")
-                .help("it names dotted paths (or variant, seed) and values that all have to match")
-        })
-        .collect();
-    if idle.is_empty() { Ok((combinations, excluded)) } else { Err(idle) }
-}
-
-impl Combination<'_> {
-    fn is_excluded(&self, root: &Node, rule: &Exclusion, own_seed: u64) -> bool {
-        rule.settings.iter().all(|(path, wanted)| match (path.as_str(), &wanted.content) {
-            ("variant", Content::String(name)) => self.variant == Some(name),
-            ("seed", content) => *content == Content::Integer(self.seed.unwrap_or(own_seed) as i64),
-            (path, content) => {
-                let own = self.replacements.iter().rev().find(|(other, _, _)| *other == path);
-                let value = own.map(|(_, _, value)| *value).or_else(|| root.look_up(path));
-                value.is_some_and(|value| value.content == *content)
-            }
-        })
-    }
-}
-
-fn trial(
-    root: &Node,
-    number: usize,
-    combination: &Combination,
-    survey: &dyn Survey,
-) -> Result<Trial, Vec<Problem>> {
-    let mut tree = root.clone();
-    let mut problems = Vec::new();
-    // The preset comes first, so that other axes can reach into it.
-    let (presets, others): (Vec<_>, Vec<_>) =
-        combination.replacements.iter().partition(|(path, _, _)| *path == "model.preset");
-    let is_swept = !presets.is_empty();
-    for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
-        // The path stands in the sweep, which the trial's tree has too.
-        if let Err(problem) = tree.set(path, (*value).clone(), at) {
-            problems.push(problem.locate(root));
-        }
-        if index == 0
-            && is_swept
-            && let Err(problem) = presets::apply(&mut tree)
-        {
-            return Err(vec![problem.locate(&tree)]);
-        }
-    }
-    if let (Some(seed), Some(node)) = (combination.seed, root.get("seed")) {
-        let content = Content::Integer(seed as i64);
-        let node = Node { content, place: node.place.clone() };
-        if let Err(problem) = tree.set("seed", node, &KeyPath::root()) {
-            problems.push(problem.locate(root));
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let (plan, digest) = resolve(&tree, combination.fold, survey).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
-    })?;
-    let Combination { setting, settings, .. } = combination;
-    Ok(Trial { number, digest, setting: *setting, round: 0, settings: settings.clone(), plan })
-}
-
-impl Combination<'_> {
-    /// The settings in words, for messages.
-    fn describe(&self) -> String {
-        let mut words: Vec<String> =
-            self.variant.iter().map(|variant| format!("variant \"{variant}\"")).collect();
-        let values = self.replacements.iter();
-        words.extend(values.map(|(path, _, value)| format!("{path} = {}", text(value))));
-        words.join(", ")
-    }
-}
-
-/// The number of epochs is no part of a digest, so that a trial can be trained for longer; where it
-/// is swept, it has to tell trials apart.
-fn tell_epochs_apart(trials: &mut [Trial]) {
-    let mut epochs = std::collections::BTreeMap::<String, Vec<usize>>::new();
-    for trial in trials.iter() {
-        epochs.entry(trial.digest.clone()).or_default().push(trial.plan.train.epochs);
-    }
-    for trial in trials {
-        if epochs[&trial.digest].iter().any(|other| *other != trial.plan.train.epochs) {
-            let text = format!("{} for {} epochs", trial.digest, trial.plan.train.epochs);
-            trial.digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
-        }
-    }
-}
-
-/// Two trials with one plan would be one row twice.
-fn twins(trials: &[Trial], root: &Node) -> Option<Problem> {
-    let mut seen = std::collections::BTreeMap::new();
-    for trial in trials {
-        if let Some(first) = seen.insert(&trial.digest, trial.number) {
-            let at = KeyPath::root().key("sweep");
-            let message = format!("trials {first} and {} are the same", trial.number);
-            return Some(
-                Problem::key(at, message)
-                    .label("some axis changes nothing")
-                    .help(
-                        "a setting is swept that has no effect, or one that a later axis replaces",
-                    )
-                    .locate(root),
-            );
-        }
-    }
-    None
 }
 
 /// A value as text, for columns: strings without quotes, the rest as in TOML.

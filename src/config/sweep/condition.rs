@@ -1,0 +1,52 @@
+//! `when`: where an axis is in use.
+
+use crate::config::path::KeyPath;
+use crate::config::problem::Problem;
+use crate::config::tree::{Content, Entry, Node};
+
+use super::table;
+
+/// What has to hold for an axis to be in use.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The dotted path of a setting, or `variant`.
+    pub path: String,
+    /// Where it stands.
+    pub at: KeyPath,
+    /// The values of which the setting has to have one.
+    pub values: Vec<Node>,
+}
+
+impl Condition {
+    /// The conditions of the axis that is written as the table `axis` and stands at `at`.
+    pub(super) fn read(axis: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Condition> {
+        let Some(when) = axis.get("when") else { return Vec::new() };
+        let at = at.key("when");
+        let Some(entries) = table(when).filter(|entries| !entries.is_empty()) else {
+            problems.push(
+                Problem::value(at, "when is a table of paths (or variant) and values")
+                    .label("no condition")
+                    .help("for instance when = { \"train.optimizer\" = \"sgd\" }"),
+            );
+            return Vec::new();
+        };
+        let mut conditions = Vec::new();
+        for Entry { key, value, .. } in entries {
+            let at = at.key(key);
+            let values = match &value.content {
+                Content::Array(values) => values.clone(),
+                _ => vec![value.clone()],
+            };
+            if values.is_empty() {
+                problems.push(
+                    Problem::value(at, format!("\"{key}\" can have none of no values"))
+                        .label("empty")
+                        .help("a list says of which values the setting has to have one"),
+                );
+                continue;
+            }
+            conditions.push(Condition { path: key.clone(), at, values });
+        }
+        conditions
+    }
+}

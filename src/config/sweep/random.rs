@@ -1,0 +1,54 @@
+//! `[sweep.random]`: settings that are drawn at random, so many times.
+
+use crate::config::path::KeyPath;
+use crate::config::problem::Problem;
+use crate::config::read::read;
+use crate::config::tree::Node;
+
+use super::axes::Axis;
+use super::distribution::{Distribution, read_axes};
+use super::table;
+
+/// The table `[sweep.random]`.
+#[derive(Clone, Debug)]
+pub struct Random {
+    /// How many samples are drawn of all axes.
+    pub samples: usize,
+    /// What is drawn.
+    pub axes: Vec<Axis<Distribution>>,
+}
+
+impl Random {
+    /// Reads the table at `node`, which stands at `at`.
+    pub(super) fn read(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Random> {
+        if table(node).is_none() {
+            problems.push(
+                Problem::value(at.clone(), format!("{at} is a table of samples and axes"))
+                    .label("not a table"),
+            );
+            return None;
+        }
+        let axes = read_axes(node, at, &["samples"], problems);
+        let Some(samples) = node.get("samples") else {
+            problems.push(
+                Problem::key(at.clone(), format!("[{at}] does not say how many samples are drawn"))
+                    .label("needs \"samples\"")
+                    .help("for instance samples = 20"),
+            );
+            return None;
+        };
+        let at = at.key("samples");
+        match read(samples, &at) {
+            Ok(0) => {
+                let problem = Problem::value(at, "0 samples leave no trials").label("at least 1");
+                problems.push(problem);
+                None
+            }
+            Ok(samples) => Some(Random { samples, axes }),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `[sweep.search]`: settings that are suggested round by round, by what the trials before came to.
+
+use crate::basis::record::Metric;
+use crate::config::path::KeyPath;
+use crate::config::problem::Problem;
+use crate::config::read::read;
+use crate::config::tree::Node;
+
+use super::axes::Axis;
+use super::distribution::{Distribution, read_axes};
+use super::table;
+
+/// The table `[sweep.search]`.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Where it stands.
+    pub at: KeyPath,
+    /// How many settings are suggested by tree-structured Parzen estimators.
+    pub tpe: usize,
+    /// How many are suggested at once; 8 if not given.
+    pub round: usize,
+    /// How many of the first are drawn at random; 10 if not given.
+    pub startup: usize,
+    /// What is optimised; if not given, the metric that chooses the best epoch.
+    pub metric: Option<Metric>,
+    /// What is suggested.
+    pub axes: Vec<Axis<Distribution>>,
+}
+
+impl Search {
+    /// Reads the table at `node`, which stands at `at`.
+    pub(super) fn read(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Search> {
+        if table(node).is_none() {
+            problems.push(
+                Problem::value(at.clone(), format!("{at} is a table of numbers and axes"))
+                    .label("not a table"),
+            );
+            return None;
+        }
+        let before = problems.len();
+        let axes = read_axes(node, at, &["tpe", "round", "startup", "metric"], problems);
+        if node.get("tpe").is_none() {
+            problems.push(
+                Problem::key(at.clone(), format!("[{at}] does not say how many settings it tries"))
+                    .label("needs \"tpe\"")
+                    .help("for instance tpe = 40"),
+            );
+        }
+        let mut number = |key: &str, default: usize, least: usize| {
+            let Some(value) = node.get(key) else { return default };
+            let at = at.key(key);
+            match read::<usize>(value, &at) {
+                Ok(number) if number >= least => number,
+                Ok(number) => {
+                    let problem = Problem::value(at, format!("{key} = {number} suggests nothing"));
+                    problems.push(problem.label(format!("at least {least}")));
+                    default
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    default
+                }
+            }
+        };
+        let tpe = number("tpe", 1, 1);
+        let round = number("round", 8, 1);
+        let startup = number("startup", 10, 0);
+        let metric = match node.get("metric").map(|value| read(value, &at.key("metric"))) {
+            None => None,
+            Some(Ok(metric)) => Some(metric),
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let search = Search { at: at.clone(), tpe, round, startup, metric, axes };
+        (problems.len() == before).then_some(search)
+    }
+}

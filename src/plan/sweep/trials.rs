@@ -1,0 +1,141 @@
+//! From combinations to trials, or everything that is wrong with any of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use crate::config::path::KeyPath;
+use crate::config::presets;
+use crate::config::problem::{Problem, Problems};
+use crate::config::tree::{Content, Node};
+use crate::plan::resolve::{Survey, resolve};
+
+use super::setting::Setting;
+use super::{Fold, Trial};
+
+/// One trial before it is resolved.
+pub(super) struct Combination<'a> {
+    /// Counted from 1.
+    pub(super) number: usize,
+    /// Index of the setting.
+    pub(super) index: usize,
+    pub(super) round: usize,
+    pub(super) setting: &'a Setting<'a>,
+    pub(super) seed: Option<u64>,
+    pub(super) fold: Option<Fold>,
+}
+
+/// The trials of all combinations, or all problems; `note` says in which combinations a problem is,
+/// if not in all: how many, and the first.
+pub(super) fn resolve_all(
+    root: &Node,
+    combinations: &[Combination],
+    survey: &dyn Survey,
+    note: &dyn Fn(usize, &Combination) -> String,
+) -> Result<Vec<Trial>, Problems> {
+    let resolved: Vec<Result<Trial, Vec<Problem>>> =
+        combinations.par_iter().map(|combination| trial(root, combination, survey)).collect();
+    let mut trials = Vec::with_capacity(resolved.len());
+    // Each problem with the trials that have it; one trial may have it in several layers.
+    let mut found: Vec<(Problem, BTreeSet<usize>)> = Vec::new();
+    for (index, result) in resolved.into_iter().enumerate() {
+        match result {
+            Ok(trial) => trials.push(trial),
+            Err(problems) => problems.into_iter().for_each(|problem| {
+                match found.iter_mut().find(|(known, _)| known.same(&problem)) {
+                    Some((_, trials)) => _ = trials.insert(index),
+                    None => found.push((problem, BTreeSet::from([index]))),
+                }
+            }),
+        }
+    }
+    let mut all = Problems::none();
+    for (problem, trials) in found {
+        let first = &combinations[trials.first().copied().unwrap_or(0)];
+        // What is wrong in every trial is wrong in the file, not in a combination.
+        let is_in_file = trials.len() >= combinations.len() || first.setting.describe().is_empty();
+        all.add(if is_in_file { problem } else { problem.note(note(trials.len(), first)) });
+    }
+    if all.is_empty() { Ok(trials) } else { Err(all) }
+}
+
+fn trial(
+    root: &Node,
+    combination: &Combination,
+    survey: &dyn Survey,
+) -> Result<Trial, Vec<Problem>> {
+    let Combination { number, index, round, setting, seed, fold } = combination;
+    let mut tree = root.clone();
+    let mut problems = Vec::new();
+    // The preset comes first, so that other axes can reach into it.
+    let (presets, others): (Vec<_>, Vec<_>) =
+        setting.replacements.iter().partition(|(path, _, _)| *path == "model.preset");
+    let is_swept = !presets.is_empty();
+    for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
+        // The path stands in the sweep, which the trial's tree has too.
+        if let Err(problem) = tree.set(path, (**value).clone(), at) {
+            problems.push(problem.locate(root));
+        }
+        if index == 0
+            && is_swept
+            && let Err(problem) = presets::apply(&mut tree)
+        {
+            return Err(vec![problem.locate(&tree)]);
+        }
+    }
+    if let (Some(seed), Some(node)) = (seed, root.get("seed")) {
+        let content = Content::Integer(*seed as i64);
+        let node = Node { content, place: node.place.clone() };
+        if let Err(problem) = tree.set("seed", node, &KeyPath::root()) {
+            problems.push(problem.locate(root));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (plan, digest) = resolve(&tree, *fold, survey).map_err(|problems| {
+        problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
+    })?;
+    let settings = setting.columns.clone();
+    Ok(Trial { number: *number, digest, setting: *index, round: *round, settings, plan })
+}
+
+/// The number of epochs is no part of a digest, so that a trial can be trained for longer; where it
+/// is swept, it has to tell trials apart.
+pub(super) fn tell_epochs_apart(trials: &mut [Trial]) {
+    let mut epochs = BTreeMap::<String, Vec<usize>>::new();
+    for trial in trials.iter() {
+        epochs.entry(trial.digest.clone()).or_default().push(trial.plan.train.epochs);
+    }
+    for trial in trials {
+        if epochs[&trial.digest].iter().any(|other| *other != trial.plan.train.epochs) {
+            add_epochs(trial);
+        }
+    }
+}
+
+/// Makes the number of epochs part of the trial's digest.
+pub(super) fn add_epochs(trial: &mut Trial) {
+    let text = format!("{} for {} epochs", trial.digest, trial.plan.train.epochs);
+    trial.digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+}
+
+/// Two trials with one plan would be one row twice.
+pub(super) fn twins(trials: &[Trial], root: &Node) -> Option<Problem> {
+    let mut seen = BTreeMap::new();
+    for trial in trials {
+        if let Some(first) = seen.insert(&trial.digest, trial.number) {
+            let at = KeyPath::root().key("sweep");
+            let message = format!("trials {first} and {} are the same", trial.number);
+            return Some(
+                Problem::key(at, message)
+                    .label("some axis changes nothing")
+                    .help(
+                        "a setting is swept that has no effect, or one that a later axis replaces",
+                    )
+                    .locate(root),
+            );
+        }
+    }
+    None
+}

@@ -1,6 +1,5 @@
 //! `wick run`: train what is missing, keep the tables up to date, rank.
 
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +9,7 @@ use crate::basis::record::Status;
 use crate::config::presets;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::progress::Progress;
+use crate::report::progress::{Progress, View};
 use crate::report::ranking::ranking;
 use crate::report::{environment, tables};
 use crate::sweep::clock::Stopwatch;
@@ -39,7 +38,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let resolved =
         toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
-    let interrupt = interrupt_by_signal()?;
+    let interrupt = Arc::new(AtomicBool::new(false));
     let mut runner = Runner {
         experiment: &experiment,
         store: &store,
@@ -53,7 +52,19 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         (arguments.workers.map(usize::from), arguments.threads.map(usize::from));
     runner.share = Share::new(cores, missing, workers, threads);
     environment::write(&store, runner.share, cores)?;
-    say(&format!(
+    let view = View::new(arguments.quiet, arguments.json);
+    // Standard output is for the ranking, or for events.
+    let print = |text: &str| {
+        if view != View::Json {
+            print(text)
+        }
+    };
+    let tell = |text: &str| {
+        if view.is_for_people() {
+            say(text)
+        }
+    };
+    tell(&format!(
         "{}: {} trials, {} done, {missing} to run, {} at once with {} {} each\n",
         experiment.name,
         experiment.trials.len(),
@@ -64,8 +75,8 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     ));
     quiet_panics_of_trials();
     let watch = Stopwatch::start();
-    let total = experiment.trials.len();
-    let progress = Progress::new(total, total - missing, std::io::stderr().is_terminal());
+    let progress = Progress::new(view, &experiment, experiment.trials.len() - missing);
+    interrupt_by_signal(interrupt.clone(), progress.voice())?;
     let rebuilt = Mutex::new(Stopwatch::start());
     let ran = runner.run(&|event| {
         progress.notice(event);
@@ -92,7 +103,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         }
     }
     let root = store.root().display();
-    say(&format!("{:.1} s; results in {root}\n", watch.seconds()));
+    tell(&format!("{:.1} s; results in {root}\n", watch.seconds()));
     let unfinished = known.iter().filter(|known| known.status() == Status::Unfinished).count();
     let failed = known.iter().filter(|known| known.status() == Status::Failed).count();
     Ok(if unfinished > 0 && interrupt.load(Ordering::Relaxed) {
@@ -120,17 +131,14 @@ fn rebuild_now_and_then(experiment: &Experiment, store: &Store, rebuilt: &Mutex<
 }
 
 /// The first signal asks trials to stop at their next batch; the second ends the program.
-fn interrupt_by_signal() -> Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let flag = interrupt.clone();
+fn interrupt_by_signal(interrupt: Arc<AtomicBool>, voice: Box<dyn Fn(&str) + Send>) -> Result<()> {
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if interrupt.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        say("\ninterrupted: stopping at the next batch (once more to stop at once)\n");
+        voice("interrupted: stopping at the next batch (once more to stop at once)");
     })
-    .context("failed to listen for Ctrl-C")?;
-    Ok(interrupt)
+    .context("failed to listen for Ctrl-C")
 }
 
 /// A panic in a trial is an outcome with its reason, not a message in the middle of the bars.

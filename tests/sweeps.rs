@@ -218,6 +218,36 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
 }
 
 #[test]
+fn scripts_get_events_and_nothing_else_and_the_quiet_get_the_ranking() {
+    let bench = Bench::new(SMALL);
+    let output = bench.run("json", &["--json", "--set", "sweep.seeds=1"]);
+    assert_eq!((code(&output), &text(&output.stderr)[..]), (Some(0), ""));
+    let told = text(&output.stdout);
+    let events: Vec<serde_json::Value> =
+        told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(["started", "epoch", "ended", "finished"].map(count), [4, 8, 4, 1]);
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["completed"]), (&"finished".into(), &4.into()));
+    // What is told is what is stored, to the last digit.
+    for row in bench.table("json", "metrics.csv").lines().skip(1) {
+        let [trial, digest, epoch, steps, lr, loss] =
+            row.split(',').take(6).collect::<Vec<_>>()[..]
+        else {
+            panic!("{row}")
+        };
+        let start = format!("{{\"event\":\"epoch\",\"trial\":{trial},\"digest\":\"{digest}\",");
+        let end = format!("\"epoch\":{epoch},\"steps\":{steps},\"lr\":{lr},\"train_loss\":{loss},");
+        let is_told = |line: &str| line.starts_with(&start) && line.contains(&end);
+        assert!(told.lines().any(is_told), "{row} is not in {told}");
+    }
+    let loud = bench.run("loud", &["--set", "sweep.seeds=1"]);
+    let quiet = bench.run("quiet", &["--quiet", "--set", "sweep.seeds=1"]);
+    assert_eq!((code(&quiet), &text(&quiet.stderr)[..]), (Some(0), ""));
+    assert_eq!(text(&quiet.stdout), text(&loud.stdout));
+}
+
+#[test]
 fn folds_are_trials_that_validate_on_every_training_image_once() {
     let bench = Bench::new(SMALL);
     let one = ["--set", "sweep.seeds=1", "--set", "sweep.folds=3", "--set", "sweep.grid={}"];

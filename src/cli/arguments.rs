@@ -24,6 +24,7 @@ pub(super) enum Command {
 Examples:
   wick run experiments/quickstart.toml
   wick run experiments/quickstart.toml --set train.epochs=1 --workers 1
+  wick run experiments/quickstart.toml --json > events.jsonl
   wick run experiments/plain-cnn.toml --set data.source.folder=signs")]
     Run(Run),
     /// Check an experiment: errors, layers with shapes and costs, trials, what is done already
@@ -276,6 +277,12 @@ pub(super) struct Run {
     /// Memory for augmented images that trials share; what does not fit is augmented again
     #[arg(long, value_name = "MB", default_value_t = AUGMENT_MEMORY, value_parser = megabytes)]
     pub(super) augment_memory: usize,
+    /// Show nothing but errors and the final ranking
+    #[arg(long, short, conflicts_with = "json")]
+    pub(super) quiet: bool,
+    /// Write events for scripts, one JSON object per line on standard output, and no ranking
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Megabytes for augmented images that trials share, unless something else is said.

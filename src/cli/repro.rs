@@ -10,8 +10,8 @@ use crate::data::Cache;
 use crate::plan::sweep::Trial;
 use crate::report::environment;
 use crate::report::folder::{Folder, Row};
-use crate::sweep::store::Store;
 use crate::sweep::repro::{Again, Repro, repro};
+use crate::sweep::store::Store;
 use crate::train::trainer::Event;
 
 use super::arguments;
@@ -34,7 +34,8 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
     let interrupt = interrupt()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let scratch = tempfile::tempdir().context("failed to make a folder for what is executed again")?;
+    let scratch =
+        tempfile::tempdir().context("failed to make a folder for what is executed again")?;
     let home = Store::of(folder.root());
     let again = Again {
         home: &home,
@@ -94,10 +95,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
 }
 
 /// The rows that were asked for.
-fn chosen<'a>(
-    arguments: &arguments::Repro,
-    folder: &'a Folder,
-) -> Result<Vec<&'a Row>, String> {
+fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'a Row>, String> {
     let mut rows = Vec::new();
     for name in &arguments.trials {
         let by_number = folder.rows.iter().find(|row| row.number.to_string() == *name);

@@ -1,8 +1,7 @@
 //! `wick run`: train what is missing, keep the tables up to date, rank.
 
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,7 +11,7 @@ use crate::data::Cache;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, expand};
 use crate::report::layers::number;
-use crate::report::progress::Progress;
+use crate::report::progress::{Progress, View};
 use crate::report::ranking::ranking;
 use crate::report::{environment, tables};
 use crate::sweep::clock::Stopwatch;
@@ -28,7 +27,7 @@ use crate::sweep::trial;
 use super::arguments::Run;
 use super::check::{experiment, tell, width};
 use super::exit::{Exit, print, say};
-use super::supervise::{Watched, end_hung, interrupt, supervise, watched};
+use super::supervise::{Voice, Watched, end_hung, interrupt, supervise, watched};
 
 /// The tables are rebuilt at most this often while trials run, in seconds.
 const REBUILD_EVERY: f64 = 2.0;
@@ -48,12 +47,23 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let resolved =
         toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
-    let interrupt = interrupt()?;
     quiet_panics_of_trials();
     let watch = Stopwatch::start();
-    let mut work = Work { arguments, cores, images: &images, store: &store, watched, interrupt };
+    let view = View::new(arguments.quiet, arguments.json);
+    let done = experiment.trials.len() - missing(&experiment, &store).len();
+    let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
+    let interrupt = interrupt(voice.clone())?;
+    let mut work =
+        Work { arguments, view, cores, images: &images, store: &store, watched, interrupt };
+    let mut progress: Option<Progress> = None;
     loop {
-        if let Some(exit) = work.round(&experiment)? {
+        // Bars are drawn once there is something to run.
+        let make = || {
+            let progress = Progress::new(view, &experiment, done);
+            *voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
+            progress
+        };
+        if let Some(exit) = work.round(&experiment, &mut progress, make)? {
             return Ok(exit);
         }
         let is_settled = standing(&experiment, &store).known.iter().all(|known| {
@@ -64,10 +74,18 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         }
         // What the search suggests next follows from what the trials have come to.
         match expand(&root, &Files::new(&images), &store) {
-            Ok(further) if further.trials.len() > experiment.trials.len() => experiment = further,
+            Ok(further) if further.trials.len() > experiment.trials.len() => {
+                if let Some(progress) = &progress {
+                    progress.extend(&further);
+                }
+                experiment = further;
+            }
             Ok(_) => break,
             Err(problems) => return Ok(tell(problems)),
         }
+    }
+    if let Some(progress) = progress {
+        progress.finish();
     }
     work.conclude(&experiment, watch)
 }
@@ -75,6 +93,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
 /// The work of one process.
 struct Work<'a> {
     arguments: &'a Run,
+    view: View,
     cores: usize,
     images: &'a Cache,
     store: &'a Store,
@@ -84,7 +103,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Runs all trials that are known; the exit code, if nothing can be run.
-    fn round(&mut self, experiment: &Experiment) -> Result<Option<Exit>> {
+    fn round(
+        &mut self,
+        experiment: &Experiment,
+        progress: &mut Option<Progress>,
+        make: impl FnOnce() -> Progress,
+    ) -> Result<Option<Exit>> {
         let Run { workers, threads, augment_memory, .. } = self.arguments;
         let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
         let slots = experiment.run.slots_per_device;
@@ -102,27 +126,33 @@ impl Work<'_> {
                 let order = within(budget, share.workers, &missing, &costs);
                 if order.len() < missing.len() {
                     let (fit, all) = (order.len(), missing.len());
-                    say(&format!("{fit} of {all} trials fit the budget, by estimate\n"));
+                    self.tell(
+                        true,
+                        &format!("{fit} of {all} trials fit the budget, by estimate\n"),
+                    );
                 }
                 Some(order)
             }
         };
         environment::write(self.store, share, self.cores)?;
         let total = experiment.trials.len();
-        say(&format!(
-            "{}: {total} trials, {} done, {} to run, {} at once with {} {} each\n",
-            experiment.name,
-            total - missing.len(),
-            missing.len(),
-            share.workers,
-            share.threads,
-            if share.threads == 1 { "thread" } else { "threads" }
-        ));
+        let is_first = progress.is_none();
+        self.tell(
+            is_first,
+            &format!(
+                "{}: {total} trials, {} done, {} to run, {} at once with {} {} each\n",
+                experiment.name,
+                total - missing.len(),
+                missing.len(),
+                share.workers,
+                share.threads,
+                if share.threads == 1 { "thread" } else { "threads" }
+            ),
+        );
         // Until something has run, the tables say that nothing has.
         tables::write(experiment, self.store, &standing(experiment, self.store))?;
         let suspects = self.suspects(experiment)?;
-        let progress =
-            Progress::new(total, total - missing.len(), std::io::stderr().is_terminal());
+        let progress = progress.get_or_insert_with(make);
         let rebuilt = Mutex::new(Stopwatch::start());
         let watch = |event: &SweepEvent| {
             progress.notice(event);
@@ -148,7 +178,6 @@ impl Work<'_> {
             ran = runner(Some(suspects), Share { workers: 1, ..share }).run(&watch);
         }
         let ran = ran.and_then(|()| runner(order, share).run(&watch));
-        progress.finish();
         tables::write(experiment, self.store, &standing(experiment, self.store))?;
         ran?;
         Ok(None)
@@ -165,7 +194,9 @@ impl Work<'_> {
                 say(&format!(
                     "error: no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
                      = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit\n",
-                    mb(limit), mb(needs.images), mb(needs.least),
+                    mb(limit),
+                    mb(needs.images),
+                    mb(needs.least),
                 ));
                 Err(Exit::Wrong)
             }
@@ -181,8 +212,7 @@ impl Work<'_> {
             let store = self.store.trial(&experiment.trials[*index]);
             store.mark() == mark && !store.is_locked()
         };
-        let suspects: Vec<usize> =
-            (0..experiment.trials.len()).filter(is_suspect).collect();
+        let suspects: Vec<usize> = (0..experiment.trials.len()).filter(is_suspect).collect();
         for index in &suspects {
             let trial = &experiment.trials[*index];
             let store = self.store.trial(trial);
@@ -208,8 +238,21 @@ impl Work<'_> {
             || experiment.run.on_failure == OnFailure::Stop && has_failed()
     }
 
+    /// Tells people, if any watch, what happens around the trials.
+    fn tell(&self, is_news: bool, text: &str) {
+        if is_news && self.view.is_for_people() {
+            say(text);
+        }
+    }
+
     /// The ranking, and what is worth a word.
     fn conclude(&self, experiment: &Experiment, watch: Stopwatch) -> Result<Exit> {
+        // Standard output is for the ranking, or for events.
+        let print = |text: &str| {
+            if self.view != View::Json {
+                print(text);
+            }
+        };
         let known = standing(experiment, self.store).known;
         print(&ranking(experiment, &known, width()));
         for (path, images) in self.store.images() {
@@ -228,7 +271,7 @@ impl Work<'_> {
             }
         }
         let root = self.store.root().display();
-        say(&format!("{:.1} s; results in {root}\n", watch.seconds()));
+        self.tell(true, &format!("{:.1} s; results in {root}\n", watch.seconds()));
         let count = |status| known.iter().filter(|known| known.status() == status).count();
         let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
         if unfinished > 0 && self.interrupt.load(Ordering::Relaxed) {

@@ -41,7 +41,8 @@ pub(super) fn watched() -> Option<Watched> {
 pub(super) fn supervise() -> Result<Exit> {
     let program = std::env::current_exe().context("failed to find the program's own file")?;
     // Only has to differ from the names of other runs.
-    let run = blake3::hash(format!("{:?}", std::collections::hash_map::RandomState::new()).as_bytes());
+    let run =
+        blake3::hash(format!("{:?}", std::collections::hash_map::RandomState::new()).as_bytes());
     let run = format!("{}-{}", std::process::id(), &run.to_hex()[..8]);
     let input: Arc<Mutex<Option<ChildStdin>>> = Arc::default();
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -72,7 +73,9 @@ pub(super) fn supervise() -> Result<Exit> {
             None => Some(cause(status)),
         };
         match &death {
-            Some(death) => say(&format!("the working process died: {death}; going on without it\n")),
+            Some(death) => {
+                say(&format!("the working process died: {death}; going on without it\n"))
+            }
             None => say("a trial hangs; going on without it\n"),
         }
     }
@@ -100,9 +103,12 @@ pub(super) fn end_hung() {
     std::process::exit(HUNG)
 }
 
+/// Puts a line on standard error, whatever is drawn there.
+pub(super) type Voice = Arc<Mutex<Box<dyn Fn(&str) + Send>>>;
+
 /// The flag that is set when the run shall stop at its next batch. The second request ends the
 /// process, and so does the end of whoever watches.
-pub(super) fn interrupt() -> Result<Arc<AtomicBool>> {
+pub(super) fn interrupt(voice: Voice) -> Result<Arc<AtomicBool>> {
     // Ctrl-C reaches both processes of a terminal; what it means comes by the input.
     ctrlc::set_handler(|| {}).context("failed to listen for Ctrl-C")?;
     let interrupt = Arc::new(AtomicBool::new(false));
@@ -115,7 +121,8 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>> {
                 if flag.swap(true, Ordering::Relaxed) {
                     break;
                 }
-                say("\ninterrupted: stopping at the next batch (once more to stop at once)\n");
+                let voice = voice.lock().unwrap_or_else(PoisonError::into_inner);
+                voice("interrupted: stopping at the next batch (once more to stop at once)");
             }
             std::process::exit(130);
         })

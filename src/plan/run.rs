@@ -74,9 +74,11 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
             );
         } else if written.devices[..index].contains(device) {
             let problem = Problem::value(at, format!("the device {device} stands twice"));
-            problems.push(problem.label("already in the list").help(
-                "slots-per-device says how many trials share a device",
-            ));
+            problems.push(
+                problem
+                    .label("already in the list")
+                    .help("slots-per-device says how many trials share a device"),
+            );
         }
     }
     if !problems.is_empty() {

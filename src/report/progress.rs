@@ -1,166 +1,133 @@
-//! Progress of a run: bars on a terminal, lines in a pipe. Always on standard error.
+//! Progress of a run: bars on a terminal, lines in a pipe, events for scripts, or nothing.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+mod bars;
+mod eta;
+mod fit;
+mod json;
+mod lines;
+mod situation;
+mod sparkline;
+#[cfg(test)]
+mod synthetic;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::basis::record::{EpochRecord, Status};
-use crate::plan::sweep::Trial;
+use crate::plan::sweep::Experiment;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::runner::SweepEvent;
-use crate::sweep::trial::Ended;
-use crate::train::trainer::Event;
+
+use bars::Bars;
+use situation::Situation;
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Bars on standard error, which is a terminal.
+    Bars,
+    /// Lines on standard error.
+    Lines,
+    /// Not at all.
+    Quiet,
+    /// One JSON object per line on standard output.
+    Json,
+}
+
+impl View {
+    /// What was asked for; if nothing, bars where they can be drawn, else lines.
+    pub fn new(quiet: bool, json: bool) -> View {
+        match (quiet, json) {
+            (_, true) => View::Json,
+            (true, false) => View::Quiet,
+            // A dumb terminal cannot go back to a line to draw it anew.
+            _ if std::io::stderr().is_terminal() && !console::is_dumb() => View::Bars,
+            _ => View::Lines,
+        }
+    }
+
+    /// Whether people watch, who like to know what happens around the trials too.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, View::Bars | View::Lines)
+    }
+}
 
 /// Shows what happens in a sweep.
 pub struct Progress {
-    total: usize,
+    view: View,
+    clock: Stopwatch,
+    situation: Arc<Mutex<Situation>>,
     bars: Option<Bars>,
 }
 
-struct Bars {
-    all: MultiProgress,
-    sweep: ProgressBar,
-    trials: Mutex<BTreeMap<usize, Running>>,
-}
-
-struct Running {
-    bar: ProgressBar,
-    epoch: Stopwatch,
-    images: usize,
-}
-
 impl Progress {
-    /// For `total` trials, `done` of which are done already; as bars if `is_terminal`.
-    pub fn new(total: usize, done: usize, is_terminal: bool) -> Progress {
-        let bars = is_terminal.then(|| {
-            let all = MultiProgress::new();
-            let sweep = all.add(ProgressBar::new(total as u64));
-            let style = "{bar:30} {pos}/{len} trials, {elapsed} so far, {eta} to go";
-            sweep.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
-            // Time to go is told by the trials of this run alone.
-            sweep.set_position(done as u64);
-            sweep.reset_eta();
-            sweep.tick();
-            Bars { all, sweep, trials: Mutex::default() }
-        });
-        Progress { total, bars }
+    /// For the trials of `experiment`, `done` of which are done already.
+    pub fn new(view: View, experiment: &Experiment, done: usize) -> Progress {
+        let clock = Stopwatch::start();
+        let situation = Arc::new(Mutex::new(Situation::new(experiment, done)));
+        let bars = match view {
+            View::Bars => Bars::start(situation.clone(), clock),
+            View::Lines | View::Quiet | View::Json => None,
+        };
+        Progress { view, clock, situation, bars }
+    }
+
+    fn situation(&self) -> MutexGuard<'_, Situation> {
+        self.situation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes notice of an event.
     pub fn notice(&self, event: &SweepEvent) {
+        // What is written while the lock is held is in the order of the events.
+        let mut situation = self.situation();
+        let seconds = situation.notice(event, self.clock.seconds());
+        match (self.view, &self.bars) {
+            (View::Quiet, _) => {}
+            (View::Json, _) => {
+                if let Some(object) = json::event(&situation, event, seconds) {
+                    write(&mut std::io::stdout(), &object.to_string());
+                }
+            }
+            (View::Bars, Some(bars)) => {
+                if let SweepEvent::Ended(..) | SweepEvent::Pruned(..) = event
+                    && let Some(line) = lines::above(&situation, event)
+                {
+                    bars.above()(&line);
+                }
+            }
+            (View::Bars, None) | (View::Lines, _) => {
+                if let Some(line) = lines::line(&situation, event) {
+                    write(&mut std::io::stderr(), &line);
+                }
+            }
+        }
+    }
+
+    /// A search has suggested further trials.
+    pub fn extend(&self, experiment: &Experiment) {
+        self.situation().extend(experiment);
+    }
+
+    /// Puts lines on standard error, without spoiling what is drawn there.
+    pub fn voice(&self) -> Box<dyn Fn(&str) + Send> {
         match &self.bars {
-            Some(bars) => bars.notice(event),
-            None => self.line(event),
+            Some(bars) => Box::new(bars.above()),
+            None => Box::new(|line| write(&mut std::io::stderr(), line)),
         }
     }
 
-    /// Clears the bars.
-    pub fn finish(&self) {
-        if let Some(bars) = &self.bars {
-            bars.sweep.finish_and_clear();
+    /// The run is over: clears the bars, or tells scripts.
+    pub fn finish(self) {
+        if self.view == View::Json {
+            let object = json::finished(&self.situation(), self.clock.seconds());
+            write(&mut std::io::stdout(), &object.to_string());
         }
-    }
-
-    #[expect(clippy::print_stderr, reason = "progress is what this file is for")]
-    fn line(&self, event: &SweepEvent) {
-        let total = self.total;
-        match event {
-            SweepEvent::In(trial, Event::Epoch { record, .. }) => {
-                let (number, epochs) = (trial.number, trial.plan.train.epochs);
-                eprintln!(
-                    "trial {number}/{total} epoch {}/{epochs} {}",
-                    record.epoch,
-                    words(record)
-                );
-            }
-            SweepEvent::Ended(trial, ended) => eprintln!("{}", end(trial, total, ended)),
-            SweepEvent::Pruned(trial, _, reason) => {
-                eprintln!("trial {}/{total} pruned: {reason}", trial.number);
-            }
-            SweepEvent::Started(_) | SweepEvent::In(..) => {}
+        if let Some(bars) = self.bars {
+            bars.finish();
         }
     }
 }
 
-impl Bars {
-    fn notice(&self, event: &SweepEvent) {
-        let mut trials = self.trials.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match event {
-            SweepEvent::Started(trial) => {
-                let bar = self.all.insert_before(&self.sweep, ProgressBar::new(1));
-                let style = "{prefix:>12} {bar:30} {msg}";
-                bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
-                bar.set_prefix(format!("trial {}", trial.number));
-                let running = Running { bar, epoch: Stopwatch::start(), images: 0 };
-                trials.insert(trial.number, running);
-            }
-            SweepEvent::In(trial, Event::Batch { epoch, batch, batches, images, loss }) => {
-                let Some(running) = trials.get_mut(&trial.number) else { return };
-                if *batch == 1 {
-                    (running.epoch, running.images) = (Stopwatch::start(), 0);
-                }
-                running.images += images;
-                let epochs = trial.plan.train.epochs;
-                running.bar.set_length((epochs * batches) as u64);
-                running.bar.set_position(((epoch - 1) * batches + batch) as u64);
-                let rate = running.images as f64 / running.epoch.seconds().max(1e-3);
-                running.bar.set_message(format!(
-                    "epoch {epoch}/{epochs}  loss {loss:.4}  {rate:.0} images/s"
-                ));
-            }
-            SweepEvent::In(_, Event::Epoch { .. } | Event::Checkpoint(_)) => {}
-            SweepEvent::Pruned(trial, _, reason) => {
-                self.sweep.inc(1);
-                let total = self.sweep.length().unwrap_or(0);
-                let _ = self.all.println(format!("trial {}/{total} pruned: {reason}", trial.number));
-            }
-            SweepEvent::Ended(trial, ended) => {
-                if let Some(running) = trials.remove(&trial.number) {
-                    running.bar.finish_and_clear();
-                    self.all.remove(&running.bar);
-                }
-                self.sweep.inc(1);
-                let total = self.sweep.length().unwrap_or(0) as usize;
-                // The terminal may be gone; the results do not depend on it.
-                let _ = self.all.println(end(trial, total, ended));
-            }
-        }
-    }
-}
-
-fn words(record: &EpochRecord) -> String {
-    let train = format!(
-        "train_loss {:.4} train_accuracy {:.2} %",
-        record.train.loss,
-        100.0 * record.train.accuracy
-    );
-    match record.validation {
-        Some(scores) => {
-            format!(
-                "{train} val_loss {:.4} val_accuracy {:.2} %",
-                scores.loss,
-                100.0 * scores.accuracy
-            )
-        }
-        None => train,
-    }
-}
-
-fn end(trial: &Trial, total: usize, ended: &Ended) -> String {
-    let number = trial.number;
-    match ended {
-        Ended::Interrupted => format!("trial {number}/{total} interrupted, to be resumed"),
-        Ended::Paused => format!("trial {number}/{total} waits for others at its rung"),
-        Ended::With(outcome) if outcome.status == Status::Failed => {
-            format!("trial {number}/{total} failed: {}", outcome.reason)
-        }
-        Ended::With(outcome) => {
-            let scores = outcome.validation.or(outcome.train);
-            let accuracy = scores.map_or(String::new(), |scores| {
-                format!(", accuracy {:.2} %", 100.0 * scores.accuracy)
-            });
-            format!("trial {number}/{total} completed: best epoch {}{accuracy}", outcome.best_epoch)
-        }
-    }
+/// Writes a line. Nobody may be listening any more; the results do not depend on it.
+fn write(stream: &mut dyn Write, line: &str) {
+    let _ = stream.write_all(format!("{line}\n").as_bytes());
 }

@@ -127,7 +127,7 @@ fn with_deviation(values: &[f64], is_loss: bool) -> String {
 }
 
 /// The last part of a dotted path, unless another axis ends with it too.
-fn short(axis: &str, axes: &[String]) -> String {
+pub(super) fn short(axis: &str, axes: &[String]) -> String {
     let last = |axis: &str| axis.rsplit('.').next().unwrap_or(axis).to_owned();
     let name = last(axis);
     let is_unique = axes.iter().filter(|other| last(other) == name).count() == 1;

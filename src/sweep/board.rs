@@ -81,11 +81,8 @@ impl<'a> Board<'a> {
             free: runner.memory,
             trouble: None,
         };
-        let known: Vec<(Progress, bool)> = experiment
-            .trials
-            .par_iter()
-            .map(|trial| standing_of(trial, store, run))
-            .collect();
+        let known: Vec<(Progress, bool)> =
+            experiment.trials.par_iter().map(|trial| standing_of(trial, store, run)).collect();
         let is_open: Vec<bool> = known.iter().map(|(_, is_open)| *is_open).collect();
         state.progress = known.into_iter().map(|(progress, _)| progress).collect();
         for index in &order {

@@ -115,8 +115,7 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
         let inputs = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
         let labels: Vec<u32> = (0..batch).map(|i| (i % plan.model.classes) as u32).collect();
         let train = &plan.train;
-        let mut optimizer =
-            Optimizer::new(train.optimizer, train.clip, network.parameters().len());
+        let mut optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
         let mut seconds = 0.0;
         // The first step also makes buffers.
         for number in 0..2 {

@@ -86,8 +86,7 @@ fn remove_unfinished(folder: &Path) {
 /// Whether `outcome` is that of a trial of `epochs` epochs, with nothing left to do.
 pub fn is_final(outcome: &Outcome, epochs: usize) -> bool {
     // One that stopped by its own rule would stop there again.
-    outcome.status == Status::Completed
-        && (outcome.epochs >= epochs || !outcome.reason.is_empty())
+    outcome.status == Status::Completed && (outcome.epochs >= epochs || !outcome.reason.is_empty())
 }
 
 /// The folder of one experiment.

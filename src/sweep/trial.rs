@@ -100,8 +100,9 @@ pub fn run(
     let mut attempts = 0;
     loop {
         let share = around.epochs.of(&trial.plan);
-        let attempt =
-            || catch_unwind(AssertUnwindSafe(|| attempt(trial, until, &store, around, share, watch)));
+        let attempt = || {
+            catch_unwind(AssertUnwindSafe(|| attempt(trial, until, &store, around, share, watch)))
+        };
         let (reason, comes_again) = match attempt() {
             Ok(Ok(ended)) => return Ok(ended),
             Ok(Err(Trouble::Store(error))) => return Err(error),

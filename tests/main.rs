@@ -6,6 +6,8 @@ mod bad_configs;
 mod bench;
 mod data_images;
 mod data_sources;
+#[cfg(unix)]
+mod fire;
 mod floors;
 mod presets;
 mod reference;

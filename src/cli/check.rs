@@ -152,7 +152,13 @@ fn cost(standing: &Standing, costs: &[Cost], share: Share) -> String {
         let least = open.iter().map(part).fold(f64::INFINITY, f64::min);
         let most = open.iter().map(part).fold(0.0, f64::max);
         let (least, most) = (span(least), span(most));
-        if least == most { most } else { format!("{least} to {most}") }
+        match (least.split_once(' '), most.split_once(' ')) {
+            _ if least == most => most,
+            (Some((number, unit)), Some((_, other))) if unit == other => {
+                format!("{number} to {most}")
+            }
+            _ => format!("{least} to {most}"),
+        }
     };
     let total: f64 = open.iter().map(|cost| cost.to_go).sum();
     format!(
@@ -181,7 +187,7 @@ fn memory(needs: &Needs, limit: Option<u64>) -> String {
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
     let mut text = format!("images {} MB, shared by all trials", mb(needs.images));
     if needs.augmented > 0 {
-        let _ = write!(text, "; augmented images at most {} MB, too", mb(needs.augmented));
+        let _ = write!(text, "; augmented images at most {} MB too", mb(needs.augmented));
     }
     let trial = match (mb(needs.least), mb(needs.most)) {
         (least, most) if least == most => most,
@@ -191,7 +197,7 @@ fn memory(needs: &Needs, limit: Option<u64>) -> String {
     match limit {
         None => text.push('\n'),
         Some(limit) => match needs.left_of(limit) {
-            Some(_) => _ = writeln!(text, ", all together at most {}", mb(limit)),
+            Some(_) => _ = writeln!(text, ", all together at most {} MB", mb(limit)),
             None => _ = writeln!(text, ": that does not fit into {} MB", mb(limit)),
         },
     }

@@ -19,6 +19,7 @@ use crate::train::stopping::best_epoch;
 use crate::train::trainer::{End, Event, Observer, TrainError, Trainer, TrialData};
 
 use super::clock::Stopwatch;
+use super::fault;
 use super::store::{BatchLoss, Images, Resume, Store, StoreError, Timing, TrialStore};
 
 /// How a trial was left.
@@ -188,6 +189,7 @@ fn attempt(
     }
     let views = trainer.views().clone();
     let mut recorder = Recorder {
+        trial: trial.number,
         views: &views,
         store,
         records: trainer.records().to_vec(),
@@ -325,6 +327,8 @@ fn write_confusion(
 
 /// Stores epochs as they end, keeps the time and passes events on.
 struct Recorder<'a> {
+    /// The trial's number.
+    trial: usize,
     views: &'a data::Views,
     store: &'a TrialStore,
     records: Vec<EpochRecord>,
@@ -375,6 +379,7 @@ impl Observer for Recorder<'_> {
     fn notice(&mut self, event: &Event) -> Result<(), String> {
         let stored = match event {
             Event::Batch { epoch, batch, loss, .. } => {
+                fault::strike(self.trial, *epoch);
                 self.losses.push(BatchLoss { epoch: *epoch, batch: *batch, loss: *loss });
                 Ok(())
             }

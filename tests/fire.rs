@@ -1,0 +1,424 @@
+//! Sweeps under fire: killed at any instant, on full disks, with damaged files, by several processes
+//! at once. Whatever happens, the results are those of an undisturbed run, byte for byte.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use candlewick::basis::seed::derive;
+
+use super::bench::Bench;
+
+/// Twelve trials of a few hundredths of a second.
+const TWELVE: &str = r#"
+name = "fire"
+seed = 7
+
+[data]
+source = "digits"
+image = { size = [8, 8], channels = 1 }
+test = 0.2
+batch-size = 100
+
+[model]
+layers = [
+  { conv = 4, kernel = 3, padding = "same" },
+  { max-pool = 2 },
+  "flatten",
+  { dense = 16 },
+  { dense = "classes" },
+]
+
+[train]
+epochs = 4
+optimizer = { sgd = { lr = 0.1, momentum = 0.9 } }
+
+[sweep.grid]
+"train.optimizer.sgd.lr" = [0.03, 0.1, 0.3]
+"model.defaults.norm" = ["none", "batch"]
+"model.defaults.dropout" = [0.0, 0.3]
+"#;
+
+/// Ways in which a sweep is run, each laid over [`TWELVE`].
+const WAYS: [(&str, &[&str]); 5] = [
+    ("as written", &[]),
+    (
+        "checkpoints inside of augmented epochs",
+        &[
+            "run.checkpoint-every={ steps = 3 }",
+            "augment.train=[{ rotate = 15, p = 0.5 }, { blur = 3, p = 0.5 }]",
+        ],
+    ),
+    ("asha", &["sweep.prune={ asha = { first = 1, factor = 2 } }"]),
+    (
+        "successive halving over seeds",
+        &[
+            "sweep.prune={ successive-halving = { first = 1, factor = 2 } }",
+            "sweep.seeds=3",
+            "sweep.grid={ \"model.defaults.norm\" = [\"none\", \"batch\"], \"model.defaults.dropout\" = [0.0, 0.3] }",
+        ],
+    ),
+    (
+        "a search with median pruning",
+        &[
+            "sweep.prune={ median = { warmup = 3, after = 1 } }",
+            "sweep.grid={}",
+            "sweep.search={ tpe = 12, round = 4, startup = 4, \"train.optimizer.sgd.lr\" = { log-uniform = [0.01, 1.0] }, \"model.defaults.dropout\" = { uniform = [0.0, 0.5] } }",
+        ],
+    ),
+];
+
+fn arguments<'a>(way: &[&'a str], results: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["run", "experiment.toml", "--results", results];
+    all.extend(way.iter().flat_map(|set| ["--set", set]));
+    all.extend(more);
+    all
+}
+
+fn command(bench: &Bench, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wick"));
+    command.current_dir(bench.path()).env_clear().args(arguments);
+    command
+}
+
+fn start(bench: &Bench, arguments: &[&str]) -> Child {
+    use std::os::unix::process::CommandExt;
+    command(bench, arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
+}
+
+fn signal(name: &str, process: &str) {
+    // It may have ended by itself.
+    let _ = Command::new("kill").args([name, "--", process]).stderr(Stdio::null()).status();
+}
+
+/// Everything that may not depend on what happened: the tables and the best checkpoints.
+fn results(bench: &Bench, results: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = bench.path().join(results).join("fire");
+    let mut found = BTreeMap::new();
+    for name in ["trials.csv", "metrics.csv", "decisions.csv"] {
+        if let Ok(bytes) = fs::read(root.join(name)) {
+            found.insert(name.to_owned(), bytes);
+        }
+    }
+    for folder in folders(&root) {
+        let best = fs::read(folder.join("best.safetensors")).unwrap_or_default();
+        found.insert(folder.file_name().unwrap().to_string_lossy().into_owned(), best);
+    }
+    assert!(found.len() > 12);
+    found
+}
+
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root.join("trials")).unwrap();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn assert_same(
+    expected: &BTreeMap<String, Vec<u8>>,
+    found: &BTreeMap<String, Vec<u8>>,
+    what: &str,
+) {
+    for (name, bytes) in expected {
+        let other = found.get(name).map(|bytes| String::from_utf8_lossy(bytes));
+        if name.ends_with(".csv") {
+            assert_eq!(Some(String::from_utf8_lossy(bytes)), other, "{what}: {name}");
+        }
+        assert!(found.get(name) == Some(bytes), "{what}: {name} differs");
+    }
+    assert_eq!(expected.len(), found.len(), "{what}");
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Kills sweeps `kills` times, resumes them each time, and compares.
+fn kill(kills: usize) {
+    let mut stream = derive(1, "kills", &[]);
+    let per_way = kills.div_ceil(WAYS.len());
+    for (what, way) in WAYS {
+        let bench = Bench::new(TWELVE);
+        bench.done(&arguments(way, "whole", &[]));
+        let expected = results(&bench, "whole");
+        let (mut hits, mut sweeps) = (0, 0);
+        while hits < per_way {
+            let mut child = start(&bench, &arguments(way, "killed", &[]));
+            std::thread::sleep(Duration::from_millis(20 + stream.below(400)));
+            if child.try_wait().unwrap().is_some() {
+                // That sweep is whole: the next one.
+                assert_same(&expected, &results(&bench, "killed"), what);
+                fs::remove_dir_all(bench.path().join("killed")).unwrap();
+                sweeps += 1;
+                continue;
+            }
+            // Both processes of the run, or the one that watches alone.
+            match stream.below(3) {
+                0 => signal("-KILL", &child.id().to_string()),
+                _ => signal("-KILL", &format!("-{}", child.id())),
+            }
+            child.wait().unwrap();
+            hits += 1;
+        }
+        bench.done(&arguments(way, "killed", &[]));
+        assert_same(&expected, &results(&bench, "killed"), what);
+        println!("{what}: {hits} kills over {} sweeps", sweeps + 1);
+    }
+}
+
+#[test]
+fn a_sweep_that_was_killed_at_any_instant_comes_out_as_if_nothing_had_happened() {
+    kill(25);
+}
+
+#[test]
+#[ignore = "takes some minutes: cargo test -- --ignored two_hundred_kills"]
+fn two_hundred_kills() {
+    kill(200);
+}
+
+#[test]
+fn results_do_not_depend_on_workers_or_threads_with_pruning_and_search() {
+    for (what, way) in &WAYS[2..] {
+        let bench = Bench::new(TWELVE);
+        bench.done(&arguments(way, "one", &["--workers", "1", "--threads", "1"]));
+        let expected = results(&bench, "one");
+        assert!(expected.contains_key("decisions.csv"));
+        for (workers, threads) in [("2", "1"), ("4", "1"), ("1", "2"), ("2", "4")] {
+            bench.done(&arguments(way, "other", &["--workers", workers, "--threads", threads]));
+            let found = results(&bench, "other");
+            assert_same(&expected, &found, &format!("{what}, {workers} × {threads}"));
+            fs::remove_dir_all(bench.path().join("other")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_processes_on_one_folder_share_the_trials_out() {
+    for (what, way) in WAYS {
+        let bench = Bench::new(TWELVE);
+        bench.done(&arguments(way, "one", &[]));
+        let arguments = arguments(way, "two", &["--workers", "2", "--threads", "1"]);
+        let mut both = [start(&bench, &arguments), start(&bench, &arguments)];
+        for child in &mut both {
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{what}");
+        }
+        assert_same(&results(&bench, "one"), &results(&bench, "two"), what);
+        // No epoch was trained twice.
+        let timings = fs::read_to_string(bench.path().join("two/fire/timings.csv")).unwrap();
+        let mut epochs: Vec<(&str, &str)> = timings
+            .lines()
+            .skip(1)
+            .map(|row| (row.split(',').next().unwrap(), row.split(',').nth(2).unwrap()))
+            .filter(|(_, epoch)| *epoch != "0")
+            .collect();
+        let all = epochs.len();
+        epochs.sort();
+        epochs.dedup();
+        assert_eq!(epochs.len(), all, "{what}: {timings}");
+    }
+}
+
+#[test]
+fn a_flipped_byte_or_a_torn_file_is_noticed_wherever_it_is() {
+    let bench = Bench::new(TWELVE);
+    bench.done(&arguments(&[], "whole", &[]));
+    let expected = results(&bench, "whole");
+    bench.done(&arguments(&["train.epochs=2"], "damaged", &[]));
+    let mut stream = derive(1, "damage", &[]);
+    let names = ["last.safetensors", "best.safetensors", "epochs.csv", "outcome.toml"];
+    for (index, folder) in folders(&bench.path().join("damaged/fire")).iter().enumerate() {
+        let path = folder.join(names[index % names.len()]);
+        let mut bytes = fs::read(&path).unwrap();
+        let place = stream.below(bytes.len() as u64) as usize;
+        match index / names.len() {
+            // A whole line is gone, or half of one.
+            0 => bytes.truncate(place),
+            1 => bytes.truncate(bytes.len() - 3),
+            _ => bytes[place] ^= 1,
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+    // Asking for as much as was there, and for more.
+    bench.done(&arguments(&["train.epochs=2"], "damaged", &[]));
+    bench.done(&arguments(&["train.epochs=2"], "two", &[]));
+    assert_same(&results(&bench, "two"), &results(&bench, "damaged"), "two epochs");
+    bench.done(&arguments(&[], "damaged", &[]));
+    assert_same(&expected, &results(&bench, "damaged"), "four epochs");
+}
+
+#[test]
+fn a_results_folder_that_vanishes_is_an_error_and_the_next_run_starts_it_anew() {
+    let bench = Bench::new(TWELVE);
+    let way = ["train.epochs=2000"];
+    let child = command(&bench, &arguments(&way, "gone", &[]))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let table = bench.path().join("gone/fire/trials");
+    while folders_if_any(&table) == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    fs::rename(bench.path().join("gone"), bench.path().join("elsewhere")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    assert!(errors(&output).contains("error: failed to write gone/fire/"), "{}", errors(&output));
+    bench.done(&arguments(&[], "gone", &[]));
+    bench.done(&arguments(&[], "whole", &[]));
+    assert_same(&results(&bench, "whole"), &results(&bench, "gone"), "anew");
+}
+
+fn folders_if_any(trials: &Path) -> usize {
+    let entries = fs::read_dir(trials).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.path().join("last.safetensors").exists()).count()
+}
+
+/// Runs a script with a file system of 3 MB at `small` and a read-only one at `fixed`; none where
+/// the system does not let anybody mount.
+#[cfg(target_os = "linux")]
+fn with_mounts(bench: &Bench, script: &str) -> Option<String> {
+    let probe = Command::new("unshare").args(["-rm", "true"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: nobody may mount here");
+        return None;
+    }
+    fs::create_dir_all(bench.path().join("small")).unwrap();
+    fs::create_dir_all(bench.path().join("fixed")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=3m small small || exit 77\n\
+         mount -t tmpfs -o ro fixed fixed || exit 77\n{script}"
+    );
+    let output = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &script])
+        .current_dir(bench.path())
+        .env("WICK", env!("CARGO_BIN_EXE_wick"))
+        .output()
+        .unwrap();
+    if output.status.code() == Some(77) {
+        println!("skipped: nobody may mount here");
+        return None;
+    }
+    Some(format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output)))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_stops_the_sweep_and_with_room_it_goes_on() {
+    let bench = Bench::new(TWELVE);
+    // A few hundred kilobytes for each trial.
+    let way = "--set 'model.layers[3].dense=300'";
+    let Some(said) = with_mounts(
+        &bench,
+        &format!(
+            "$WICK run experiment.toml --results small {way} >/dev/null; echo exit $?\n\
+             mount -o remount,size=90m small\n\
+             $WICK run experiment.toml --results small {way} >/dev/null 2>&1; echo exit $?\n\
+             cp -r small/fire kept"
+        ),
+    ) else {
+        return;
+    };
+    let codes: Vec<&str> = said.lines().filter(|line| line.starts_with("exit ")).collect();
+    assert_eq!(codes, ["exit 1", "exit 0"], "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+    fs::create_dir(bench.path().join("roomy")).unwrap();
+    fs::rename(bench.path().join("kept"), bench.path().join("roomy/fire")).unwrap();
+    bench.done(&arguments(&["model.layers[3].dense=300"], "whole", &[]));
+    assert_same(&results(&bench, "whole"), &results(&bench, "roomy"), "after a full disk");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_read_only_results_folder_is_told_before_training() {
+    let bench = Bench::new(TWELVE);
+    let script = "$WICK run experiment.toml --results fixed; echo exit $?";
+    let Some(said) = with_mounts(&bench, script) else { return };
+    assert!(said.contains("exit 1") && said.contains("Read-only file system"), "{said}");
+    assert!(!said.contains("epoch 1/"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_panic_a_nan_a_lack_of_memory_and_a_hang_are_four_rows_and_the_other_trials_finish() {
+    let bench = Bench::new(TWELVE);
+    // An image that nobody ever writes to.
+    let made = Command::new("mkfifo").arg(bench.path().join("never.png")).status().unwrap();
+    assert!(made.success());
+    bench.write("never.csv", "path,label\nnever.png,a\nnever.png,b\n");
+    let mut list = String::from("sweep.list=[");
+    for index in 1..=12 {
+        let setting = match index {
+            // 5 is the one that panics.
+            2 => "\"train.optimizer.sgd.lr\" = 1e30",
+            7 => "\"data.source\" = { csv = \"never.csv\" }, \"data.test\" = 0.0",
+            // Some 20 GB.
+            11 => "\"model.layers[3].dense\" = 60000, \"model.layers[0].conv\" = 1000",
+            _ => "",
+        };
+        list.push_str(&format!("{{ name = \"v{index}\", \"seed\" = {index}, {setting} }},"));
+    }
+    list.push(']');
+    let list = list.replace(", }", " }");
+    let way = ["sweep.grid={}", &list, "run.time-limit=6s", "run.memory-limit=none"];
+    let mut all = arguments(&way, "results", &["--workers", "2", "--threads", "1"]);
+    let wick = env!("CARGO_BIN_EXE_wick");
+    all.insert(0, wick);
+    let output = Command::new("sh")
+        .current_dir(bench.path())
+        .env_clear()
+        .env("CANDLEWICK_FAULT", "panic 5")
+        .args(["-c", "ulimit -v 6000000; exec \"$@\"", "sh"])
+        .args(&all)
+        .output()
+        .unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let table = fs::read_to_string(bench.path().join("results/fire/trials.csv")).unwrap();
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert_eq!(rows.len(), 12);
+    for (index, row) in rows.iter().enumerate() {
+        let reason = match index + 1 {
+            2 => "the loss became",
+            5 => "a panic, which is a bug: a fault was asked for",
+            7 => "no sign of life behind its time limit of 6 s",
+            11 => "its process died of signal 6 (aborted: out of memory, or a bug)",
+            _ => {
+                assert!(row.contains(",completed,"), "{row}\n{said}");
+                continue;
+            }
+        };
+        assert!(row.contains(",failed,") && row.contains(reason), "{row}\n{said}");
+    }
+}
+
+#[test]
+fn fail_fast_stops_the_sweep_and_retries_go_on_from_the_last_checkpoint() {
+    let bench = Bench::new(TWELVE);
+    let mut panics = command(&bench, &arguments(&[], "fast", &["--fail-fast", "--workers", "1"]));
+    let output = panics.env("CANDLEWICK_FAULT", "panic 3").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    let table = fs::read_to_string(bench.path().join("fast/fire/trials.csv")).unwrap();
+    let count = |word: &str| table.matches(word).count();
+    assert_eq!((count(",completed,"), count(",failed,"), count(",unfinished,")), (2, 1, 9));
+    // The fault comes again, so that every attempt is needed; NaN is not tried again.
+    let way = ["run.on-failure={ retry = 2 }"];
+    let mut panics = command(&bench, &arguments(&way, "fast", &[]));
+    let output = panics.env("CANDLEWICK_FAULT", "panic 3").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    let table = fs::read_to_string(bench.path().join("fast/fire/trials.csv")).unwrap();
+    assert!(table.contains("a fault was asked for (in 3 attempts)"), "{table}");
+    // Without the fault nothing of it is left.
+    bench.done(&arguments(&[], "fast", &[]));
+    bench.done(&arguments(&[], "whole", &[]));
+    assert_same(&results(&bench, "whole"), &results(&bench, "fast"), "after a panic");
+}

@@ -137,11 +137,17 @@ fn hsv_channel(behind: u8, hue: &Plane, top: &Plane, [low, falling, rising]: [&P
     let mut plane = [0; LANES];
     for i in 0..LANES {
         let h = if hue[i] >= behind { hue[i] - behind } else { hue[i] + (180 - behind) };
-        let edge = if h < 60 { falling[i] } else { rising[i] };
-        let outside = if h.wrapping_sub(60) < 60 { low[i] } else { edge };
-        plane[i] = if h.wrapping_sub(30) < 120 { outside } else { top[i] };
+        let edge = choose(h < 60, falling[i], rising[i]);
+        let outside = choose(h.wrapping_sub(60) < 60, low[i], edge);
+        plane[i] = choose(h.wrapping_sub(30) < 120, outside, top[i]);
     }
     plane
+}
+
+/// `yes` or `no`. An `if` of two places in memory becomes a choice of addresses, one by one.
+#[inline(always)]
+fn choose(condition: bool, yes: u8, no: u8) -> u8 {
+    no ^ ((yes ^ no) & u8::from(condition).wrapping_neg())
 }
 
 /// Brightness and the two differences of colours: ITU-R BT.601 over the whole range of bytes.

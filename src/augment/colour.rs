@@ -2,7 +2,7 @@
 //! does it with bytes.
 
 use super::image::{Frame, Image};
-use super::simd::vectorised;
+use super::simd::{permuted, vectorised};
 use super::transform::Fault;
 
 /// Pixels that are computed together.
@@ -20,9 +20,40 @@ pub(super) fn need_colours(kind: &str, frame: Frame) -> Result<Frame, Fault> {
     Err(Fault::new("", message, "images of 1 channel").help(format!("leave {kind} out")))
 }
 
+/// Bytes of pixels, or of channels: [`LANES`] of three.
+type Block = [Plane; 3];
+
+/// Of them.
+const BYTES: usize = 3 * LANES;
+
+/// Which byte of pixels comes where in channels.
+const APART: Block = {
+    let mut places = [[0; LANES]; 3];
+    let mut byte = 0;
+    while byte < BYTES {
+        places[byte % 3][byte / 3] = byte as u8;
+        byte += 1;
+    }
+    places
+};
+
+/// Which byte of channels comes where in pixels.
+const TOGETHER: Block = {
+    let mut places = [[0; LANES]; 3];
+    let mut byte = 0;
+    while byte < BYTES {
+        places[byte / LANES][byte % LANES] = (byte % 3 * LANES + byte / 3) as u8;
+        byte += 1;
+    }
+    places
+};
+
 #[inline(always)]
-fn apart(pixels: &[u8; 3 * LANES]) -> [Plane; 3] {
-    let (pixels, _) = pixels.as_chunks::<3>();
+fn apart(pixels: &Block) -> Block {
+    if let Some(planes) = permuted(pixels, &APART) {
+        return planes;
+    }
+    let (pixels, _) = pixels.as_flattened().as_chunks::<3>();
     let mut planes = [[0; LANES]; 3];
     for (i, pixel) in pixels.iter().enumerate() {
         for c in 0..3 {
@@ -33,13 +64,18 @@ fn apart(pixels: &[u8; 3 * LANES]) -> [Plane; 3] {
 }
 
 #[inline(always)]
-fn together(planes: &[Plane; 3], pixels: &mut [u8; 3 * LANES]) {
-    let (pixels, _) = pixels.as_chunks_mut::<3>();
+fn together(planes: &Block) -> Block {
+    if let Some(pixels) = permuted(planes, &TOGETHER) {
+        return pixels;
+    }
+    let mut block = [[0; LANES]; 3];
+    let (pixels, _) = block.as_flattened_mut().as_chunks_mut::<3>();
     for (i, pixel) in pixels.iter_mut().enumerate() {
         for c in 0..3 {
             pixel[c] = planes[c][i];
         }
     }
+    block
 }
 
 /// Changes the colours of all pixels, [`LANES`] at a time. `change` has to be inlined into it.
@@ -48,15 +84,17 @@ pub(super) fn change_colours(image: &mut Image, mut change: impl FnMut(&mut [Pla
     vectorised(
         #[inline(always)]
         || {
-            let (blocks, rest) = image.pixels_mut().as_chunks_mut::<{ 3 * LANES }>();
-            let mut last = [0; 3 * LANES];
-            last[..rest.len()].copy_from_slice(rest);
+            let pixels = image.pixels_mut();
+            let (whole, rest) = pixels.split_at_mut(pixels.len() / BYTES * BYTES);
+            let (blocks, _) = whole.as_chunks_mut::<LANES>().0.as_chunks_mut::<3>();
+            let mut last = [[0; LANES]; 3];
+            last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
             for block in blocks.iter_mut().chain([&mut last]) {
                 let mut planes = apart(block);
                 change(&mut planes);
-                together(&planes, block);
+                *block = together(&planes);
             }
-            rest.copy_from_slice(&last[..rest.len()]);
+            rest.copy_from_slice(&last.as_flattened()[..rest.len()]);
         },
     );
 }

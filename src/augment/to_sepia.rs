@@ -34,13 +34,13 @@ impl Transform for ToSepia {
             |planes| {
                 let [red, green, blue] = *planes;
                 for (plane, weights) in planes.iter_mut().zip(MATRIX) {
-                    // Sums of 1024ths do not fit into 16 bits, those of 16ths and of the rest do.
-                    let (coarse, fine) = (weights.map(|w| w / 64), weights.map(|w| w % 64));
+                    // Sums of 1024ths do not fit into 16 bits, those of 8ths and of the rest do.
+                    let (coarse, fine) = (weights.map(|w| w / 128), weights.map(|w| w % 128));
                     for i in 0..LANES {
                         let [r, g, b] = [red[i], green[i], blue[i]].map(u16::from);
                         let coarse = coarse[0] * r + coarse[1] * g + coarse[2] * b;
                         let fine = fine[0] * r + fine[1] * g + fine[2] * b + 512;
-                        plane[i] = ((coarse + (fine >> 6)) >> 4).min(255) as u8;
+                        plane[i] = ((coarse + (fine >> 7)) >> 3).min(255) as u8;
                     }
                 }
             },

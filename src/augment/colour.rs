@@ -229,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn channels_are_taken_apart_and_put_together() {
+        let pixels: Block = std::array::from_fn(|n| std::array::from_fn(|i| (n * LANES + i) as u8));
+        let planes = apart(&pixels);
+        for byte in 0..BYTES {
+            assert_eq!(usize::from(planes[byte % 3][byte / 3]), byte);
+        }
+        assert_eq!(together(&planes), pixels);
+    }
+
+    #[test]
     fn grays_stay_gray_in_every_space_and_back() {
         let ramp: Plane = std::array::from_fn(|i| (i * 4) as u8);
         let all = [ramp; 3];

@@ -2,7 +2,7 @@
 //! does it with bytes.
 
 use super::image::{Frame, Image};
-use super::simd::vectorised;
+use super::simd::{permuted, vectorised};
 use super::transform::Fault;
 
 /// Pixels that are computed together.
@@ -20,9 +20,40 @@ pub(super) fn need_colours(kind: &str, frame: Frame) -> Result<Frame, Fault> {
     Err(Fault::new("", message, "images of 1 channel").help(format!("leave {kind} out")))
 }
 
+/// Bytes of pixels, or of channels: [`LANES`] of three.
+type Block = [Plane; 3];
+
+/// Of them.
+const BYTES: usize = 3 * LANES;
+
+/// Which byte of pixels comes where in channels.
+const APART: Block = {
+    let mut places = [[0; LANES]; 3];
+    let mut byte = 0;
+    while byte < BYTES {
+        places[byte % 3][byte / 3] = byte as u8;
+        byte += 1;
+    }
+    places
+};
+
+/// Which byte of channels comes where in pixels.
+const TOGETHER: Block = {
+    let mut places = [[0; LANES]; 3];
+    let mut byte = 0;
+    while byte < BYTES {
+        places[byte / LANES][byte % LANES] = (byte % 3 * LANES + byte / 3) as u8;
+        byte += 1;
+    }
+    places
+};
+
 #[inline(always)]
-fn apart(pixels: &[u8; 3 * LANES]) -> [Plane; 3] {
-    let (pixels, _) = pixels.as_chunks::<3>();
+fn apart(pixels: &Block) -> Block {
+    if let Some(planes) = permuted(pixels, &APART) {
+        return planes;
+    }
+    let (pixels, _) = pixels.as_flattened().as_chunks::<3>();
     let mut planes = [[0; LANES]; 3];
     for (i, pixel) in pixels.iter().enumerate() {
         for c in 0..3 {
@@ -33,13 +64,18 @@ fn apart(pixels: &[u8; 3 * LANES]) -> [Plane; 3] {
 }
 
 #[inline(always)]
-fn together(planes: &[Plane; 3], pixels: &mut [u8; 3 * LANES]) {
-    let (pixels, _) = pixels.as_chunks_mut::<3>();
+fn together(planes: &Block) -> Block {
+    if let Some(pixels) = permuted(planes, &TOGETHER) {
+        return pixels;
+    }
+    let mut block = [[0; LANES]; 3];
+    let (pixels, _) = block.as_flattened_mut().as_chunks_mut::<3>();
     for (i, pixel) in pixels.iter_mut().enumerate() {
         for c in 0..3 {
             pixel[c] = planes[c][i];
         }
     }
+    block
 }
 
 /// Changes the colours of all pixels, [`LANES`] at a time. `change` has to be inlined into it.
@@ -48,15 +84,17 @@ pub(super) fn change_colours(image: &mut Image, mut change: impl FnMut(&mut [Pla
     vectorised(
         #[inline(always)]
         || {
-            let (blocks, rest) = image.pixels_mut().as_chunks_mut::<{ 3 * LANES }>();
-            let mut last = [0; 3 * LANES];
-            last[..rest.len()].copy_from_slice(rest);
+            let pixels = image.pixels_mut();
+            let (whole, rest) = pixels.split_at_mut(pixels.len() / BYTES * BYTES);
+            let (blocks, _) = whole.as_chunks_mut::<LANES>().0.as_chunks_mut::<3>();
+            let mut last = [[0; LANES]; 3];
+            last.as_flattened_mut()[..rest.len()].copy_from_slice(rest);
             for block in blocks.iter_mut().chain([&mut last]) {
                 let mut planes = apart(block);
                 change(&mut planes);
-                together(&planes, block);
+                *block = together(&planes);
             }
-            rest.copy_from_slice(&last[..rest.len()]);
+            rest.copy_from_slice(&last.as_flattened()[..rest.len()]);
         },
     );
 }
@@ -137,11 +175,17 @@ fn hsv_channel(behind: u8, hue: &Plane, top: &Plane, [low, falling, rising]: [&P
     let mut plane = [0; LANES];
     for i in 0..LANES {
         let h = if hue[i] >= behind { hue[i] - behind } else { hue[i] + (180 - behind) };
-        let edge = if h < 60 { falling[i] } else { rising[i] };
-        let outside = if h.wrapping_sub(60) < 60 { low[i] } else { edge };
-        plane[i] = if h.wrapping_sub(30) < 120 { outside } else { top[i] };
+        let edge = choose(h < 60, falling[i], rising[i]);
+        let outside = choose(h.wrapping_sub(60) < 60, low[i], edge);
+        plane[i] = choose(h.wrapping_sub(30) < 120, outside, top[i]);
     }
     plane
+}
+
+/// `yes` or `no`. An `if` of two places in memory becomes a choice of addresses, one by one.
+#[inline(always)]
+fn choose(condition: bool, yes: u8, no: u8) -> u8 {
+    no ^ ((yes ^ no) & u8::from(condition).wrapping_neg())
 }
 
 /// Brightness and the two differences of colours: ITU-R BT.601 over the whole range of bytes.
@@ -182,6 +226,16 @@ mod tests {
                 assert_eq!(scale(numerator, divisor), exact.round_ties_even() as i32);
             }
         }
+    }
+
+    #[test]
+    fn channels_are_taken_apart_and_put_together() {
+        let pixels: Block = std::array::from_fn(|n| std::array::from_fn(|i| (n * LANES + i) as u8));
+        let planes = apart(&pixels);
+        for byte in 0..BYTES {
+            assert_eq!(usize::from(planes[byte % 3][byte / 3]), byte);
+        }
+        assert_eq!(together(&planes), pixels);
     }
 
     #[test]

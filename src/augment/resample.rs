@@ -4,7 +4,7 @@
 use super::boxes::BBox;
 use super::image::{Frame, Image};
 use super::parameters::Interpolation;
-use super::simd::vectorised;
+use super::simd::{Lane, Window, vectorised};
 use super::warp::{byte, cubic_weights, three_of_four};
 
 /// Makes `image` as large as `to`.
@@ -122,6 +122,15 @@ impl Taps {
         Taps::new(from, taps)
     }
 
+    /// Windows for the first old pixels, of `C` channels.
+    fn windows<T: Lane, const C: usize>(&self) -> Option<Vec<Window>> {
+        let mut places = vec![[0; C]; self.starts.len()];
+        for (places, start) in places.iter_mut().zip(&self.starts) {
+            *places = std::array::from_fn(|c| start * C + c);
+        }
+        Window::list::<T>(places.as_flattened())
+    }
+
     fn of(&self, at: usize) -> (usize, &[f32]) {
         (self.starts[at], &self.weights[at * self.per_pixel..][..self.per_pixel])
     }
@@ -156,6 +165,10 @@ fn pick<const C: usize>(
     }
 }
 
+/// Values in a vector of 64 bytes.
+const SHORTS: usize = 32;
+const BYTES: usize = 64;
+
 /// Two taps at most, whose weights are parts of one, in fixed point with six bits behind the point.
 #[inline(always)]
 fn blend<const C: usize>(
@@ -171,18 +184,19 @@ fn blend<const C: usize>(
         let (_, weights) = taps.of(at);
         weights.get(1).map_or(0, |weight| (weight * 32768.0).min(32767.0) as i16)
     };
+    let between = |left: i16, right: i16, weight: i16| {
+        // Each part is rounded down by half a 64th on average: 33 makes up for it.
+        ((left + part((right - left) << 1, weight) + 33) >> 6) as u8
+    };
     let row_length = from.width * C;
-    let lanes = if C == 1 { 1 } else { 4 };
-    // Where each new pixel's two neighbours start, and the weight of the second one in each lane.
-    let neighbours: Vec<[u32; 2]> = columns
-        .starts
-        .iter()
-        .map(|start| [*start, (start + 1).min(from.width - 1)].map(|at| (at * C) as u32))
-        .collect();
-    let weights: Vec<i16> =
+    let windows = columns.windows::<i16, C>();
+    let lanes = if C == 1 || windows.is_some() { C } else { 4 };
+    // Of the second neighbour, in each lane.
+    let mut weights: Vec<i16> =
         (0..to.width * lanes).map(|lane| second(columns, lane / lanes)).collect();
+    weights.resize(weights.len().next_multiple_of(SHORTS), 0);
     // Lanes behind the last pixel are read with it.
-    let mut mixed = vec![0i16; row_length + 4];
+    let mut mixed = vec![0i16; row_length + C + 2 * SHORTS];
     let (mut left, mut right) = (vec![0i16; weights.len()], vec![0i16; weights.len()]);
     let mut values = vec![0u8; weights.len()];
     for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
@@ -195,31 +209,124 @@ fn blend<const C: usize>(
             let (upper, lower) = (*upper as i16, *lower as i16);
             *mixed = (upper << 6) + part((lower - upper) << 7, weight);
         }
-        if C == 1 {
-            for ((left, right), at) in left.iter_mut().zip(&mut right).zip(&neighbours) {
-                [*left, *right] = at.map(|at| mixed[at as usize]);
+        if let Some(windows) = &windows {
+            let (values, _) = values.as_chunks_mut::<SHORTS>();
+            let (weights, _) = weights.as_chunks::<SHORTS>();
+            for ((values, weights), window) in values.iter_mut().zip(weights).zip(windows) {
+                let left: [_; SHORTS] = window.values(&mixed);
+                let right: [_; SHORTS] = window.values(&mixed[C..]);
+                *values = std::array::from_fn(|i| between(left[i], right[i], weights[i]));
             }
         } else {
-            let (left, _) = left.as_chunks_mut::<4>();
-            let (right, _) = right.as_chunks_mut::<4>();
-            for ((left, right), at) in left.iter_mut().zip(right).zip(&neighbours) {
-                let four = |at: u32| -> [i16; 4] {
-                    mixed[at as usize..at as usize + 4].try_into().expect("four lanes")
-                };
-                [*left, *right] = at.map(four);
+            copy_neighbours::<C>(&mixed, &columns.starts, &mut left, &mut right);
+            let sides = left.iter().zip(&right).zip(&weights);
+            for (value, ((left, right), weight)) in values.iter_mut().zip(sides) {
+                *value = between(*left, *right, *weight);
             }
         }
-        let sides = left.iter().zip(&right).zip(&weights);
-        for (value, ((left, right), weight)) in values.iter_mut().zip(sides) {
-            // Each part is rounded down by half a 64th on average: 33 makes up for it.
-            let between = left + part((right - left) << 1, *weight);
-            *value = ((between + 33) >> 6) as u8;
+        write_row::<C>(&values, lanes, new_row);
+    }
+}
+
+/// Copies the left and the right neighbours of each new pixel. On its own, as registers are scarce
+/// where it is called.
+#[inline(never)]
+fn copy_neighbours<const C: usize>(
+    mixed: &[i16],
+    starts: &[usize],
+    left: &mut [i16],
+    right: &mut [i16],
+) {
+    if C == 1 {
+        for ((left, right), start) in left.iter_mut().zip(right).zip(starts) {
+            [*left, *right] = [mixed[*start], mixed[start + 1]];
         }
-        if C == 1 {
-            new_row.copy_from_slice(&values);
-        } else {
-            three_of_four(&values, new_row);
+    } else {
+        let (left, _) = left.as_chunks_mut::<4>();
+        let (right, _) = right.as_chunks_mut::<4>();
+        for ((left, right), start) in left.iter_mut().zip(right).zip(starts) {
+            let [a, b, c, d, e, f, g] = mixed[start * 3..][..7].try_into().expect("seven lanes");
+            [*left, *right] = [[a, b, c, d], [d, e, f, g]];
         }
+    }
+}
+
+/// Writes pixels of which there are `lanes` values each.
+#[inline(always)]
+fn write_row<const C: usize>(values: &[u8], lanes: usize, row: &mut [u8]) {
+    if lanes == C {
+        row.copy_from_slice(&values[..row.len()]);
+    } else {
+        three_of_four(values, row);
+    }
+}
+
+/// Loads of whole vectors are twice as fast where they do not cross cache lines.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// Four taps each way, by windows: first along rows, as one serves up to four new ones.
+#[inline(always)]
+fn four<const C: usize>(
+    from: Frame,
+    old: &[u8],
+    to: Frame,
+    new: &mut [u8],
+    rows: &Taps,
+    columns: &Taps,
+    windows: &[Window],
+) {
+    let mut weights = vec![Aligned([[0.0; BYTES]; 4]); windows.len()];
+    for lane in 0..to.width * C {
+        for (tap, weight) in columns.of(lane / C).1.iter().enumerate() {
+            weights[lane / BYTES].0[tap][lane % BYTES] = *weight;
+        }
+    }
+    let row_length = from.width * C;
+    // Windows reach beyond the last pixel.
+    let reach = row_length + 4 * C + 2 * BYTES;
+    let mut padded = vec![0; reach];
+    // What old row n became lies in slot n mod 4.
+    let mut across = weights.clone();
+    let mut slots = [usize::MAX; 4];
+    let mut values = vec![[0; BYTES]; windows.len()];
+    for (y, new_row) in new.chunks_exact_mut(to.width * C).enumerate() {
+        let (start, row_weights) = rows.of(y);
+        let mut slot_weights = [0.0; 4];
+        for (row, weight) in (start..).zip(row_weights) {
+            let slot = row % 4;
+            slot_weights[slot] = *weight;
+            if slots[slot] == row {
+                continue;
+            }
+            slots[slot] = row;
+            let mut old_row = &old[row * row_length..];
+            if old_row.len() < reach {
+                padded[..row_length].copy_from_slice(&old_row[..row_length]);
+                old_row = &padded;
+            }
+            for ((across, Aligned(weights)), window) in across.iter_mut().zip(&weights).zip(windows)
+            {
+                let taps: [[u8; BYTES]; 4] = [
+                    window.values(old_row),
+                    window.values(&old_row[C..]),
+                    window.values(&old_row[2 * C..]),
+                    window.values(&old_row[3 * C..]),
+                ];
+                across.0[slot] = std::array::from_fn(|i| {
+                    let product = |tap: usize| weights[tap][i] * f32::from(taps[tap][i]);
+                    product(0) + product(1) + product(2) + product(3)
+                });
+            }
+        }
+        for (values, Aligned(rows)) in values.iter_mut().zip(&across) {
+            for i in 0..BYTES {
+                let product = |slot: usize| slot_weights[slot] * rows[slot][i];
+                values[i] = byte(product(0) + product(1) + (product(2) + product(3)));
+            }
+        }
+        new_row.copy_from_slice(&values.as_flattened()[..new_row.len()]);
     }
 }
 
@@ -233,6 +340,11 @@ fn sum<const C: usize>(
     rows: &Taps,
     columns: &Taps,
 ) {
+    if (rows.per_pixel, columns.per_pixel) == (4, 4)
+        && let Some(windows) = columns.windows::<u8, C>()
+    {
+        return four::<C>(from, old, to, new, rows, columns, &windows);
+    }
     let row_length = from.width * C;
     // Lanes behind the last pixel are read with it.
     let mut mixed = vec![0f32; row_length + 4];
@@ -271,11 +383,7 @@ fn sum<const C: usize>(
         for (value, sum) in values.iter_mut().zip(&sums) {
             *value = byte(*sum);
         }
-        if C == 1 {
-            new_row.copy_from_slice(&values);
-        } else {
-            three_of_four(&values, new_row);
-        }
+        write_row::<C>(&values, lanes, new_row);
     }
 }
 

@@ -15,12 +15,8 @@ pub struct ToSepia {
     to_sepia: Always,
 }
 
-/// How much of red, green and blue is in each channel, to the nearest part of 1024.
-const MATRIX: [[f32; 3]; 3] = [
-    [402.0 / 1024.0, 787.0 / 1024.0, 194.0 / 1024.0],
-    [357.0 / 1024.0, 702.0 / 1024.0, 172.0 / 1024.0],
-    [279.0 / 1024.0, 547.0 / 1024.0, 134.0 / 1024.0],
-];
+/// How much of red, green and blue is in each channel, in parts of 1024.
+const MATRIX: [[u16; 3]; 3] = [[402, 787, 194], [357, 702, 172], [279, 547, 134]];
 
 impl Transform for ToSepia {
     type Drawn = ();
@@ -37,13 +33,14 @@ impl Transform for ToSepia {
             #[inline(always)]
             |planes| {
                 let [red, green, blue] = *planes;
-                for (plane, [r, g, b]) in planes.iter_mut().zip(MATRIX) {
+                for (plane, weights) in planes.iter_mut().zip(MATRIX) {
+                    // Sums of 1024ths do not fit into 16 bits, those of 8ths and of the rest do.
+                    let (coarse, fine) = (weights.map(|w| w / 128), weights.map(|w| w % 128));
                     for i in 0..LANES {
-                        // Exact, and halves go upwards.
-                        let sum = f32::from(red[i]).mul_add(r, 1.0 / 4096.0);
-                        let sum = f32::from(green[i]).mul_add(g, sum);
-                        let sum = f32::from(blue[i]).mul_add(b, sum);
-                        plane[i] = (sum.min(255.0) + 8_388_608.0).to_bits() as u8;
+                        let [r, g, b] = [red[i], green[i], blue[i]].map(u16::from);
+                        let coarse = coarse[0] * r + coarse[1] * g + coarse[2] * b;
+                        let fine = fine[0] * r + fine[1] * g + fine[2] * b + 512;
+                        plane[i] = ((coarse + (fine >> 7)) >> 3).min(255) as u8;
                     }
                 }
             },

@@ -84,6 +84,10 @@ fn overview(experiment: &Experiment, shown: &Trial, missing: &[&Trial], width: u
         number((experiment.trials.len() - missing.len()) as u64),
         number(missing.len() as u64)
     );
+    if experiment.unsuggested > 0 {
+        let count = number(experiment.unsuggested as u64);
+        let _ = writeln!(text, "{count} more will be suggested by what these come to");
+    }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }

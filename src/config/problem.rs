@@ -109,14 +109,15 @@ impl Problem {
     pub fn same(&self, other: &Problem) -> bool {
         self.message == other.message
             && match (&self.place, &other.place) {
-                (Some(Place::File(a, at)), Some(Place::File(b, there))) => {
-                    a.path == b.path && at == there
-                }
-                (Some(Place::Set(a)), Some(Place::Set(b)))
-                | (Some(Place::Environment(a)), Some(Place::Environment(b))) => a == b,
+                (Some(a), Some(b)) => a.same(b),
                 (None, None) => self.path == other.path,
                 _ => false,
             }
+    }
+
+    /// Whether it is about what is written at `place`.
+    pub fn is_at(&self, place: &Place) -> bool {
+        self.place.as_ref().is_some_and(|own| own.same(place))
     }
 
     fn render(&self, renderer: &Renderer) -> String {

@@ -5,22 +5,9 @@ use crate::basis::record::Scores;
 use crate::basis::seed::{Stream, derive};
 use crate::config::layering::preset;
 use crate::config::sweep::prune::{Halving, Median, Paired};
-use crate::plan::data::{DataFacts, DataPlan, Fold};
-use crate::plan::model::{ModelPlan, WeightsPlan};
-use crate::plan::resolve::{Plan, Survey, resolve};
-
-struct Digits;
-
-impl Survey for Digits {
-    fn data(&self, _: &DataPlan) -> Result<DataFacts, String> {
-        let classes = (0..10).map(|digit| digit.to_string()).collect();
-        Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
-    }
-
-    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
-        Err("no weights here".to_owned())
-    }
-}
+use crate::plan::data::Fold;
+use crate::plan::resolve::{Plan, resolve};
+use crate::plan::sweep::tests::Digits;
 
 fn plan() -> Plan {
     let sets = ["data.source=digits", "train.epochs=10"].map(str::to_owned);

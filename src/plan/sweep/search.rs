@@ -75,7 +75,7 @@ impl<'a> Searcher<'a> {
     pub(super) fn run(
         mut self,
         history: &dyn History,
-        plan: &dyn Fn(&[Trial]) -> Result<(Metric, Option<PrunePlan>), Problem>,
+        plan: impl Fn(&[Trial]) -> Result<(Metric, Option<PrunePlan>), Problem>,
     ) -> Result<Searched, Problems> {
         self.check()?;
         let mut trials: Vec<Trial> = Vec::new();
@@ -216,7 +216,7 @@ impl<'a> Searcher<'a> {
             })
             .collect();
         let note = |_: usize, _: &Combination| String::new();
-        let resolved = resolve_all(self.root, &combinations, self.survey, &note);
+        let resolved = resolve_all(self.root, &combinations, self.survey, &[], &note);
         let mut resolved = match resolved {
             Ok(trials) => trials,
             // The first round is told before anything runs. Later, values that do not go together are
@@ -283,7 +283,7 @@ impl<'a> Searcher<'a> {
             })
             .collect();
         let note = |_: usize, probe: &Combination| format!("with {}", probe.setting.describe());
-        resolve_all(self.root, &combinations, self.survey, &note).map(|_| ())
+        resolve_all(self.root, &combinations, self.survey, &[], &note).map(|_| ())
     }
 
     /// Changes `values` so that the conditions of an axis hold.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::config::path::KeyPath;
 use crate::config::presets;
 use crate::config::problem::{Problem, Problems};
-use crate::config::tree::{Content, Node};
+use crate::config::tree::{Content, Node, Place};
 use crate::plan::resolve::{Survey, resolve};
 
 use super::setting::Setting;
@@ -26,11 +26,13 @@ pub(super) struct Combination<'a> {
 }
 
 /// The trials of all combinations, or all problems; `note` says in which combinations a problem is,
-/// if not in all: how many, and the first.
+/// if not in all: how many, and the first. Of what is wrong with values drawn from one of the `ranges`
+/// the first is told.
 pub(super) fn resolve_all(
     root: &Node,
     combinations: &[Combination],
     survey: &dyn Survey,
+    ranges: &[&Place],
     note: &dyn Fn(usize, &Combination) -> String,
 ) -> Result<Vec<Trial>, Problems> {
     let resolved: Vec<Result<Trial, Vec<Problem>>> =
@@ -42,7 +44,11 @@ pub(super) fn resolve_all(
         match result {
             Ok(trial) => trials.push(trial),
             Err(problems) => problems.into_iter().for_each(|problem| {
-                match found.iter_mut().find(|(known, _)| known.same(&problem)) {
+                let is_known = |known: &Problem| {
+                    let in_range = |range: &&&Place| known.is_at(range) && problem.is_at(range);
+                    known.same(&problem) || ranges.iter().any(|range| in_range(&range))
+                };
+                match found.iter_mut().find(|(known, _)| is_known(known)) {
                     Some((_, trials)) => _ = trials.insert(index),
                     None => found.push((problem, BTreeSet::from([index]))),
                 }

@@ -199,11 +199,6 @@ impl Problems {
         }
     }
 
-    /// Adds a further fact to each problem.
-    pub fn note(self, note: &str) -> Problems {
-        Problems(self.0.into_iter().map(|problem| problem.note(note)).collect())
-    }
-
     /// Whether all is well.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

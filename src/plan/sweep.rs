@@ -158,7 +158,10 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
         let count = combinations.len();
         let note = |trials: usize, first: &Combination| {
             let (number, setting) = (first.number, first.setting.describe());
-            format!("in {trials} of {count} trials, first in trial {number}: {setting}")
+            // What is wrong in every trial is wrong in the file, not in a combination.
+            (trials < count && !setting.is_empty()).then(|| {
+                format!("in {trials} of {count} trials, first in trial {number}: {setting}")
+            })
         };
         let axes = sweep.random.iter().flat_map(|random| &random.axes);
         let ranges: Vec<&Place> = axes.filter_map(|axis| axis.values.range()).collect();

@@ -215,14 +215,14 @@ impl<'a> Searcher<'a> {
                 fold,
             })
             .collect();
-        let note = |_: usize, _: &Combination| String::new();
+        let note = |_: usize, _: &Combination| Some(format!("with {}", setting.describe()));
         let resolved = resolve_all(self.root, &combinations, self.survey, &[], &note);
         let mut resolved = match resolved {
             Ok(trials) => trials,
             // The first round is told before anything runs. Later, values that do not go together are
             // no suggestion.
             Err(_) if round > 0 => return Ok(None),
-            Err(problems) => return Err(problems.note(&format!("with {}", setting.describe()))),
+            Err(problems) => return Err(problems),
         };
         if self.search.axes.iter().any(|axis| axis.path == "train.epochs") {
             resolved.iter_mut().for_each(add_epochs);
@@ -282,7 +282,10 @@ impl<'a> Searcher<'a> {
                 fold,
             })
             .collect();
-        let note = |_: usize, probe: &Combination| format!("with {}", probe.setting.describe());
+        let count = combinations.len();
+        let note = |probes: usize, first: &Combination| {
+            (probes < count).then(|| format!("with {}", first.setting.describe()))
+        };
         resolve_all(self.root, &combinations, self.survey, &[], &note).map(|_| ())
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::basis::record::{EpochRecord, Scores, Status};
-use crate::config::layering::preset;
+use crate::config::layering::{Request, load, preset};
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
@@ -209,4 +209,25 @@ fn epochs_that_are_searched_do_not_rename_trials_that_are_known() {
     for (first, whole) in first.iter().zip(&whole) {
         assert_eq!(first.digest, whole.digest);
     }
+}
+
+#[test]
+fn an_axis_of_a_higher_layer_replaces_the_one_below_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "base.toml",
+        "[data]\nsource = \"digits\"\n[model]\npreset = \"plain\"\n[sweep]\nprune = { median = { warmup = 1 } }\n\
+         [sweep.random]\nsamples = 3\n\"train.optimizer.adam.lr\" = { uniform = [0.1, 0.2] }\n",
+    );
+    write(
+        "top.toml",
+        "name = \"top\"\nextends = \"base.toml\"\n[sweep]\nprune = { asha = {} }\n\
+         [sweep.random]\n\"train.optimizer.adam.lr\" = { choice = [0.3] }\n",
+    );
+    let request = Request { file: folder.path().join("top.toml"), ..Request::default() };
+    let experiment = expand(&load(&request).unwrap(), &Digits, &Nothing).unwrap();
+    // Three samples of one value are one trial.
+    assert_eq!(settings(&experiment), [["0.3"]]);
+    assert!(matches!(experiment.prune.unwrap().rule, Rule::Asha(_)));
 }

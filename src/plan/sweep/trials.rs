@@ -25,15 +25,15 @@ pub(super) struct Combination<'a> {
     pub(super) fold: Option<Fold>,
 }
 
-/// The trials of all combinations, or all problems; `note` says in which combinations a problem is,
-/// if not in all: how many, and the first. Of what is wrong with values drawn from one of the `ranges`
+/// The trials of all combinations, or all problems. `note` says in which combinations a problem is, of
+/// which it gets the number and the first, unless it is no matter of combinations. Of what is wrong with values drawn from one of the `ranges`
 /// the first is told.
 pub(super) fn resolve_all(
     root: &Node,
     combinations: &[Combination],
     survey: &dyn Survey,
     ranges: &[&Place],
-    note: &dyn Fn(usize, &Combination) -> String,
+    note: &dyn Fn(usize, &Combination) -> Option<String>,
 ) -> Result<Vec<Trial>, Problems> {
     let resolved: Vec<Result<Trial, Vec<Problem>>> =
         combinations.par_iter().map(|combination| trial(root, combination, survey)).collect();
@@ -58,9 +58,10 @@ pub(super) fn resolve_all(
     let mut all = Problems::none();
     for (problem, trials) in found {
         let first = &combinations[trials.first().copied().unwrap_or(0)];
-        // What is wrong in every trial is wrong in the file, not in a combination.
-        let is_in_file = trials.len() >= combinations.len() || first.setting.describe().is_empty();
-        all.add(if is_in_file { problem } else { problem.note(note(trials.len(), first)) });
+        all.add(match note(trials.len(), first) {
+            Some(note) => problem.note(note),
+            None => problem,
+        });
     }
     if all.is_empty() { Ok(trials) } else { Err(all) }
 }

@@ -183,9 +183,11 @@ pub fn judge(
                 let Progress { records, ended } = &progress[index];
                 let is_there = records.len() >= rung || *ended == Some(Status::Completed);
                 // Nobody waits for a trial that failed on the way.
-                if is_known[index] && !is_there && *ended == Some(Status::Failed) {
+                if !is_there && *ended == Some(Status::Failed) {
                     is_in[index] = false;
-                    verdicts[index] = Verdict::Runs { until: rung };
+                    if is_known[index] {
+                        verdicts[index] = Verdict::Runs { until: rung };
+                    }
                     continue;
                 }
                 let value =

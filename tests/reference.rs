@@ -43,7 +43,7 @@ fn offered(sections: &str) -> BTreeSet<String> {
         .find_map(|words| text.split(words).nth(1))
         .unwrap_or_else(|| panic!("{text}"));
     // The frame wraps long lines.
-    let list = list.split("\n\n").next().unwrap();
+    let list = list.split("\n\n").next().unwrap().split(';').next().unwrap();
     list.split([',', ' ', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
@@ -74,6 +74,9 @@ fn the_reference_page_has_every_key_and_no_other() {
         ("`[train]`".to_owned(), train("qqqq = 1")),
         ("`train.early-stop`".to_owned(), train("early-stop = { qqqq = 1 }")),
         ("`[sweep]`".to_owned(), format!("{data}{model}[sweep]\nqqqq = 1\n")),
+        // Any key may be the path of an axis, unless it is like one of the others.
+        ("`sweep.random`".to_owned(), format!("{data}{model}[sweep.random]\nsample = 1\n")),
+        ("`sweep.search`".to_owned(), format!("{data}{model}[sweep.search]\nrounds = 1\n")),
     ];
     // The keys of a block are its own parameters.
     let kinds = KINDS.iter().filter(|kind| **kind != "block");
@@ -85,6 +88,10 @@ fn the_reference_page_has_every_key_and_no_other() {
     for schedule in ["constant", "step", "exponential", "cosine", "one-cycle", "plateau"] {
         let text = train(&format!("schedule = {{ {schedule} = {{ qqqq = 1 }} }}"));
         cases.push((format!("#### `{schedule}`"), text));
+    }
+    for rule in ["median", "successive-halving", "asha", "hyperband", "paired"] {
+        let text = format!("{data}{model}[sweep]\nprune = {{ {rule} = {{ qqqq = 1 }} }}\n");
+        cases.push((format!("#### `{rule}`"), text));
     }
     for (heading, toml) in cases {
         assert_eq!(documented(&page, &heading), offered(&toml), "under {heading}");

@@ -119,7 +119,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     );
     if experiment.unsuggested > 0 {
         let further = count(experiment.unsuggested);
-        let _ = writeln!(text, "{further} further trials are suggested by what these come to");
+        let _ = writeln!(text, "{further} more will be suggested by what these come to");
     }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);

@@ -109,14 +109,15 @@ impl Problem {
     pub fn same(&self, other: &Problem) -> bool {
         self.message == other.message
             && match (&self.place, &other.place) {
-                (Some(Place::File(a, at)), Some(Place::File(b, there))) => {
-                    a.path == b.path && at == there
-                }
-                (Some(Place::Set(a)), Some(Place::Set(b)))
-                | (Some(Place::Environment(a)), Some(Place::Environment(b))) => a == b,
+                (Some(a), Some(b)) => a.same(b),
                 (None, None) => self.path == other.path,
                 _ => false,
             }
+    }
+
+    /// Whether it is about what is written at `place`.
+    pub fn is_at(&self, place: &Place) -> bool {
+        self.place.as_ref().is_some_and(|own| own.same(place))
     }
 
     fn render(&self, renderer: &Renderer) -> String {
@@ -196,11 +197,6 @@ impl Problems {
         for problem in others.0 {
             self.add(problem);
         }
-    }
-
-    /// Adds a further fact to each problem.
-    pub fn note(self, note: &str) -> Problems {
-        Problems(self.0.into_iter().map(|problem| problem.note(note)).collect())
     }
 
     /// Whether all is well.

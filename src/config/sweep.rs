@@ -6,7 +6,7 @@
 //! exclude = [{ "model.defaults.norm" = "none", "train.optimizer.sgd.lr" = 0.1 }]
 //! prune = "asha"
 //! [sweep.grid]                                  # every combination
-//! "train.optimizer" = [{ sgd = { lr = 0.1 } }, "adam"]
+//! "train.optimizer" = [{ sgd = { lr = 0.1 } }, { adam = { lr = 1e-3 } }]
 //! "train.optimizer.sgd.momentum" = { values = [0.0, 0.9], when = { "train.optimizer" = "sgd" } }
 //! [sweep.zip]                                   # side by side
 //! "data.image.size" = [[32, 32], [64, 64]]

@@ -78,6 +78,19 @@ pub enum Place {
     Environment(Arc<str>),
 }
 
+impl Place {
+    /// Whether both are the same place.
+    pub fn same(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::File(a, at), Place::File(b, there)) => a.path == b.path && at == there,
+            (Place::Set(a), Place::Set(b)) | (Place::Environment(a), Place::Environment(b)) => {
+                a == b
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Values are equal if they mean the same: places do not count, 1 equals 1.0, tables have no order.
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {

@@ -10,7 +10,7 @@ mod median;
 mod paired;
 mod successive_halving;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::config::sweep::prune::Rule;
@@ -35,6 +35,14 @@ pub struct Progress {
     pub records: Vec<EpochRecord>,
     /// How it ended by itself: completed or failed; none while it has not.
     pub ended: Option<Status>,
+}
+
+impl Progress {
+    /// Whether the trial came to an end of its own until this epoch, so that there is nothing left to
+    /// decide.
+    fn stopped_by(&self, epoch: usize) -> bool {
+        self.ended == Some(Status::Completed) && self.records.len() <= epoch
+    }
 }
 
 /// Tells what is known of trials from earlier and present runs.
@@ -113,6 +121,14 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// Trials are compared with those of their group: of one round of suggestions and one bracket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    round: usize,
+    /// Rungs that are skipped.
+    bracket: usize,
+}
+
 /// A trial that takes part in the comparison at a rung.
 struct Entrant<'a> {
     trial: &'a Trial,
@@ -137,29 +153,41 @@ pub fn judge(
     let mut verdicts: Vec<Verdict> = trials.iter().map(last).collect();
     let mut decisions = Vec::new();
     let Some(prune) = prune else { return (verdicts, decisions) };
-    let rungs: Vec<BTreeSet<usize>> = trials.iter().map(|trial| prune.rungs(trial)).collect();
-    let mut groups = BTreeMap::<[usize; 2], Vec<usize>>::new();
-    for (index, trial) in trials.iter().enumerate() {
-        groups.entry(prune.group(trial)).or_default().push(index);
+    let mut groups = BTreeMap::<Group, Vec<usize>>::new();
+    let group: Vec<Group> = trials.iter().map(|trial| prune.group(trial)).collect();
+    for (index, group) in group.iter().enumerate() {
+        groups.entry(*group).or_default().push(index);
     }
     // Trials that take part in further rungs, and of these the ones whose fate so far is known.
     let mut is_in = vec![true; trials.len()];
     let mut is_known = vec![true; trials.len()];
-    for rung in rungs.iter().flatten().copied().collect::<BTreeSet<_>>() {
+    let mut rung = 0;
+    loop {
+        let next = |index: usize| prune.next_rung(&trials[index], group[index], rung);
+        // As long as there is one about whom something can be decided.
+        let next = (0..trials.len())
+            .filter(|index| is_in[*index] && is_known[*index])
+            .filter_map(|index| next(index).filter(|rung| !progress[index].stopped_by(*rung)))
+            .min();
+        let Some(next) = next else { break };
+        rung = next;
         let mut made = Vec::new();
         for members in groups.values() {
             let mut indices = Vec::new();
             let mut entrants = Vec::new();
             for &index in members {
-                if !is_in[index] || !rungs[index].contains(&rung) {
+                let next = prune.next_rung(&trials[index], group[index], rung - 1);
+                if !is_in[index] || next != Some(rung) {
                     continue;
                 }
                 let Progress { records, ended } = &progress[index];
                 let is_there = records.len() >= rung || *ended == Some(Status::Completed);
                 // Nobody waits for a trial that failed on the way.
-                if is_known[index] && !is_there && *ended == Some(Status::Failed) {
+                if !is_there && *ended == Some(Status::Failed) {
                     is_in[index] = false;
-                    verdicts[index] = Verdict::Runs { until: rung };
+                    if is_known[index] {
+                        verdicts[index] = Verdict::Runs { until: rung };
+                    }
                     continue;
                 }
                 let value =
@@ -169,11 +197,10 @@ pub fn judge(
             }
             let rulings = prune.decide(&entrants);
             for ((index, entrant), ruling) in indices.into_iter().zip(entrants).zip(rulings) {
-                let Progress { records, ended } = &progress[index];
-                let has_stopped = *ended == Some(Status::Completed) && records.len() <= rung;
+                let has_stopped = progress[index].stopped_by(rung);
                 let (Some(ruling), Some(value)) = (ruling, entrant.value) else {
                     if std::mem::take(&mut is_known[index]) && !has_stopped {
-                        verdicts[index] = match records.len() >= rung {
+                        verdicts[index] = match progress[index].records.len() >= rung {
                             true => Verdict::Waits { at: rung },
                             false => Verdict::Runs { until: rung },
                         };
@@ -218,33 +245,28 @@ impl PrunePlan {
         }
     }
 
-    /// The rungs of `trial`. Its last epoch is none: there is nothing left to save.
-    fn rungs(&self, trial: &Trial) -> BTreeSet<usize> {
-        let epochs = trial.plan.train.epochs;
-        match &self.rule {
-            Rule::Median(median) => median::rungs(median, epochs),
-            Rule::SuccessiveHalving(halving) | Rule::Asha(halving) => {
-                successive_halving::rungs(halving, epochs).collect()
+    /// The first rung of `trial` behind `epoch`. Its last epoch is none: there is nothing left to save.
+    fn next_rung(&self, trial: &Trial, group: Group, epoch: usize) -> Option<usize> {
+        let rung = match &self.rule {
+            Rule::Median(median) => median::next_rung(median, epoch),
+            Rule::SuccessiveHalving(halving) | Rule::Asha(halving) | Rule::Hyperband(halving) => {
+                successive_halving::rungs(halving).skip(group.bracket).find(|rung| *rung > epoch)
             }
-            Rule::Hyperband(halving) => {
-                let bracket = hyperband::bracket(halving, self.seed, trial.setting, epochs);
-                successive_halving::rungs(halving, epochs).skip(bracket).collect()
-            }
-            Rule::Paired(paired) => {
-                paired.rungs.iter().copied().filter(|rung| *rung < epochs).collect()
-            }
-        }
+            Rule::Paired(paired) => paired.rungs.iter().copied().find(|rung| *rung > epoch),
+        };
+        rung.filter(|rung| *rung < trial.plan.train.epochs)
     }
 
-    /// Trials are compared with trials of their group: of one round of suggestions, and of one
-    /// bracket; rules that look back have a single group.
-    fn group(&self, trial: &Trial) -> [usize; 2] {
+    fn group(&self, trial: &Trial) -> Group {
+        let round = trial.round;
         match &self.rule {
-            Rule::Median(_) | Rule::Asha(_) => [0, 0],
-            Rule::SuccessiveHalving(_) | Rule::Paired(_) => [trial.round, 0],
+            // Rules that look back have a single group.
+            Rule::Median(_) | Rule::Asha(_) => Group { round: 0, bracket: 0 },
+            Rule::SuccessiveHalving(_) | Rule::Paired(_) => Group { round, bracket: 0 },
             Rule::Hyperband(halving) => {
                 let epochs = trial.plan.train.epochs;
-                [trial.round, hyperband::bracket(halving, self.seed, trial.setting, epochs)]
+                let bracket = hyperband::bracket(halving, self.seed, trial.setting, epochs);
+                Group { round, bracket }
             }
         }
     }

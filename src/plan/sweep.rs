@@ -11,6 +11,9 @@ mod setting;
 mod tpe;
 mod trials;
 
+#[cfg(test)]
+pub(super) mod tests;
+
 use crate::basis::record::Metric;
 use crate::config::path::KeyPath;
 use crate::config::problem::{Problem, Problems};
@@ -20,7 +23,7 @@ use crate::config::sweep::axes::Axis;
 use crate::config::sweep::distribution::Distribution;
 use crate::config::sweep::prune::{Prune, Rule};
 use crate::config::sweep::search::Search;
-use crate::config::tree::{Content, Node};
+use crate::config::tree::{Content, Node, Place};
 
 use self::combine::{Combined, Repeats, combine, samples};
 use self::search::{Searched, Searcher};
@@ -139,12 +142,12 @@ struct Found {
 
 /// Every combination.
 fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Result<Found, Problems> {
-    let repeats = Repeats::new(sweep, seed);
     let samples = match &sweep.random {
         None => Ok(Vec::new()),
         Some(random) => samples(random, seed),
     };
     let combined = samples.and_then(|samples| {
+        let repeats = Repeats::new(sweep, 1, seed)?;
         // The settings borrow from the samples.
         let Combined { settings, excluded } = combine(root, sweep, &samples, &repeats, seed)?;
         if settings.is_empty() {
@@ -162,9 +165,15 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
         let count = combinations.len();
         let note = |trials: usize, first: &Combination| {
             let (number, setting) = (first.number, first.setting.describe());
-            format!("in {trials} of {count} trials, first in trial {number}: {setting}")
+            // What is wrong in every trial is wrong in the file, not in a combination.
+            (trials < count && !setting.is_empty()).then(|| {
+                format!("in {trials} of {count} trials, first in trial {number}: {setting}")
+            })
         };
-        Ok(resolve_all(root, &combinations, survey, &note).map(|trials| (trials, excluded)))
+        let axes = sweep.random.iter().flat_map(|random| &random.axes);
+        let ranges: Vec<&Place> = axes.filter_map(|axis| axis.values.range()).collect();
+        let trials = resolve_all(root, &combinations, survey, &ranges, &note);
+        Ok(trials.map(|trials| (trials, excluded)))
     });
     let (mut trials, excluded) = combined.unwrap_or_else(|mut problems: Vec<Problem>| {
         // No trial to look at: check the file as it stands.
@@ -196,9 +205,10 @@ fn searched(
     history: &dyn History,
     seed: u64,
 ) -> Result<Found, Problems> {
-    let repeats = Repeats::new(sweep, seed);
+    let repeats = Repeats::new(sweep, search.tpe, seed)
+        .map_err(|problems| Problems::located(problems, root))?;
     let searcher = Searcher::new(search, root, survey, &repeats, seed);
-    let Searched { trials, prune, unsuggested } = searcher.run(history, &|trials| {
+    let Searched { trials, prune, unsuggested } = searcher.run(history, |trials| {
         let at = search.at.key("metric");
         let metric = metric(search.metric, &at, trials, sweep, survey)?;
         let prune = sweep.prune.as_ref();

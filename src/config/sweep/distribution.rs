@@ -84,7 +84,10 @@ pub(super) fn read_axes(
                     format!("unknown key \"{}\" in [{at}]", entry.key),
                 )
                 .label(format!("did you mean \"{near}\"?"))
-                .help(format!("the keys are {}, and the paths of axes", settings.join(", "))),
+                .help(format!(
+                    "the keys are {}; all others are paths of axes",
+                    settings.join(", ")
+                )),
             );
             continue;
         }
@@ -145,7 +148,7 @@ fn distribution(
     problems: &mut Vec<Problem>,
 ) -> Option<Distribution> {
     let known = [&KINDS[..], &OPTIONS].concat();
-    for Entry { key, .. } in entries.iter().filter(|it| !known.contains(&it.key.as_str())) {
+    if let Some(Entry { key, .. }) = entries.iter().find(|it| !known.contains(&it.key.as_str())) {
         let problem = Problem::key(at.key(key), format!("there is no distribution \"{key}\""));
         let problem = match suggest::nearest(key, &known) {
             Some(near) => problem.label(format!("did you mean \"{near}\"?")),

@@ -27,7 +27,8 @@ pub(super) fn bracket(halving: &Halving, seed: u64, setting: usize, epochs: usiz
 /// The sizes of the brackets, the one that skips no rung first: with s rungs left of s_max, the paper
 /// starts ⌈(s_max + 1) · factor^s / (s + 1)⌉ trials. The last bracket has no rung.
 fn weights(halving: &Halving, epochs: usize) -> Vec<u64> {
-    let most = successive_halving::rungs(halving, epochs).count() as u32;
+    let rungs = successive_halving::rungs(halving).take_while(|rung| *rung < epochs);
+    let most = rungs.count() as u32;
     let size = |left: u32| {
         let trials = (halving.factor as u64).saturating_pow(left);
         trials.saturating_mul(u64::from(most) + 1).div_ceil(u64::from(left) + 1)

@@ -1,15 +1,15 @@
 //! The median rule: a trial is stopped if its best value is worse than the median of the best values
 //! of the trials before it (Golovin et al., "Google Vizier", 2017; Optuna's `MedianPruner`).
 
-use std::collections::BTreeSet;
-
 use crate::basis::record::Metric;
 use crate::config::sweep::prune::Median;
 
 use super::{Entrant, Ruling};
 
-pub(super) fn rungs(median: &Median, epochs: usize) -> BTreeSet<usize> {
-    (median.after..epochs).step_by(median.every.max(1)).collect()
+/// `after`, and every so many epochs.
+pub(super) fn next_rung(median: &Median, epoch: usize) -> Option<usize> {
+    let Some(beyond) = epoch.checked_sub(median.after) else { return Some(median.after) };
+    median.after.checked_add((beyond / median.every.max(1) + 1).checked_mul(median.every.max(1))?)
 }
 
 pub(super) fn decide(rule: &Median, metric: Metric, entrants: &[Entrant]) -> Vec<Option<Ruling>> {

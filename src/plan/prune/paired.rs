@@ -53,12 +53,12 @@ fn compare(paired: &Paired, metric: Metric, best: &Values, other: &Values) -> Ru
     }
     let (mean, half) = interval(&differences, paired.confidence);
     // Differences that are no numbers prove nothing.
-    let kept = !(mean - half > 0.0);
+    let is_worse = mean - half > 0.0;
     let reason = format!(
         "{mean:.4} ± {half:.4} worse than the best setting in {} over {count} pairs",
         metric.name()
     );
-    Ruling { kept, threshold: None, reason }
+    Ruling { kept: !is_worse, threshold: None, reason }
 }
 
 /// Mean and half the width of its interval.

@@ -8,10 +8,9 @@ use crate::config::sweep::prune::Halving;
 use super::{Entrant, Ruling, all_values};
 
 /// `first`, and from one rung to the next `factor` times as many epochs.
-pub(super) fn rungs(halving: &Halving, epochs: usize) -> impl Iterator<Item = usize> {
+pub(super) fn rungs(halving: &Halving) -> impl Iterator<Item = usize> {
     let factor = halving.factor.max(2);
     std::iter::successors(Some(halving.first.max(1)), move |rung| rung.checked_mul(factor))
-        .take_while(move |rung| *rung < epochs)
 }
 
 pub(super) fn decide(

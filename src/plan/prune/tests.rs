@@ -1,26 +1,15 @@
 //! Pruning is the same whoever comes first, and comes to an end.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::basis::record::Scores;
 use crate::basis::seed::{Stream, derive};
 use crate::config::layering::preset;
 use crate::config::sweep::prune::{Halving, Median, Paired};
-use crate::plan::data::{DataFacts, DataPlan, Fold};
-use crate::plan::model::{ModelPlan, WeightsPlan};
-use crate::plan::resolve::{Plan, Survey, resolve};
-
-struct Digits;
-
-impl Survey for Digits {
-    fn data(&self, _: &DataPlan) -> Result<DataFacts, String> {
-        let classes = (0..10).map(|digit| digit.to_string()).collect();
-        Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
-    }
-
-    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
-        Err("no weights here".to_owned())
-    }
-}
+use crate::plan::data::Fold;
+use crate::plan::resolve::{Plan, resolve};
+use crate::plan::sweep::tests::Digits;
 
 fn plan() -> Plan {
     let sets = ["data.source=digits", "train.epochs=10"].map(str::to_owned);
@@ -103,6 +92,9 @@ fn simulate(
             advance(&mut progress[index], index, head_start);
         }
     }
+    // Whatever was once decided has to stand.
+    let mut decided = BTreeSet::new();
+    let text = |decision: &Decision| format!("{decision:?}");
     loop {
         // A round of suggestions begins when the one before is settled.
         let mut shown = 0;
@@ -117,6 +109,7 @@ fn simulate(
                 break (verdicts, decisions);
             }
         };
+        decided.extend(decisions.iter().map(text));
         let runnable: Vec<(usize, usize)> = verdicts
             .iter()
             .enumerate()
@@ -129,6 +122,7 @@ fn simulate(
             let settled =
                 verdicts.iter().zip(&progress).all(|(it, progress)| it.is_settled(progress));
             assert!(settled, "nobody can go on: {verdicts:?}");
+            assert_eq!(decided, decisions.iter().map(text).collect());
             return (verdicts, decisions);
         }
         let (index, epochs) = runnable[order.below(runnable.len() as u64) as usize];
@@ -286,4 +280,13 @@ fn a_trial_waits_for_those_that_its_decision_needs_and_for_no_other() {
     progress[1].ended = Some(Status::Failed);
     assert_eq!(verdicts(Rule::Asha(halving), &progress)[2], runs(3));
     assert_eq!(judge(None, &trials, &progress).0, vec![runs(10); 4]);
+
+    // One that stopped by itself takes part, but is not pruned.
+    let (trials, mut progress) = known(&[&[0.3, 0.3], &[0.1], &[0.2]]);
+    progress[1].ended = Some(Status::Completed);
+    let halving = Rule::SuccessiveHalving(Halving { first: 1, factor: 2 });
+    let (verdicts, decisions) = judge(Some(&prune(halving)), &trials, &progress);
+    assert_eq!(verdicts[1], runs(10));
+    let kept: Vec<(usize, bool)> = decisions.iter().map(|it| (it.trial, it.kept)).collect();
+    assert_eq!(kept[..2], [(1, true), (3, true)]);
 }

@@ -16,6 +16,9 @@ use super::setting::Setting;
 /// No sweep has more trials than this.
 const MOST_TRIALS: usize = 1_000_000;
 
+/// Seed and fold of a trial; none: the experiment's own seed, no fold.
+pub(super) type Repeat = (Option<u64>, Option<Fold>);
+
 /// The trials of one setting: each seed with each fold.
 pub(super) struct Repeats {
     seeds: Vec<Option<u64>>,
@@ -23,7 +26,22 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    pub(super) fn new(sweep: &Sweep, own_seed: u64) -> Repeats {
+    /// Those of `sweep`, if so many trials of `settings` settings can be.
+    pub(super) fn new(
+        sweep: &Sweep,
+        settings: usize,
+        own_seed: u64,
+    ) -> Result<Repeats, Vec<Problem>> {
+        let seeds = match &sweep.seeds {
+            Seeds::Own => 1,
+            Seeds::Count(count) => *count,
+            Seeds::List(seeds) => seeds.len(),
+        };
+        let count = seeds.checked_mul(sweep.folds.unwrap_or(1));
+        let total = count.and_then(|count| count.checked_mul(settings));
+        if total.is_none_or(|total| total > MOST_TRIALS) {
+            return Err(too_many());
+        }
         let seeds = match &sweep.seeds {
             Seeds::Own => vec![None],
             Seeds::Count(count) => {
@@ -35,22 +53,21 @@ impl Repeats {
             None => vec![None],
             Some(of) => (0..of).map(|index| Some(Fold { index, of })).collect(),
         };
-        Repeats { seeds, folds }
+        Ok(Repeats { seeds, folds })
     }
 
     pub(super) fn count(&self) -> usize {
         self.seeds.len().saturating_mul(self.folds.len())
     }
 
-    /// Seed and fold of each trial; none: the experiment's own seed, no fold.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Option<u64>, Option<Fold>)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Repeat> + '_ {
         self.seeds.iter().flat_map(|seed| self.folds.iter().map(|fold| (*seed, *fold)))
     }
 }
 
 /// Every setting with the seeds and folds that are not excluded.
 pub(super) struct Combined<'a> {
-    pub(super) settings: Vec<(Setting<'a>, Vec<(Option<u64>, Option<Fold>)>)>,
+    pub(super) settings: Vec<(Setting<'a>, Vec<Repeat>)>,
     /// Combinations that `exclude` left out.
     pub(super) excluded: usize,
 }

@@ -40,7 +40,7 @@ impl Distribution {
             Distribution::LogUniform(range) => {
                 Line::Numbers { low: range.low.ln(), high: range.high.ln(), step: 0.0 }
             }
-            // As in Optuna: each number has the stretch that rounds to it.
+            // Each number has the stretch that rounds to it.
             Distribution::Integer { range, is_log: true, .. } => Line::Numbers {
                 low: (range.low as f64 - 0.5).ln(),
                 high: (range.high as f64 + 0.5).ln(),
@@ -89,6 +89,15 @@ impl Distribution {
                 let index = values.iter().position(|known| known.content == value.content);
                 index.map(|index| index as f64)
             }
+        }
+    }
+
+    /// The place that all drawn values share, if they are no choices.
+    pub(super) fn range(&self) -> Option<&Place> {
+        match self {
+            Distribution::Uniform(range) | Distribution::LogUniform(range) => Some(&range.place),
+            Distribution::Integer { range, .. } => Some(&range.place),
+            Distribution::Choice(_) => None,
         }
     }
 

@@ -75,7 +75,7 @@ impl<'a> Searcher<'a> {
     pub(super) fn run(
         mut self,
         history: &dyn History,
-        plan: &dyn Fn(&[Trial]) -> Result<(Metric, Option<PrunePlan>), Problem>,
+        plan: impl Fn(&[Trial]) -> Result<(Metric, Option<PrunePlan>), Problem>,
     ) -> Result<Searched, Problems> {
         self.check()?;
         let mut trials: Vec<Trial> = Vec::new();
@@ -215,14 +215,14 @@ impl<'a> Searcher<'a> {
                 fold,
             })
             .collect();
-        let note = |_: usize, _: &Combination| String::new();
-        let resolved = resolve_all(self.root, &combinations, self.survey, &note);
+        let note = |_: usize, _: &Combination| Some(format!("with {}", setting.describe()));
+        let resolved = resolve_all(self.root, &combinations, self.survey, &[], &note);
         let mut resolved = match resolved {
             Ok(trials) => trials,
             // The first round is told before anything runs. Later, values that do not go together are
             // no suggestion.
             Err(_) if round > 0 => return Ok(None),
-            Err(problems) => return Err(problems.note(&format!("with {}", setting.describe()))),
+            Err(problems) => return Err(problems),
         };
         if self.search.axes.iter().any(|axis| axis.path == "train.epochs") {
             resolved.iter_mut().for_each(add_epochs);
@@ -282,8 +282,11 @@ impl<'a> Searcher<'a> {
                 fold,
             })
             .collect();
-        let note = |_: usize, probe: &Combination| format!("with {}", probe.setting.describe());
-        resolve_all(self.root, &combinations, self.survey, &note).map(|_| ())
+        let count = combinations.len();
+        let note = |probes: usize, first: &Combination| {
+            (probes < count).then(|| format!("with {}", first.setting.describe()))
+        };
+        resolve_all(self.root, &combinations, self.survey, &[], &note).map(|_| ())
     }
 
     /// Changes `values` so that the conditions of an axis hold.

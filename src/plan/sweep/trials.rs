@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::config::path::KeyPath;
 use crate::config::presets;
 use crate::config::problem::{Problem, Problems};
-use crate::config::tree::{Content, Node};
+use crate::config::tree::{Content, Node, Place};
 use crate::plan::resolve::{Survey, resolve};
 
 use super::setting::Setting;
@@ -25,13 +25,15 @@ pub(super) struct Combination<'a> {
     pub(super) fold: Option<Fold>,
 }
 
-/// The trials of all combinations, or all problems; `note` says in which combinations a problem is,
-/// if not in all: how many, and the first.
+/// The trials of all combinations, or all problems. `note` says in which combinations a problem is, of
+/// which it gets the number and the first, unless it is no matter of combinations. Of what is wrong with values drawn from one of the `ranges`
+/// the first is told.
 pub(super) fn resolve_all(
     root: &Node,
     combinations: &[Combination],
     survey: &dyn Survey,
-    note: &dyn Fn(usize, &Combination) -> String,
+    ranges: &[&Place],
+    note: &dyn Fn(usize, &Combination) -> Option<String>,
 ) -> Result<Vec<Trial>, Problems> {
     let resolved: Vec<Result<Trial, Vec<Problem>>> =
         combinations.par_iter().map(|combination| trial(root, combination, survey)).collect();
@@ -42,7 +44,11 @@ pub(super) fn resolve_all(
         match result {
             Ok(trial) => trials.push(trial),
             Err(problems) => problems.into_iter().for_each(|problem| {
-                match found.iter_mut().find(|(known, _)| known.same(&problem)) {
+                let is_known = |known: &Problem| {
+                    let in_range = |range: &&&Place| known.is_at(range) && problem.is_at(range);
+                    known.same(&problem) || ranges.iter().any(|range| in_range(&range))
+                };
+                match found.iter_mut().find(|(known, _)| is_known(known)) {
                     Some((_, trials)) => _ = trials.insert(index),
                     None => found.push((problem, BTreeSet::from([index]))),
                 }
@@ -52,9 +58,10 @@ pub(super) fn resolve_all(
     let mut all = Problems::none();
     for (problem, trials) in found {
         let first = &combinations[trials.first().copied().unwrap_or(0)];
-        // What is wrong in every trial is wrong in the file, not in a combination.
-        let is_in_file = trials.len() >= combinations.len() || first.setting.describe().is_empty();
-        all.add(if is_in_file { problem } else { problem.note(note(trials.len(), first)) });
+        all.add(match note(trials.len(), first) {
+            Some(note) => problem.note(note),
+            None => problem,
+        });
     }
     if all.is_empty() { Ok(trials) } else { Err(all) }
 }

@@ -1,0 +1,233 @@
+//! Sweeps that draw, have conditions, or search.
+
+use super::*;
+use crate::basis::record::{EpochRecord, Scores, Status};
+use crate::config::layering::{Request, load, preset};
+use crate::plan::data::{DataFacts, DataPlan};
+use crate::plan::model::{ModelPlan, WeightsPlan};
+use crate::plan::prune::{Nothing, Progress};
+
+/// A survey that knows the digits, without looking.
+pub(in crate::plan) struct Digits;
+
+impl Survey for Digits {
+    fn data(&self, _: &DataPlan) -> Result<DataFacts, String> {
+        let classes = (0..10).map(|digit| digit.to_string()).collect();
+        Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
+    }
+
+    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
+        Err("no weights here".to_owned())
+    }
+}
+
+fn expanded(sweep: &str, history: &dyn History) -> Result<Experiment, String> {
+    let sets = ["name=x".to_owned(), "data.source=digits".to_owned(), format!("sweep={sweep}")];
+    let root = preset("plain", &sets).unwrap();
+    expand(&root, &Digits, history).map_err(|problems| problems.to_string())
+}
+
+fn settings(experiment: &Experiment) -> Vec<Vec<String>> {
+    experiment.trials.iter().map(|trial| trial.settings.clone()).collect()
+}
+
+#[test]
+fn the_kth_sample_depends_on_k_and_its_path_alone() {
+    const LR: &str = r#""train.optimizer.adam.lr" = { log-uniform = [1e-4, 1e-1] }"#;
+    const DROPOUT: &str = r#""model.defaults.dropout" = { uniform = [0.0, 0.5] }"#;
+    let sweep = |samples: usize, axes: &[&str]| {
+        let axes = axes.join(", ");
+        expanded(&format!("{{ random = {{ samples = {samples}, {axes} }} }}"), &Nothing).unwrap()
+    };
+    let few = sweep(5, &[LR]);
+    let more = sweep(9, &[DROPOUT, LR]);
+    assert_eq!(more.axes, ["model.defaults.dropout", "train.optimizer.adam.lr"]);
+    for (few, more) in few.trials.iter().zip(&more.trials) {
+        assert_eq!(few.settings[0], more.settings[1]);
+    }
+    let rates = more.trials.iter().map(|trial| trial.settings[1].clone());
+    let mut rates: Vec<String> = rates.collect();
+    for rate in &rates {
+        let value: f64 = rate.parse().unwrap();
+        assert!((1e-4..=1e-1).contains(&value));
+        let digits = rate.split('e').next().unwrap().replace('.', "");
+        assert!(digits.trim_start_matches('0').len() <= 4, "{rate}");
+    }
+    rates.sort();
+    rates.dedup();
+    assert_eq!(rates.len(), 9);
+}
+
+#[test]
+fn integers_reach_both_ends_and_nothing_else() {
+    for (range, expected) in [
+        ("integer = [2, 9], step = 3", vec![2, 5, 8]),
+        ("integer = [1, 3], log = true", vec![1, 2, 3]),
+        ("integer = [-1, 1]", vec![-1, 0, 1]),
+    ] {
+        let path = "model.parameters.x";
+        let sweep = format!("{{ random = {{ samples = 60, \"{path}\" = {{ {range} }} }} }}");
+        let sets = ["name=x", "data.source=digits", "model.parameters.x=1"].map(str::to_owned);
+        let root = preset("plain", &[&sets[..], &[format!("sweep={sweep}")]].concat()).unwrap();
+        let sweep = Sweep::read(root.get("sweep").unwrap()).unwrap();
+        let samples = samples(&sweep.random.unwrap(), 1).unwrap();
+        let mut values: Vec<i64> = samples
+            .iter()
+            .map(|sample| match sample[0].content {
+                Content::Integer(value) => value,
+                _ => panic!("{range} gives something else"),
+            })
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values, expected, "{range}");
+    }
+}
+
+#[test]
+fn an_axis_whose_condition_does_not_hold_is_left_out() {
+    let sweep = r#"{ seeds = 2, grid = {
+        "train.optimizer" = [{ sgd = { lr = 0.1 } }, { adam = { lr = 0.1 } }],
+        "train.optimizer.sgd.momentum" = { values = [0.0, 0.9], when = { "train.optimizer" = "sgd" } },
+        "train.optimizer.adam.eps" = { values = [1e-8, 1e-4], when = { "train.optimizer" = ["adam"] } },
+    } }"#;
+    let experiment = expanded(&sweep.replace('\n', " "), &Nothing).unwrap();
+    let values = settings(&experiment);
+    let values: Vec<[&str; 2]> =
+        values.iter().map(|values| [values[1].as_str(), values[2].as_str()]).collect();
+    let expected = [["0.0", ""], ["0.9", ""], ["", "1e-8"], ["", "0.0001"]];
+    assert_eq!(values, expected.iter().flat_map(|pair| [*pair; 2]).collect::<Vec<_>>());
+    let indices: Vec<usize> = experiment.trials.iter().map(|trial| trial.setting).collect();
+    assert_eq!(indices, [0, 0, 1, 1, 2, 2, 3, 3]);
+    // Left out, the setting is what the file says, here that of momentum's own default.
+    assert_ne!(experiment.trials[0].digest, experiment.trials[2].digest);
+}
+
+#[test]
+fn a_condition_may_look_at_the_file_and_at_variants() {
+    let sweep = r#"{ list = [{ name = "a", "train.epochs" = 2 }, { name = "b", "train.epochs" = 3 }], random = {
+        samples = 2,
+        "model.defaults.dropout" = { uniform = [0.1, 0.5], when = { variant = "a", "train.optimizer" = "adam" } },
+    } }"#;
+    let experiment = expanded(&sweep.replace('\n', " "), &Nothing).unwrap();
+    let drawn: Vec<bool> = settings(&experiment).iter().map(|it| !it[1].is_empty()).collect();
+    // Both samples of b are one trial.
+    assert_eq!(drawn, [true, true, false]);
+}
+
+#[test]
+fn conditions_of_a_search_hold_too() {
+    let sweep = SEARCH.replace("tpe = 40", "tpe = 10, round = 10");
+    for trial in expanded(&sweep, &Nothing).unwrap().trials {
+        let [optimizer, momentum, _, _] = &trial.settings[..] else { panic!("four axes") };
+        assert_eq!(optimizer.contains("sgd"), !momentum.is_empty(), "{:?}", trial.settings);
+    }
+}
+
+const SEARCH: &str = r#"{ seeds = 2, search = { tpe = 40, "train.optimizer" = { choice = [{ sgd = { lr = 0.1 } }, { rmsprop = { lr = 0.1 } }] }, "train.optimizer.sgd.momentum" = { uniform = [0.0, 0.9], when = { "train.optimizer" = "sgd" } }, "model.defaults.dropout" = { uniform = [0.0, 0.9] }, "data.batch-size" = { integer = [16, 512], log = true } } }"#;
+
+/// A history in which trials up to a number are complete, best where dropout is 0.6 and batches are
+/// small.
+struct Until(usize);
+
+impl History for Until {
+    fn progress(&self, trial: &Trial) -> Progress {
+        if trial.number > self.0 {
+            return Progress::default();
+        }
+        if trial.number.is_multiple_of(13) {
+            return Progress { records: Vec::new(), ended: Some(Status::Failed) };
+        }
+        let accuracy =
+            -(dropout(trial) - 0.6).abs() - (trial.plan.train.batch_size as f64).ln() / 10.0;
+        let scores =
+            Scores { loss: 1.0, accuracy, top_k: 1.0, precision: 1.0, recall: 1.0, f1: 1.0 };
+        let record =
+            EpochRecord { epoch: 1, steps: 1, lr: 1.0, train: scores, validation: Some(scores) };
+        Progress { records: vec![record], ended: Some(Status::Completed) }
+    }
+}
+
+fn dropout(trial: &Trial) -> f64 {
+    trial.settings[2].parse().unwrap()
+}
+
+#[test]
+fn a_search_goes_as_far_as_its_history_and_no_result_changes_what_was_suggested_before() {
+    let whole = expanded(SEARCH, &Until(1000)).unwrap();
+    assert_eq!((whole.trials.len(), whole.unsuggested), (80, 0));
+    // A round has 8 settings with 2 seeds.
+    for (known, suggested) in [(0, 16), (15, 16), (16, 32), (31, 32), (70, 80), (80, 80)] {
+        let part = expanded(SEARCH, &Until(known)).unwrap();
+        assert_eq!((part.trials.len(), part.unsuggested), (suggested, 80 - suggested));
+        for (part, whole) in part.trials.iter().zip(&whole.trials) {
+            assert_eq!((&part.digest, part.round), (&whole.digest, whole.round));
+        }
+    }
+    let rounds: Vec<usize> = whole.trials.iter().map(|trial| trial.round).collect();
+    assert_eq!(rounds, (0..80).map(|index| index / 16).collect::<Vec<_>>());
+    let mut digests: Vec<&str> = whole.trials.iter().map(|trial| trial.digest.as_str()).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), 80);
+}
+
+#[test]
+fn a_search_finds_what_chance_does_not() {
+    let trials = expanded(SEARCH, &Until(1000)).unwrap().trials;
+    let distance = |trials: &[Trial]| {
+        trials.iter().map(|trial| (dropout(trial) - 0.6).abs()).sum::<f64>() / trials.len() as f64
+    };
+    let (first, last) = (distance(&trials[..20]), distance(&trials[40..]));
+    assert!(last < first / 1.5, "{first} at first, {last} in the end");
+}
+
+#[test]
+fn a_space_that_is_used_up_ends_the_search() {
+    let sweep = r#"{ search = { tpe = 40, round = 4, startup = 2, "model.defaults.norm" = { choice = ["none", "batch"] }, "data.batch-size" = { integer = [32, 96], step = 32 } } }"#;
+    let history = |number| expanded(sweep, &Searched(number)).unwrap();
+    assert_eq!((history(0).trials.len(), history(0).unsuggested), (4, 36));
+    assert_eq!((history(6).trials.len(), history(6).unsuggested), (6, 0));
+}
+
+/// A history in which trials up to a number are complete with the same value.
+struct Searched(usize);
+
+impl History for Searched {
+    fn progress(&self, trial: &Trial) -> Progress {
+        let ended = (trial.number <= self.0).then_some(Status::Completed);
+        Progress { records: Vec::new(), ended }
+    }
+}
+
+#[test]
+fn epochs_that_are_searched_do_not_rename_trials_that_are_known() {
+    let sweep = r#"{ search = { tpe = 12, round = 3, startup = 3, "train.epochs" = { integer = [1, 12] } } }"#;
+    let whole = expanded(sweep, &Searched(12)).unwrap().trials;
+    assert_eq!(whole.len(), 12);
+    let first = expanded(sweep, &Nothing).unwrap().trials;
+    for (first, whole) in first.iter().zip(&whole) {
+        assert_eq!(first.digest, whole.digest);
+    }
+}
+
+#[test]
+fn an_axis_of_a_higher_layer_replaces_the_one_below_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "base.toml",
+        "[data]\nsource = \"digits\"\n[model]\npreset = \"plain\"\n[sweep]\nprune = { median = { warmup = 1 } }\n\
+         [sweep.random]\nsamples = 3\n\"train.optimizer.adam.lr\" = { uniform = [0.1, 0.2] }\n",
+    );
+    write(
+        "top.toml",
+        "name = \"top\"\nextends = \"base.toml\"\n[sweep]\nprune = { asha = {} }\n\
+         [sweep.random]\n\"train.optimizer.adam.lr\" = { choice = [0.3] }\n",
+    );
+    let request = Request { file: folder.path().join("top.toml"), ..Request::default() };
+    let experiment = expand(&load(&request).unwrap(), &Digits, &Nothing).unwrap();
+    // Three samples of one value are one trial.
+    assert_eq!(settings(&experiment), [["0.3"]]);
+    assert!(matches!(experiment.prune.unwrap().rule, Rule::Asha(_)));
+}

@@ -58,7 +58,8 @@ impl Ready {
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
             wrong(&error)
                 + "a checkpoint is best.safetensors or last.safetensors of a trial; other weights go \
-                   with --preset NAME --weights FILE\n"
+                   with --preset NAME --weights FILE. To have a damaged one made again, remove the \
+                   file and run its experiment\n"
         })?;
         let card = Card::of(&checkpoint).map_err(|error| wrong(&error))?;
         Ready::with(card, &checkpoint.tensors, false).map_err(|error| wrong(&error))

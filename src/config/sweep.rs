@@ -136,7 +136,14 @@ impl Sweep {
         }
         if node.get("search").is_some() {
             const OTHERS: [&str; 5] = ["grid", "zip", "list", "random", "exclude"];
-            for key in OTHERS.into_iter().filter(|key| node.get(key).is_some()) {
+            // An empty table is one that a layer above has emptied.
+            let is_filled = |key: &&str| {
+                node.get(key).is_some_and(|node| match &node.content {
+                    Content::Table(entries) => !entries.is_empty(),
+                    _ => true,
+                })
+            };
+            for key in OTHERS.into_iter().filter(is_filled) {
                 problems.push(
                     Problem::key(at.key(key), format!("{key} does not go with [sweep.search]"))
                         .label("a search suggests all settings itself")

@@ -328,10 +328,17 @@ impl TrialStore {
         toml::from_str(&text).map_err(|error| trouble("read", &path)(io::Error::other(error)))
     }
 
-    /// The outcome, if the trial has ended and its rows are those it ended with.
+    /// The outcome, if the trial has ended, its rows are those it ended with, and its best weights
+    /// are there. (Whether these are whole shows when they are used: reading those of all trials
+    /// takes too long.)
     pub fn outcome(&self) -> Option<Outcome> {
         let text = fs::read_to_string(self.file("outcome.toml")).ok()?;
         let stored: StoredOutcome = toml::from_str(unsealed(&text)?).ok()?;
+        let outcome = &stored.outcome;
+        let has_weights = outcome.status == Status::Completed && outcome.best_epoch > 0;
+        if has_weights && !self.file("best.safetensors").exists() {
+            return None;
+        }
         (stored.epochs_blake3 == rows_hash(&self.epochs())).then_some(stored.outcome)
     }
 

@@ -9,6 +9,7 @@ mod data_sources;
 #[cfg(unix)]
 mod fire;
 mod floors;
+mod folder;
 mod presets;
 mod reference;
 mod sweeps;

@@ -73,6 +73,7 @@ fn the_reference_page_has_every_key_and_no_other() {
         ("`model.weights`".to_owned(), format!("{data}{model}weights = {{ qqqq = 1 }}\n")),
         ("`[train]`".to_owned(), train("qqqq = 1")),
         ("`train.early-stop`".to_owned(), train("early-stop = { qqqq = 1 }")),
+        ("`[run]`".to_owned(), format!("{data}{model}[run]\nqqqq = 1\n")),
         ("`[sweep]`".to_owned(), format!("{data}{model}[sweep]\nqqqq = 1\n")),
         // Any key may be the path of an axis, unless it is like one of the others.
         ("`sweep.random`".to_owned(), format!("{data}{model}[sweep.random]\nsample = 1\n")),

@@ -18,7 +18,7 @@ use crate::sweep::clock::Stopwatch;
 use crate::sweep::cost::{costs, within};
 use crate::sweep::machine;
 use crate::sweep::memory::needs;
-use crate::sweep::runner::{Runner, Share, SweepEvent, missing};
+use crate::sweep::runner::{Runner, Share, SweepEvent};
 use crate::sweep::standing::standing;
 use crate::sweep::store::{Mark, Store, write_whole};
 use crate::sweep::survey::Files;
@@ -42,6 +42,12 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     store.prepare()?;
+    let view = View::new(arguments.quiet, arguments.json);
+    if view.is_for_people()
+        && let Some(notice) = epochs_changed(&experiment, &store)
+    {
+        say(&notice);
+    }
     let mut resolved = root.clone();
     presets::withdraw(&mut resolved);
     let resolved =
@@ -49,8 +55,6 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
     quiet_panics_of_trials();
     let watch = Stopwatch::start();
-    let view = View::new(arguments.quiet, arguments.json);
-    let done = experiment.trials.len() - missing(&experiment, &store).len();
     let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
     let interrupt = interrupt(voice.clone())?;
     let mut work =
@@ -58,7 +62,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let mut progress: Option<Progress> = None;
     loop {
         // Bars are drawn once there is something to run.
-        let make = || {
+        let make = |done: usize| {
             let progress = Progress::new(view, &experiment, done);
             *voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
             progress
@@ -66,10 +70,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         if let Some(exit) = work.round(&experiment, &mut progress, make)? {
             return Ok(exit);
         }
-        let is_settled = standing(&experiment, &store).known.iter().all(|known| {
-            matches!(known.status(), Status::Completed | Status::Pruned | Status::Failed)
-        });
-        if experiment.unsuggested == 0 || !is_settled || work.is_stopping(&experiment) {
+        if experiment.unsuggested == 0 || !work.is_settled(&experiment) {
             break;
         }
         // What the search suggests next follows from what the trials have come to.
@@ -107,13 +108,15 @@ impl Work<'_> {
         &mut self,
         experiment: &Experiment,
         progress: &mut Option<Progress>,
-        make: impl FnOnce() -> Progress,
+        make: impl FnOnce(usize) -> Progress,
     ) -> Result<Option<Exit>> {
         let Run { workers, threads, augment_memory, .. } = self.arguments;
         let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
         let slots = experiment.run.slots_per_device;
         let workers = workers.or(slots.map(|slots| slots * experiment.run.devices.len()));
-        let missing = missing(experiment, self.store);
+        let before = standing(experiment, self.store);
+        let is_missing = |index: &usize| !before.known[*index].is_done();
+        let missing: Vec<usize> = (0..before.known.len()).filter(is_missing).collect();
         let share = Share::new(self.cores, missing.len(), workers, threads);
         let memory = match self.memory(experiment, augment_memory << 20) {
             Ok(memory) => memory,
@@ -150,9 +153,12 @@ impl Work<'_> {
             ),
         );
         // Until something has run, the tables say that nothing has.
-        tables::write(experiment, self.store, &standing(experiment, self.store))?;
+        tables::write(experiment, self.store, &before)?;
         let suspects = self.suspects(experiment)?;
-        let progress = progress.get_or_insert_with(make);
+        let progress = progress.get_or_insert_with(|| make(total - missing.len()));
+        if missing.is_empty() {
+            return Ok(None);
+        }
         let rebuilt = Mutex::new(Stopwatch::start());
         let watch = |event: &SweepEvent| {
             progress.notice(event);
@@ -229,13 +235,13 @@ impl Work<'_> {
         Ok(suspects)
     }
 
-    fn is_stopping(&self, experiment: &Experiment) -> bool {
-        let has_failed = || {
-            let mut known = standing(experiment, self.store).known.into_iter();
-            known.any(|known| known.status() == Status::Failed)
-        };
-        self.interrupt.load(Ordering::Relaxed)
-            || experiment.run.on_failure == OnFailure::Stop && has_failed()
+    /// Whether all trials have ended, and the sweep is to go on.
+    fn is_settled(&self, experiment: &Experiment) -> bool {
+        let known = standing(experiment, self.store).known;
+        let has_failed = || known.iter().any(|known| known.status() == Status::Failed);
+        !self.interrupt.load(Ordering::Relaxed)
+            && known.iter().all(|known| known.status() != Status::Unfinished)
+            && !(experiment.run.on_failure == OnFailure::Stop && has_failed())
     }
 
     /// Tells people, if any watch, what happens around the trials.
@@ -289,6 +295,22 @@ impl Work<'_> {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A word on trials that cannot go on for longer because their schedule depends on all epochs.
+fn epochs_changed(experiment: &Experiment, store: &Store) -> Option<String> {
+    let text = std::fs::read_to_string(store.root().join("experiment.toml")).ok()?;
+    let before: toml::Table = toml::from_str(&text).ok()?;
+    let before = before.get("train")?.get("epochs")?.as_integer()?;
+    let train = &experiment.trials.first()?.plan.train;
+    let changed = train.schedule.depends_on_epochs() && before != train.epochs as i64;
+    changed.then(|| {
+        format!(
+            "train.epochs was {before} and is {}: the schedule depends on it from the first step, so \
+             trials start again\n",
+            train.epochs
+        )
+    })
 }
 
 /// Rows become visible while a long run goes on; the last rebuild is the one that counts.

@@ -1,6 +1,8 @@
 //! `trials.csv`, `metrics.csv`, `decisions.csv` and `timings.csv`: rebuilt from the trials' own records, in plan
 //! order, so that they depend on nothing else.
 
+use rayon::prelude::*;
+
 use crate::basis::record::Scores;
 use crate::plan::prune::Decision;
 use crate::plan::sweep::Experiment;
@@ -116,8 +118,9 @@ fn timings(known: &[Known]) -> Vec<Vec<String>> {
         "shared",
         "augment_seconds",
     ];
-    let rows = known.iter().flat_map(|Known { trial, store, .. }| {
-        store.timings().into_iter().map(|timing| {
+    let all: Vec<Vec<Timing>> = known.par_iter().map(|known| known.store.timings()).collect();
+    let rows = known.iter().zip(all).flat_map(|(Known { trial, .. }, timings)| {
+        timings.into_iter().map(|timing| {
             let Timing { epoch, seconds, images_per_second, threads, .. } = timing;
             vec![
                 trial.number.to_string(),

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::data;
+use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::trainer::Event;
 
 use super::board::{Board, Job};
-use super::standing::standing;
-use super::store::{Store, StoreError};
+use super::standing::Known;
+use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
 
 /// How cores are shared: so many trials at once, so many threads each.
@@ -94,6 +95,7 @@ impl Runner<'_> {
     /// trials that are not run.
     pub fn run(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
         let halt = AtomicBool::new(false);
+        self.fail_too_large(watch)?;
         let board = Board::new(self, &halt)?;
         let pools = (0..self.share.workers)
             .map(|worker| {
@@ -156,6 +158,29 @@ impl Runner<'_> {
         }
     }
 
+    /// Trials that do not even fit alone have failed.
+    fn fail_too_large(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), StoreError> {
+        let Some(memory) = self.memory else { return Ok(()) };
+        for trial in &self.experiment.trials {
+            let (bytes, known) = (trial_bytes(&trial.plan), Known::of(trial, self.store));
+            if bytes <= memory || known.is_done() {
+                continue;
+            }
+            let Some(_lock) = known.store.lock()? else { continue };
+            let mb = |bytes: u64| bytes.div_ceil(1_000_000);
+            let reason = format!(
+                "needs about {} MB, and run.memory-limit leaves {} MB beside the images",
+                mb(bytes),
+                mb(memory)
+            );
+            known.store.begin(&trial.plan)?;
+            let outcome = trial::fail(trial, &known.store, reason)?;
+            known.store.set_mark(Some(&Mark::Failed(self.run.to_owned())))?;
+            watch(&SweepEvent::Ended(trial, &Ended::With(Box::new(outcome))));
+        }
+        Ok(())
+    }
+
     fn work(
         &self,
         job: &Job,
@@ -175,12 +200,6 @@ impl Runner<'_> {
         }
         Ok(())
     }
-}
-
-/// The trials of `experiment` that are not done in `store`, as indices.
-pub fn missing(experiment: &Experiment, store: &Store) -> Vec<usize> {
-    let known = standing(experiment, store).known;
-    (0..known.len()).filter(|index| !known[*index].is_done()).collect()
 }
 
 #[cfg(test)]

@@ -28,13 +28,12 @@ impl<'a> Known<'a> {
     /// What `store` knows of `trial`, without what pruning makes of it.
     pub fn of(trial: &'a Trial, store: &Store) -> Known<'a> {
         let epochs = trial.plan.train.epochs;
-        let store = store.trial(trial);
-        let mut records = store.epochs();
-        records.truncate(epochs);
+        let (store, mut records) = store.locate(trial);
         // An outcome of fewer epochs than are asked for is no outcome yet.
         let mut outcome = store
-            .outcome()
+            .outcome_of(&records)
             .filter(|outcome| outcome.status == Status::Failed || is_final(outcome, epochs));
+        records.truncate(epochs);
         if let Some(outcome) = outcome.as_mut().filter(|it| it.status == Status::Completed) {
             // The folder may hold a longer trial that stopped early after these epochs.
             let rule = trial.plan.train.early_stop.as_ref();

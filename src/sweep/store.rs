@@ -125,19 +125,25 @@ impl Store {
     /// A folder whose trial was trained for longer serves as well if it has ended and its best epoch
     /// is one of the first; else the shorter trial gets a folder of its own, so that nothing is lost.
     pub fn trial(&self, trial: &Trial) -> TrialStore {
+        self.locate(trial).0
+    }
+
+    /// The folder of a trial, and the epochs that are finished there.
+    pub fn locate(&self, trial: &Trial) -> (TrialStore, Vec<EpochRecord>) {
         let TrainPlan { epochs, best, .. } = trial.plan.train;
         let own = TrialStore { folder: self.root.join("trials").join(&trial.digest) };
         let records = own.epochs();
-        let is_longer = records.len() > epochs;
         let serves = || {
             let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
-            best && own.outcome().is_some_and(|outcome| is_final(&outcome, epochs))
+            best && own.outcome_of(&records).is_some_and(|outcome| is_final(&outcome, epochs))
         };
-        if is_longer && !serves() {
+        if records.len() > epochs && !serves() {
             let name = format!("{}-{epochs}-epochs", trial.digest);
-            return TrialStore { folder: self.root.join("trials").join(name) };
+            let shorter = TrialStore { folder: self.root.join("trials").join(name) };
+            let records = shorter.epochs();
+            return (shorter, records);
         }
-        own
+        (own, records)
     }
 
     /// Compares the images called `key` with those of earlier trials, and remembers them if there
@@ -332,6 +338,11 @@ impl TrialStore {
     /// are there. (Whether these are whole shows when they are used: reading those of all trials
     /// takes too long.)
     pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome_of(&self.epochs())
+    }
+
+    /// The outcome, where `records` are the trial's rows.
+    pub fn outcome_of(&self, records: &[EpochRecord]) -> Option<Outcome> {
         let text = fs::read_to_string(self.file("outcome.toml")).ok()?;
         let stored: StoredOutcome = toml::from_str(unsealed(&text)?).ok()?;
         let outcome = &stored.outcome;
@@ -339,7 +350,7 @@ impl TrialStore {
         if has_weights && !self.file("best.safetensors").exists() {
             return None;
         }
-        (stored.epochs_blake3 == rows_hash(&self.epochs())).then_some(stored.outcome)
+        (stored.epochs_blake3 == rows_hash(records)).then_some(stored.outcome)
     }
 
     /// Whether nothing is left to do for a trial of `epochs` epochs.

@@ -33,6 +33,11 @@ bench-augment PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/compare_augment.py target/release/wick {{ARGS}}
 
+# A whole sweep beside one in PyTorch, by a Python that has torch and albumentations; ARGS go to sweep.py
+bench-sweep PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} benches/peers/sweep.py target/release/wick data/bundled/fashion-mnist/*images* data/bundled/fashion-mnist/*labels* {{ARGS}}
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

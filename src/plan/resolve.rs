@@ -29,7 +29,7 @@ use super::train::TrainPlan;
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// One trial, with nothing left open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

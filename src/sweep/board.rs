@@ -271,12 +271,12 @@ impl<'a> Board<'a> {
 }
 
 /// What is known of a trial, and whether there is something to do for it in the run `run`. One that
-/// failed in an earlier run starts again.
+/// failed in an earlier run is tried again.
 fn standing_of(trial: &Trial, store: &Store, run: &str) -> (Progress, bool) {
     let known = Known::of(trial, store);
     match known.status() {
         Status::Failed if known.store.mark() != Some(Mark::Failed(run.to_owned())) => {
-            (Progress { records: Vec::new(), ended: None }, true)
+            (Progress { ended: None, ..known.progress() }, true)
         }
         Status::Unfinished => (known.progress(), true),
         _ => (known.progress(), false),

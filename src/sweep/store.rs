@@ -317,9 +317,14 @@ impl TrialStore {
         Ok(())
     }
 
-    /// Writes the plan, and removes what writers have left that were killed.
+    /// Writes the plan, and removes what writers have left that were killed, and a failure: the
+    /// trial is tried again.
     pub fn begin(&self, plan: &Plan) -> Result<(), StoreError> {
         remove_unfinished(&self.folder);
+        if self.outcome().is_some_and(|known| known.status == Status::Failed) {
+            let path = self.file("outcome.toml");
+            fs::remove_file(&path).map_err(trouble("remove", &path))?;
+        }
         let text = toml::to_string(plan).expect("a plan is plain data");
         write_whole(&self.file("plan.toml"), text.as_bytes())
     }

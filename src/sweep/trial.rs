@@ -73,7 +73,8 @@ impl From<StoreError> for Trouble {
 
 impl From<TrainError> for Trouble {
     fn from(error: TrainError) -> Trouble {
-        let comes_again = matches!(error, TrainError::NotFinite { .. });
+        // Whoever listens ends a trial when its time is up.
+        let comes_again = matches!(error, TrainError::NotFinite { .. } | TrainError::Observer(_));
         Trouble::Failed { reason: error.to_string(), comes_again }
     }
 }
@@ -168,10 +169,8 @@ fn attempt(
     watch: &Watch,
 ) -> Result<Ended, Trouble> {
     let beside = Stopwatch::start();
-    // One that has failed starts again; its files may be the cause.
-    let has_failed = store.outcome().is_some_and(|known| known.status == Status::Failed);
     store.begin(&trial.plan)?;
-    let resume = store.resume(&trial.plan).filter(|_| !has_failed);
+    let resume = store.resume(&trial.plan);
     if resume.is_none() {
         store.forget()?;
     }
@@ -183,7 +182,9 @@ fn attempt(
         let (weights, _) = weights.map_err(failed)?;
         trainer.network().load_part(&weights).map_err(failed)?;
     }
+    let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
+        spent = store.timings().iter().map(|timing| timing.seconds).sum();
         store.keep_losses(records.len(), last.number("batch") as usize)?;
         trainer.resume(records, &last, best)?;
     }
@@ -199,7 +200,7 @@ fn attempt(
         epoch: Stopwatch::start(),
         in_epochs: 0.0,
         images,
-        spent: store.timings().iter().map(|timing| timing.seconds).sum(),
+        spent,
         beside,
         trouble: None,
     };

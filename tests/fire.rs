@@ -70,6 +70,11 @@ const WAYS: [(&str, &[&str]); 5] = [
     ),
 ];
 
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
 fn arguments<'a>(way: &[&'a str], results: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec!["run", "experiment.toml", "--results", results];
     all.extend(way.iter().flat_map(|set| ["--set", set]));
@@ -171,7 +176,7 @@ fn kill(kills: usize) {
         }
         bench.done(&arguments(way, "killed", &[]));
         assert_same(&expected, &results(&bench, "killed"), what);
-        println!("{what}: {hits} kills over {} sweeps", sweeps + 1);
+        say(&format!("{what}: {hits} kills over {} sweeps", sweeps + 1));
     }
 }
 
@@ -298,7 +303,7 @@ fn folders_if_any(trials: &Path) -> usize {
 fn with_mounts(bench: &Bench, script: &str) -> Option<String> {
     let probe = Command::new("unshare").args(["-rm", "true"]).status();
     if !probe.is_ok_and(|status| status.success()) {
-        println!("skipped: nobody may mount here");
+        say("skipped: nobody may mount here");
         return None;
     }
     fs::create_dir_all(bench.path().join("small")).unwrap();
@@ -314,7 +319,7 @@ fn with_mounts(bench: &Bench, script: &str) -> Option<String> {
         .output()
         .unwrap();
     if output.status.code() == Some(77) {
-        println!("skipped: nobody may mount here");
+        say("skipped: nobody may mount here");
         return None;
     }
     Some(format!("{}{}", String::from_utf8_lossy(&output.stdout), errors(&output)))

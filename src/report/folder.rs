@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::basis::record::{EpochRecord, Status};
 use crate::sweep::store::{TrialStore, UNFINISHED};
 
 use super::grid::grid;
@@ -47,15 +47,6 @@ pub struct Folder {
     root: PathBuf,
     /// The trials in plan order.
     pub rows: Vec<Row>,
-}
-
-/// How a trial stands.
-enum State {
-    Running,
-    Ended(Outcome),
-    Pruned,
-    Interrupted,
-    Open,
 }
 
 /// What no trial of the experiment needs.
@@ -120,19 +111,12 @@ impl Folder {
             let store = self.trial(&row.digest);
             let records = store.epochs();
             let plan = store.plan().ok();
-            let state = match store.outcome() {
-                _ if store.is_locked() => State::Running,
-                _ if row.status == Status::Pruned.name() => State::Pruned,
-                Some(outcome) => State::Ended(outcome),
-                None if records.is_empty() => State::Open,
-                None => State::Interrupted,
-            };
-            let (word, more) = match &state {
-                State::Running => ("running", String::new()),
-                State::Pruned => ("pruned", row.reason.clone()),
-                State::Interrupted => ("interrupted", String::new()),
-                State::Open => ("to run", String::new()),
-                State::Ended(outcome) => (outcome.status.name(), outcome.reason.clone()),
+            let (word, more) = match store.outcome() {
+                _ if store.is_locked() => ("running", String::new()),
+                _ if row.status == Status::Pruned.name() => ("pruned", row.reason.clone()),
+                Some(outcome) => (outcome.status.name(), outcome.reason),
+                None if records.is_empty() => ("to run", String::new()),
+                None => ("interrupted", String::new()),
             };
             *counts.entry(word).or_insert(0) += 1;
             let epochs = match &plan {

@@ -411,7 +411,7 @@ impl Observer for Recorder<'_> {
     fn wants_checkpoint(&self, steps: u64) -> bool {
         match self.around.how.checkpoint_every {
             CheckpointEvery::Epoch => false,
-            CheckpointEvery::Steps(every) => steps % every == 0,
+            CheckpointEvery::Steps(every) => steps.is_multiple_of(every),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::basis::seed::Stream;
 use super::lanes::{self, overwritten};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
+use super::update::change;
 
 /// Elements in one piece of work; a multiple of [`BLOCK`].
 const PIECE: usize = 1 << 14;
@@ -58,6 +59,22 @@ pub fn dropout(
     let result = tensor(mask.applied(&numbers(x.tensor())?), x.tensor().shape())?;
     Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
         mask.apply(&mut gradient);
+        Ok(vec![Some(gradient)])
+    }))
+}
+
+/// Drops single elements of `x` with probability `p`, 0 ≤ p < 1, in its own place in memory.
+///
+/// `x` is the result of a ReLU at the end of another operation, and nothing else looks at it. What was
+/// dropped is 0 then, and through a 0 the ReLU sends no gradient back: neither a second copy of the
+/// values nor the mask is needed any more.
+pub fn drop_in_place(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result<Value> {
+    let mask = Mask::new(p, 1, stream);
+    change(x.tensor(), |values| mask.apply(values))?;
+    Ok(tape.record_like(x, x.tensor().clone(), &[x], move |mut gradient: Gradient, _| {
+        gradient
+            .par_chunks_mut(PIECE)
+            .for_each(|piece| piece.iter_mut().for_each(|gradient| *gradient *= mask.scale));
         Ok(vec![Some(gradient)])
     }))
 }

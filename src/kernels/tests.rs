@@ -9,7 +9,7 @@ use super::activation::{Activation, activation};
 use super::arrange::flatten;
 use super::conv::conv2d;
 use super::dense::dense;
-use super::dropout::{Granularity, dropout};
+use super::dropout::{Granularity, drop_in_place, dropout};
 use super::lanes::leave;
 use super::loss::cross_entropy;
 use super::merge;
@@ -177,6 +177,64 @@ fn batch_norm_has_the_gradient_of_finite_differences() {
         check(&[shape, &[3], &[3]], |tape, v| {
             Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-5, statistics, Some(Activation::Tanh))?.0)
         });
+    }
+}
+
+#[test]
+fn dropping_in_place_after_a_relu_is_the_same_as_dropping_behind_it() {
+    let relu = Some(Activation::Relu);
+    let same = window(3, 1, 1, 1);
+    let product =
+        |tape: &mut Tape, v: &[Value]| conv2d(tape, &v[0], &v[1], None, [same; 2], 1, relu);
+    let normed = |tape: &mut Tape, v: &[Value]| -> Result<Value> {
+        let x = conv2d(tape, &v[0], &v[1], None, [same; 2], 1, None)?;
+        let ones = tape.leaf(&tensor(vec![1.0; 5], 5)?, false);
+        let zeros = tape.leaf(&tensor(vec![0.0; 5], 5)?, false);
+        Ok(batch_norm(tape, &x, &ones, &zeros, 1e-2, Statistics::Batch, relu)?.0)
+    };
+    let of_dense = |tape: &mut Tape, v: &[Value]| -> Result<Value> {
+        let x = flatten(tape, &v[0])?;
+        let w = tape.leaf(&spread(&[6, 3 * 4 * 4], "dense"), false);
+        let x = dense(tape, &x, &w, None, relu)?;
+        Ok(x)
+    };
+    type Forward<'a> = &'a dyn Fn(&mut Tape, &[Value]) -> Result<Value>;
+    // Few images lie one behind the other, many in lanes; with 17 some lanes are empty.
+    for (batch, forward) in [
+        (3, &product as Forward),
+        (17, &product as Forward),
+        (3, &normed as Forward),
+        (17, &normed as Forward),
+        (3, &of_dense as Forward),
+    ] {
+        let run = |in_place: bool| -> Result<Vec<Vec<f32>>> {
+            let mut tape = Tape::recording();
+            let images = tape.leaf(&spread(&[batch, 3, 4, 4], "images"), true);
+            let weights = tape.leaf(&spread(&[5, 3, 3, 3], "weights"), true);
+            let x = forward(&mut tape, &[images.clone(), weights.clone()])?;
+            let stream = derive(1, "in place", &[]);
+            let y = match in_place {
+                true => drop_in_place(&mut tape, &x, 0.4, stream)?,
+                false => dropout(&mut tape, &x, 0.4, Granularity::Elements, stream)?,
+            };
+            let mut all = vec![numbers(y.tensor())?.to_vec()];
+            let y = leave(&mut tape, &y)?;
+            let factors = numbers(&spread(y.dims(), "factors"))?.to_vec();
+            let total = tape.record(tensor(vec![0.0], ())?, &[&y], move |g, _| {
+                Ok(vec![Some(factors.iter().map(|factor| factor * g[0]).collect())])
+            });
+            let mut gradients = tape.backward(&total)?;
+            all.extend(
+                [&images, &weights]
+                    .into_iter()
+                    .filter_map(|leaf| gradients.take(leaf))
+                    .map(|gradient| gradient.to_vec()),
+            );
+            Ok(all)
+        };
+        let (expected, found) = (run(false).unwrap(), run(true).unwrap());
+        assert!(expected[0].contains(&0.0) && expected[1].iter().any(|g| *g != 0.0));
+        assert!(expected == found, "{batch} images");
     }
 }
 

@@ -71,7 +71,12 @@ pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
     if parameter.elem_count() != values.len() {
         candle_core::bail!("{} values do not fit {:?}", values.len(), parameter.dims());
     }
-    parameter.inplace_op1(&InPlace(Mutex::new(|into: &mut [f32]| into.copy_from_slice(values))))
+    change(parameter, |into| into.copy_from_slice(values))
+}
+
+/// Changes the numbers of `tensor`, for everybody who holds it.
+pub(super) fn change(tensor: &Tensor, change: impl FnMut(&mut [f32])) -> Result<()> {
+    tensor.inplace_op1(&InPlace(Mutex::new(change)))
 }
 
 /// The 2-norm of all gradients together, in f64 and in their order.

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::basis::seed::derive;
-use crate::kernels::dropout::{Granularity, drop_images, dropout};
+use crate::kernels::dropout::{Granularity, drop_images, drop_in_place, dropout};
 use crate::kernels::tape::Value;
 use crate::plan::model::DropoutPlan;
 
@@ -19,6 +19,17 @@ impl Dropout {
     /// Dropout in the layer called `name`.
     pub fn new(plan: DropoutPlan, name: &str) -> Dropout {
         Dropout { plan, purpose: format!("dropout {name}") }
+    }
+}
+
+impl Dropout {
+    /// Drops what a ReLU at the end of another operation has made, which nothing else looks at.
+    pub fn forward_after_relu(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        if !pass.training || self.plan.p == 0.0 || self.plan.channels {
+            return self.forward(pass, x);
+        }
+        let stream = derive(pass.seed, &self.purpose, &[pass.step]);
+        drop_in_place(&mut pass.tape, x, self.plan.p, stream)
     }
 }
 

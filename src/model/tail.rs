@@ -51,6 +51,9 @@ impl Layer for Tail {
             x = activation(&mut pass.tape, &x, function)?;
         }
         match &mut self.dropout {
+            Some(dropout) if fusible == Some(Activation::Relu) => {
+                dropout.forward_after_relu(pass, &x)
+            }
             Some(dropout) => dropout.forward(pass, &x),
             None => Ok(x),
         }

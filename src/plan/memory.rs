@@ -1,7 +1,7 @@
 //! How much memory a training step cannot do without.
 
 use super::data::ImagePlan;
-use super::model::{LayerKind, ModelPlan, Tail};
+use super::model::{Activation, LayerKind, ModelPlan, Tail};
 use super::resolve::Plan;
 use super::train::Optimizer;
 
@@ -115,14 +115,16 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
     operations
 }
 
-/// Norm and dropout give values of their own; an activation changes the one before it in place.
+/// Norm and most dropout give values of their own; an activation changes the one before it in place.
 fn tail(tail: &Tail, result: u64, parameters: u64, operations: &mut Vec<Operation>) {
     if tail.norm.is_some() {
         let arguments = vec![operations.len() - 1];
         let kept = tail.activation.is_some();
         operations.push(Operation { arguments, result, kept, parameters });
     }
-    if tail.dropout.is_some() {
+    // After a ReLU elements are dropped in place, too.
+    let is_in_place = tail.activation == Some(Activation::Relu);
+    if tail.dropout.is_some_and(|dropout| dropout.channels || !is_in_place) {
         let arguments = vec![operations.len() - 1];
         operations.push(Operation { arguments, result, kept: true, parameters: 0 });
     }

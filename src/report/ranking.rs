@@ -1,6 +1,7 @@
 //! The ranking at the end of a run: settings in order of the metric that chooses the best epoch,
 //! each with its mean over seeds and folds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::basis::record::{EpochRecord, Metric, Status};
@@ -18,17 +19,15 @@ struct Group<'a> {
 
 /// The ranking, and what failed, as text for a terminal of `width` columns.
 pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String {
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
     for trial in known {
         let settings = &trial.trial.settings[..];
-        match groups.iter_mut().find(|group| group.settings == settings) {
-            Some(group) => group.trials.push(trial),
-            None => groups.push(Group { settings, trials: vec![trial] }),
-        }
+        let new = || Group { settings, trials: Vec::new() };
+        groups.entry(trial.trial.setting).or_insert_with(new).trials.push(trial);
     }
     let metric = known.first().map_or(Metric::ValAccuracy, |known| known.trial.plan.train.best);
     let mut ranked: Vec<(Option<f64>, Group)> =
-        groups.into_iter().map(|group| (mean(&group.values(metric)), group)).collect();
+        groups.into_values().map(|group| (mean(&group.values(metric)), group)).collect();
     // Stable: of equal settings the one that stands first in the plan comes first.
     ranked.sort_by(|(a, _), (b, _)| match (a, b) {
         (Some(a), Some(b)) if metric.is_loss() => a.total_cmp(b),
@@ -50,13 +49,14 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     if costs_differ {
         header.extend(["parameters", "FLOPs"].map(str::to_owned));
     }
-    let numbers_from = 1 + experiment.axes.len();
-    let numbers = numbers_from..header.len();
-    let mut table = grid(header, numbers, width);
+    let names = names(&ranked, experiment.axes.len());
+    let mut rows = Vec::new();
     for (place, (_, group)) in ranked.iter().enumerate() {
         let done = group.done();
         let mut row = vec![(place + 1).to_string()];
-        row.extend(group.settings.iter().cloned());
+        row.extend(
+            group.settings.iter().zip(&names).map(|(value, names)| names[value.as_str()].clone()),
+        );
         let tests: Vec<f64> =
             done.iter().filter_map(|known| Some(known.outcome.as_ref()?.test?.accuracy)).collect();
         let epochs: Vec<f64> = done
@@ -74,12 +74,20 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         if costs_differ {
             row.extend(cost(group).map(number));
         }
-        table.add_row(row);
+        rows.push(row);
     }
+    fit(&mut header, &mut rows, width);
+    let numbers = 1 + experiment.axes.len()..header.len();
+    let mut table = grid(header, numbers, width);
+    rows.into_iter().for_each(|row| _ = table.add_row(row));
     let mut text = table.trim_fmt();
     text.push('\n');
     if ranked.iter().any(|(_, group)| group.trials.len() > 1) {
         text.push_str("mean ± standard deviation over n trials (seeds, folds)\n");
+    }
+    let pruned = known.iter().filter(|known| known.status() == Status::Pruned).count();
+    if pruned > 0 {
+        let _ = writeln!(text, "{pruned} trials were pruned: decisions.csv says why");
     }
     let failed: Vec<&Known> =
         known.iter().filter(|known| known.status() == Status::Failed).collect();
@@ -88,6 +96,51 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         let _ = writeln!(text, "trial {} failed: {reason}", known.trial.number);
     }
     text
+}
+
+/// What the values of each of the `axes` are called: a choice by its name alone, where no other value
+/// has the same.
+fn names<'a>(ranked: &[(Option<f64>, Group<'a>)], axes: usize) -> Vec<BTreeMap<&'a str, String>> {
+    let name = |value: &'a str| {
+        let table = value.strip_prefix("{ ").and_then(|table| table.split_once(" = "));
+        table.map_or(value, |(name, _)| name)
+    };
+    (0..axes)
+        .map(|axis| {
+            let values: BTreeSet<&str> =
+                ranked.iter().map(|(_, group)| group.settings[axis].as_str()).collect();
+            let short: BTreeSet<&str> = values.iter().map(|value| name(value)).collect();
+            let is_clear = short.len() == values.len();
+            let named = |value| (value, if is_clear { name(value) } else { value }.to_owned());
+            values.into_iter().map(named).collect()
+        })
+        .collect()
+}
+
+/// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
+const DISPENSABLE: [&str; 5] = ["FLOPs", "parameters", "epoch", "val_loss", "test_accuracy"];
+
+/// Leaves out columns until the table fits into `width`, or nothing dispensable is left.
+fn fit(header: &mut Vec<String>, rows: &mut [Vec<String>], width: usize) {
+    // The metric that ranks is never left out, whichever it is.
+    let ranking = header.iter().position(|name| name == "n").map(|n| n + 1);
+    for name in DISPENSABLE {
+        let cell = |row: &[String], column: usize| row[column].chars().count();
+        let natural: usize = (0..header.len())
+            .map(|column| {
+                let cells = rows.iter().map(|row| cell(row, column));
+                3 + cells.max().unwrap_or(0).max(cell(header, column))
+            })
+            .sum();
+        if natural <= width {
+            return;
+        }
+        let column = header.iter().rposition(|column| column == name);
+        if let Some(column) = column.filter(|column| Some(*column) != ranking) {
+            header.remove(column);
+            rows.iter_mut().for_each(|row| _ = row.remove(column));
+        }
+    }
 }
 
 impl<'a> Group<'a> {
@@ -132,4 +185,41 @@ pub(super) fn short(axis: &str, axes: &[String]) -> String {
     let name = last(axis);
     let is_unique = axes.iter().filter(|other| last(other) == name).count() == 1;
     if is_unique { name } else { axis.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_left_out_until_the_table_fits_but_never_the_one_that_ranks() {
+        let header = ["", "lr", "n", "val_loss", "val_loss", "test_accuracy", "epoch"];
+        let row = ["1", "0.1", "3", "0.5", "0.5", "90.00 %", "4"];
+        let fitted = |width: usize| {
+            let mut header = header.map(str::to_owned).to_vec();
+            let mut rows = vec![row.map(str::to_owned).to_vec()];
+            fit(&mut header, &mut rows, width);
+            assert_eq!(header.len(), rows[0].len());
+            header.join(" ")
+        };
+        assert_eq!(fitted(100), " lr n val_loss val_loss test_accuracy epoch");
+        assert_eq!(fitted(56), " lr n val_loss val_loss test_accuracy");
+        assert_eq!(fitted(44), " lr n val_loss test_accuracy");
+        assert_eq!(fitted(10), " lr n val_loss");
+    }
+
+    #[test]
+    fn choices_are_called_by_their_names_where_these_tell_them_apart() {
+        let called = |values: [&str; 2]| {
+            let settings = values.map(|value| [value.to_owned()]);
+            let group = |settings| (None, Group { settings, trials: Vec::new() });
+            let ranked: Vec<_> = settings.iter().map(|settings| group(&settings[..])).collect();
+            let names = names(&ranked, 1);
+            values.map(|value| names[0][value].clone())
+        };
+        assert_eq!(called(["{ sgd = { lr = 0.1 } }", "{ adam = {} }"]), ["sgd", "adam"]);
+        let same = ["{ sgd = { lr = 0.1 } }", "{ sgd = { lr = 0.2 } }"];
+        assert_eq!(called(same), same);
+        assert_eq!(called(["none", "0.5"]), ["none", "0.5"]);
+    }
 }

@@ -17,6 +17,8 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
             let words = words(record);
             Some(format!("trial {number}/{total} epoch {}/{epochs} {words}", record.epoch))
         }
+        // It goes on, or is pruned, as soon as that is known.
+        SweepEvent::Ended(_, Ended::Paused) => None,
         SweepEvent::Ended(trial, ended) => {
             let end = end(trial, total, ended);
             Some(match situation.best() {
@@ -40,7 +42,6 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
 /// The line that stays above the bars when a trial is left.
 pub(super) fn above(situation: &Situation, event: &SweepEvent) -> Option<String> {
     match event {
-        // It goes on soon.
         SweepEvent::Ended(_, Ended::Paused) => None,
         SweepEvent::Ended(trial, ended) => Some(end(trial, situation.total, ended)),
         event => line(situation, event),
@@ -124,6 +125,23 @@ mod tests {
             line(SweepEvent::Ended(third, &failed("the loss became NaN"))).unwrap(),
             "trial 3/4 failed: the loss became NaN; \
              best so far val_accuracy 75.00 % (trial 2: dropout = 0.0, lr = 0.1)"
+        );
+    }
+
+    #[test]
+    fn a_trial_that_waits_is_no_line_and_one_that_is_pruned_says_why() {
+        let experiment = experiment(&[]);
+        let trial = &experiment.trials[1];
+        let mut situation = Situation::new(&experiment, 0);
+        let mut line = |event: SweepEvent| {
+            situation.notice(&event, 1.0);
+            line(&situation, &event)
+        };
+        line(SweepEvent::Started(trial));
+        assert_eq!(line(SweepEvent::Ended(trial, &Ended::Paused)), None);
+        assert_eq!(
+            line(SweepEvent::Pruned(trial, 1, "rank 2 of the 2 up to it, 1 go on")).unwrap(),
+            "trial 2/4 pruned: rank 2 of the 2 up to it, 1 go on"
         );
     }
 

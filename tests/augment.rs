@@ -81,6 +81,16 @@ fn trials_with_one_chain_and_seed_augment_every_image_once_between_them() {
 }
 
 #[test]
+fn trials_that_wait_at_a_rung_still_share_what_they_see_behind_it() {
+    let bench = Bench::new(CHAIN);
+    bench.run("all", &["--workers", "1"]);
+    let prune = "sweep.prune={ successive-halving = { first = 1, factor = 2 } }";
+    bench.run("pruned", &["--workers", "1", "--set", prune]);
+    assert!(bench.table("pruned", "trials.csv").contains(",pruned,"));
+    assert_eq!(bench.sum("pruned", "augmented"), bench.sum("all", "augmented"));
+}
+
+#[test]
 fn little_memory_for_shared_images_changes_no_result() {
     let bench = Bench::new(&CHAIN.replace("size = [8, 8]", "size = [40, 40]"));
     bench.run("much", &[]);

@@ -63,6 +63,13 @@ impl Epochs {
         Epochs { limit, seconds, shelf: Mutex::new(shelf) }
     }
 
+    /// A trial of `plan` that is about to stop will go on: what it shares is still needed.
+    pub fn expect(&self, plan: &Plan) {
+        if let Some(expected) = self.shelf().expected.get_mut(&group(plan)) {
+            *expected += 1;
+        }
+    }
+
     /// The epochs of one trial, for as long as it runs.
     pub fn of(self: &Arc<Self>, plan: &Plan) -> Share {
         Share {

@@ -225,6 +225,7 @@ fn attempt(
     let reason = match end {
         End::Completed(reason) => reason,
         End::Paused => {
+            around.epochs.expect(&trial.plan);
             write_time()?;
             return Ok(Ended::Paused);
         }

@@ -358,11 +358,6 @@ impl TrialStore {
         (stored.epochs_blake3 == rows_hash(records)).then_some(stored.outcome)
     }
 
-    /// Whether nothing is left to do for a trial of `epochs` epochs.
-    pub fn is_done(&self, epochs: usize) -> bool {
-        self.outcome().is_some_and(|outcome| is_final(&outcome, epochs))
-    }
-
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
         rows::records(&fs::read(self.file("epochs.csv")).unwrap_or_default())

@@ -18,6 +18,8 @@ pub mod weights;
 
 pub mod model;
 
+pub mod transfer;
+
 pub mod train;
 
 pub mod sweep;

@@ -13,7 +13,7 @@ use candlewick::sweep::survey::Files;
 /// What `wick check` says of an experiment; none if nothing is wrong.
 fn message(request: &Request) -> Option<String> {
     let images = Cache::new(1);
-    let survey = Files::new(&images);
+    let survey = Files::new(&images, Path::new("results"));
     let problems: Result<(), Problems> =
         load(request).and_then(|root| expand(&root, &survey, &Nothing).map(|_| ()));
     // Windows' separators are the one thing that may differ between machines.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candlewick::data::{decode_image, load};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
@@ -20,6 +20,8 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         test: TestSet::Declared,
         validation: 0.0,
         fold: None,
+        classes: Vec::new(),
+        subset: Subset::All,
         image: ImagePlan { size: [8, 8], channels: 3 },
         normalise: Normalise::None,
         on_bad_image,

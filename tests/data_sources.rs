@@ -10,7 +10,7 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 use image::Rgb;
 
@@ -20,6 +20,8 @@ fn plan(source: Source) -> DataPlan {
         test: TestSet::Declared,
         validation: 0.0,
         fold: None,
+        classes: Vec::new(),
+        subset: Subset::All,
         image: ImagePlan { size: [2, 2], channels: 3 },
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,

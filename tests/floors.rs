@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The storeys, lowest first; each lists its rooms.
-const STOREYS: [&[&str]; 10] = [
+const STOREYS: [&[&str]; 11] = [
     &["basis"],
     &["augment"],
     &["config"],
     &["plan"],
     &["kernels", "data", "weights"],
-    &["model", "transfer"],
+    &["model"],
+    &["transfer"],
     &["train"],
     &["sweep"],
     &["report"],

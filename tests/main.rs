@@ -15,3 +15,4 @@ mod reference;
 mod sweeps;
 mod trained;
 mod training;
+mod transfer;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use candlewick::augment::{self, AnyTransform, Reader, Step};
 use candlewick::config::layer::KINDS;
@@ -33,7 +34,7 @@ fn offered(sections: &str) -> BTreeSet<String> {
     let file = folder.path().join("experiment.toml");
     fs::write(&file, format!("name = \"x\"\n{sections}")).unwrap();
     let images = Cache::new(1);
-    let survey = Files::new(&images);
+    let survey = Files::new(&images, Path::new("results"));
     let problems = load(&Request { file, ..Request::default() })
         .and_then(|root| expand(&root, &survey, &Nothing).map(|_| ()))
         .expect_err("the unknown key is read");

@@ -184,7 +184,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     let file = bench.folder.path().join("experiment.toml");
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
-    let survey = Files::new(&images);
+    let survey = Files::new(&images, Path::new("results"));
     let experiment = expand(&root, &survey, &Nothing).unwrap();
     let store = Store::at(&bench.folder.path().join("results"), &experiment.name);
     store.prepare().unwrap();

@@ -33,7 +33,7 @@ fn plan(name: &str) -> Plan {
     let file = PathBuf::from("tests/goldens").join(name).with_extension("toml");
     let root = load(&Request { file, ..Request::default() }).unwrap();
     let images = Cache::new(1);
-    let survey = Files::new(&images);
+    let survey = Files::new(&images, Path::new("results"));
     let mut experiment = expand(&root, &survey, &Nothing).unwrap();
     experiment.trials.remove(0).plan
 }
@@ -98,7 +98,7 @@ fn follows_pytorch(name: &str) {
         assert!(error < 1e-4, "{name}, step {step}: {found}, PyTorch {expected}: {error:.1e}");
         if !is_last {
             let gradients = forward.backward(&loss.mean).unwrap();
-            optimizer.step(network.parameters(), gradients, train.optimizer.lr()).unwrap();
+            optimizer.step(network.parameters(), gradients, train.optimizer.lr(), 1).unwrap();
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             }
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
             let gradients = pass.backward(&loss.mean)?;
-            optimizer.step(network.parameters(), gradients, LR)?;
+            optimizer.step(network.parameters(), gradients, LR, 1)?;
             Ok(())
         };
         step(0)?;

@@ -12,6 +12,7 @@ use crate::config::tree::{Content, Node};
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
+use crate::report::transfer::transfer;
 use crate::sweep::cost::{Cost, costs};
 use crate::sweep::machine;
 use crate::sweep::memory::{Needs, needs};
@@ -38,7 +39,7 @@ pub(super) fn experiment(
         _ => "",
     };
     let store = Store::at(&written.results, name);
-    let experiment = expand(&root, &Files::new(images), &store).map_err(tell)?;
+    let experiment = expand(&root, &Files::new(images, &written.results), &store).map_err(tell)?;
     Ok((root, experiment, store))
 }
 
@@ -75,6 +76,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
     let share = Share::new(cores, open, slots.map(|n| n * experiment.run.devices.len()), None);
     let summary = Overview {
         experiment: &experiment,
+        images: images.survey(&shown.plan.data).map_or(0, |facts| facts.images),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: machine::bytes(experiment.run.memory_limit),
         share,
@@ -89,6 +91,8 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
 struct Overview<'a> {
     experiment: &'a Experiment,
     standing: Standing<'a>,
+    /// Images of the trial whose network is shown.
+    images: usize,
     needs: Needs,
     limit: Option<u64>,
     share: Share,
@@ -104,6 +108,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
+    text.push_str(&transfer(&shown.plan, overview.images));
     let others = trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
     if others > 0 {
         let _ = writeln!(text, "{others} trials have other networks: see them with --trial N");

@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
             break;
         }
         // What the search suggests next follows from what the trials have come to.
-        match expand(&root, &Files::new(&images), &store) {
+        match expand(&root, &Files::new(&images, &arguments.written.results), &store) {
             Ok(further) if further.trials.len() > experiment.trials.len() => {
                 if let Some(progress) = &progress {
                     progress.extend(&further);

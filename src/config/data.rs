@@ -5,6 +5,8 @@
 //! source = "fashion-mnist"          # or { folder = "signs" }, { idx = "mnist" }, { csv = "signs.csv" } …
 //! test = 0.1                        # or "declared", or another source
 //! validation = 0.1
+//! classes = "all"                   # or some of them by name
+//! subset = "none"                   # or { per-class = 20 }, { fraction = 0.1 } of the training images
 //! image = { size = [32, 32], channels = 3 }
 //! normalise = "dataset"             # or "none", or { mean = [0.5], std = [0.25] }
 //! on-bad-image = "error"            # or "skip"
@@ -16,8 +18,8 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::read::WrittenPath;
 use crate::augment::BoxFormat;
@@ -32,6 +34,10 @@ pub struct Data {
     pub test: TestSet,
     /// Held-out part of the training images, drawn by class with the experiment's seed.
     pub validation: f64,
+    /// The classes that take part.
+    pub classes: Classes,
+    /// How many of the training images are learnt from.
+    pub subset: Subset,
     /// Size and channels.
     pub image: Image,
     /// Normalisation per channel.
@@ -119,6 +125,49 @@ impl<'de> Deserialize<'de> for TestSet {
         }
         deserializer.deserialize_any(Reader)
     }
+}
+
+/// All classes of the source, or some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Classes {
+    /// `"all"`.
+    All,
+    /// `["dress", "coat"]`: labels follow this order.
+    Some(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Classes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Classes;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"all\" or a list of class names")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Classes, E> {
+                match name {
+                    "all" => Ok(Classes::All),
+                    other => Err(E::unknown_variant(other, &["all"])),
+                }
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Classes, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Classes::Some)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// A part of the training images. A smaller one lies within a larger one.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subset {
+    /// All of them.
+    None,
+    /// So many of each class.
+    PerClass(usize),
+    /// This part of each class, rounded, and at least one image.
+    Fraction(f64),
 }
 
 /// Size and channels of the images as the model sees them.

@@ -27,8 +27,9 @@ use super::tree::{BUILT_IN, Content, Entry, Node, Place, SourceFile};
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Settings whose tables name one choice: a higher layer replaces them as a whole.
-pub const CHOICES: [&str; 14] = [
+pub const CHOICES: [&str; 16] = [
     "data.source",
+    "data.subset",
     "data.test",
     "data.normalise",
     "model.weights",
@@ -42,6 +43,7 @@ pub const CHOICES: [&str; 14] = [
     "train.class-weights",
     "train.clip",
     "sweep.prune",
+    "transfer.weights",
 ];
 
 /// Prefix of the environment's variables: `WICK_DATA__BATCH_SIZE` is `data.batch-size`.

@@ -17,5 +17,6 @@ pub mod suggest;
 pub mod sweep;
 pub mod template;
 pub mod train;
+pub mod transfer;
 pub mod tree;
 pub mod weights;

@@ -7,6 +7,7 @@
 //! checkpoint-every = { steps = 500 }
 //! time-limit = "30m"
 //! memory-limit = "8GB"
+//! feature-cache = "4GB"
 //! ```
 
 use std::fmt;
@@ -27,6 +28,8 @@ pub struct Run {
     pub time_limit: Limit<Seconds>,
     /// How much memory all trials together may take.
     pub memory_limit: Memory,
+    /// How much memory what frozen layers make of images may take.
+    pub feature_cache: Memory,
     /// What trials run on.
     pub devices: Vec<String>,
     /// Trials at once on each device.

@@ -69,6 +69,27 @@ pub fn unfold(model: &Node) -> Result<Vec<Element>, Vec<Problem>> {
     if unfolder.problems.is_empty() { Ok(elements) } else { Err(unfolder.problems) }
 }
 
+/// What the names of a new head's layers begin with.
+pub const HEAD: &str = "head.";
+
+/// The layers of `list`, which stand at `at` and are put on the network of the table `[model]`: they
+/// may use its blocks and parameters.
+pub fn head(model: &Node, list: &Node, at: &KeyPath) -> Result<Vec<Element>, Vec<Problem>> {
+    let mut unfolder = Unfolder {
+        blocks: model.get("blocks"),
+        globals: Parameters::new(),
+        problems: Vec::new(),
+        count: 0,
+    };
+    let globals = unfolder.global_parameters(model, &KeyPath::root().key("model"));
+    // The network itself tells what is wrong with them.
+    unfolder.problems.clear();
+    unfolder.globals = globals.clone();
+    let scope = Scope { parameters: &globals, prefix: HEAD, label: "", through: &[] };
+    let elements = unfolder.list(list, at, &scope);
+    if unfolder.problems.is_empty() { Ok(elements) } else { Err(unfolder.problems) }
+}
+
 /// A copy of `node` with the network's parameters filled in.
 pub fn filled(model: &Node, node: &Node, at: &KeyPath) -> Result<Node, Vec<Problem>> {
     let mut unfolder =

@@ -1,4 +1,4 @@
-//! `model.weights`: a file of weights to start from.
+//! `model.weights` and `transfer.weights`: weights to start from.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,69 @@ use serde::Deserialize;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::read::{WrittenPath, read};
+use super::transfer::Which;
 use super::tree::{Content, Node};
 
-/// A file's path alone, or a table.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// Weights to start from: a file's path alone, or a table.
+#[derive(Clone, Debug)]
 pub struct Weights {
-    /// safetensors, PyTorch's `.pth`, or NumPy's `.npz`.
-    pub file: WrittenPath,
+    /// Where they are.
+    pub origin: Origin,
     /// Names in the file and the parameters that they are; a `*` stands for any part.
-    #[serde(default)]
     pub rename: BTreeMap<String, String>,
     /// Whether every parameter has to be in the file and every tensor of it used; true if not given.
     pub strict: Option<bool>,
 }
 
+/// Where weights are.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// safetensors, PyTorch's `.pth`, or NumPy's `.npz`; bundled ones, or a place on the Hub.
+    File(WrittenPath),
+    /// The best epoch of a trial of an experiment whose results lie beside this one's.
+    Experiment(String, Which),
+}
+
+/// What places that are not below the experiment's folder begin with.
+const ELSEWHERE: [&str; 2] = ["hf:", "bundled:"];
+
 impl Weights {
     /// Reads the value at `node`, which stands at `path`.
     pub fn read(node: &Node, path: &KeyPath) -> Result<Weights, Problem> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        struct File {
+            file: WrittenPath,
+            #[serde(default)]
+            rename: BTreeMap<String, String>,
+            strict: Option<bool>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        struct Experiment {
+            experiment: String,
+            #[serde(default)]
+            trial: Which,
+        }
         let mut weights = match &node.content {
             Content::String(_) => {
-                let file = read::<WrittenPath>(node, path)?;
-                Weights { file, rename: BTreeMap::new(), strict: None }
+                let origin = Origin::File(read::<WrittenPath>(node, path)?);
+                Weights { origin, rename: BTreeMap::new(), strict: None }
             }
-            _ => read::<Weights>(node, path)?,
+            _ if node.get("experiment").is_some() => {
+                let Experiment { experiment, trial } = read(node, path)?;
+                let origin = Origin::Experiment(experiment, trial);
+                Weights { origin, rename: BTreeMap::new(), strict: None }
+            }
+            _ => {
+                let File { file, rename, strict } = read(node, path)?;
+                Weights { origin: Origin::File(file), rename, strict }
+            }
         };
-        // A place on the Hub is not below the experiment's folder.
-        if weights.file.written.starts_with("hf:") {
-            weights.file.path = weights.file.written.clone().into();
+        if let Origin::File(file) = &mut weights.origin
+            && ELSEWHERE.iter().any(|scheme| file.written.starts_with(scheme))
+        {
+            file.path = file.written.clone().into();
         }
         Ok(weights)
     }

@@ -19,8 +19,8 @@ pub struct Cache {
 }
 
 /// Which images: the source, the test source, whether a test part is to be drawn (which is an error
-/// for some sources), and what their boxes are.
-type Images = (Source, Option<Source>, bool, BoxPlan);
+/// for some sources), the classes that take part, and what their boxes are.
+type Images = (Source, Option<Source>, bool, Vec<String>, BoxPlan);
 
 /// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
 /// loaded at the same time. The map is never iterated over, so its order does not matter.
@@ -63,12 +63,12 @@ impl Cache {
 }
 
 fn images(plan: &DataPlan) -> Images {
-    let source = plan.source.clone();
-    match &plan.test {
-        TestSet::Declared => (source, None, false, plan.boxes),
-        TestSet::Part(part) => (source, None, *part > 0.0, plan.boxes),
-        TestSet::Source(test) => (source, Some(test.clone()), false, plan.boxes),
-    }
+    let (test, is_drawn) = match &plan.test {
+        TestSet::Declared => (None, false),
+        TestSet::Part(part) => (None, *part > 0.0),
+        TestSet::Source(test) => (Some(test.clone()), false),
+    };
+    (plan.source.clone(), test, is_drawn, plan.classes.clone(), plan.boxes)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -83,7 +83,7 @@ fn cell<K: std::hash::Hash + Eq, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, Normalise};
+    use crate::plan::data::{Bundled, Normalise, Subset};
     use rayon::prelude::*;
 
     fn plan(validation: f64, side: usize) -> DataPlan {
@@ -92,6 +92,8 @@ mod tests {
             test: TestSet::Declared,
             validation,
             fold: None,
+            classes: Vec::new(),
+            subset: Subset::All,
             image: ImagePlan { size: [side, side], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,

@@ -91,6 +91,16 @@ pub enum Error {
         /// The classes of the training source.
         classes: Vec<String>,
     },
+    /// Classes that were asked for and are not there.
+    #[error("{origin} has no class {}; its classes are {}", enumerate(unknown), enumerate(classes))]
+    NoSuchClasses {
+        /// The source.
+        origin: String,
+        /// Those that are not there.
+        unknown: Vec<String>,
+        /// Its classes.
+        classes: Vec<String>,
+    },
     /// A test set that contradicts what the source declares.
     #[error("{problem}")]
     TestTwice {

@@ -59,7 +59,39 @@ pub(super) struct Block {
     pub(super) read: Box<ReadBlock>,
 }
 
+/// The label of an image whose class takes no part.
+pub(super) const OUTSIDE: u32 = u32::MAX;
+
 impl Listing {
+    /// The images whose class takes part and whose declared part is wanted, in order.
+    pub(super) fn picks(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {
+        let takes_part =
+            |index: &usize| self.labels[*index] != OUTSIDE && wanted(self.parts[*index]);
+        (0..self.parts.len()).filter(takes_part).collect()
+    }
+
+    /// Leaves the images of all classes but these outside; labels follow the order of `classes`.
+    pub(super) fn only(mut self, classes: &[String]) -> Result<Listing, Error> {
+        let unknown: Vec<String> =
+            classes.iter().filter(|class| !self.classes.contains(class)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(Error::NoSuchClasses {
+                origin: self.origin,
+                unknown,
+                classes: self.classes,
+            });
+        }
+        let place = |name: &String| classes.iter().position(|class| class == name);
+        let labels: Vec<u32> = self
+            .classes
+            .iter()
+            .map(|name| place(name).map_or(OUTSIDE, |place| place as u32))
+            .collect();
+        self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
+        self.classes = classes.to_vec();
+        Ok(self)
+    }
+
     /// Checks what every source has to have: two classes, and something to learn about each.
     pub(super) fn check(&self) -> Result<(), Error> {
         check_classes(&self.origin, &self.classes, "")?;
@@ -89,7 +121,7 @@ pub(super) fn check_taught(
     way_out: &str,
 ) -> Result<(), Error> {
     let mut taught = vec![false; classes.len()];
-    for (label, part) in labels.iter().zip(parts) {
+    for (label, part) in labels.iter().zip(parts).filter(|(label, _)| **label != OUTSIDE) {
         taught[*label as usize] |= matches!(part, Part::Train | Part::Undeclared);
     }
     let empty: Vec<String> = classes

@@ -9,9 +9,9 @@ use rayon::prelude::*;
 use super::dataset::{Dataset, Part};
 use super::decode::{Picture, decode, decode_file};
 use super::error::{BadImage, Error};
-use super::listing::{Block, Images, Listing, check_taught, relabel};
+use super::listing::{Block, Images, Listing, OUTSIDE, check_taught, relabel};
 use super::resize::fit;
-use super::source::list;
+use super::source::list_classes;
 use super::survey::check_test;
 use crate::augment::BBox;
 use crate::plan::data::{BoxPlan, DataPlan, ImagePlan, OnBadImage, TestSet};
@@ -24,17 +24,17 @@ use crate::plan::data::{BoxPlan, DataPlan, ImagePlan, OnBadImage, TestSet};
 ///
 /// Images are in the order of the listing, whatever the number of threads.
 pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
-    let main = list(&plan.source, plan.boxes)?;
+    let main = list_classes(&plan.source, plan)?;
     main.check()?;
-    let declared = main.parts.iter().filter(|part| **part == Part::Test).count();
+    let declared = main.picks(|part| part == Part::Test).len();
     check_test(plan, declared)?;
     let TestSet::Source(source) = &plan.test else {
         let all = main.picks(|_| true);
         return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
     };
-    let mut test = list(source, plan.boxes)?;
+    let mut test = list_classes(source, plan)?;
     let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
-    for label in &mut test.labels {
+    for label in test.labels.iter_mut().filter(|label| **label != OUTSIDE) {
         *label = places[*label as usize];
     }
     let has_part = test.parts.contains(&Part::Test);
@@ -92,11 +92,6 @@ pub fn decode_centre(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
 }
 
 impl Listing {
-    /// The images whose declared part is wanted, in order.
-    fn picks(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {
-        (0..self.parts.len()).filter(|index| wanted(self.parts[*index])).collect()
-    }
-
     /// The image's file, as messages name it.
     fn file(&self, index: usize) -> String {
         match &self.images {
@@ -285,7 +280,7 @@ impl<'a> Pixels<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, Normalise, Source};
+    use crate::plan::data::{Bundled, Normalise, Source, Subset};
 
     fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
         DataPlan {
@@ -293,6 +288,8 @@ mod tests {
             test: TestSet::Declared,
             validation: 0.1,
             fold: None,
+            classes: Vec::new(),
+            subset: Subset::All,
             image: ImagePlan { size: [size, size], channels },
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,

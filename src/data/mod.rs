@@ -33,4 +33,4 @@ pub use load::{decode_centre, decode_image, load};
 pub use normalise::{Normalisation, Table, normalisation};
 pub use split::{Split, split};
 pub use survey::survey;
-pub use views::{Batch, Views, augmentation_stream, mixing_stream, order};
+pub use views::{Batch, View, Views, augmentation_stream, mixing_stream, order};

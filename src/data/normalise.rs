@@ -64,6 +64,15 @@ impl Normalisation {
 }
 
 impl Table {
+    /// Equal for equal tables.
+    pub fn identity(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for value in self.channels.iter().flatten() {
+            hasher.update(&value.to_le_bytes());
+        }
+        hasher.finalize()
+    }
+
     /// Writes the normalised `image` channel by channel.
     ///
     /// # Shapes

@@ -4,7 +4,7 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::Listing;
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
-use crate::plan::data::{BoxPlan, Bundled, Source};
+use crate::plan::data::{BoxPlan, Bundled, DataPlan, Source};
 
 /// The images of `source` without their pixels.
 pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
@@ -19,17 +19,24 @@ pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
     }
 }
 
-/// How many images `source` has, without reading more than that takes.
-pub(super) fn count(source: &Source, boxes: BoxPlan) -> Result<Counts, Error> {
-    match source {
-        Source::Cifar10(path) => cifar::count(path, &cifar::CIFAR10),
-        Source::Cifar100(path) => cifar::count(path, &cifar::CIFAR100),
+/// The images of `source` that belong to the classes of `plan`.
+pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
+    let listing = list(source, plan.boxes)?;
+    if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
+}
+
+/// How many images the source of `plan` has, without reading more than that takes.
+pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
+    match &plan.source {
+        Source::Cifar10(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR10),
+        Source::Cifar100(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR100),
         other => {
-            let listing = list(other, boxes)?;
+            let listing = list_classes(other, plan)?;
             listing.check()?;
-            let of = |part: Part| listing.parts.iter().filter(|other| **other == part).count();
+            let of = |part: Part| listing.picks(|other| other == part).len();
             let (test, validation) = (of(Part::Test), of(Part::Validation));
-            Ok(Counts { images: listing.labels.len(), test, validation, classes: listing.classes })
+            let images = listing.picks(|_| true).len();
+            Ok(Counts { images, test, validation, classes: listing.classes })
         }
     }
 }

@@ -6,12 +6,12 @@
 //! 2. *Validation*: with a fold, that fold of everything else (declared training and validation
 //!    images together); else the declared validation images, which beat `validation = …`; else a
 //!    part by class that depends on the seed.
-//! 3. *Training*: the rest.
+//! 3. *Training*: the rest, or a subset of it that depends on the seed.
 
 use super::dataset::{Dataset, Part};
 use super::error::Error;
 use crate::basis::seed::{Stream, derive};
-use crate::plan::data::{DataPlan, Fold, TestSet};
+use crate::plan::data::{DataPlan, Fold, Subset, TestSet};
 
 /// The images of a trial by their use, as ascending indices into the data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Err
         }
         None => Vec::new(),
     };
-    let train = without(&rest, &validation);
+    let train = subset(dataset, without(&rest, &validation), plan.subset, seed)?;
     if train.is_empty() {
         return Err(Error::EmptyPart(format!(
             "{} has {} images, {} of them for validation and {} for testing: none are left to train on",
@@ -103,6 +103,42 @@ fn part_by_class(
     let mut drawn = Vec::with_capacity(total);
     for (class, (images, count)) in classes.iter_mut().zip(counts).enumerate() {
         stream(class as u64).shuffle(images);
+        drawn.extend_from_slice(&images[..count]);
+    }
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// The part of the training images that is learnt from: the first ones of each class in an order that
+/// depends on the seed alone, so that a smaller subset lies within a larger one.
+fn subset(
+    dataset: &Dataset,
+    train: Vec<u32>,
+    subset: Subset,
+    seed: u64,
+) -> Result<Vec<u32>, Error> {
+    if subset == Subset::All {
+        return Ok(train);
+    }
+    let mut drawn = Vec::new();
+    for (class, mut images) in by_class(dataset, &train).into_iter().enumerate() {
+        let count = match subset {
+            Subset::All => images.len(),
+            Subset::PerClass(count) => count,
+            Subset::Fraction(part) => {
+                ((images.len() as f64 * part).round() as usize).clamp(1, images.len().max(1))
+            }
+        };
+        if count > images.len() {
+            return Err(Error::EmptyPart(format!(
+                "data.subset asks for {count} images of each class, but {} has {} of class {} to train on; \
+                 ask for fewer, or for a fraction",
+                dataset.origin,
+                images.len(),
+                dataset.classes[class]
+            )));
+        }
+        derive(seed, "subset", &[class as u64]).shuffle(&mut images);
         drawn.extend_from_slice(&images[..count]);
     }
     drawn.sort_unstable();
@@ -162,6 +198,8 @@ mod tests {
             test,
             validation,
             fold,
+            classes: Vec::new(),
+            subset: Subset::All,
             image: ImagePlan { size: [1, 1], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
@@ -224,6 +262,29 @@ mod tests {
         let split = split(&dataset, &plan(TestSet::Part(0.5), 0.0, None), 1).unwrap();
         assert_eq!(split.validation, [2, 3]);
         assert_eq!((split.train.len(), split.test.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_smaller_subset_lies_within_a_larger_one_and_leaves_validation_and_test_alone() {
+        let dataset = undeclared(&[40, 60]);
+        let with = |subset| DataPlan { subset, ..plan(TestSet::Part(0.2), 0.25, None) };
+        let whole = split(&dataset, &with(Subset::All), 1).unwrap();
+        let mut smaller: Vec<u32> = Vec::new();
+        for subset in [Subset::PerClass(3), Subset::PerClass(10), Subset::Fraction(0.9)] {
+            let part = split(&dataset, &with(subset), 1).unwrap();
+            assert_eq!((&part.validation, &part.test), (&whole.validation, &whole.test));
+            assert!(smaller.iter().all(|image| part.train.contains(image)));
+            assert!(part.train.iter().all(|image| whole.train.contains(image)));
+            if let Subset::PerClass(count) = subset {
+                assert_eq!([0, 1].map(|class| of_class(&dataset, &part.train, class)), [count; 2]);
+            }
+            smaller = part.train;
+        }
+        assert_eq!(smaller.len(), 54);
+        let other = split(&dataset, &with(Subset::PerClass(3)), 2).unwrap();
+        assert_ne!(other.train, split(&dataset, &with(Subset::PerClass(3)), 1).unwrap().train);
+        let error = split(&dataset, &with(Subset::PerClass(30)), 1).unwrap_err().to_string();
+        assert!(error.contains("asks for 30 images of each class"), "{error}");
     }
 
     #[test]

@@ -3,22 +3,22 @@
 use super::dataset::Part;
 use super::error::Error;
 use super::listing::relabel;
-use super::source::{count, in_words, list};
+use super::source::{count, in_words, list_classes};
 use crate::plan::data::{DataFacts, DataPlan, TestSet};
 
 /// Classes and counts of the data that `plan` names: a folder is listed, a table is read, of IDX
 /// files the labels and headers. What is wrong with single images shows only in loading.
 pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
-    let main = count(&plan.source, plan.boxes)?;
+    let main = count(plan)?;
     check_test(plan, main.test)?;
     let (mut images, mut declared_test) = (main.images, main.test);
     if let TestSet::Source(source) = &plan.test {
         let origin = in_words(&plan.source);
-        let test = list(source, plan.boxes)?;
+        let test = list_classes(source, plan)?;
         relabel((&origin, &main.classes), (&test.origin, &test.classes))?;
-        declared_test = test.parts.iter().filter(|part| **part == Part::Test).count();
+        declared_test = test.picks(|part| part == Part::Test).len();
         if declared_test == 0 {
-            declared_test = test.labels.len();
+            declared_test = test.picks(|_| true).len();
         }
         images = main.images - main.test + declared_test;
     }

@@ -29,6 +29,19 @@ pub struct Views {
     share: Share,
 }
 
+/// A way to see an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Normalised, and nothing else.
+    Plain,
+    /// Through the training chain, with what chance decides in this epoch.
+    Variant(u64),
+    /// As validation and test images are.
+    Evaluation,
+    /// Through one of the test-time views.
+    TestTime(usize),
+}
+
 /// Images and labels for one step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -87,6 +100,83 @@ impl Views {
             batch_of.partners = Some((mixed.labels(&batch_of.labels), mixed.own));
         }
         batch_of
+    }
+
+    /// The pixels of `images` seen in one way, without a batch around them.
+    ///
+    /// # Shapes
+    /// `[images, channels, height, width]`
+    pub fn pixels(&self, view: View, images: &[u32]) -> Vec<f32> {
+        match view {
+            View::Plain => {
+                let mut pixels = vec![0.0; images.len() * self.frame.bytes()];
+                self.write(images, &mut pixels);
+                pixels
+            }
+            View::Variant(variant) => {
+                let bytes = self.augment(variant, images);
+                let mut pixels = vec![0.0; bytes.len()];
+                let size = self.frame.bytes();
+                pixels
+                    .par_chunks_mut(size)
+                    .zip(bytes.par_chunks(size))
+                    .for_each(|(out, image)| self.table.write(image, out));
+                pixels
+            }
+            View::Evaluation => self.evaluation(images).pixels,
+            View::TestTime(view) => self.test_view(images, view).pixels,
+        }
+    }
+
+    /// How training images are seen in variant `variant` of them, counted from 1.
+    pub fn variant(&self, variant: u64) -> View {
+        if self.plan.train.is_empty() { View::Plain } else { View::Variant(variant) }
+    }
+
+    /// How validation and test images are seen.
+    pub fn at_evaluation(&self) -> View {
+        if self.plan.evaluation.is_empty() { View::Plain } else { View::Evaluation }
+    }
+
+    /// Whether what training sees of an image is the same in every epoch.
+    pub fn is_the_same_every_epoch(&self) -> bool {
+        self.plan.train.is_empty() && self.plan.mixing.is_none()
+    }
+
+    /// Whether whole batches are mixed.
+    pub fn mixes(&self) -> bool {
+        self.plan.mixing.is_some()
+    }
+
+    /// Equal for views in which the same image of the same data set has the same pixels.
+    pub fn identity(&self, view: View) -> [u8; 32] {
+        let fold = fold_number(self.fold);
+        let AugmentPlan { train, evaluation, test_time, boxes, .. } = &self.plan;
+        let how = match view {
+            View::Plain => "plain".to_owned(),
+            View::Variant(variant) => {
+                let drawn = (self.seed, fold, variant);
+                serde_json::to_string(&("training", train, boxes, drawn)).expect("plain data")
+            }
+            View::Evaluation => {
+                let what = ("evaluation", evaluation, boxes, self.seed);
+                serde_json::to_string(&what).expect("plain data")
+            }
+            View::TestTime(index) => {
+                let what = ("evaluation", &test_time[index], boxes, self.seed, index);
+                serde_json::to_string(&what).expect("plain data")
+            }
+        };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.dataset.fingerprint().as_bytes());
+        hasher.update(self.table.identity().as_bytes());
+        hasher.update(how.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    /// The data set.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
     }
 
     /// Validation or test `images`, with nothing left to chance.

@@ -1,9 +1,11 @@
 //! A network built from its plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor};
 
+use crate::kernels::arrange::flatten;
 use crate::kernels::tape::{Gradients, Tape, Value, numbers};
 use crate::kernels::update::assign;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
@@ -29,6 +31,14 @@ pub struct Parameter {
     pub name: String,
     /// Its numbers, updated in place.
     pub tensor: Tensor,
+    /// Whether it learns in the current epoch.
+    pub learns: bool,
+    /// The epoch with which it begins to, counted from 1; none: never.
+    pub from_epoch: Option<usize>,
+    /// Factor on the learning rate.
+    pub lr_factor: f64,
+    /// Whether it started with pretrained weights.
+    pub pretrained: bool,
 }
 
 /// Layers and their parameters.
@@ -47,6 +57,8 @@ struct Part {
     sources: Vec<usize>,
     /// Whether evaluation needs it, and training.
     needed: [bool; 2],
+    /// Whether training finds it at work as in training; a frozen layer is as at test time.
+    as_in_training: bool,
 }
 
 /// What is done to the values that come in.
@@ -68,10 +80,13 @@ pub struct Forward {
 
 impl Forward {
     /// The gradients of `loss` by the network's parameters, in their order; zeros where a parameter
-    /// has no influence.
+    /// has no influence, nothing where it does not learn.
     pub fn backward(self, loss: &Value) -> Result<Vec<Vec<f32>>> {
         let mut gradients: Gradients = self.tape.backward(loss)?;
-        let zeros = |leaf: &Value| vec![0.0; leaf.tensor().elem_count()];
+        let zeros = |leaf: &Value| match leaf.wants_gradient() {
+            true => vec![0.0; leaf.tensor().elem_count()],
+            false => Vec::new(),
+        };
         Ok(self
             .leaves
             .iter()
@@ -91,15 +106,37 @@ impl Network {
                 step: build(layer, Slots { first: parameters.len() }),
                 sources: plan.sources(index),
                 needed: [evaluated[index], trained[index]],
+                as_in_training: true,
             });
+            let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
                 let values = initial(&parameter, seed);
                 let tensor = Tensor::from_vec(values, parameter.shape, &Device::Cpu)?;
-                parameters.push(Parameter { name: parameter.name, tensor });
+                parameters.push(Parameter {
+                    name: parameter.name,
+                    tensor,
+                    learns: true,
+                    from_epoch: tuning.map_or(Some(1), |tuning| tuning.from_epoch),
+                    lr_factor: tuning.map_or(1.0, |tuning| tuning.lr_factor),
+                    pretrained: tuning.is_some_and(|tuning| tuning.pretrained),
+                });
             }
         }
         let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
-        Ok(Network { layers, heads, parameters, seed })
+        let mut network = Network { layers, heads, parameters, seed };
+        network.begin(plan, 1);
+        Ok(network)
+    }
+
+    /// Epoch `epoch` of the network of `plan`, counted from 1, begins: what learns may change.
+    pub fn begin(&mut self, plan: &ModelPlan, epoch: usize) {
+        let prefix = plan.frozen_prefix(epoch);
+        for (index, (part, layer)) in self.layers.iter_mut().zip(&plan.layers).enumerate() {
+            part.as_in_training = index >= prefix && layer.learns(epoch);
+        }
+        for parameter in &mut self.parameters {
+            parameter.learns = parameter.from_epoch.is_some_and(|first| first <= epoch);
+        }
     }
 
     /// The trainable tensors in the order of the layers.
@@ -110,24 +147,69 @@ impl Network {
     /// One pass over `images`, `[batch, channels, height, width]`. `training` switches dropout and
     /// batch statistics on and records; `step` counts training batches.
     pub fn forward(&mut self, images: &Tensor, training: bool, step: u64) -> Result<Forward> {
+        self.forward_from(0, images, training, step)
+    }
+
+    /// As [`forward`](Self::forward), from the results of layer number `from`, counted from 1, which
+    /// the layers before it have made of the images; from layer 0, from the images.
+    pub fn forward_from(
+        &mut self,
+        from: usize,
+        inputs: &Tensor,
+        training: bool,
+        step: u64,
+    ) -> Result<Forward> {
         let mut tape = if training { Tape::recording() } else { Tape::inference() };
         let leaves: Vec<Value> =
-            self.parameters.iter().map(|p| tape.leaf(&p.tensor, true)).collect();
-        let images = tape.leaf(images, false);
+            self.parameters.iter().map(|p| tape.leaf(&p.tensor, p.learns)).collect();
+        let inputs = tape.leaf(inputs, false);
         let mut pass = Pass { tape, parameters: &leaves, training, seed: self.seed, step };
+        let last = self.layers.len();
+        let heads = if training { self.heads.clone() } else { Vec::new() };
+        let wanted: Vec<usize> = std::iter::once(last).chain(heads).collect();
+        let mut results = self.run(from..last, inputs, &wanted, &mut pass)?.into_iter();
+        let logits = results.next().ok_or_else(no_layers)?;
+        Ok(Forward { logits, auxiliary: results.collect(), tape: pass.tape, leaves })
+    }
+
+    /// What layer number `to`, counted from 1, gives for `images` at test time, where nothing
+    /// behind it sees what stands before it.
+    ///
+    /// # Shapes
+    /// images `[batch, channels, height, width]`; the result is one row of features for each image.
+    pub fn features(&mut self, images: &Tensor, to: usize) -> Result<Vec<f32>> {
+        let mut tape = Tape::inference();
+        let leaves: Vec<Value> =
+            self.parameters.iter().map(|p| tape.leaf(&p.tensor, false)).collect();
+        let images = tape.leaf(images, false);
+        let mut pass =
+            Pass { tape, parameters: &leaves, training: false, seed: self.seed, step: 0 };
+        let result = self.run(0..to, images, &[to], &mut pass)?.pop().ok_or_else(no_layers)?;
+        let rows = flatten(&mut pass.tape, &result)?;
+        Ok(numbers(rows.tensor())?.to_vec())
+    }
+
+    /// Runs the layers at `places` on `inputs`, the result of the one before them; the values of the
+    /// layers with the `wanted` numbers, counted from 1.
+    fn run(
+        &mut self,
+        places: Range<usize>,
+        inputs: Value,
+        wanted: &[usize],
+        pass: &mut Pass,
+    ) -> Result<Vec<Value>> {
+        let training = pass.training;
         let needed = |part: &Part| part.needed[usize::from(training)];
         // How often each value is still asked for: it is let go with the last time.
         let mut uses = vec![0usize; self.layers.len() + 1];
-        for part in self.layers.iter().filter(|part| needed(part)) {
+        for part in self.layers[places.clone()].iter().filter(|part| needed(part)) {
             part.sources.iter().for_each(|source| uses[*source] += 1);
         }
-        uses[self.layers.len()] += 1;
-        if training {
-            self.heads.iter().for_each(|head| uses[*head] += 1);
-        }
+        wanted.iter().for_each(|number| uses[*number] += 1);
         let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
-        values[0] = Some(images);
-        for (index, part) in self.layers.iter_mut().enumerate() {
+        values[places.start] = Some(inputs);
+        for index in places {
+            let part = &mut self.layers[index];
             if !needed(part) {
                 continue;
             }
@@ -135,22 +217,14 @@ impl Network {
             for source in &part.sources {
                 inputs.push(take(&mut values[*source], &mut uses[*source])?);
             }
+            pass.training = training && part.as_in_training;
             let output = match &mut part.step {
-                Step::One(layer) => layer.forward(&mut pass, &inputs[0])?,
-                Step::Many(merge) => merge.forward(&mut pass, &inputs)?,
+                Step::One(layer) => layer.forward(pass, &inputs[0])?,
+                Step::Many(merge) => merge.forward(pass, &inputs)?,
             };
             values[index + 1] = Some(output);
         }
-        let mut auxiliary = Vec::new();
-        if training {
-            for head in &self.heads {
-                auxiliary.push(take(&mut values[*head], &mut uses[*head])?);
-            }
-        }
-        let last = self.layers.len();
-        let logits = take(&mut values[last], &mut uses[last])?;
-        let tape = pass.tape;
-        Ok(Forward { logits, auxiliary, tape, leaves })
+        wanted.iter().map(|number| take(&mut values[*number], &mut uses[*number])).collect()
     }
 
     fn layers(&mut self) -> impl Iterator<Item = &mut Box<dyn Layer>> {
@@ -163,7 +237,7 @@ impl Network {
     /// A copy of all parameters and running statistics.
     pub fn weights(&mut self) -> Result<Weights> {
         let mut weights = Weights::new();
-        for Parameter { name, tensor } in &self.parameters {
+        for Parameter { name, tensor, .. } in &self.parameters {
             weights.insert(name.clone(), (tensor.dims().to_vec(), numbers(tensor)?.to_vec()));
         }
         for layer in self.layers() {
@@ -172,6 +246,15 @@ impl Network {
             }
         }
         Ok(weights)
+    }
+
+    /// The names of what never changes: parameters and running statistics of layers that are frozen
+    /// for good.
+    pub fn fixed(plan: &ModelPlan) -> BTreeSet<String> {
+        let frozen = |layer: &&LayerPlan| !layer.learns(usize::MAX);
+        let layers = plan.layers.iter().filter(frozen).cloned().collect();
+        let frozen = ModelPlan { layers, ..plan.clone() };
+        frozen.tensors().into_iter().map(|(name, _)| name).collect()
     }
 
     /// Takes what `weights` has, the rest stays as it is.
@@ -196,7 +279,7 @@ impl Network {
             }
             None => candle_core::bail!("{name} is missing from the weights"),
         };
-        for Parameter { name, tensor } in &self.parameters {
+        for Parameter { name, tensor, .. } in &self.parameters {
             assign(tensor, find(name, tensor.dims())?)?;
         }
         for layer in self.layers() {
@@ -214,6 +297,10 @@ fn take(value: &mut Option<Value>, uses: &mut usize) -> Result<Value> {
     *uses -= 1;
     let value = if *uses == 0 { value.take() } else { value.clone() };
     value.ok_or_else(|| candle_core::Error::Msg("a layer stands before its input".to_owned()))
+}
+
+fn no_layers() -> candle_core::Error {
+    candle_core::Error::Msg("a network without layers gives nothing".to_owned())
 }
 
 fn build(layer: &LayerPlan, slots: Slots) -> Step {

@@ -2,7 +2,7 @@
 
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::weights::{
-    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, hub, match_names,
+    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names,
 };
 
 use super::network::Weights;
@@ -32,7 +32,11 @@ pub fn matched(
 ) -> Result<Report, LoadError> {
     let renames = plan.rename.iter().map(|[from, to]| Rename::new(from, to));
     let renames = renames.collect::<Result<Vec<_>, _>>()?;
-    let report = match_names(&network.tensors(), entries, &renames);
+    let mut report = match_names(&network.pretrained_tensors(), entries, &renames);
+    if network.transfer.is_some() {
+        // What was cut off is in the file, too.
+        report.unexpected.clear();
+    }
     if plan.strict {
         Ok(report.strict()?)
     } else if report.matched.is_empty() {
@@ -44,7 +48,7 @@ pub fn matched(
 
 /// The tensors of the file that the network takes, under the network's names, and the report.
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
-    let archive = Archive::open(&hub::locate(&plan.file)?)?;
+    let archive = Archive::open(&plan.file)?;
     let report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();
     for found in &report.matched {

@@ -22,15 +22,7 @@ pub fn architecture(
     image: [usize; 3],
     classes: usize,
 ) -> Result<ModelPlan, Vec<Problem>> {
-    let mut graph = Graph {
-        defaults,
-        classes,
-        layers: Vec::new(),
-        auxiliary: Vec::new(),
-        names: BTreeSet::new(),
-        problems: Vec::new(),
-        noted: 0,
-    };
+    let mut graph = Graph::new(defaults, classes);
     if elements.is_empty() {
         let path = KeyPath::root().key("model").key("layers");
         graph.problems.push(
@@ -45,7 +37,41 @@ pub fn architecture(
     }
     if graph.problems.is_empty() {
         let Graph { layers, auxiliary, .. } = graph;
-        Ok(ModelPlan { input: image.to_vec(), classes, layers, auxiliary, weights: None })
+        Ok(ModelPlan {
+            input: image.to_vec(),
+            classes,
+            layers,
+            auxiliary,
+            weights: None,
+            transfer: None,
+        })
+    } else {
+        Err(graph.problems)
+    }
+}
+
+/// The network `kept` with `elements` behind its last layer; or what is wrong with these.
+pub fn extended(
+    kept: ModelPlan,
+    elements: &[Element],
+    defaults: &Defaults,
+    classes: usize,
+) -> Result<ModelPlan, Vec<Problem>> {
+    let mut graph = Graph::new(defaults, classes);
+    let shape = kept.layers.last().map_or(&kept.input, |last| &last.output).clone();
+    let end = Point { source: kept.layers.len(), shape };
+    for layer in &kept.layers {
+        graph.names.insert(layer.name.clone());
+        graph.names.extend(layer.norm_name.clone());
+    }
+    graph.layers = kept.layers;
+    let output = graph.list(elements, Some(end), true);
+    if let (Some(output), Some(last)) = (output, elements.last()) {
+        graph.check_logits(&output, last);
+    }
+    if graph.problems.is_empty() {
+        let Graph { layers, auxiliary, .. } = graph;
+        Ok(ModelPlan { layers, auxiliary, classes, ..kept })
     } else {
         Err(graph.problems)
     }
@@ -71,6 +97,18 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
+    fn new(defaults: &Defaults, classes: usize) -> Graph<'_> {
+        Graph {
+            defaults,
+            classes,
+            layers: Vec::new(),
+            auxiliary: Vec::new(),
+            names: BTreeSet::new(),
+            problems: Vec::new(),
+            noted: 0,
+        }
+    }
+
     /// Appends `elements`, each on the result of the one before. After a broken shape the numbers of
     /// later layers are still checked, on no shape at all.
     fn list(
@@ -161,7 +199,15 @@ impl Graph<'_> {
             from.clear();
         }
         let input = inputs.first().map(|input| input.shape.clone()).unwrap_or_default();
-        self.layers.push(LayerPlan { name, from, input, output: output.clone(), norm_name, kind });
+        self.layers.push(LayerPlan {
+            name,
+            from,
+            input,
+            output: output.clone(),
+            norm_name,
+            kind,
+            tuning: None,
+        });
         Point { source: self.layers.len(), shape: output }
     }
 

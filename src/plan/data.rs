@@ -20,6 +20,12 @@ pub struct DataPlan {
     /// With cross-validation: which of the folds is the validation set (instead of `validation`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// The classes that take part, in the order of their labels; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// How many of the training images are learnt from.
+    #[serde(default, skip_serializing_if = "Subset::is_all")]
+    pub subset: Subset,
     /// The size every image is brought to.
     pub image: ImagePlan,
     /// What is subtracted and divided by, after scaling to [0, 1].
@@ -29,6 +35,26 @@ pub struct DataPlan {
     /// What the source's boxes are.
     #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
     pub boxes: BoxPlan,
+}
+
+/// A part of the training images, drawn by class with the trial's seed: a smaller subset lies within
+/// a larger one. Validation and test images stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Subset {
+    /// All of them.
+    #[default]
+    All,
+    /// So many of each class, at least 1.
+    PerClass(usize),
+    /// This part of each class, 0 < part ≤ 1, rounded and at least one image.
+    Fraction(f64),
+}
+
+impl Subset {
+    fn is_all(&self) -> bool {
+        *self == Subset::All
+    }
 }
 
 /// The boxes of a source, if it has any.

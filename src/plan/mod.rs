@@ -14,3 +14,4 @@ pub mod run;
 mod summary;
 pub mod sweep;
 pub mod train;
+pub mod transfer;

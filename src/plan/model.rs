@@ -25,6 +25,35 @@ pub struct ModelPlan {
     /// A file of weights to start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightsPlan>,
+    /// What holds for a network whose lower part is that of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferPlan>,
+}
+
+/// Transfer, beyond what each layer says in its [`Tuning`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TransferPlan {
+    /// Strength α of L2-SP (Li et al., 2018): α/2 · ‖w − w₀‖² is added to the loss, over all weights
+    /// that started as pretrained.
+    pub l2_sp: f64,
+    /// So many augmented variants of each image go round while leading layers are frozen; 0: each
+    /// epoch has its own.
+    pub feature_variants: usize,
+}
+
+/// How a layer of a pretrained network goes on learning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tuning {
+    /// Whether it starts with the pretrained weights.
+    pub pretrained: bool,
+    /// The first epoch, counted from 1, in which it learns; none: never. Until then it is as at test
+    /// time: batch norm keeps and uses its running statistics, and nothing is dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_epoch: Option<usize>,
+    /// Factor on the learning rate.
+    pub lr_factor: f64,
 }
 
 /// A file of weights.
@@ -95,6 +124,44 @@ impl ModelPlan {
             .collect()
     }
 
+    /// Name and shape of everything that a file of weights has to give: all of a network that starts
+    /// from a file, or of a transfer what starts as pretrained.
+    pub fn pretrained_tensors(&self) -> Vec<(String, Vec<usize>)> {
+        if self.transfer.is_none() {
+            return self.tensors();
+        }
+        let pretrained = |layer: &&LayerPlan| layer.tuning.is_some_and(|tuning| tuning.pretrained);
+        let layers = self.layers.iter().filter(pretrained).cloned().collect();
+        ModelPlan { layers, ..self.clone() }.tensors()
+    }
+
+    /// How many leading layers do not learn in `epoch`, counted from 1, with nothing behind them
+    /// that looks at anything but the last one's result. What they give for an image is then the
+    /// same all the time.
+    pub fn frozen_prefix(&self, epoch: usize) -> usize {
+        let learns = |layer: &LayerPlan| layer.learns(epoch) && layer.parameters() > 0;
+        let first = self.layers.iter().position(learns).unwrap_or(self.layers.len());
+        // Behind the last frozen layer with weights nothing is gained; dropout there is the head's.
+        let frozen = self.layers[..first].iter().rposition(|layer| layer.parameters() > 0);
+        let Some(last) = frozen else { return 0 };
+        let pooled = self.layers[last + 1..first].iter().take_while(|layer| layer.is_fixed());
+        (1..=last + 1 + pooled.count()).rev().find(|place| self.is_neck(*place)).unwrap_or(0)
+    }
+
+    /// Whether all layers behind number `place`, counted from 1, see what stands before them through
+    /// its result alone.
+    pub fn is_neck(&self, place: usize) -> bool {
+        (place..self.layers.len())
+            .all(|index| self.sources(index).into_iter().all(|source| source >= place))
+            && self.auxiliary.iter().all(|head| head.logits > place)
+    }
+
+    /// Numbers that learn at one time or another.
+    pub fn trainable(&self) -> u64 {
+        let learns = |layer: &&LayerPlan| layer.learns(usize::MAX);
+        self.layers.iter().filter(learns).map(LayerPlan::parameters).sum()
+    }
+
     /// Where the inputs of layer `index` come from: 0 is the image, else the number of a layer,
     /// counted from 1.
     pub fn sources(&self, index: usize) -> Vec<usize> {
@@ -138,6 +205,9 @@ pub struct LayerPlan {
     pub norm_name: Option<String>,
     /// What it does.
     pub kind: LayerKind,
+    /// If it belongs to a pretrained network: how it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<Tuning>,
 }
 
 /// What a layer does.
@@ -349,6 +419,17 @@ pub enum Init {
 }
 
 impl LayerPlan {
+    /// Whether it learns in `epoch`, counted from 1.
+    pub fn learns(&self, epoch: usize) -> bool {
+        self.tuning.is_none_or(|tuning| tuning.from_epoch.is_some_and(|first| first <= epoch))
+    }
+
+    /// Whether it has no weights, and does the same in training and at test time.
+    fn is_fixed(&self) -> bool {
+        let by_chance = matches!(self.kind, LayerKind::Dropout(_) | LayerKind::StochasticDepth(_));
+        self.parameters() == 0 && !by_chance
+    }
+
     /// Multiplications with addition for one image, forward, counted as one each (what papers on
     /// these networks call FLOPs). Only products count, as in torchvision's tables.
     pub fn flops(&self) -> u64 {

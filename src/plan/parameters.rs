@@ -133,6 +133,7 @@ mod tests {
             name: "dense1".to_owned(),
             from: Vec::new(),
             norm_name: None,
+            tuning: None,
             input: vec![64 * 64 * 3],
             output: vec![10],
             kind: LayerKind::Dense(DensePlan {
@@ -152,6 +153,7 @@ mod tests {
             name: "conv1".to_owned(),
             from: Vec::new(),
             norm_name: None,
+            tuning: None,
             input: vec![16, 8, 8],
             output: vec![32, 8, 8],
             kind: LayerKind::Conv(ConvPlan {

@@ -15,17 +15,20 @@ use crate::config::read::{WrittenPath, read};
 use crate::config::suggest;
 use crate::config::template::{self, Element};
 use crate::config::train::Train;
+use crate::config::transfer::{Case as Written, Transfer, Which};
 use crate::config::tree::{Content, Node};
-use crate::config::weights::Weights;
+use crate::config::weights::{Origin, Weights};
 
 use super::architecture::architecture;
 use super::augment::{AugmentPlan, augment};
 use super::data::{
-    BoxPlan, Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, TestSet,
+    BoxPlan, Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, Subset,
+    TestSet,
 };
 use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
 use super::train::TrainPlan;
+use super::transfer::transfer;
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.
@@ -55,6 +58,9 @@ pub trait Survey: Sync {
 
     /// The hash of a file of weights that fits the network, or why it does not.
     fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String>;
+
+    /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
+    fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
 }
 
 /// The plan that `root` describes and its digest.
@@ -63,8 +69,18 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    const KEYS: [&str; 9] =
-        ["name", "description", "seed", "data", "augment", "model", "train", "sweep", "run"];
+    const KEYS: [&str; 10] = [
+        "name",
+        "description",
+        "seed",
+        "data",
+        "augment",
+        "model",
+        "transfer",
+        "train",
+        "sweep",
+        "run",
+    ];
     let at = KeyPath::root();
     let mut problems = unknown_keys(root, &at, &KEYS);
     let seed = section::<u64>(root, &at, "seed", &mut problems);
@@ -82,6 +98,9 @@ pub fn resolve(
         }
         _ => None,
     };
+    let network = network.and_then(|network| {
+        transferred(root, network, model.as_ref()?, train.as_ref()?, &mut problems)
+    });
     let network = network.and_then(|network| weights(root, network, survey, &mut problems));
     let has_validation = fold.is_some()
         || data.as_ref().is_some_and(|data| data.validation > 0.0)
@@ -212,15 +231,54 @@ fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<(Defaults, Vec<Elem
     Some((defaults?, elements?))
 }
 
-/// The network with the file of weights that it starts from, if one is named and fits.
+/// The network that `[transfer]` makes of `base`, if there is one.
+fn transferred(
+    root: &Node,
+    base: ModelPlan,
+    (defaults, _): &(Defaults, Vec<Element>),
+    train: &Train,
+    problems: &mut Vec<Problem>,
+) -> Option<ModelPlan> {
+    let at = KeyPath::root().key("transfer");
+    let Some(node) = root.get("transfer") else { return Some(base) };
+    let written = take(read::<Transfer>(node, &at).map_err(|problem| vec![problem]), problems)?;
+    let head = match (node.get("head"), root.get("model")) {
+        (Some(head), Some(model)) => {
+            Some(take(template::head(model, head, &at.key("head")), problems)?)
+        }
+        _ => None,
+    };
+    let case = match written.case.unwrap_or(Written::LargeSimilar).try_into() {
+        Ok(case) => case,
+        Err(()) => return None,
+    };
+    take(transfer(&base, &written, case, head.as_deref(), defaults, train.epochs), problems)
+}
+
+/// The network with the weights that it starts from, if some are named and fit.
 fn weights(
     root: &Node,
     mut network: ModelPlan,
     survey: &dyn Survey,
     problems: &mut Vec<Problem>,
 ) -> Option<ModelPlan> {
-    let at = KeyPath::root().key("model").key("weights");
-    let Some(node) = root.at(&at) else { return Some(network) };
+    let keys = ["transfer", "model"].map(|table| KeyPath::root().key(table).key("weights"));
+    let found = keys.iter().find_map(|at| Some((at.clone(), root.at(at)?)));
+    let wanted = network.pretrained_tensors();
+    let (at, node) = match (found, network.transfer) {
+        // Nothing would be taken from them.
+        (_, Some(_)) if wanted.is_empty() => return Some(network),
+        (Some(found), _) => found,
+        (None, None) => return Some(network),
+        (None, Some(_)) => {
+            problems.push(
+                Problem::missing(keys[0].clone(), "a transfer needs pretrained weights")
+                    .label("none are named in here")
+                    .help("weights = \"FILE\", { experiment = \"NAME\" }, \"bundled:squeezenet1_1\"; or init = \"random\""),
+            );
+            return None;
+        }
+    };
     let written = match Weights::read(node, &at) {
         Ok(written) => written,
         Err(problem) => {
@@ -228,8 +286,19 @@ fn weights(
             return None;
         }
     };
+    let file = match written.origin {
+        Origin::File(file) => Ok(file.path),
+        Origin::Experiment(experiment, trial) => survey.earlier(&experiment, trial),
+    };
+    let file = match file {
+        Ok(file) => file,
+        Err(message) => {
+            problems.push(Problem::value(at, message).label("these weights"));
+            return None;
+        }
+    };
     let mut plan = WeightsPlan {
-        file: written.file.path,
+        file,
         hash: String::new(),
         rename: written.rename.into_iter().map(|(from, to)| [from, to]).collect(),
         strict: written.strict.unwrap_or(true),
@@ -306,6 +375,38 @@ fn check_data(
             "a part of the images",
         );
     }
+    match data.subset {
+        written::Subset::None => {}
+        written::Subset::PerClass(count) => that(
+            count >= 1,
+            at.key("subset").key("per-class"),
+            "a subset has at least one image of each class".to_owned(),
+            "no images",
+        ),
+        written::Subset::Fraction(part) => that(
+            part > 0.0 && part <= 1.0,
+            at.key("subset").key("fraction"),
+            format!("a part of {part} is not in (0, 1]"),
+            "a part of the training images",
+        ),
+    }
+    if let written::Classes::Some(names) = &data.classes {
+        let twice = (1..names.len()).find(|index| names[..*index].contains(&names[*index]));
+        if let Some(index) = twice {
+            that(
+                false,
+                at.key("classes").index(index),
+                format!("the class \"{}\" stands twice", names[index]),
+                "already in the list",
+            );
+        }
+        that(
+            names.len() >= 2,
+            at.key("classes"),
+            format!("{} classes are not enough to tell apart", names.len()),
+            "at least two",
+        );
+    }
     let has_boxes = matches!(data.source, written::Source::Csv(_) | written::Source::Gtsrb(_));
     that(
         data.crop == written::Crop::None || has_boxes,
@@ -369,6 +470,15 @@ pub fn data_plan(
         },
         validation: data.validation,
         fold,
+        classes: match &data.classes {
+            written::Classes::All => Vec::new(),
+            written::Classes::Some(names) => names.clone(),
+        },
+        subset: match data.subset {
+            written::Subset::None => Subset::All,
+            written::Subset::PerClass(count) => Subset::PerClass(count),
+            written::Subset::Fraction(part) => Subset::Fraction(part),
+        },
         image: ImagePlan { size: data.image.size, channels: data.image.channels },
         normalise: match &data.normalise {
             written::Normalise::None => Normalise::None,

@@ -20,6 +20,8 @@ pub struct RunPlan {
     pub time_limit: Option<f64>,
     /// How much memory all trials together may take.
     pub memory_limit: Memory,
+    /// How much memory the features of frozen layers may take; none: they are computed every time.
+    pub feature_cache: Memory,
     /// What trials run on; at least one.
     pub devices: Vec<String>,
     /// Trials at once on each device; none: as the cores allow.
@@ -35,6 +37,7 @@ impl Default for RunPlan {
             checkpoint_every: CheckpointEvery::Epoch,
             time_limit: None,
             memory_limit: Memory::None,
+            feature_cache: Memory::None,
             devices: vec!["cpu".to_owned()],
             slots_per_device: None,
             budget: None,
@@ -93,6 +96,7 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         checkpoint_every: written.checkpoint_every,
         time_limit: seconds(written.time_limit),
         memory_limit: written.memory_limit,
+        feature_cache: written.feature_cache,
         devices: written.devices,
         slots_per_device: match written.slots_per_device {
             Slots::Auto => None,

@@ -1,7 +1,7 @@
 //! The layer table of `wick check`: name, what it does, output shape, parameters, FLOPs.
 
 use crate::basis::shape::display;
-use crate::plan::model::ModelPlan;
+use crate::plan::model::{LayerPlan, ModelPlan};
 
 use super::grid::grid;
 
@@ -12,14 +12,14 @@ pub fn layers(model: &ModelPlan, width: usize) -> String {
     table.add_row(["", "images", &display(&model.input), "", "", ""]);
     for (index, layer) in model.layers.iter().enumerate() {
         let parameters = layer.parameters();
-        let trainable = if parameters == 0 { "" } else { "yes" };
+        let trainable = if parameters == 0 { String::new() } else { learns(layer) };
         table.add_row([
             layer.name.clone(),
             does(model, index),
             display(&layer.output),
             number(parameters),
             number(layer.flops()),
-            trainable.to_owned(),
+            trainable,
         ]);
     }
     let mut text = table.trim_fmt();
@@ -28,6 +28,20 @@ pub fn layers(model: &ModelPlan, width: usize) -> String {
         number(model.parameters()),
         number(model.flops())
     ));
+    text
+}
+
+/// Whether and when a layer learns, and how fast.
+fn learns(layer: &LayerPlan) -> String {
+    let Some(tuning) = layer.tuning else { return "yes".to_owned() };
+    let mut text = match tuning.from_epoch {
+        None => return "frozen".to_owned(),
+        Some(1) => "yes".to_owned(),
+        Some(epoch) => format!("from epoch {epoch}"),
+    };
+    if tuning.lr_factor != 1.0 {
+        text.push_str(&format!(", lr × {:.3}", tuning.lr_factor));
+    }
     text
 }
 

@@ -9,3 +9,4 @@ pub mod progress;
 pub mod ranking;
 pub mod sheet;
 pub mod tables;
+pub mod transfer;

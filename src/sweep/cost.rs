@@ -123,7 +123,7 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
             let mut pass = network.forward(&inputs, true, number)?;
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
             let gradients = pass.backward(&loss.mean)?;
-            optimizer.step(network.parameters(), gradients, 0.0)?;
+            optimizer.step(network.parameters(), gradients, 0.0, 1)?;
             seconds = stopwatch.seconds();
         }
         Ok(batch as f64 / seconds)

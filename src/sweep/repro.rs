@@ -12,6 +12,7 @@ use crate::plan::run::RunPlan;
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
+use crate::transfer::features::Features;
 
 use super::store::{BatchLoss, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
@@ -50,6 +51,9 @@ pub struct Again<'a> {
     pub interrupt: &'a AtomicBool,
 }
 
+/// Bytes for the features of frozen layers. What others have stored is not looked at.
+const FEATURES: u64 = 4 << 30;
+
 /// Executes the stored `trial` again, as far as it got, and compares.
 pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::Watch) -> Repro {
     let records = stored.epochs();
@@ -72,6 +76,7 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::W
         store: &store,
         images: again.images,
         epochs: &epochs,
+        features: &Arc::new(Features::new(None, FEATURES)),
         interrupt: again.interrupt,
         halt: &AtomicBool::new(false),
         threads: again.threads,

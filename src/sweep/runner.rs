@@ -9,8 +9,10 @@ use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::trainer::Event;
+use crate::transfer::features::Features;
 
 use super::board::{Board, Job};
+use super::machine;
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
@@ -90,6 +92,10 @@ pub enum SweepError {
 /// How often somebody who waits looks around.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
+/// The folder beside those of experiments in which features are kept for later runs. It may be
+/// deleted at any time.
+pub const FEATURES: &str = ".features";
+
 impl Runner<'_> {
     /// Runs the trials that are not done, until each of them has ended, was pruned, or waits for
     /// trials that are not run.
@@ -107,9 +113,13 @@ impl Runner<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let plans = board.open().map(|trial| &trial.plan);
         let epochs = Arc::new(data::Epochs::new(self.augment_memory, plans, super::clock::seconds));
+        let folder = self.store.root().with_file_name(FEATURES);
+        let limit = machine::bytes(self.experiment.run.feature_cache);
+        let features = Arc::new(Features::new(limit.map(|_| folder), limit.unwrap_or(0)));
         let goal = |trial: &Trial, records: &[_]| board.goal(trial, records);
         let around = Surroundings {
             epochs: &epochs,
+            features: &features,
             store: self.store,
             images: self.images,
             interrupt: self.interrupt,

@@ -429,6 +429,11 @@ impl TrialStore {
         self.write_checkpoint("last", last)
     }
 
+    /// Writes the best checkpoint anew.
+    pub fn replace_best(&self, best: Checkpoint) -> Result<(), StoreError> {
+        self.write_checkpoint("best", best)
+    }
+
     fn write_checkpoint(&self, name: &str, checkpoint: Checkpoint) -> Result<(), StoreError> {
         let path = self.file(&format!("{name}.safetensors"));
         let bytes = checkpoint

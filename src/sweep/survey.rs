@@ -5,16 +5,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::earlier::checkpoint;
+use crate::config::transfer::Which;
 use crate::data::Cache;
 use crate::model::weights::matched;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::resolve::Survey;
-use crate::weights::{Archive, Entry, hub};
+use crate::weights::{Archive, Entry, bundled, hub};
 
 /// Looks at each file once, however many trials name it.
 pub struct Files<'a> {
     images: &'a Cache,
+    /// Where the results of all experiments are.
+    results: PathBuf,
     weights: Mutex<BTreeMap<PathBuf, Arc<WeightsFile>>>,
 }
 
@@ -22,9 +26,9 @@ pub struct Files<'a> {
 type WeightsFile = Result<(Vec<Entry>, String), String>;
 
 impl Files<'_> {
-    /// Nothing has been looked at yet.
-    pub fn new(images: &Cache) -> Files<'_> {
-        Files { images, weights: Mutex::default() }
+    /// Nothing has been looked at yet. Earlier experiments have their results under `results`.
+    pub fn new<'a>(images: &'a Cache, results: &Path) -> Files<'a> {
+        Files { images, results: results.to_owned(), weights: Mutex::default() }
     }
 
     fn weights_file(&self, path: &Path) -> Arc<WeightsFile> {
@@ -34,9 +38,13 @@ impl Files<'_> {
 }
 
 fn look(path: &Path) -> WeightsFile {
-    let path = hub::locate(path).map_err(|error| error.to_string())?;
-    let archive = Archive::open(&path).map_err(|error| error.to_string())?;
+    let archive = Archive::open(path).map_err(|error| error.to_string())?;
     let mut hasher = blake3::Hasher::new();
+    if let Some(Ok(bytes)) = bundled::find(path) {
+        let hash = hasher.update(bytes).finalize();
+        return Ok((archive.entries().to_vec(), hash.to_hex().to_string()));
+    }
+    let path = hub::locate(path).map_err(|error| error.to_string())?;
     File::open(&path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))
         .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
@@ -53,5 +61,9 @@ impl Survey for Files<'_> {
         let (entries, hash) = file.as_ref().as_ref().map_err(Clone::clone)?;
         matched(plan, network, entries).map_err(|error| error.to_string())?;
         Ok(hash.clone())
+    }
+
+    fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String> {
+        checkpoint(&self.results, experiment, trial)
     }
 }

@@ -17,6 +17,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::metrics::prediction;
 use crate::train::stopping::best_epoch;
 use crate::train::trainer::{End, Event, Observer, TrainError, Trainer, TrialData};
+use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
 use super::fault;
@@ -44,6 +45,8 @@ pub struct Surroundings<'a> {
     pub images: &'a data::Cache,
     /// Augmented epochs, shared by the trials that see the same.
     pub epochs: &'a Arc<data::Epochs>,
+    /// What frozen layers have made of images, shared by the trials that ask for the same.
+    pub features: &'a Arc<Features>,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
     /// Set when everything shall stop because something went wrong.
@@ -176,11 +179,11 @@ fn attempt(
     }
     let data = data(trial, around)?;
     let images = data.split.train.len();
-    let mut trainer = Trainer::new(&trial.plan, data.clone(), share)?;
+    let mut trainer = Trainer::new(&trial.plan, data.clone(), share, around.features.clone())?;
     if let Some(weights) = &trial.plan.model.weights {
         let weights = model::weights::read(weights, &trial.plan.model);
         let (weights, _) = weights.map_err(failed)?;
-        trainer.network().load_part(&weights).map_err(failed)?;
+        trainer.start_from(&weights)?;
     }
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
@@ -248,9 +251,23 @@ fn attempt(
             write_confusion(store, &data.dataset, &evaluation.confusion)?;
         }
     }
+    complete_best(&mut trainer, store)?;
     write_time()?;
     store.finish(&outcome)?;
     Ok(Ended::With(Box::new(outcome)))
+}
+
+/// Puts what never changed into the best checkpoint, so that this one file is enough: while training
+/// goes on it would be written again and again.
+fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Trouble> {
+    if let Some(mut best) = store.checkpoint("best") {
+        let whole = trainer.whole(&best.tensors)?;
+        if whole.len() > best.tensors.len() {
+            best.tensors = whole;
+            store.replace_best(best)?;
+        }
+    }
+    Ok(())
 }
 
 /// The images of a trial, their split and normalisation.
@@ -259,6 +276,9 @@ fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let dataset = around.images.get(plan).map_err(failed)?;
     let mut key =
         format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
+    if !plan.classes.is_empty() {
+        key.push_str(&format!(" {:?}", plan.classes));
+    }
     if plan.boxes != BoxPlan::default() {
         key.push_str(&format!(" {:?}", plan.boxes));
     }

@@ -4,6 +4,7 @@
 mod ahead;
 pub mod card;
 pub mod checkpoint;
+mod inputs;
 pub mod metrics;
 pub mod optimizer;
 pub mod schedule;

@@ -27,19 +27,25 @@ impl Optimizer {
         self.steps
     }
 
-    /// One step with `gradients` (in the order of `parameters`) at rate `lr`.
+    /// One step with `gradients` (in the order of `parameters`) at rate `lr`. A parameter that does
+    /// not learn is left alone, and one that has begun later is at as many steps fewer.
     pub fn step(
         &mut self,
         parameters: &[Parameter],
         mut gradients: Vec<Vec<f32>>,
         lr: f64,
+        steps_per_epoch: u64,
     ) -> Result<()> {
         clip(&mut gradients, self.clip);
         self.steps += 1;
-        let step = self.steps;
         for ((parameter, mut gradient), buffers) in
             parameters.iter().zip(gradients).zip(&mut self.buffers)
         {
+            let Some(from_epoch) = parameter.from_epoch.filter(|_| parameter.learns) else {
+                continue;
+            };
+            let step = self.steps - steps_per_epoch * (from_epoch as u64 - 1);
+            let lr = lr * parameter.lr_factor;
             let [first, second] = buffers;
             let (update, weight_decay) = match self.plan {
                 train::Optimizer::Sgd { momentum, nesterov, weight_decay, .. } => {

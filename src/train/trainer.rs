@@ -1,5 +1,6 @@
 //! The training loop of one trial.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,13 +12,16 @@ use crate::data::{Batch, Dataset, Normalisation, Share, Split, Views};
 use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
 use crate::kernels::tape::{Tape, numbers};
-use crate::model::network::{Network, Weights};
+use crate::model::network::{Network, Parameter, Weights};
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
+use crate::transfer::extractor::Extractor;
+use crate::transfer::features::Features;
 
 use super::ahead::ahead;
 use super::card::Card;
 use super::checkpoint::Checkpoint;
+use super::inputs::Inputs;
 use super::metrics::Tally;
 use super::optimizer::Optimizer;
 use super::schedule::Factor;
@@ -129,7 +133,8 @@ pub struct Evaluation {
 pub struct Trainer<'a> {
     plan: &'a Plan,
     data: TrialData,
-    views: Arc<Views>,
+    inputs: Arc<Inputs>,
+    features: Arc<Features>,
     /// Makes batches ahead of the steps.
     pool: Arc<ThreadPool>,
     network: Network,
@@ -138,6 +143,10 @@ pub struct Trainer<'a> {
     records: Vec<EpochRecord>,
     best: Option<Weights>,
     batches: u64,
+    /// What never changes, by name.
+    fixed: BTreeSet<String>,
+    /// What L2-SP pulls towards: the pretrained weights of each parameter that started with some.
+    anchors: Vec<Option<Vec<f32>>>,
     /// An epoch that was left in the middle: its counts and its batches so far.
     under_way: Option<(Tally, usize)>,
     /// What every checkpoint says of itself.
@@ -145,8 +154,13 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trial at its beginning, which shares augmented epochs with others.
-    pub fn new(plan: &'a Plan, data: TrialData, share: Share) -> Result<Trainer<'a>, TrainError> {
+    /// A trial at its beginning, which shares augmented epochs and features with others.
+    pub fn new(
+        plan: &'a Plan,
+        data: TrialData,
+        share: Share,
+        features: Arc<Features>,
+    ) -> Result<Trainer<'a>, TrainError> {
         let network = Network::new(&plan.model, plan.seed)?;
         let optimizer =
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
@@ -156,10 +170,14 @@ impl<'a> Trainer<'a> {
         let threads = rayon::current_num_threads();
         let named = |index| format!("batches-{index}");
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build()?;
+        let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
         Ok(Trainer {
             plan,
             data,
-            views: Arc::new(views),
+            inputs,
+            features,
+            fixed: Network::fixed(&plan.model),
+            anchors: Vec::new(),
             pool: Arc::new(pool),
             network,
             optimizer,
@@ -172,6 +190,23 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Takes pretrained `weights` for what starts with them.
+    ///
+    /// # Errors
+    /// If a tensor has another shape than the network's.
+    pub fn start_from(&mut self, weights: &Weights) -> Result<(), TrainError> {
+        self.network.load_part(weights)?;
+        if self.plan.model.transfer.is_some_and(|transfer| transfer.l2_sp > 0.0) {
+            let anchor = |parameter: &Parameter| match parameter.pretrained {
+                true => numbers(&parameter.tensor).map(|numbers| Some(numbers.to_vec())),
+                false => Ok(None),
+            };
+            let anchors = self.network.parameters().iter().map(anchor);
+            self.anchors = anchors.collect::<candle_core::Result<_>>()?;
+        }
+        Ok(())
+    }
+
     /// Goes on after `records`, from the `last` checkpoint and, if an epoch was finished, the weights
     /// of the best one.
     pub fn resume(
@@ -180,7 +215,8 @@ impl<'a> Trainer<'a> {
         last: &Checkpoint,
         best: Option<Weights>,
     ) -> Result<(), TrainError> {
-        self.network.load(&last.tensors)?;
+        let whole = self.whole(&last.tensors)?;
+        self.network.load(&whole)?;
         let steps = last.number("steps");
         self.optimizer.load(self.network.parameters(), &last.tensors, steps);
         self.batches = last.number("batches");
@@ -203,7 +239,48 @@ impl<'a> Trainer<'a> {
 
     /// How images reach the network.
     pub fn views(&self) -> &Arc<Views> {
-        &self.views
+        self.inputs.views()
+    }
+
+    /// `weights`, which leave out what never changes, with that.
+    pub fn whole(&mut self, weights: &Weights) -> Result<Weights, TrainError> {
+        let mut whole = weights.clone();
+        if !self.fixed.is_empty() {
+            let own = self.network.weights()?;
+            whole.extend(own.into_iter().filter(|(name, _)| self.fixed.contains(name)));
+        }
+        Ok(whole)
+    }
+
+    /// What changes of the network's weights.
+    fn moving(&mut self) -> Result<Weights, TrainError> {
+        let mut weights = self.network.weights()?;
+        weights.retain(|name, _| !self.fixed.contains(name));
+        Ok(weights)
+    }
+
+    /// Has epoch `epoch`, counted from 1, begin: layers may begin to learn.
+    fn begin(&mut self, epoch: usize) -> Result<(), TrainError> {
+        let plan = &self.plan.model;
+        self.network.begin(plan, epoch);
+        let prefix = plan.frozen_prefix(epoch);
+        if prefix != self.inputs.from() {
+            let extractor = match prefix {
+                0 => None,
+                layers => Some(Extractor::new(plan, layers, &self.network.weights()?)?),
+            };
+            let images = self.images();
+            let mut inputs = Inputs::new(self.inputs.views().clone(), images);
+            inputs.freeze(extractor, self.features.clone(), plan);
+            self.inputs = Arc::new(inputs);
+        }
+        Ok(())
+    }
+
+    /// Images that the trial asks for in all.
+    fn images(&self) -> usize {
+        let Split { train, validation, test } = &*self.data.split;
+        train.len() + validation.len() + test.len()
     }
 
     /// The network as it stands, for tests and tools.
@@ -232,7 +309,7 @@ impl<'a> Trainer<'a> {
                 .is_none_or(|best| best + 1 == self.records.len());
             let last = self.checkpoint()?;
             if is_best {
-                self.best = Some(self.network.weights()?);
+                self.best = Some(self.moving()?);
             }
             let event = Event::Epoch { record: &record, is_best, last: &last };
             observer.notice(&event).map_err(TrainError::Observer)?;
@@ -252,17 +329,17 @@ impl<'a> Trainer<'a> {
         let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
         let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
         let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
-        let (views, pool) = (self.views.clone(), self.pool.clone());
+        self.begin(epoch)?;
+        let (inputs, pool) = (self.inputs.clone(), self.pool.clone());
+        inputs.prepare_training(epoch as u64, &order)?;
         let size = plan.batch_size;
         let batches = order.len().div_ceil(size);
         let make = |index: usize| {
             let index = done + index;
             let places = index * size..((index + 1) * size).min(order.len());
-            views.training(epoch as u64, &order, places, index)
+            inputs.training(epoch as u64, &order, places, index)
         };
-        let take = |made: &mut dyn Iterator<Item = Batch>| {
-            self.steps(observer, &mut tally, done..batches, made)
-        };
+        let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, made);
         let left = batches.saturating_sub(done);
         let Some(lr) = ahead(&pool, left, make, take)? else { return Ok(None) };
         let validation = self.data.split.clone();
@@ -283,7 +360,7 @@ impl<'a> Trainer<'a> {
         observer: &mut dyn Observer,
         tally: &mut Tally,
         places: Range<usize>,
-        made: &mut dyn Iterator<Item = Batch>,
+        made: &mut Made,
     ) -> Result<Option<f64>, TrainError> {
         let plan = &self.plan.train;
         let epoch = self.records.len() + 1;
@@ -295,6 +372,7 @@ impl<'a> Trainer<'a> {
             if observer.interrupts() {
                 return Ok(None);
             }
+            let made = made?;
             let (batch, images) = (index + 1, made.labels.len());
             let (loss, gradients) = self.train_on(made, tally, epoch, batch)?;
             match &mut gathered {
@@ -315,7 +393,8 @@ impl<'a> Trainer<'a> {
                 }
                 let factor = Factor::new(plan, steps_per_epoch);
                 lr = plan.optimizer.lr() * factor.at(self.optimizer.steps(), &self.records);
-                self.optimizer.step(self.network.parameters(), gradients, lr)?;
+                self.pull(&mut gradients)?;
+                self.optimizer.step(self.network.parameters(), gradients, lr, steps_per_epoch)?;
             }
             let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;
@@ -330,6 +409,19 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(Some(lr))
+    }
+
+    /// Adds the gradient of L2-SP, α (w − w₀).
+    fn pull(&self, gradients: &mut [Vec<f32>]) -> Result<(), TrainError> {
+        let alpha = self.plan.model.transfer.map_or(0.0, |transfer| transfer.l2_sp) as f32;
+        let parameters = self.network.parameters().iter();
+        for ((parameter, anchor), gradient) in parameters.zip(&self.anchors).zip(gradients) {
+            let Some(anchor) = anchor.as_ref().filter(|_| parameter.learns) else { continue };
+            let weights = numbers(&parameter.tensor)?;
+            let all = gradient.iter_mut().zip(weights.iter()).zip(anchor);
+            all.for_each(|((gradient, weight), start)| *gradient += alpha * (weight - start));
+        }
+        Ok(())
     }
 
     /// Loss and gradients of one batch. Predictions on mixed images count as right if they name the
@@ -350,7 +442,8 @@ impl<'a> Trainer<'a> {
             Some((partners, own)) if own < 0.5 => partners,
             _ => targets.labels,
         };
-        let mut forward = self.network.forward(&inputs, true, self.batches)?;
+        let mut forward =
+            self.network.forward_from(self.inputs.from(), &inputs, true, self.batches)?;
         self.batches += 1;
         let Loss { mean, sum, weight } = cross_entropy(
             &mut forward.tape,
@@ -389,8 +482,10 @@ impl<'a> Trainer<'a> {
         weights: &Weights,
         images: &[u32],
     ) -> Result<Evaluation, TrainError> {
-        self.network.load(weights)?;
-        let views = self.views.test_time();
+        let whole = self.whole(weights)?;
+        self.network.load(&whole)?;
+        self.begin(self.records.len().max(1))?;
+        let views = self.inputs.views().test_time();
         let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
         let shape = (images.len(), self.plan.model.classes);
         let logits = Tensor::from_vec(logits, shape, &Device::Cpu)?;
@@ -407,7 +502,8 @@ impl<'a> Trainer<'a> {
         let classes = self.plan.model.classes;
         let mut tally = Tally::new(classes, plan.top_k);
         let mut all = Vec::with_capacity(images.len() * classes);
-        let (seen, pool) = (self.views.clone(), self.pool.clone());
+        let (seen, pool) = (self.inputs.clone(), self.pool.clone());
+        seen.prepare_evaluation(images, views)?;
         let chunks: Vec<&[u32]> = images.chunks(plan.batch_size).collect();
         // Each batch is seen plainly first, then in its other views.
         let make = |index: usize| {
@@ -417,13 +513,14 @@ impl<'a> Trainer<'a> {
                 view => seen.test_view(images, view - 1),
             }
         };
-        let mut take = |made: &mut dyn Iterator<Item = Batch>| -> Result<(), TrainError> {
+        let mut take = |made: &mut Made| -> Result<(), TrainError> {
             while let Some(plain) = made.next() {
+                let plain = plain?;
                 let labels = plain.labels;
                 let mut logits = self.logits(plain.pixels, labels.len())?;
                 for _ in 0..views {
                     let Some(other) = made.next() else { break };
-                    let other = self.logits(other.pixels, labels.len())?;
+                    let other = self.logits(other?.pixels, labels.len())?;
                     logits.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
                 }
                 let share = 1.0 / (views + 1) as f32;
@@ -449,18 +546,18 @@ impl<'a> Trainer<'a> {
 
     fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
         let inputs = self.tensor(pixels, images)?;
-        let forward = self.network.forward(&inputs, false, 0)?;
+        let forward = self.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
         Ok(numbers(forward.logits.tensor())?.to_vec())
     }
 
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
         let mut shape = vec![images];
-        shape.extend_from_slice(&self.plan.model.input);
+        shape.extend_from_slice(self.inputs.shape().unwrap_or(&self.plan.model.input));
         Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
-        let mut tensors = self.network.weights()?;
+        let mut tensors = self.moving()?;
         tensors.extend(self.optimizer.state(self.network.parameters()));
         let words = [
             ("epoch", self.records.len() as u64),
@@ -472,6 +569,9 @@ impl<'a> Trainer<'a> {
         Ok(Checkpoint { tensors, words })
     }
 }
+
+/// Batches as they are made.
+type Made<'a> = dyn Iterator<Item = Result<Batch, TrainError>> + 'a;
 
 /// The word of a checkpoint that counts the batches of an epoch under way.
 const BATCH: &str = "batch";

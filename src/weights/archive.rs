@@ -11,7 +11,7 @@ use super::container::{Bytes, Container, finish};
 use super::dtype::decode;
 use super::entry::{Contents, Entry, Place};
 use super::error::{Fault, MAX_NAME, WeightsError, shown};
-use super::{npz, safetensors, torch_legacy, torch_zip};
+use super::{bundled, hub, npz, safetensors, torch_legacy, torch_zip};
 
 /// How a file keeps its tensors, as its first bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,13 @@ enum Source {
 }
 
 impl Archive {
-    /// Opens the file at `path`, of the format that its content says; its name does not matter.
+    /// Opens the file at `path`, of the format that its content says; its name does not matter. The
+    /// file may be [bundled] or on the [Hub](hub).
     pub fn open(path: &Path) -> Result<Archive, WeightsError> {
+        if let Some(bytes) = bundled::find(path) {
+            return Archive::from_bytes(path.display().to_string(), bytes?);
+        }
+        let path = &hub::locate(path)?;
         let unreadable = |cause: io::Error| WeightsError::Unreadable {
             path: path.to_owned(),
             reason: match cause.kind() {

@@ -5,6 +5,7 @@
 //! before memory is taken for it, and whatever is wrong with them is an error that says what.
 
 mod archive;
+pub mod bundled;
 mod container;
 mod dtype;
 mod entry;

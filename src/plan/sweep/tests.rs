@@ -3,6 +3,7 @@
 use super::*;
 use crate::basis::record::{EpochRecord, Scores, Status};
 use crate::config::layering::{Request, load, preset};
+use crate::config::transfer::Which;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
@@ -18,6 +19,10 @@ impl Survey for Digits {
 
     fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
         Err("no weights here".to_owned())
+    }
+
+    fn earlier(&self, _: &str, _: Which) -> Result<std::path::PathBuf, String> {
+        Err("no results here".to_owned())
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn experiment(sets: &[&str]) -> Experiment {
     let sets: Vec<String> = all.iter().chain(sets).map(|set| (*set).to_owned()).collect();
     let images = Cache::new(1);
     let root = preset("demo", &sets).unwrap_or_else(|found| panic!("{}", found.render(false)));
-    expand(&root, &Files::new(&images), &Nothing)
+    expand(&root, &Files::new(&images, std::path::Path::new("results")), &Nothing)
         .unwrap_or_else(|found| panic!("{}", found.render(false)))
 }
 

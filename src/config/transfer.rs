@@ -1,0 +1,219 @@
+//! `[transfer]`: what becomes of a pretrained network: where it is cut, what is put on top, what
+//! learns and when.
+//!
+//! ```toml
+//! [transfer]
+//! weights = "bundled:squeezenet1_1"     # or a file, or { experiment = "pretrain", trial = "best" }
+//! case = "small-similar"                # or "small-different", "large-similar", "large-different", "auto"
+//! cut = "end"                           # or "beginning", a layer's name, a part of the network
+//! head = ["flatten", { dense = "classes" }]
+//! init = "pretrained"                   # or "random"
+//! freeze = "all"                        # or "none", names of layers
+//! unfreeze = [{ epoch = 3, layers = ["features.12"] }]
+//! ```
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+
+/// The table `[transfer]`; `weights` and `head` are read by those who know their forms.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Transfer {
+    /// Read by [`Weights`](super::weights::Weights).
+    pub weights: Option<IgnoredAny>,
+    /// One of the four cases of the textbook, or what measurement says.
+    pub case: Option<Case>,
+    /// Where the pretrained network ends.
+    pub cut: Option<Cut>,
+    /// Read by [`template`](super::template).
+    pub head: Option<IgnoredAny>,
+    /// How what is kept starts.
+    pub init: Option<Start>,
+    /// What never learns, unless `unfreeze` says so.
+    pub freeze: Option<Layers>,
+    /// What begins to learn later.
+    #[serde(default)]
+    pub unfreeze: Vec<Unfreeze>,
+    /// So many epochs the head learns alone.
+    #[serde(default)]
+    pub probe: usize,
+    /// From each layer with weights to the one below: the factor on the learning rate.
+    pub layer_lr_decay: Option<f64>,
+    /// Strength of the pull towards the pretrained weights.
+    #[serde(default)]
+    pub l2_sp: f64,
+    /// So many of the topmost kept layers with weights start anew.
+    #[serde(default)]
+    pub reinit: usize,
+    /// Augmented variants of each image that frozen layers see, over and over.
+    pub feature_variants: Option<usize>,
+    /// Images from which on a data set is large.
+    pub border: Option<usize>,
+}
+
+impl Transfer {
+    /// Every key of the table.
+    pub const KEYS: [&'static str; 13] = [
+        "weights",
+        "case",
+        "cut",
+        "head",
+        "init",
+        "freeze",
+        "unfreeze",
+        "probe",
+        "layer-lr-decay",
+        "l2-sp",
+        "reinit",
+        "feature-variants",
+        "border",
+    ];
+}
+
+/// The four cases of the textbook: how large the new data set is, and how similar to the one that
+/// the network was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Case {
+    /// Cut the end, freeze the rest, train a new head.
+    SmallSimilar,
+    /// Cut near the beginning, freeze the rest, train a new head.
+    SmallDifferent,
+    /// Replace the end, train everything from the pretrained weights.
+    LargeSimilar,
+    /// Replace the end, train everything from scratch.
+    LargeDifferent,
+    /// What `wick advise` finds.
+    Auto,
+}
+
+/// Where the pretrained network ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cut {
+    /// Before its last layer with weights.
+    End,
+    /// Behind the first fifth of its layers with weights.
+    Beginning,
+    /// Behind this part of its layers with weights.
+    Part(f64),
+    /// Behind the layer or block with this name.
+    Layer(String),
+}
+
+impl<'de> Deserialize<'de> for Cut {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Cut;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"end\", \"beginning\", the name of a layer, or a part such as 0.5")
+            }
+            fn visit_f64<E: Error>(self, part: f64) -> Result<Cut, E> {
+                Ok(Cut::Part(part))
+            }
+            fn visit_i64<E: Error>(self, part: i64) -> Result<Cut, E> {
+                Ok(Cut::Part(part as f64))
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Cut, E> {
+                Ok(match name {
+                    "end" => Cut::End,
+                    "beginning" => Cut::Beginning,
+                    name => Cut::Layer(name.to_owned()),
+                })
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// How what is kept of the network starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// With the pretrained weights.
+    Pretrained,
+    /// As `init` of each layer says.
+    Random,
+}
+
+/// Layers by name; a `*` stands for any part, and the name of a block for all that is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layers {
+    /// `"all"`: everything that is kept.
+    All,
+    /// `"none"`.
+    None,
+    /// `["conv1", "features.3*"]`.
+    Named(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Layers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Layers;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"all\", \"none\" or a list of names such as [\"conv1\", \"layer1*\"]")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Layers, E> {
+                match name {
+                    "all" => Ok(Layers::All),
+                    "none" => Ok(Layers::None),
+                    other => Err(E::unknown_variant(other, &["all", "none"])),
+                }
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Layers, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Layers::Named)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Layers that begin to learn.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Unfreeze {
+    /// With this epoch, counted from 1.
+    pub epoch: usize,
+    /// These.
+    pub layers: Layers,
+}
+
+/// A trial of an earlier experiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// `"best"`: the one with the best metric.
+    #[default]
+    Best,
+    /// The one with this number.
+    Number(usize),
+}
+
+impl<'de> Deserialize<'de> for Which {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Which;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"best\" or the number of a trial")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Which, E> {
+                match name {
+                    "best" => Ok(Which::Best),
+                    other => Err(E::unknown_variant(other, &["best"])),
+                }
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Which, E> {
+                match usize::try_from(number) {
+                    Ok(number) if number >= 1 => Ok(Which::Number(number)),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}

@@ -1,0 +1,266 @@
+//! Transfer: what is frozen stays, what learns changes, and features that were kept are those that
+//! would have been computed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candlewick::train::checkpoint::Checkpoint;
+
+use super::bench::Bench;
+
+/// Five digits are learnt; the other five are where it is transferred to.
+const PRETRAIN: &str = r#"
+name = "pretrain"
+seed = 7
+
+[data]
+source = "digits"
+classes = ["0", "1", "2", "3", "4"]
+image = { size = [16, 16], channels = 1 }
+normalise = { mean = [0.3], std = [0.37] }
+test = 0.1
+batch-size = 64
+
+[model]
+layers = [
+  { conv = 8, kernel = 3, norm = "batch" },
+  { max-pool = 2 },
+  { conv = 16, kernel = 3, norm = "batch", name = "second" },
+  { max-pool = 2 },
+  "flatten",
+  { dense = 24, dropout = 0.2 },
+  { dense = "classes" },
+]
+
+[train]
+epochs = 2
+optimizer = { adam = { lr = 3e-3, weight-decay = 1e-3 } }
+"#;
+
+const TRANSFER: &str = r#"
+extends = "experiment.toml"
+name = "transfer"
+data.classes = ["5", "6", "7", "8", "9"]
+
+[transfer]
+weights = { experiment = "pretrain" }
+case = "small-similar"
+"#;
+
+fn bench() -> Bench {
+    let bench = Bench::new(PRETRAIN);
+    bench.done(&["run", "experiment.toml"]);
+    fs::write(bench.path().join("transfer.toml"), TRANSFER).unwrap();
+    bench
+}
+
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+fn trials(bench: &Bench, name: &str) -> Vec<PathBuf> {
+    let folder = bench.path().join("results").join(name);
+    let table = fs::read_to_string(folder.join("trials.csv")).unwrap();
+    let digests = table.lines().skip(1).map(|row| row.split(',').nth(1).unwrap().to_owned());
+    digests.map(|digest| folder.join("trials").join(digest)).collect()
+}
+
+fn best(folder: &Path) -> Tensors {
+    let bytes = fs::read(folder.join("best.safetensors")).unwrap();
+    Checkpoint::from_bytes(&bytes).unwrap().tensors
+}
+
+/// The names of `a`'s tensors that `b` has with the same bits.
+fn same<'a>(a: &'a Tensors, b: &Tensors) -> Vec<&'a str> {
+    let bits = |numbers: &[f32]| numbers.iter().map(|n| n.to_bits()).collect::<Vec<_>>();
+    a.iter()
+        .filter(|(name, (_, numbers))| {
+            b.get(*name).is_some_and(|(_, other)| bits(numbers) == bits(other))
+        })
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+const CONVOLUTIONS: [&str; 10] = [
+    "conv1.norm.bias",
+    "conv1.norm.running_mean",
+    "conv1.norm.running_var",
+    "conv1.norm.weight",
+    "conv1.weight",
+    "second.norm.bias",
+    "second.norm.running_mean",
+    "second.norm.running_var",
+    "second.norm.weight",
+    "second.weight",
+];
+
+#[test]
+fn frozen_parameters_and_statistics_keep_every_bit_and_the_others_do_not() {
+    let bench = bench();
+    let cases = r#"["small-similar","small-different","large-similar","large-different"]"#;
+    let axis = format!(r#"sweep.grid."transfer.case"={cases}"#);
+    bench.done(&["run", "transfer.toml", "--set", &axis]);
+    let before = best(&trials(&bench, "pretrain")[0]);
+    let after: Vec<Tensors> =
+        trials(&bench, "transfer").iter().map(|folder| best(folder)).collect();
+    let dense = ["dense1.bias", "dense1.weight"];
+    let all = || CONVOLUTIONS.iter().chain(&dense).copied().collect::<Vec<_>>();
+    let mut expected = all();
+    expected.sort_unstable();
+    assert_eq!(same(&before, &after[0]), expected);
+    // Near the beginning: nothing but the first convolution is left.
+    assert_eq!(same(&before, &after[1]), &CONVOLUTIONS[..5]);
+    assert!(!after[1].contains_key("second.weight"));
+    for (case, tensors) in after.iter().enumerate().skip(2) {
+        assert_eq!(same(&before, tensors), [""; 0], "case {}", case + 1);
+        assert!(all().iter().all(|name| tensors.contains_key(*name)));
+    }
+    // From scratch: what it would be without any pretrained network.
+    let start = |case: &str| {
+        let sets = [format!("transfer.case={case}"), "train.optimizer.adam.lr=1e-12".to_owned()];
+        bench.done(&["run", "transfer.toml", "--set", &sets[0], "--set", &sets[1]]);
+        best(&trials(&bench, "transfer")[0])
+    };
+    let (pretrained, scratch) = (start("large-similar"), start("large-different"));
+    let close = |a: &Tensors, name: &str| {
+        let pairs = a[name].1.iter().zip(&before[name].1);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-6
+    };
+    assert!(close(&pretrained, "conv1.weight") && close(&pretrained, "dense1.weight"));
+    assert!(!close(&scratch, "conv1.weight") && !close(&scratch, "dense1.weight"));
+}
+
+/// `trials.csv`, `metrics.csv` and the best checkpoints of `transfer`.
+fn results(bench: &Bench) -> Vec<Vec<u8>> {
+    let folder = bench.path().join("results/transfer");
+    let tables = ["trials.csv", "metrics.csv"].map(|name| fs::read(folder.join(name)).unwrap());
+    let best = trials(bench, "transfer").into_iter();
+    tables
+        .into_iter()
+        .chain(best.map(|folder| fs::read(folder.join("best.safetensors")).unwrap()))
+        .collect()
+}
+
+#[test]
+fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
+    let bench = bench();
+    for sets in [
+        // Every view: plain, at evaluation and at test time, two seeds, two subsets.
+        &["sweep.seeds=2", r#"sweep.grid."data.subset"=["none",{per-class=20}]"#][..],
+        &["transfer.cut=\"second\"", "augment.evaluation=[{center-crop=[16,16]}]"],
+        &["augment.train=[{rotate=20,p=0.7}]", "transfer.feature-variants=2", "train.epochs=4"],
+        &["augment.test-time=[[{horizontal-flip=true,p=1.0}]]", "train.batch-size=48"],
+        // Behind a dense layer, whose products depend on how many rows they have.
+        &["transfer.probe=1", "transfer.freeze=[\"conv1\", \"second\"]"],
+    ] {
+        let mut arguments = vec!["run", "transfer.toml"];
+        let sets: Vec<&str> =
+            sets.iter().filter(|set| !set.contains("train.batch-size")).copied().collect();
+        sets.iter().for_each(|set| arguments.extend(["--set", set]));
+        let run = |more: &[&str]| {
+            let _ = fs::remove_dir_all(bench.path().join("results/transfer"));
+            let _ = fs::remove_dir_all(bench.path().join("results/.features"));
+            bench.done(&[&arguments[..], more].concat());
+            results(&bench)
+        };
+        let kept = run(&["--workers", "2", "--threads", "1"]);
+        assert!(bench.path().join("results/.features").is_dir(), "{sets:?}: nothing was kept");
+        assert!(
+            kept == run(&["--set", "run.feature-cache=none", "--workers", "1", "--threads", "3"]),
+            "{sets:?}"
+        );
+        // A later run reads what the first has stored.
+        run(&[]);
+        fs::remove_dir_all(bench.path().join("results/transfer")).unwrap();
+        bench.done(&arguments);
+        assert!(kept == results(&bench), "{sets:?}: from the disk");
+    }
+}
+
+#[test]
+fn layers_begin_to_learn_with_their_epoch_and_an_interrupted_trial_goes_on() {
+    let bench = bench();
+    let sets = [
+        "transfer.unfreeze=[{epoch=2,layers=[\"dense1\"]},{epoch=3,layers=[\"second\"]}]",
+        "transfer.layer-lr-decay=0.5",
+        "train.epochs=4",
+        "train.best=train_loss",
+    ];
+    let run = |epochs: &str| {
+        let mut arguments = vec!["run", "transfer.toml", "--set"];
+        arguments
+            .extend(sets.join(" --set ").split(' ').map(|word| word.to_owned().leak() as &str));
+        let epochs = format!("train.epochs={epochs}");
+        bench.done(&[&arguments[..], &["--set", &epochs]].concat());
+        best(&trials(&bench, "transfer")[0])
+    };
+    let before = best(&trials(&bench, "pretrain")[0]);
+    let changed = |tensors: &Tensors, name: &str| !same(&before, tensors).contains(&name);
+    let names = ["conv1.weight", "second.weight", "second.norm.running_mean", "dense1.weight"];
+    let folder = bench.path().join("results/transfer");
+    // Epochs that are added one by one give what they give in one go.
+    let mut growing = Vec::new();
+    for epochs in ["3", "4"] {
+        growing.push(run(epochs));
+    }
+    assert_eq!(names.map(|name| changed(&growing[1], name)), [false, true, true, true]);
+    let in_steps = fs::read(folder.join("metrics.csv")).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let at_once = run("4");
+    assert!(at_once == growing[1] && in_steps == fs::read(folder.join("metrics.csv")).unwrap());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_pull_towards_the_pretrained_weights_keeps_them_nearer() {
+    let bench = bench();
+    let before = best(&trials(&bench, "pretrain")[0]);
+    let distance = |l2_sp: &str| {
+        let pull = format!("transfer.l2-sp={l2_sp}");
+        bench.done(&[
+            "run",
+            "transfer.toml",
+            "--set",
+            "transfer.case=large-similar",
+            "--set",
+            &pull,
+        ]);
+        let after = best(&trials(&bench, "transfer")[0]);
+        let pairs = after["dense1.weight"].1.iter().zip(&before["dense1.weight"].1);
+        pairs.map(|(a, b)| f64::from((a - b) * (a - b))).sum::<f64>().sqrt()
+    };
+    let (free, pulled) = (distance("0.0"), distance("1.0"));
+    assert!(pulled < 0.5 * free, "{pulled} with, {free} without");
+}
+
+#[test]
+fn heads_on_a_network_with_pretrained_weights_of_torchvision_predict_from_one_file() {
+    let bench = Bench::new(
+        r#"
+name = "clipart"
+[data]
+source = "openclipart9"
+test = 0.2
+subset = { per-class = 4 }
+image = { size = [64, 64], channels = 3 }
+normalise = { mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }
+batch-size = 16
+[model]
+preset = "squeezenet1_1"
+[transfer]
+weights = "bundled:squeezenet1_1"
+case = "small-similar"
+[train]
+epochs = 3
+"#,
+    );
+    bench.done(&["run", "experiment.toml"]);
+    let folder = trials(&bench, "clipart").remove(0);
+    let best = folder.join("best.safetensors");
+    let model = best.to_str().unwrap();
+    let said =
+        bench.done(&["evaluate", "--model", model, "--data", "openclipart9", "--part", "all"]);
+    assert!(said.contains("551 images"), "{said}");
+    // The last checkpoint holds what learns, and nothing else.
+    let last = fs::metadata(folder.join("last.safetensors")).unwrap().len();
+    assert!(last < 200_000 && fs::metadata(&best).unwrap().len() > 2_000_000, "{last}");
+}

@@ -17,6 +17,7 @@ pub mod kernels;
 pub mod weights;
 
 pub mod model;
+pub mod transfer;
 
 pub mod train;
 

@@ -3,7 +3,7 @@
 //! "Ranking and tuning pre-trained models", JMLR 2022).
 
 use super::decomposition::Decomposition;
-use super::features::{Features, Unmeasurable};
+use super::labelled::{LabelledFeatures, Unmeasurable};
 
 /// Steps of the fixed point at most; it mostly takes ten.
 const STEPS: usize = 1000;
@@ -22,7 +22,7 @@ const CONVERGED: f64 = 1e-10;
 ///
 /// # Errors
 /// If the features cannot be decomposed.
-pub fn logme(features: &Features) -> Result<f64, Unmeasurable> {
+pub fn logme(features: &LabelledFeatures) -> Result<f64, Unmeasurable> {
     let decomposition = Decomposition::of(&features.raw())?;
     let counts = features.counts();
     let sums = decomposition.class_sums(features.labels(), features.classes());

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Features, HScore, h_score, leep, linear_probe, logme, measure, nearest_centroid};
+use super::{
+    HScore, LabelledFeatures, h_score, leep, linear_probe, logme, measure, nearest_centroid,
+};
 use crate::basis::seed;
 
 /// Clouds of `classes` classes around random centres.
@@ -43,8 +45,8 @@ proptest! {
         let turned: Vec<f32> =
             order.iter().flat_map(|image| values[image * width..][..width].to_vec()).collect();
         let turned_labels: Vec<u32> = order.iter().map(|image| labels[*image]).collect();
-        let before = Features::new(&values, &labels, classes).unwrap();
-        let after = Features::new(&turned, &turned_labels, classes).unwrap();
+        let before = LabelledFeatures::new(&values, &labels, classes).unwrap();
+        let after = LabelledFeatures::new(&turned, &turned_labels, classes).unwrap();
         prop_assert!(close(logme(&before).unwrap(), logme(&after).unwrap()));
         let (one, other) = (h_score(&before).unwrap(), h_score(&after).unwrap());
         prop_assert!(close(one.plain, other.plain) && close(one.shrunk, other.shrunk));
@@ -59,8 +61,8 @@ proptest! {
         let (values, labels) = clouds(images, width, 3, 0.5, key);
         // A power of two, so that the values of f32 stay the same up to the exponent.
         let scaled: Vec<f32> = values.iter().map(|value| value * 64.0).collect();
-        let before = Features::new(&values, &labels, 3).unwrap();
-        let after = Features::new(&scaled, &labels, 3).unwrap();
+        let before = LabelledFeatures::new(&values, &labels, 3).unwrap();
+        let after = LabelledFeatures::new(&scaled, &labels, 3).unwrap();
         let (one, other) = (h_score(&before).unwrap(), h_score(&after).unwrap());
         prop_assert!(close(one.plain, other.plain) && close(one.shrunk, other.shrunk));
         prop_assert!(close(one.shrinkage, other.shrinkage));
@@ -79,7 +81,7 @@ proptest! {
         let mut stream = seed::derive(key, "dull", &[]);
         let values: Vec<f32> =
             (0..labels.len() * width).map(|_| stream.below(levels) as f32 * 0.1).collect();
-        let Ok(features) = Features::new(&values, &labels, 6) else { return Ok(()) };
+        let Ok(features) = LabelledFeatures::new(&values, &labels, 6) else { return Ok(()) };
         let found = measure(&features, key).unwrap();
         prop_assert!(found.logme.is_finite());
         let HScore { plain, shrunk, shrinkage } = found.h_score;
@@ -93,7 +95,7 @@ proptest! {
 fn classes_further_apart_score_higher_in_every_measure() {
     let scores = |apart| {
         let (values, labels) = clouds(240, 12, 4, apart, 3);
-        let found = measure(&Features::new(&values, &labels, 4).unwrap(), 1).unwrap();
+        let found = measure(&LabelledFeatures::new(&values, &labels, 4).unwrap(), 1).unwrap();
         // Softmax of the features stands for a source network's classes.
         let probabilities: Vec<f32> = values
             .chunks(12)
@@ -102,7 +104,7 @@ fn classes_further_apart_score_higher_in_every_measure() {
                 row.iter().map(|value| value.exp() / sum).collect::<Vec<_>>()
             })
             .collect();
-        let leep = leep(&Features::new(&probabilities, &labels, 4).unwrap()).unwrap();
+        let leep = leep(&LabelledFeatures::new(&probabilities, &labels, 4).unwrap()).unwrap();
         let accuracies = [found.nearest_centroid.value(), found.linear.value()];
         [found.logme, found.h_score.plain, found.h_score.shrunk, leep, accuracies[0], accuracies[1]]
     };
@@ -115,11 +117,11 @@ fn classes_further_apart_score_higher_in_every_measure() {
 #[test]
 fn features_that_never_vary_are_worth_nothing() {
     let labels = [0, 0, 0, 1, 1, 2, 0, 0, 1, 2];
-    let features = Features::new(&[0.1; 30], &labels, 3).unwrap();
+    let features = LabelledFeatures::new(&[0.1; 30], &labels, 3).unwrap();
     let found = measure(&features, 1).unwrap();
     assert_eq!(found.h_score, HScore { plain: 0.0, shrunk: 0.0, shrinkage: 0.0 });
     // The head's bias alone says the most frequent class.
     assert_eq!(found.linear.value(), 0.5);
-    let zeros = measure(&Features::new(&[0.0; 30], &labels, 3).unwrap(), 1).unwrap();
+    let zeros = measure(&LabelledFeatures::new(&[0.0; 30], &labels, 3).unwrap(), 1).unwrap();
     assert!(zeros.logme.is_finite());
 }

@@ -4,7 +4,7 @@
 use faer::Mat;
 use safetensors::SafeTensors;
 
-use super::features::Features;
+use super::labelled::LabelledFeatures;
 use super::linear_probe::{cross_validate, fit, objective};
 use super::{h_score, leep, logme, nearest_centroid};
 
@@ -43,13 +43,13 @@ impl Golden {
     }
 }
 
-fn for_each_case(check: impl Fn(&Golden, &str, &Features)) {
+fn for_each_case(check: impl Fn(&Golden, &str, &LabelledFeatures)) {
     let golden = Golden::load();
     for case in CASES {
         let values = golden.floats(&format!("{case}.values"));
         let labels = golden.wholes(&format!("{case}.labels"));
         let classes = *labels.iter().max().unwrap() as usize + 1;
-        check(&golden, case, &Features::new(&values, &labels, classes).unwrap());
+        check(&golden, case, &LabelledFeatures::new(&values, &labels, classes).unwrap());
     }
 }
 
@@ -83,7 +83,7 @@ fn leep_is_what_counting_gives() {
     for_each_case(|golden, case, features| {
         let probabilities = golden.floats(&format!("{case}.probabilities"));
         let features =
-            Features::new(&probabilities, features.labels(), features.classes()).unwrap();
+            LabelledFeatures::new(&probabilities, features.labels(), features.classes()).unwrap();
         close(leep(&features).unwrap(), golden.doubles(&format!("{case}.leep"))[0], case);
     });
 }

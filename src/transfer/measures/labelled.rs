@@ -1,4 +1,4 @@
-//! Features: numbers that a frozen network has made of images, their labels, and what is wrong with them.
+//! LabelledFeatures: numbers that a frozen network has made of images, their labels, and what is wrong with them.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub enum Unmeasurable {
     Empty {
         /// Number of labels.
         images: usize,
-        /// Features per image.
+        /// LabelledFeatures per image.
         width: usize,
     },
     /// The values are no table with one row for each label.
@@ -74,14 +74,14 @@ pub enum Unmeasurable {
 /// The features of a labelled set of images, checked: finite, a label for every row, two classes or
 /// more. A class may be without images, and a feature may be constant.
 #[derive(Clone, Copy, Debug)]
-pub struct Features<'a> {
+pub struct LabelledFeatures<'a> {
     values: &'a [f32],
     labels: &'a [u32],
     classes: usize,
     width: usize,
 }
 
-impl<'a> Features<'a> {
+impl<'a> LabelledFeatures<'a> {
     /// `values` are images × features, row by row; `labels` are below `classes`.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl<'a> Features<'a> {
         values: &'a [f32],
         labels: &'a [u32],
         classes: usize,
-    ) -> Result<Features<'a>, Unmeasurable> {
+    ) -> Result<LabelledFeatures<'a>, Unmeasurable> {
         let images = labels.len();
         if images == 0 || values.is_empty() {
             let width = if images == 0 { 0 } else { values.len() / images };
@@ -114,7 +114,7 @@ impl<'a> Features<'a> {
         if labels.iter().all(|label| *label == labels[0]) {
             return Err(Unmeasurable::OneClass { images });
         }
-        Ok(Features { values, labels, classes, width })
+        Ok(LabelledFeatures { values, labels, classes, width })
     }
 
     /// Number of images.
@@ -122,7 +122,7 @@ impl<'a> Features<'a> {
         self.labels.len()
     }
 
-    /// Features per image.
+    /// LabelledFeatures per image.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -200,10 +200,10 @@ impl<'a> Features<'a> {
     }
 }
 
-/// Features in f64, each shifted and scaled; made block by block, because a copy of all of them may
+/// LabelledFeatures in f64, each shifted and scaled; made block by block, because a copy of all of them may
 /// be large.
 pub(super) struct Table<'a> {
-    pub(super) features: Features<'a>,
+    pub(super) features: LabelledFeatures<'a>,
     shift: Vec<f64>,
     scale: Vec<f64>,
 }
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn what_cannot_be_measured_is_refused_with_its_place() {
         let message = |values: &[f32], labels: &[u32], classes| {
-            Features::new(values, labels, classes).unwrap_err().to_string()
+            LabelledFeatures::new(values, labels, classes).unwrap_err().to_string()
         };
         assert!(message(&[], &[], 2).contains("nothing to measure"));
         assert!(message(&[], &[0, 1], 2).contains("2 images with 0 features"));
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn standardised_features_have_mean_zero_and_deviation_one_and_constants_are_zero() {
         let values = [1.0, 0.1, 3.0, 0.1, 8.0, 0.1];
-        let features = Features::new(&values, &[0, 1, 1], 2).unwrap();
+        let features = LabelledFeatures::new(&values, &[0, 1, 1], 2).unwrap();
         let block = features.standardised().block(0..3, 0..2);
         let sum: f64 = (0..3).map(|row| block[(row, 0)]).sum();
         let squares: f64 = (0..3).map(|row| block[(row, 0)].powi(2)).sum();

@@ -1,7 +1,7 @@
 //! LEEP: log expected empirical prediction (Nguyen, Hassner, Seeger and Archambeau, "LEEP: a new
 //! measure to evaluate transferability of learned representations", ICML 2020).
 
-use super::features::{Features, Unmeasurable};
+use super::labelled::{LabelledFeatures, Unmeasurable};
 
 /// How far a row of f32 probabilities may be from a sum of 1.
 const SUM_TOLERANCE: f64 = 1e-3;
@@ -14,7 +14,7 @@ const SUM_TOLERANCE: f64 = 1e-3;
 ///
 /// # Errors
 /// If a row is no distribution.
-pub fn leep(probabilities: &Features) -> Result<f64, Unmeasurable> {
+pub fn leep(probabilities: &LabelledFeatures) -> Result<f64, Unmeasurable> {
     let (images, sources) = (probabilities.images(), probabilities.width());
     let mut joint = vec![0.0; probabilities.classes() * sources];
     let mut marginal = vec![0.0; sources];
@@ -56,7 +56,7 @@ mod tests {
         let negative = [1.5, -0.5, 0.5, 0.5];
         let short = [0.5, 0.5, 0.5, 0.4];
         for (values, image) in [(negative, 0), (short, 1)] {
-            let features = Features::new(&values, &[0, 1], 2).unwrap();
+            let features = LabelledFeatures::new(&values, &[0, 1], 2).unwrap();
             let message = leep(&features).unwrap_err().to_string();
             assert!(message.contains(&format!("image {image} ")), "{message}");
         }
@@ -67,10 +67,10 @@ mod tests {
         let labels = [0, 0, 1, 1, 1, 1, 0, 1];
         let perfect: Vec<f32> =
             labels.iter().flat_map(|l| if *l == 0 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
-        let perfect = leep(&Features::new(&perfect, &labels, 2).unwrap()).unwrap();
+        let perfect = leep(&LabelledFeatures::new(&perfect, &labels, 2).unwrap()).unwrap();
         assert!(perfect.abs() < 1e-12);
         let blind = [0.25f32, 0.75].repeat(8);
-        let blind = leep(&Features::new(&blind, &labels, 2).unwrap()).unwrap();
+        let blind = leep(&LabelledFeatures::new(&blind, &labels, 2).unwrap()).unwrap();
         let part = 3.0f64 / 8.0;
         let entropy = -(part * part.ln() + (1.0 - part) * (1.0 - part).ln());
         assert!((blind + entropy).abs() < 1e-12);

@@ -2,12 +2,12 @@
 //! prototypes). It has nothing to tune and nothing to converge.
 
 use super::accuracy::Accuracy;
-use super::features::Features;
+use super::labelled::LabelledFeatures;
 
 /// Leave-one-out accuracy of the nearest centroid (Euclidean distance) on standardised features:
 /// every image is compared with the means of the classes without itself. An image that is alone in
 /// its class is wrong. Of equal distances that of the first class counts.
-pub fn nearest_centroid(features: &Features) -> Accuracy {
+pub fn nearest_centroid(features: &LabelledFeatures) -> Accuracy {
     let table = features.standardised();
     let (classes, width) = (features.classes(), features.width());
     let counts = features.counts();

@@ -3,7 +3,7 @@
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::{Accum, Mat, Par, Side};
 
-use super::features::{Table, Unmeasurable};
+use super::labelled::{Table, Unmeasurable};
 
 /// Rows or columns that are taken into f64 at a time.
 const BLOCK: usize = 256;

@@ -11,7 +11,7 @@ pub struct Accuracy {
 pub struct Difference {
     /// The first less the second, −1 to 1.
     pub mean: f64,
-    /// Standard error of `mean`.
+    /// Standard error of `mean`; as large as `mean` where a single image makes the difference.
     pub standard_error: f64,
 }
 
@@ -61,8 +61,8 @@ impl Accuracy {
             }
         }
         let mean = (won - lost) / images;
-        let variance = (won + lost) / images - mean * mean;
-        Some(Difference { mean, standard_error: (variance.max(0.0) / images).sqrt() })
+        let variance = ((won + lost) / images - mean * mean).max(0.0);
+        Some(Difference { mean, standard_error: (variance / (images - 1.0).max(1.0)).sqrt() })
     }
 }
 
@@ -76,8 +76,8 @@ mod tests {
         let second = Accuracy::new(vec![true, false, false, true]);
         let difference = first.above(&second).unwrap();
         assert!((difference.mean - 0.25).abs() < 1e-12);
-        // The image-wise differences are 0, 1, 1, −1: variance 3/4 − 1/16 = 11/16.
-        assert!((difference.standard_error - (11.0f64 / 16.0 / 4.0).sqrt()).abs() < 1e-12);
+        // The image-wise differences are 0, 1, 1, −1: variance 3/4 − 1/16 = 11/16, over n − 1.
+        assert!((difference.standard_error - (11.0f64 / 16.0 / 3.0).sqrt()).abs() < 1e-12);
         let same = first.above(&first).unwrap();
         assert_eq!((same.mean, same.standard_error), (0.0, 0.0));
         assert_eq!(first.above(&Accuracy::new(vec![true])), None);

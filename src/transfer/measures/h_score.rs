@@ -4,7 +4,7 @@
 //! Ponomareva and Mazumder, "Newer is not always better", ECML PKDD 2022).
 
 use super::decomposition::Decomposition;
-use super::features::{Features, Unmeasurable};
+use super::labelled::{LabelledFeatures, Unmeasurable};
 
 /// The H-score of features; both forms lie between 0 and classes − 1, more is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct HScore {
 ///
 /// # Errors
 /// If the features cannot be decomposed.
-pub fn h_score(features: &Features) -> Result<HScore, Unmeasurable> {
+pub fn h_score(features: &LabelledFeatures) -> Result<HScore, Unmeasurable> {
     let decomposition = Decomposition::of(&features.centred())?;
     let (images, width) = (features.images() as f64, features.width() as f64);
     let variances: Vec<f64> = decomposition.squares.iter().map(|square| square / images).collect();

@@ -7,8 +7,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use super::accuracy::Accuracy;
 use super::decomposition::Decomposition;
-use super::features::{Features, Unmeasurable};
 use super::folds::folds;
+use super::labelled::{LabelledFeatures, Unmeasurable};
 use super::lbfgs::minimise;
 
 /// Parts of the cross-validation.
@@ -27,14 +27,14 @@ const TOLERANCE: f64 = 1e-6;
 ///
 /// # Errors
 /// If the features cannot be decomposed.
-pub fn linear_probe(features: &Features, seed: u64) -> Result<Accuracy, Unmeasurable> {
+pub fn linear_probe(features: &LabelledFeatures, seed: u64) -> Result<Accuracy, Unmeasurable> {
     let count = FOLDS.min(features.images());
     cross_validate(features, &folds(features.labels(), features.classes(), count, seed))
 }
 
 /// The same with the fold of each image given.
 pub(super) fn cross_validate(
-    features: &Features,
+    features: &LabelledFeatures,
     fold: &[usize],
 ) -> Result<Accuracy, Unmeasurable> {
     // The penalty does not change when features are rotated, and weights outside the space of the

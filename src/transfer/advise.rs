@@ -1,0 +1,452 @@
+//! Which of the four cases of transfer learning a data set is in, judged by what was measured.
+//!
+//! **Size** is a border in images ([`Border`]). **Similarity** is judged by the accuracy of a linear
+//! head on the pretrained network's frozen features, depth by depth. Where the new images are like
+//! those that the network has learned from, features get better up to the last layer and beat by far
+//! what is there without any learning (the pixels, the same network with random weights). Where they
+//! are not, accuracy peaks at an earlier layer and falls behind it, because the last layers are about
+//! other things (Yosinski, Clune, Bengio and Lipson, "How transferable are features in deep neural
+//! networks?", 2014), or no layer is worth much. So images are similar if the last layer
+//!
+//! - removes at least [`REMOVED`] of the errors of the best baseline, and
+//! - keeps at least [`KEPT`] of the gain of the best layer, or cannot be told from it.
+//!
+//! All differences are taken image by image, with their standard errors; within one standard error
+//! two layers count as equally good.
+
+use super::measures::{Accuracy, Difference, Measures};
+
+/// Part of the best baseline's errors that similar images' last layer removes. With a fifth, features
+/// that are about nothing but colour and edges do not pass, and a data set on which pixels already do
+/// well is not called different for the few errors that are left.
+pub const REMOVED: f64 = 0.2;
+
+/// Part of the best layer's gain over the best baseline that is still there at the last layer. A tenth
+/// may get lost on the way, as layers vary by about that where nothing is wrong.
+pub const KEPT: f64 = 0.9;
+
+/// Standard errors from a border at which a judgement is clear: about 95 % of chance stays within.
+const CLEAR: f64 = 2.0;
+
+/// Standard errors from a border at which a judgement is likely.
+const LIKELY: f64 = 1.0;
+
+/// How many times the border a clearly large set has, or goes into it a clearly small one.
+const CLEAR_TIMES: f64 = 3.0;
+
+/// The same for a set that is likely large or small.
+const LIKELY_TIMES: f64 = 1.5;
+
+/// Where a small set of images ends and a large one begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Border {
+    /// Training images from which on a set is large.
+    pub images: usize,
+}
+
+impl Default for Border {
+    /// 45,000 images. Textbooks call about 2,000 images small and about 1,000,000 large and leave the
+    /// border to judgement; this is the middle of the two in factors, √(2,000 · 1,000,000).
+    fn default() -> Border {
+        Border { images: 45_000 }
+    }
+}
+
+/// What was measured at one depth of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Depth {
+    /// The layer whose output the features are.
+    pub layer: String,
+    /// Features per image.
+    pub width: usize,
+    /// The measures of these features.
+    pub measures: Measures,
+}
+
+/// All that advice is made of. All measures are of the same images in the same order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Training images, of which the measures may have seen a sample.
+    pub images: usize,
+    /// Classes.
+    pub classes: usize,
+    /// Where large begins.
+    pub border: Border,
+    /// The pretrained network, nearest to the image first; the last one is what its own head sees.
+    pub depths: Vec<Depth>,
+    /// The pixels themselves.
+    pub pixels: Measures,
+    /// The same network with random weights, at any of its depths; may be empty.
+    pub random: Vec<Depth>,
+}
+
+/// Why there is no advice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAdvice {
+    /// The network has no depths.
+    #[error("no layer of the network was measured; advice takes the features of one layer or more")]
+    NoDepths,
+    /// Two measures are not of the same images.
+    #[error(
+        "{layer} was measured on {found} images and the pixels on {pixels}; measures only compare on the same images"
+    )]
+    OtherImages {
+        /// The layer.
+        layer: String,
+        /// Its number of images.
+        found: usize,
+        /// The number of images whose pixels were measured.
+        pixels: usize,
+    },
+}
+
+/// The four cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// Few images, like those the network knows.
+    SmallSimilar,
+    /// Few images, unlike those the network knows.
+    SmallDifferent,
+    /// Many images, like those the network knows.
+    LargeSimilar,
+    /// Many images, unlike those the network knows.
+    LargeDifferent,
+}
+
+impl Case {
+    /// The case of a set that is large or small, similar or different.
+    pub fn of(large: bool, similar: bool) -> Case {
+        match (large, similar) {
+            (false, true) => Case::SmallSimilar,
+            (false, false) => Case::SmallDifferent,
+            (true, true) => Case::LargeSimilar,
+            (true, false) => Case::LargeDifferent,
+        }
+    }
+
+    /// The name in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Case::SmallSimilar => "small-similar",
+            Case::SmallDifferent => "small-different",
+            Case::LargeSimilar => "large-similar",
+            Case::LargeDifferent => "large-different",
+        }
+    }
+}
+
+/// How far a judgement is from its border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// On the border: the other answer is as good.
+    Open,
+    /// Probably right.
+    Likely,
+    /// Far from the border.
+    Clear,
+}
+
+impl Confidence {
+    /// The name in files and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Open => "open",
+            Confidence::Likely => "likely",
+            Confidence::Clear => "clear",
+        }
+    }
+
+    /// Of a distance, clear from `clear` on and likely from `likely` on.
+    fn of(distance: f64, clear: f64, likely: f64) -> Confidence {
+        if distance >= clear {
+            Confidence::Clear
+        } else if distance >= likely {
+            Confidence::Likely
+        } else {
+            Confidence::Open
+        }
+    }
+}
+
+/// What to do, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advice {
+    /// The case.
+    pub case: Case,
+    /// Whether there are enough images to be large.
+    pub large: bool,
+    /// How sure that is.
+    pub size_confidence: Confidence,
+    /// Whether the images are like those the network knows.
+    pub similar: bool,
+    /// 0 (nothing in common) to 1; images are similar from 0.5 on.
+    pub similarity: f64,
+    /// How sure that is.
+    pub similarity_confidence: Confidence,
+    /// The depth behind which to cut for a new head on frozen features: the deepest that is within
+    /// one standard error of the most accurate one. An index into [`Evidence::depths`].
+    pub cut: usize,
+    /// The most accurate depth; the deepest of equals.
+    pub peak: usize,
+    /// Why, a sentence each.
+    pub reasons: Vec<String>,
+    /// What the case says to do.
+    pub recommendation: String,
+}
+
+/// Judges what was measured.
+///
+/// # Errors
+/// If no depth was measured, or not all measures are of the same images.
+pub fn advise(evidence: &Evidence) -> Result<Advice, NoAdvice> {
+    let Some(last) = evidence.depths.len().checked_sub(1) else { return Err(NoAdvice::NoDepths) };
+    let linear = |depth: usize| &evidence.depths[depth].measures.linear;
+    let pixels = &evidence.pixels.linear;
+    for depth in evidence.depths.iter().chain(&evidence.random) {
+        let (found, pixels) = (depth.measures.linear.images(), pixels.images());
+        if found != pixels {
+            return Err(NoAdvice::OtherImages { layer: depth.layer.clone(), found, pixels });
+        }
+    }
+    let peak = (0..=last).fold(0, |best, depth| {
+        if linear(depth).value() >= linear(best).value() { depth } else { best }
+    });
+    let cut = (0..=last).rfind(|depth| as_good(linear(*depth), linear(peak))).unwrap_or(peak);
+    let (baseline, baseline_name) = baseline(evidence);
+    let similarity = Similarity {
+        baseline: baseline.value(),
+        gain: difference(linear(last), baseline),
+        best_gain: linear(peak).value() - baseline.value(),
+        fall: difference(linear(peak), linear(last)),
+        falls: cut != last,
+    };
+    let large = evidence.images >= evidence.border.images;
+    let similar = similarity.holds();
+    let case = Case::of(large, similar);
+    let times = evidence.images.max(1) as f64 / evidence.border.images.max(1) as f64;
+    let mut reasons = vec![size_reason(evidence, large)];
+    reasons.push(gain_reason(&evidence.depths[last], baseline, &baseline_name, &similarity));
+    reasons.push(depth_reason(evidence, peak, cut, &similarity));
+    reasons.extend(learning_reason(evidence, peak));
+    reasons.push(other_measures(evidence));
+    Ok(Advice {
+        case,
+        large,
+        size_confidence: Confidence::of(times.max(1.0 / times), CLEAR_TIMES, LIKELY_TIMES),
+        similar,
+        similarity: similarity.score(),
+        similarity_confidence: Confidence::of(similarity.distance(), CLEAR, LIKELY),
+        cut,
+        peak,
+        reasons,
+        recommendation: recommendation(case, &evidence.depths[cut], &evidence.depths[last]),
+    })
+}
+
+/// The numbers that similarity is judged by.
+struct Similarity {
+    /// Accuracy of the best baseline.
+    baseline: f64,
+    /// The last layer above the best baseline.
+    gain: Difference,
+    /// The most accurate layer above the best baseline.
+    best_gain: f64,
+    /// The most accurate layer above the last one.
+    fall: Difference,
+    /// Whether the last layer can be told from the most accurate one.
+    falls: bool,
+}
+
+impl Similarity {
+    /// Part of the baseline's errors that the last layer removes.
+    fn removed(&self) -> f64 {
+        if self.baseline < 1.0 { self.gain.mean / (1.0 - self.baseline) } else { 0.0 }
+    }
+
+    /// Part of the best gain that the last layer keeps.
+    fn kept(&self) -> f64 {
+        if self.best_gain <= 0.0 {
+            0.0
+        } else if self.falls {
+            self.gain.mean / self.best_gain
+        } else {
+            1.0
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.removed() >= REMOVED && self.kept() >= KEPT
+    }
+
+    /// The weaker of both conditions, each 0.5 at its border and 1 at all.
+    fn score(&self) -> f64 {
+        let at = |value: f64, border: f64| {
+            let value = value.clamp(0.0, 1.0);
+            if value < border {
+                0.5 * value / border
+            } else {
+                0.5 + 0.5 * (value - border) / (1.0 - border)
+            }
+        };
+        at(self.removed(), REMOVED).min(at(self.kept(), KEPT))
+    }
+
+    /// Standard errors by which the verdict would have to be wrong: to be similar both conditions
+    /// must hold, to be different one must not.
+    fn distance(&self) -> f64 {
+        let removed =
+            errors(self.gain.mean - REMOVED * (1.0 - self.baseline), self.gain.standard_error);
+        let room = (1.0 - KEPT) * self.best_gain.max(0.0);
+        // Equally good layers have room for noise of one standard error.
+        let room = if self.falls { room } else { room.max(self.fall.standard_error) };
+        let kept = errors(room - self.fall.mean, self.fall.standard_error);
+        let least = removed.min(kept);
+        if self.holds() { least } else { -least }
+    }
+}
+
+/// `margin` in standard errors.
+fn errors(margin: f64, standard_error: f64) -> f64 {
+    if margin == 0.0 { 0.0 } else { margin / standard_error }
+}
+
+/// Of the same number of images, which [`advise`] has made sure of.
+fn difference(this: &Accuracy, other: &Accuracy) -> Difference {
+    this.above(other).unwrap_or(Difference { mean: 0.0, standard_error: f64::INFINITY })
+}
+
+/// Whether `this` is within one standard error of `best`; rounding must not tell layers apart that
+/// differ on one image.
+fn as_good(this: &Accuracy, best: &Accuracy) -> bool {
+    let below = difference(best, this);
+    below.mean <= below.standard_error * (1.0 + 1e-9)
+}
+
+/// The most accurate of what is there without any learning, and its name.
+fn baseline(evidence: &Evidence) -> (&Accuracy, String) {
+    let mut best = (&evidence.pixels.linear, "the pixels".to_owned());
+    for depth in &evidence.random {
+        if depth.measures.linear.value() > best.0.value() {
+            best = (&depth.measures.linear, format!("{} with random weights", depth.layer));
+        }
+    }
+    best
+}
+
+/// "74.2 ± 1.9 %".
+fn percent(accuracy: &Accuracy) -> String {
+    format!("{:.1} ± {:.1} %", 100.0 * accuracy.value(), 100.0 * accuracy.standard_error())
+}
+
+/// "20.1 ± 2.2 points".
+fn points(difference: &Difference) -> String {
+    format!("{:.1} ± {:.1} points", 100.0 * difference.mean, 100.0 * difference.standard_error)
+}
+
+fn size_reason(evidence: &Evidence, large: bool) -> String {
+    let Evidence { images, classes, border, .. } = evidence;
+    let each = *images as f64 / (*classes).max(1) as f64;
+    let verdict = if large { "large" } else { "small" };
+    format!(
+        "{images} training images in {classes} classes ({each:.0} each) are a {verdict} set: large begins at {} images",
+        border.images
+    )
+}
+
+fn gain_reason(last: &Depth, baseline: &Accuracy, name: &str, similarity: &Similarity) -> String {
+    format!(
+        "a linear head on {} ({} features) is right on {}, on the best baseline ({name}) on {}: {} more, {:.0} % of the baseline's errors gone (similar: {:.0} % or more)",
+        last.layer,
+        last.width,
+        percent(&last.measures.linear),
+        percent(baseline),
+        points(&similarity.gain),
+        100.0 * similarity.removed(),
+        100.0 * REMOVED,
+    )
+}
+
+fn depth_reason(evidence: &Evidence, peak: usize, cut: usize, similarity: &Similarity) -> String {
+    let depths = &evidence.depths;
+    let best = percent(&depths[peak].measures.linear);
+    let (peak_layer, last_layer) = (&depths[peak].layer, &depths[depths.len() - 1].layer);
+    if peak == depths.len() - 1 {
+        return format!("accuracy is highest at the last layer, {last_layer}");
+    }
+    if !similarity.falls {
+        return format!(
+            "accuracy is highest at {peak_layer} ({best}), and {last_layer} is within one standard error of it ({} less)",
+            points(&similarity.fall)
+        );
+    }
+    let kept = if similarity.best_gain > 0.0 {
+        format!(
+            ", which keeps {:.0} % of the gain over the baseline (similar: {:.0} % or more)",
+            100.0 * similarity.kept(),
+            100.0 * KEPT
+        )
+    } else {
+        String::new()
+    };
+    let from =
+        if cut == peak { String::new() } else { format!(" (as good up to {})", depths[cut].layer) };
+    format!(
+        "accuracy peaks at {peak_layer} with {best}{from} and is {} lower at {last_layer}{kept}: the layers behind it are about other images",
+        points(&similarity.fall)
+    )
+}
+
+/// What learning on the other images adds to the same architecture.
+fn learning_reason(evidence: &Evidence, peak: usize) -> Option<String> {
+    let random = evidence
+        .random
+        .iter()
+        .max_by(|a, b| a.measures.linear.value().total_cmp(&b.measures.linear.value()))?;
+    let gain = difference(&evidence.depths[peak].measures.linear, &random.measures.linear);
+    let verdict = if gain.mean > CLEAR * gain.standard_error {
+        "what the network has learned helps"
+    } else {
+        "what the network has learned is of no clear help here: compare with training from scratch"
+    };
+    Some(format!(
+        "the same network with random weights gets {} at best ({}), {} less than the pretrained one: {verdict}",
+        percent(&random.measures.linear),
+        random.layer,
+        points(&gain),
+    ))
+}
+
+/// Where the measures that train no head have their best depth.
+fn other_measures(evidence: &Evidence) -> String {
+    let best = |value: &dyn Fn(&Measures) -> f64| {
+        let depths = evidence.depths.iter();
+        let best = depths.max_by(|a, b| value(&a.measures).total_cmp(&value(&b.measures)));
+        best.map_or("", |depth| &depth.layer)
+    };
+    format!(
+        "the nearest centroid is most accurate at {}, LogME is highest at {}, the H-score at {}",
+        best(&|measures| measures.nearest_centroid.value()),
+        best(&|measures| measures.logme),
+        best(&|measures| measures.h_score.shrunk),
+    )
+}
+
+fn recommendation(case: Case, cut: &Depth, last: &Depth) -> String {
+    let head = format!("cut behind {}, put a new dense layer there", cut.layer);
+    match case {
+        Case::SmallSimilar | Case::SmallDifferent => {
+            format!("{head} and train it alone, all pretrained weights frozen")
+        }
+        Case::LargeSimilar => format!(
+            "put a new dense layer behind {}, start from the pretrained weights and train everything",
+            last.layer
+        ),
+        Case::LargeDifferent => format!(
+            "put a new dense layer behind {} and train everything, once from scratch and once from the pretrained weights; compare both",
+            last.layer
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

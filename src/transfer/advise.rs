@@ -16,14 +16,13 @@
 
 use super::measures::{Accuracy, Difference, Measures};
 
-/// Part of the best baseline's errors that similar images' last layer removes. With a fifth, features
-/// that are about nothing but colour and edges do not pass, and a data set on which pixels already do
-/// well is not called different for the few errors that are left.
-pub const REMOVED: f64 = 0.2;
+mod reasons;
+mod similarity;
+#[cfg(test)]
+mod tests;
 
-/// Part of the best layer's gain over the best baseline that is still there at the last layer. A tenth
-/// may get lost on the way, as layers vary by about that where nothing is wrong.
-pub const KEPT: f64 = 0.9;
+use similarity::Similarity;
+pub use similarity::{KEPT, REMOVED};
 
 /// Standard errors from a border at which a judgement is clear: about 95 % of chance stays within.
 const CLEAR: f64 = 2.0;
@@ -224,11 +223,13 @@ pub fn advise(evidence: &Evidence) -> Result<Advice, NoAdvice> {
     let similar = similarity.holds();
     let case = Case::of(large, similar);
     let times = evidence.images.max(1) as f64 / evidence.border.images.max(1) as f64;
-    let mut reasons = vec![size_reason(evidence, large)];
-    reasons.push(gain_reason(&evidence.depths[last], baseline, &baseline_name, &similarity));
-    reasons.push(depth_reason(evidence, peak, cut, &similarity));
-    reasons.extend(learning_reason(evidence, peak));
-    reasons.push(other_measures(evidence));
+    let mut reasons = vec![
+        reasons::size(evidence, large),
+        reasons::gain(&evidence.depths[last], baseline, &baseline_name, &similarity),
+        reasons::depth(evidence, peak, cut, &similarity),
+    ];
+    reasons.extend(reasons::learning(evidence, peak));
+    reasons.push(reasons::other_measures(evidence));
     Ok(Advice {
         case,
         large,
@@ -239,75 +240,12 @@ pub fn advise(evidence: &Evidence) -> Result<Advice, NoAdvice> {
         cut,
         peak,
         reasons,
-        recommendation: recommendation(case, &evidence.depths[cut], &evidence.depths[last]),
+        recommendation: reasons::recommendation(
+            case,
+            &evidence.depths[cut],
+            &evidence.depths[last],
+        ),
     })
-}
-
-/// The numbers that similarity is judged by.
-struct Similarity {
-    /// Accuracy of the best baseline.
-    baseline: f64,
-    /// The last layer above the best baseline.
-    gain: Difference,
-    /// The most accurate layer above the best baseline.
-    best_gain: f64,
-    /// The most accurate layer above the last one.
-    fall: Difference,
-    /// Whether the last layer can be told from the most accurate one.
-    falls: bool,
-}
-
-impl Similarity {
-    /// Part of the baseline's errors that the last layer removes.
-    fn removed(&self) -> f64 {
-        if self.baseline < 1.0 { self.gain.mean / (1.0 - self.baseline) } else { 0.0 }
-    }
-
-    /// Part of the best gain that the last layer keeps.
-    fn kept(&self) -> f64 {
-        if self.best_gain <= 0.0 {
-            0.0
-        } else if self.falls {
-            self.gain.mean / self.best_gain
-        } else {
-            1.0
-        }
-    }
-
-    fn holds(&self) -> bool {
-        self.removed() >= REMOVED && self.kept() >= KEPT
-    }
-
-    /// The weaker of both conditions, each 0.5 at its border and 1 at all.
-    fn score(&self) -> f64 {
-        let at = |value: f64, border: f64| {
-            let value = value.clamp(0.0, 1.0);
-            if value < border {
-                0.5 * value / border
-            } else {
-                0.5 + 0.5 * (value - border) / (1.0 - border)
-            }
-        };
-        at(self.removed(), REMOVED).min(at(self.kept(), KEPT))
-    }
-
-    /// Standard errors by which the verdict would have to be wrong: to be similar both conditions
-    /// must hold, to be different one must not.
-    fn distance(&self) -> f64 {
-        let removed =
-            errors(self.gain.mean - REMOVED * (1.0 - self.baseline), self.gain.standard_error);
-        let room = (1.0 - KEPT) * self.best_gain.max(0.0);
-        // Equally good layers have room for noise of one standard error.
-        let room = if self.falls { room } else { room.max(self.fall.standard_error) };
-        let kept = errors(room - self.fall.mean, self.fall.standard_error);
-        let least = removed.min(kept);
-        if self.holds() { least } else { -least }
-    }
-}
-
-/// `margin` in standard errors.
-fn errors(margin: f64, standard_error: f64) -> f64 {
-    if margin == 0.0 { 0.0 } else { margin / standard_error }
 }
 
 /// Of the same number of images, which [`advise`] has made sure of.
@@ -332,121 +270,3 @@ fn baseline(evidence: &Evidence) -> (&Accuracy, String) {
     }
     best
 }
-
-/// "74.2 ± 1.9 %".
-fn percent(accuracy: &Accuracy) -> String {
-    format!("{:.1} ± {:.1} %", 100.0 * accuracy.value(), 100.0 * accuracy.standard_error())
-}
-
-/// "20.1 ± 2.2 points".
-fn points(difference: &Difference) -> String {
-    format!("{:.1} ± {:.1} points", 100.0 * difference.mean, 100.0 * difference.standard_error)
-}
-
-fn size_reason(evidence: &Evidence, large: bool) -> String {
-    let Evidence { images, classes, border, .. } = evidence;
-    let each = *images as f64 / (*classes).max(1) as f64;
-    let verdict = if large { "large" } else { "small" };
-    format!(
-        "{images} training images in {classes} classes ({each:.0} each) are a {verdict} set: large begins at {} images",
-        border.images
-    )
-}
-
-fn gain_reason(last: &Depth, baseline: &Accuracy, name: &str, similarity: &Similarity) -> String {
-    format!(
-        "a linear head on {} ({} features) is right on {}, on the best baseline ({name}) on {}: {} more, {:.0} % of the baseline's errors gone (similar: {:.0} % or more)",
-        last.layer,
-        last.width,
-        percent(&last.measures.linear),
-        percent(baseline),
-        points(&similarity.gain),
-        100.0 * similarity.removed(),
-        100.0 * REMOVED,
-    )
-}
-
-fn depth_reason(evidence: &Evidence, peak: usize, cut: usize, similarity: &Similarity) -> String {
-    let depths = &evidence.depths;
-    let best = percent(&depths[peak].measures.linear);
-    let (peak_layer, last_layer) = (&depths[peak].layer, &depths[depths.len() - 1].layer);
-    if peak == depths.len() - 1 {
-        return format!("accuracy is highest at the last layer, {last_layer}");
-    }
-    if !similarity.falls {
-        return format!(
-            "accuracy is highest at {peak_layer} ({best}), and {last_layer} is within one standard error of it ({} less)",
-            points(&similarity.fall)
-        );
-    }
-    let kept = if similarity.best_gain > 0.0 {
-        format!(
-            ", which keeps {:.0} % of the gain over the baseline (similar: {:.0} % or more)",
-            100.0 * similarity.kept(),
-            100.0 * KEPT
-        )
-    } else {
-        String::new()
-    };
-    let from =
-        if cut == peak { String::new() } else { format!(" (as good up to {})", depths[cut].layer) };
-    format!(
-        "accuracy peaks at {peak_layer} with {best}{from} and is {} lower at {last_layer}{kept}: the layers behind it are about other images",
-        points(&similarity.fall)
-    )
-}
-
-/// What learning on the other images adds to the same architecture.
-fn learning_reason(evidence: &Evidence, peak: usize) -> Option<String> {
-    let random = evidence
-        .random
-        .iter()
-        .max_by(|a, b| a.measures.linear.value().total_cmp(&b.measures.linear.value()))?;
-    let gain = difference(&evidence.depths[peak].measures.linear, &random.measures.linear);
-    let verdict = if gain.mean > CLEAR * gain.standard_error {
-        "what the network has learned helps"
-    } else {
-        "what the network has learned is of no clear help here: compare with training from scratch"
-    };
-    Some(format!(
-        "the same network with random weights gets {} at best ({}), {} less than the pretrained one: {verdict}",
-        percent(&random.measures.linear),
-        random.layer,
-        points(&gain),
-    ))
-}
-
-/// Where the measures that train no head have their best depth.
-fn other_measures(evidence: &Evidence) -> String {
-    let best = |value: &dyn Fn(&Measures) -> f64| {
-        let depths = evidence.depths.iter();
-        let best = depths.max_by(|a, b| value(&a.measures).total_cmp(&value(&b.measures)));
-        best.map_or("", |depth| &depth.layer)
-    };
-    format!(
-        "the nearest centroid is most accurate at {}, LogME is highest at {}, the H-score at {}",
-        best(&|measures| measures.nearest_centroid.value()),
-        best(&|measures| measures.logme),
-        best(&|measures| measures.h_score.shrunk),
-    )
-}
-
-fn recommendation(case: Case, cut: &Depth, last: &Depth) -> String {
-    let head = format!("cut behind {}, put a new dense layer there", cut.layer);
-    match case {
-        Case::SmallSimilar | Case::SmallDifferent => {
-            format!("{head} and train it alone, all pretrained weights frozen")
-        }
-        Case::LargeSimilar => format!(
-            "put a new dense layer behind {}, start from the pretrained weights and train everything",
-            last.layer
-        ),
-        Case::LargeDifferent => format!(
-            "put a new dense layer behind {} and train everything, once from scratch and once from the pretrained weights; compare both",
-            last.layer
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -93,7 +93,7 @@ impl<'a> LabelledFeatures<'a> {
     ) -> Result<LabelledFeatures<'a>, Unmeasurable> {
         let images = labels.len();
         if images == 0 || values.is_empty() {
-            let width = if images == 0 { 0 } else { values.len() / images };
+            let width = values.len().checked_div(images).unwrap_or(0);
             return Err(Unmeasurable::Empty { images, width });
         }
         if !values.len().is_multiple_of(images) {

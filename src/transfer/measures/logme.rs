@@ -11,13 +11,18 @@ const STEPS: usize = 1000;
 /// The ratio of the two precisions has converged when its logarithm moves by less than this.
 const CONVERGED: f64 = 1e-10;
 
+/// How far the ratio of the precisions may be from the largest squared singular value, in powers of
+/// ten.
+const DECADES: i32 = 12;
+
 /// The largest log evidence per image of "label = features · weights + noise", the mean over
 /// one-against-all labels (0 or 1) of the classes that have images. More is better; only values on
 /// the same images compare. Not centred, not scaled, as in the paper.
 ///
 /// With weights of precision α and noise of precision β the evidence of a vector of labels y is that
 /// of a normal distribution with covariance (F·Fᵀ + t)/α, where t = α/β. The best α follows from t,
-/// and t from MacKay's fixed point. The authors' code adds (d − rank)/2 · ln α where there are more
+/// and t from MacKay's fixed point. The authors' code starts from t = 1, which may lead to a smaller
+/// peak that depends on the features' unit, and adds (d − rank)/2 · ln α where there are more
 /// features than images; the evidence has no such term.
 ///
 /// # Errors
@@ -72,9 +77,11 @@ impl Model<'_> {
     /// The largest log evidence per image.
     fn evidence(&self) -> f64 {
         let Some(largest) = self.squares.first() else { return self.at(1.0) };
-        // Beyond these the evidence is flat: no noise, or no weights.
-        let (least, most) = (largest * 1e-12, largest * 1e12);
-        let mut ratio = 1.0f64.clamp(least, most);
+        // The evidence may have several peaks, and the fixed point finds that of its start: the
+        // best power of ten. Beyond these it is flat: no noise, or no weights.
+        let powers = (-DECADES..=DECADES).map(|power| largest * 10.0f64.powi(power));
+        let (least, most) = (largest * 10.0f64.powi(-DECADES), largest * 10.0f64.powi(DECADES));
+        let mut ratio = powers.max_by(|a, b| self.at(*a).total_cmp(&self.at(*b))).unwrap_or(most);
         for _ in 0..STEPS {
             let next = self.step(ratio);
             // Nothing to explain or nothing explained.

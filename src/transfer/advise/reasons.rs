@@ -69,10 +69,12 @@ pub(super) fn depth(
     } else {
         String::new()
     };
+    let lost = similarity.kept() < KEPT;
+    let about = if lost { ": the layers behind it are about other images" } else { "" };
     let from =
         if cut == peak { String::new() } else { format!(" (as good up to {})", depths[cut].layer) };
     format!(
-        "accuracy peaks at {peak_layer} with {best}{from} and is {} lower at {last_layer}{kept}: the layers behind it are about other images",
+        "accuracy peaks at {peak_layer} with {best}{from} and is {} lower at {last_layer}{kept}{about}",
         points(&similarity.fall)
     )
 }

@@ -8,7 +8,9 @@ use crate::transfer::measures::Difference;
 pub const REMOVED: f64 = 0.2;
 
 /// Part of the best layer's gain over the best baseline that is still there at the last layer. A tenth
-/// may get lost on the way, as layers vary by about that where nothing is wrong.
+/// may get lost on the way, as layers vary by about that where nothing is wrong. Networks trained on
+/// photographs (SqueezeNet 1.1, MobileNetV2) keep 56 to 64 % on a thousand digits or pieces of
+/// clothing, and 92 to 93 % on clip art of animals and things.
 pub const KEPT: f64 = 0.9;
 
 /// The numbers that similarity is judged by.

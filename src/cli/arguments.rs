@@ -32,6 +32,11 @@ Examples:
 Example:
   wick check experiments/quickstart.toml")]
     Check(Check),
+    /// Say which of the four cases of transfer learning the data is in, where to cut, and why
+    #[command(after_help = "\
+Example:
+  wick advise experiments/transfer-squeezenet-clipart.toml")]
+    Advise(Advise),
     /// Show how far the trials of a results folder have got
     #[command(after_help = "\
 Example:
@@ -324,6 +329,12 @@ pub(super) struct Augment {
 fn positive(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
     number.ok_or_else(|| "a whole number from 1 to 1,000,000".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Advise {
+    #[command(flatten)]
+    pub(super) written: Written,
 }
 
 #[derive(Debug, Args)]

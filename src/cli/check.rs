@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::basis::record::Status;
 use crate::config::layering::load;
-use crate::config::problem::Problems;
+use crate::config::path::KeyPath;
+use crate::config::problem::{Problem, Problems};
 use crate::config::tree::{Content, Node};
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, Trial, expand};
@@ -15,11 +17,12 @@ use crate::report::layers::{layers, number};
 use crate::report::transfer::transfer;
 use crate::sweep::cost::{Cost, costs};
 use crate::sweep::machine;
-use crate::sweep::memory::{Needs, needs};
+use crate::sweep::memory::{Needs, feature_bytes, needs, seen};
 use crate::sweep::runner::Share;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
+use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
 use super::exit::{Exit, print, say};
@@ -40,7 +43,34 @@ pub(super) fn experiment(
     };
     let store = Store::at(&written.results, name);
     let experiment = expand(&root, &Files::new(images, &written.results), &store).map_err(tell)?;
+    if let Some(problem) = too_many_features(&experiment, images, &written.results) {
+        return Err(tell(Problems::located(vec![problem], &root)));
+    }
     Ok((root, experiment, store))
+}
+
+/// The problem if what frozen layers make of the images has no room, in memory or on the disk.
+fn too_many_features(experiment: &Experiment, images: &Cache, results: &Path) -> Option<Problem> {
+    let limit = machine::bytes(experiment.run.feature_cache)?;
+    let needs = experiment.trials.iter().map(|trial| (trial, feature_bytes(trial, images)));
+    let (trial, most) = needs.max_by_key(|(_, bytes)| *bytes).filter(|(_, bytes)| *bytes > 0)?;
+    let at = KeyPath::root().key("run").key("feature-cache");
+    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+    let problem = |room: String| {
+        let message = format!(
+            "the features that trial {} asks for again and again take {} MB, {room}",
+            trial.number,
+            mb(most)
+        );
+        Problem::value(at.clone(), message)
+            .label("no room")
+            .help("\"none\" computes them every time; a deeper cut, pooling before it, or fewer images make them smaller")
+    };
+    if most > limit {
+        return Some(problem(format!("and {} MB are allowed", mb(limit))));
+    }
+    let free = free_space(results).filter(|free| *free < most)?;
+    Some(problem(format!("and {} has {} MB left", results.display(), mb(free))))
 }
 
 /// Says what is wrong.
@@ -76,7 +106,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
     let share = Share::new(cores, open, slots.map(|n| n * experiment.run.devices.len()), None);
     let summary = Overview {
         experiment: &experiment,
-        images: images.survey(&shown.plan.data).map_or(0, |facts| facts.images),
+        images: seen(&shown.plan.data, &images),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: machine::bytes(experiment.run.memory_limit),
         share,

@@ -1,5 +1,6 @@
 //! The command line: arguments, commands and exit codes.
 
+mod advise;
 mod arguments;
 mod augment;
 mod bench_augment;
@@ -34,6 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
         arguments::Command::Check(check) => check::check(&check),
+        arguments::Command::Advise(advise) => advise::advise(&advise),
         arguments::Command::Status(status) => status::status(&status),
         arguments::Command::Clean(clean) => status::clean(&clean),
         arguments::Command::Repro(repro) => repro::run(&repro),

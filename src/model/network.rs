@@ -6,6 +6,7 @@ use std::ops::Range;
 use candle_core::{Device, Result, Tensor};
 
 use crate::kernels::arrange::flatten;
+use crate::kernels::pool::adaptive_avg_pool2d;
 use crate::kernels::tape::{Gradients, Tape, Value, numbers};
 use crate::kernels::update::assign;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
@@ -178,15 +179,34 @@ impl Network {
     /// # Shapes
     /// images `[batch, channels, height, width]`; the result is one row of features for each image.
     pub fn features(&mut self, images: &Tensor, to: usize) -> Result<Vec<f32>> {
+        self.features_at(images, &[(to, None)])?.pop().ok_or_else(no_layers)
+    }
+
+    /// As [`features`](Self::features), of several layers at once, rising; 0 is the images. Maps are
+    /// brought to the height and width beside the layer, if there are any, by averaging.
+    pub fn features_at(
+        &mut self,
+        images: &Tensor,
+        wanted: &[(usize, Option<[usize; 2]>)],
+    ) -> Result<Vec<Vec<f32>>> {
         let mut tape = Tape::inference();
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, false)).collect();
         let images = tape.leaf(images, false);
         let mut pass =
             Pass { tape, parameters: &leaves, training: false, seed: self.seed, step: 0 };
-        let result = self.run(0..to, images, &[to], &mut pass)?.pop().ok_or_else(no_layers)?;
-        let rows = flatten(&mut pass.tape, &result)?;
-        Ok(numbers(rows.tensor())?.to_vec())
+        let places: Vec<usize> = wanted.iter().map(|(place, _)| *place).collect();
+        let to = places.last().copied().unwrap_or(0);
+        let results = self.run(0..to, images, &places, &mut pass)?;
+        let rows = |(value, (_, grid)): (Value, &(usize, Option<[usize; 2]>))| {
+            let value = match grid {
+                Some(grid) => adaptive_avg_pool2d(&mut pass.tape, &value, *grid)?,
+                None => value,
+            };
+            let rows = flatten(&mut pass.tape, &value)?;
+            Ok(numbers(rows.tensor())?.to_vec())
+        };
+        results.into_iter().zip(wanted).map(rows).collect()
     }
 
     /// Runs the layers at `places` on `inputs`, the result of the one before them; the values of the

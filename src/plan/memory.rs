@@ -49,6 +49,20 @@ pub fn image_bytes(images: usize, plan: ImagePlan) -> u64 {
     (images * height * width * plan.channels) as u64
 }
 
+/// The bytes of the features that leading frozen layers make of `images` images, if they are kept
+/// because they come again in every epoch; else 0.
+pub fn feature_bytes(plan: &Plan, images: usize) -> u64 {
+    let Some(transfer) = plan.model.transfer else { return 0 };
+    let Some(last) = plan.model.frozen_prefix(1).checked_sub(1) else { return 0 };
+    let is_fixed = plan.augment.train.is_empty();
+    if plan.augment.mixing.is_some() || !is_fixed && transfer.feature_variants == 0 {
+        return 0;
+    }
+    let variants = if is_fixed { 1 } else { transfer.feature_variants };
+    let width: usize = plan.model.layers[last].output.iter().product();
+    4 * (width * images * variants) as u64
+}
+
 /// The bytes that a training step with `batch` images holds at its peak in f32 if nothing is held in
 /// vain: parameters, what backward passes still need, and gradients between the moment they are made
 /// and the moment they are used up (those of parameters until the end).

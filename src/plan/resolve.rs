@@ -15,7 +15,7 @@ use crate::config::read::{WrittenPath, read};
 use crate::config::suggest;
 use crate::config::template::{self, Element};
 use crate::config::train::Train;
-use crate::config::transfer::{Case as Written, Transfer, Which};
+use crate::config::transfer::{Case as Written, Cut, Layers, Transfer, Which};
 use crate::config::tree::{Content, Node};
 use crate::config::weights::{Origin, Weights};
 
@@ -28,7 +28,7 @@ use super::data::{
 use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
 use super::train::TrainPlan;
-use super::transfer::transfer;
+use super::transfer::{BORDER, Case, transfer};
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.
@@ -61,6 +61,38 @@ pub trait Survey: Sync {
 
     /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
+
+    /// The case of the data of an [`advisable`] plan, measured, and the layer to cut behind; or why
+    /// it cannot be measured. A set of `border` images is large.
+    fn advise(&self, plan: &Plan, border: usize) -> Result<(Case, String), String>;
+}
+
+/// The plan that advice on a transfer is measured with: the network without its end and everything
+/// else as `root` has it, and the border between small and large. It is the same for all seeds.
+pub fn advisable(root: &Node, survey: &dyn Survey) -> Result<(Plan, usize), Vec<Problem>> {
+    let at = KeyPath::root().key("transfer");
+    let Some(node) = root.get("transfer") else {
+        return Err(vec![
+            Problem::missing(at, "there is no table [transfer] to advise on")
+                .label("nothing is transferred")
+                .help("[transfer] with weights = … says what the pretrained network is"),
+        ]);
+    };
+    let written: Transfer = read(node, &at).map_err(|problem| vec![problem])?;
+    let mut root = root.clone();
+    let value = |content| Node { content, place: node.place.clone() };
+    let mut table = value(Content::Table(Vec::new()));
+    let weights = node.get("weights").cloned();
+    let case = value(Content::String(Case::SmallSimilar.name().to_owned()));
+    for (key, value) in weights.map(|node| ("weights", node)).into_iter().chain([("case", case)]) {
+        table.set(key, value, &at).map_err(|problem| vec![problem])?;
+    }
+    let seed = value(Content::Integer(0));
+    for (key, value) in [("transfer", table), ("seed", seed)] {
+        root.set(key, value, &at).map_err(|problem| vec![problem])?;
+    }
+    let (plan, _) = resolve(&root, None, survey)?;
+    Ok((plan, written.border.unwrap_or(BORDER)))
 }
 
 /// The plan that `root` describes and its digest.
@@ -99,7 +131,7 @@ pub fn resolve(
         _ => None,
     };
     let network = network.and_then(|network| {
-        transferred(root, network, model.as_ref()?, train.as_ref()?, &mut problems)
+        transferred(root, network, model.as_ref()?, train.as_ref()?, survey, &mut problems)
     });
     let network = network.and_then(|network| weights(root, network, survey, &mut problems));
     let has_validation = fold.is_some()
@@ -237,6 +269,7 @@ fn transferred(
     base: ModelPlan,
     (defaults, _): &(Defaults, Vec<Element>),
     train: &Train,
+    survey: &dyn Survey,
     problems: &mut Vec<Problem>,
 ) -> Option<ModelPlan> {
     let at = KeyPath::root().key("transfer");
@@ -248,9 +281,27 @@ fn transferred(
         }
         _ => None,
     };
-    let case = match written.case.unwrap_or(Written::LargeSimilar).try_into() {
+    let mut written = written;
+    let case = match Case::try_from(written.case.unwrap_or(Written::LargeSimilar)) {
         Ok(case) => case,
-        Err(()) => return None,
+        Err(()) => {
+            let (plan, border) = take(advisable(root, survey), problems)?;
+            match survey.advise(&plan, border) {
+                Ok((case, cut)) => {
+                    let (_, _, freeze) = case.settings();
+                    // Where everything learns, the end is the place.
+                    if freeze == Layers::All {
+                        written.cut.get_or_insert(Cut::Layer(cut));
+                    }
+                    case
+                }
+                Err(message) => {
+                    let problem = Problem::value(at.key("case"), message);
+                    problems.push(problem.label("cannot be measured"));
+                    return None;
+                }
+            }
+        }
     };
     take(transfer(&base, &written, case, head.as_deref(), defaults, train.epochs), problems)
 }

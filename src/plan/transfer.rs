@@ -17,6 +17,10 @@ use super::model::{LayerKind, LayerPlan, ModelPlan, TransferPlan, Tuning};
 /// three dense layers the first one, of SqueezeNet's 26 the first five.
 const BEGINNING: f64 = 0.2;
 
+/// Images from which on a data set is large, unless `border` says otherwise. Textbooks call about 2,000
+/// small and about 1,000,000 large; this is the middle of the two in factors, √(2,000 · 1,000,000).
+pub const BORDER: usize = 45_000;
+
 /// Pooling before the default head leaves as fine a grid as so many features allow.
 const FEATURES: usize = 1024;
 
@@ -37,6 +41,16 @@ impl Case {
     /// Every case.
     pub const ALL: [Case; 4] =
         [Case::SmallSimilar, Case::SmallDifferent, Case::LargeSimilar, Case::LargeDifferent];
+
+    /// The case of a data set that is large or small, similar or different.
+    pub fn of(large: bool, similar: bool) -> Case {
+        match (large, similar) {
+            (false, true) => Case::SmallSimilar,
+            (false, false) => Case::SmallDifferent,
+            (true, true) => Case::LargeSimilar,
+            (true, false) => Case::LargeDifferent,
+        }
+    }
 
     /// As it is written.
     pub fn name(self) -> &'static str {
@@ -289,14 +303,19 @@ fn unknown(problem: Problem, name: &str, network: &ModelPlan) -> Problem {
     }
 }
 
+/// The height and width to which features of shape `[channels, height, width]` are pooled for a head
+/// on top of them; none if they are few enough, or no maps.
+pub fn grid(shape: &[usize]) -> Option<[usize; 2]> {
+    let [channels, height, width] = *shape else { return None };
+    let side = ((FEATURES / channels.max(1)) as f64).sqrt().max(1.0) as usize;
+    (height > side || width > side).then(|| [side.min(height), side.min(width)])
+}
+
 /// One dense layer, behind pooling where maps come in.
 fn default_head(shape: &[usize]) -> Vec<Element> {
     let mut layers = Vec::new();
-    if let [channels, height, width] = *shape {
-        let side = ((FEATURES / channels.max(1)) as f64).sqrt() as usize;
-        let side = side.max(1);
-        if height > side || width > side {
-            let size = [side.min(height), side.min(width)];
+    if shape.len() == 3 {
+        if let Some(size) = grid(shape) {
             let pool = layer::AdaptiveAvgPool { adaptive_avg_pool: Pair(size), name: None };
             layers.push(("adaptiveavgpool1", Layer::AdaptiveAvgPool(pool)));
         }

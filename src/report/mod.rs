@@ -1,5 +1,6 @@
 //! What people look at: CSV tables, the ranking, the layer table, progress.
 
+pub mod advice;
 pub mod confusion;
 pub mod environment;
 pub mod folder;

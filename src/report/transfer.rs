@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::basis::shape::display;
 use crate::config::template::HEAD;
+use crate::plan::memory::feature_bytes;
 use crate::plan::model::LayerPlan;
 use crate::plan::resolve::Plan;
 
@@ -51,7 +52,6 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
         return text;
     }
     let last = &model.layers[prefix - 1];
-    let width: usize = last.output.iter().product();
     let shape = display(&last.output);
     let is_fixed = plan.augment.train.is_empty() && plan.augment.mixing.is_none();
     let until = match (1..=plan.train.epochs).find(|epoch| model.frozen_prefix(*epoch) != prefix) {
@@ -59,10 +59,8 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
         None => String::new(),
     };
     let variants = transfer.feature_variants;
-    let _ = match (is_fixed, variants) {
-        (true, _) | (false, 1..) if plan.augment.mixing.is_none() => {
-            let kept = images * variants.max(1);
-            let bytes = (4 * width * kept) as u64;
+    let _ = match feature_bytes(plan, images) {
+        bytes @ 1.. => {
             let what = if is_fixed || variants == 1 {
                 String::new()
             } else {

@@ -7,11 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::earlier::checkpoint;
 use crate::config::transfer::Which;
-use crate::data::Cache;
-use crate::model::weights::matched;
+use crate::data::{Cache, Epochs, Views, normalisation, split};
+use crate::model::weights::{matched, read};
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
-use crate::plan::resolve::Survey;
+use crate::plan::resolve::{Plan, Survey};
+use crate::plan::transfer::Case;
+use crate::transfer::advise::{Advice, Border, Evidence, advise};
+use crate::transfer::evidence::evidence;
 use crate::weights::{Archive, Entry, bundled, hub};
 
 /// Looks at each file once, however many trials name it.
@@ -20,6 +23,8 @@ pub struct Files<'a> {
     /// Where the results of all experiments are.
     results: PathBuf,
     weights: Mutex<BTreeMap<PathBuf, Arc<WeightsFile>>>,
+    /// By plan and border.
+    advice: Mutex<BTreeMap<(String, usize), Result<(Case, String), String>>>,
 }
 
 /// The list of tensors of a file, and its hash; or why there is none.
@@ -28,13 +33,37 @@ type WeightsFile = Result<(Vec<Entry>, String), String>;
 impl Files<'_> {
     /// Nothing has been looked at yet. Earlier experiments have their results under `results`.
     pub fn new<'a>(images: &'a Cache, results: &Path) -> Files<'a> {
-        Files { images, results: results.to_owned(), weights: Mutex::default() }
+        Files {
+            images,
+            results: results.to_owned(),
+            weights: Mutex::default(),
+            advice: Mutex::default(),
+        }
     }
 
     fn weights_file(&self, path: &Path) -> Arc<WeightsFile> {
         let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(path.to_owned()).or_insert_with(|| Arc::new(look(path))).clone()
     }
+}
+
+/// Measures the pretrained network of `plan` on its images, and judges.
+pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, Advice), String> {
+    let Some(file) = &plan.model.weights else {
+        return Err("there are no pretrained weights to measure".to_owned());
+    };
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let (weights, _) = read(file, &plan.model).map_err(|error| words(&error))?;
+    let dataset = images.get(&plan.data).map_err(|error| words(&error))?;
+    let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
+    let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise);
+    let share = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
+    let views = Views::new(dataset, &normalisation, plan, share);
+    let border = Border { images: border };
+    let evidence =
+        evidence(plan, &weights, &views, &split, border).map_err(|error| words(&error))?;
+    let advice = advise(&evidence).map_err(|error| words(&error))?;
+    Ok((evidence, advice))
 }
 
 fn look(path: &Path) -> WeightsFile {
@@ -65,5 +94,15 @@ impl Survey for Files<'_> {
 
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String> {
         checkpoint(&self.results, experiment, trial)
+    }
+
+    fn advise(&self, plan: &Plan, border: usize) -> Result<(Case, String), String> {
+        let key = (toml::to_string(plan).expect("a plan is plain data"), border);
+        let mut known = self.advice.lock().unwrap_or_else(PoisonError::into_inner);
+        let advice = known.entry(key).or_insert_with(|| {
+            let (evidence, advice) = advice(plan, border, self.images)?;
+            Ok((advice.case, evidence.depths[advice.cut].layer.clone()))
+        });
+        advice.clone()
     }
 }

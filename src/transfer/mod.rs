@@ -1,4 +1,8 @@
-//! Frozen layers: what they give for an image is computed once.
+//! Transfer learning: what a pretrained network is worth on other images, and what its frozen layers
+//! give for each of them, computed once.
 
+pub mod advise;
+pub mod evidence;
 pub mod extractor;
 pub mod features;
+pub mod measures;

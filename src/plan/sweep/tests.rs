@@ -7,6 +7,8 @@ use crate::config::transfer::Which;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
+use crate::plan::resolve::Plan;
+use crate::plan::transfer::Case;
 
 /// A survey that knows the digits, without looking.
 pub(in crate::plan) struct Digits;
@@ -23,6 +25,10 @@ impl Survey for Digits {
 
     fn earlier(&self, _: &str, _: Which) -> Result<std::path::PathBuf, String> {
         Err("no results here".to_owned())
+    }
+
+    fn advise(&self, _: &Plan, _: usize) -> Result<(Case, String), String> {
+        Err("nothing to measure here".to_owned())
     }
 }
 

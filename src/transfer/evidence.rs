@@ -1,0 +1,153 @@
+//! What advice is made of: features of a pretrained network at several depths, measured on the new
+//! images, beside what is there without any learning.
+
+use candle_core::{Device, Tensor};
+
+use crate::data::{Split, View, Views};
+use crate::model::network::{Network, Weights};
+use crate::plan::model::{LayerPlan, ModelPlan};
+use crate::plan::resolve::Plan;
+use crate::plan::transfer::grid;
+
+use super::advise::{Border, Depth, Evidence};
+use super::extractor::IMAGES;
+use super::measures::{LabelledFeatures, Measures, Unmeasurable, measure, sample};
+
+/// More images than these add to the time and little to the answer: accuracies are known to one part
+/// in a hundred then.
+const SAMPLE: usize = 2000;
+
+/// More depths would tell no more.
+const DEPTHS: usize = 10;
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The network could not be run.
+    #[error("an operation failed: {0}")]
+    Operation(#[from] candle_core::Error),
+    /// Its features have no measure.
+    #[error("the features behind {layer} cannot be measured: {cause}")]
+    Unmeasurable {
+        /// The layer, or the pixels.
+        layer: String,
+        /// Why.
+        cause: Unmeasurable,
+    },
+}
+
+/// Measures the network of `plan`, which keeps all of a pretrained one but its end, with the
+/// pretrained `weights`, on the training and validation images.
+pub fn evidence(
+    plan: &Plan,
+    weights: &Weights,
+    views: &Views,
+    split: &Split,
+    border: Border,
+) -> Result<Evidence, EvidenceError> {
+    let model = &plan.model;
+    let mut images: Vec<u32> = split.train.iter().chain(&split.validation).copied().collect();
+    images.sort_unstable();
+    let dataset = views.dataset();
+    let all: Vec<u32> = images.iter().map(|image| dataset.label(*image)).collect();
+    let chosen = sample(&all, model.classes, SAMPLE, 0);
+    let images: Vec<u32> = chosen.iter().map(|place| images[*place]).collect();
+    let labels: Vec<u32> = chosen.iter().map(|place| all[*place]).collect();
+    let places = depths(model);
+    let mut network = Network::new(model, 0)?;
+    let random = rows(&mut network, model, &places, views, &images)?;
+    network.load_part(weights)?;
+    let pretrained = rows(&mut network, model, &places, views, &images)?;
+    let measured = |layer: &str, values: &[f32]| -> Result<Measures, EvidenceError> {
+        LabelledFeatures::new(values, &labels, model.classes)
+            .and_then(|features| measure(&features, 0))
+            .map_err(|cause| EvidenceError::Unmeasurable { layer: layer.to_owned(), cause })
+    };
+    let depth = |(place, values): (&usize, &Vec<f32>)| -> Result<Depth, EvidenceError> {
+        let layer = model.layers[place - 1].name.clone();
+        let measures = measured(&layer, values)?;
+        Ok(Depth { layer, width: values.len() / images.len().max(1), measures })
+    };
+    Ok(Evidence {
+        images: split.train.len(),
+        classes: model.classes,
+        border,
+        depths: places.iter().zip(&pretrained[1..]).map(depth).collect::<Result<_, _>>()?,
+        pixels: measured("the pixels", &pretrained[0])?,
+        random: places.iter().zip(&random[1..]).map(depth).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The depths to look at, as numbers of layers counted from 1: behind each layer with weights and
+/// what follows it without any, but not inside of blocks.
+fn depths(model: &ModelPlan) -> Vec<usize> {
+    let kept =
+        model.layers.iter().take_while(|layer| layer.tuning.is_some() || layer.parameters() == 0);
+    let kept = kept.count();
+    let weighted = |layer: &LayerPlan| layer.parameters() > 0;
+    let last = model.layers[..kept].iter().rposition(weighted).map_or(0, |index| index + 1);
+    let mut places: Vec<usize> = Vec::new();
+    for place in 1..=kept {
+        if !model.is_neck(place) || place > last && !is_pool(&model.layers[place - 1]) {
+            continue;
+        }
+        let from = places.last().copied().unwrap_or(0);
+        let adds_weights = model.layers[from..place].iter().any(weighted);
+        match places.last_mut() {
+            // Pooling behind a layer belongs to it.
+            Some(before) if !adds_weights => *before = place,
+            None if !adds_weights => {}
+            _ => places.push(place),
+        }
+    }
+    let inside = |pair: &[usize]| {
+        let block =
+            |place: usize| model.layers[place - 1].name.rsplit_once('.').map(|(block, _)| block);
+        let branches = !(pair[0] + 1..pair[1]).all(|place| model.is_neck(place));
+        branches && block(pair[0]).is_some() && block(pair[0]) == block(pair[1])
+    };
+    let hidden: Vec<usize> =
+        places.windows(2).filter(|pair| inside(pair)).map(|pair| pair[0]).collect();
+    places.retain(|place| !hidden.contains(place));
+    let count = places.len();
+    if count > DEPTHS {
+        // Evenly, and the last one always.
+        let step = |index: usize| (index + 1) * count / DEPTHS - 1;
+        places = (0..DEPTHS).map(|index| places[step(index)]).collect();
+    }
+    places
+}
+
+fn is_pool(layer: &LayerPlan) -> bool {
+    use crate::plan::model::LayerKind::{AdaptiveAvgPool, AvgPool, MaxPool};
+    matches!(layer.kind, MaxPool(_) | AvgPool(_) | AdaptiveAvgPool {})
+}
+
+/// The pixels of `images`, and the features behind each of `places`, pooled as the default head does.
+fn rows(
+    network: &mut Network,
+    model: &ModelPlan,
+    places: &[usize],
+    views: &Views,
+    images: &[u32],
+) -> candle_core::Result<Vec<Vec<f32>>> {
+    let shape = |place: usize| match place {
+        0 => &model.input,
+        place => &model.layers[place - 1].output,
+    };
+    let wanted: Vec<(usize, Option<[usize; 2]>)> = std::iter::once(0)
+        .chain(places.iter().copied())
+        .map(|place| (place, grid(shape(place))))
+        .collect();
+    let mut all = vec![Vec::new(); wanted.len()];
+    for chunk in images.chunks(IMAGES) {
+        let pixels = views.pixels(View::Plain, chunk);
+        let mut dims = vec![chunk.len()];
+        dims.extend_from_slice(&model.input);
+        let inputs = Tensor::from_vec(pixels, dims, &Device::Cpu)?;
+        for (all, more) in all.iter_mut().zip(network.features_at(&inputs, &wanted)?) {
+            all.extend(more);
+        }
+    }
+    Ok(all)
+}

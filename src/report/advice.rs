@@ -21,9 +21,11 @@ pub fn advice(evidence: &Evidence, advice: &Advice, width: usize) -> String {
     let header = ["features of", "numbers", "linear head", "centroid", "LogME", "H-score", ""];
     let mut table = grid(header.map(str::to_owned).to_vec(), 1..6, width);
     table.add_row(row("the pixels", None, &evidence.pixels, ""));
-    for depth in &evidence.random {
+    let better =
+        |a: &&Depth, b: &&Depth| a.measures.linear.value().total_cmp(&b.measures.linear.value());
+    if let Some(depth) = evidence.random.iter().max_by(better) {
         let name = format!("{}, random weights", depth.layer);
-        table.add_row(row(&name, Some(depth), &depth.measures, ""));
+        table.add_row(row(&name, Some(depth), &depth.measures, "best at random"));
     }
     for (index, depth) in evidence.depths.iter().enumerate() {
         let mark = match (index == advice.cut, index == advice.peak) {

@@ -39,15 +39,15 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     header.extend(["n", metric.name(), "val_loss", "test_accuracy", "epoch"].map(str::to_owned));
     let cost = |group: &Group| {
         let model = &group.trials[0].trial.plan.model;
-        [model.parameters(), model.flops()]
+        [model.parameters(), model.trainable(), model.flops()]
     };
     // What networks cost is of interest where it differs by more than the few numbers of a norm.
-    let costs_differ = [0, 1].into_iter().any(|which| {
+    let costs_differ = [0, 1, 2].into_iter().any(|which| {
         let costs = || ranked.iter().map(|(_, group)| cost(group)[which]);
         costs().max() > costs().min().map(|least| least + least / 10)
     });
     if costs_differ {
-        header.extend(["parameters", "FLOPs"].map(str::to_owned));
+        header.extend(["parameters", "trainable", "FLOPs"].map(str::to_owned));
     }
     let names = names(&ranked, experiment.axes.len());
     let mut rows = Vec::new();
@@ -118,7 +118,8 @@ fn names<'a>(ranked: &[(Option<f64>, Group<'a>)], axes: usize) -> Vec<BTreeMap<&
 }
 
 /// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
-const DISPENSABLE: [&str; 5] = ["FLOPs", "parameters", "epoch", "val_loss", "test_accuracy"];
+const DISPENSABLE: [&str; 6] =
+    ["FLOPs", "parameters", "trainable", "epoch", "val_loss", "test_accuracy"];
 
 /// Leaves out columns until the table fits into `width`, or nothing dispensable is left.
 fn fit(header: &mut Vec<String>, rows: &mut [Vec<String>], width: usize) {

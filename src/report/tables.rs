@@ -64,7 +64,7 @@ fn trials(experiment: &Experiment, known: &[Known]) -> Vec<Vec<String>> {
     header.extend(experiment.axes.iter().cloned());
     header.extend(["seed", "fold", "status", "reason", "best_epoch"].map(str::to_owned));
     header.extend(columns("val").chain(columns("test")));
-    header.extend(["parameters", "flops"].map(str::to_owned));
+    header.extend(["parameters", "trainable", "flops"].map(str::to_owned));
     let rows = known.iter().map(|known| {
         let Known { trial, outcome, .. } = known;
         let mut row = vec![trial.number.to_string(), trial.digest.clone()];
@@ -79,7 +79,8 @@ fn trials(experiment: &Experiment, known: &[Known]) -> Vec<Vec<String>> {
         row.extend(cells(outcome.as_ref().and_then(|outcome| outcome.validation.as_ref())));
         row.extend(cells(outcome.as_ref().and_then(|outcome| outcome.test.as_ref())));
         row.extend(
-            [trial.plan.model.parameters(), trial.plan.model.flops()].map(|n| n.to_string()),
+            [trial.plan.model.parameters(), trial.plan.model.trainable(), trial.plan.model.flops()]
+                .map(|n| n.to_string()),
         );
         row
     });

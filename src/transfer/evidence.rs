@@ -3,6 +3,7 @@
 
 use candle_core::{Device, Tensor};
 
+use crate::config::template::HEAD;
 use crate::data::{Split, View, Views};
 use crate::model::network::{Network, Weights};
 use crate::plan::model::{LayerPlan, ModelPlan};
@@ -81,9 +82,7 @@ pub fn evidence(
 /// The depths to look at, as numbers of layers counted from 1: behind each layer with weights and
 /// what follows it without any, but not inside of blocks.
 fn depths(model: &ModelPlan) -> Vec<usize> {
-    let kept =
-        model.layers.iter().take_while(|layer| layer.tuning.is_some() || layer.parameters() == 0);
-    let kept = kept.count();
+    let kept = model.layers.iter().take_while(|layer| !layer.name.starts_with(HEAD)).count();
     let weighted = |layer: &LayerPlan| layer.parameters() > 0;
     let last = model.layers[..kept].iter().rposition(weighted).map_or(0, |index| index + 1);
     let mut places: Vec<usize> = Vec::new();
@@ -100,11 +99,12 @@ fn depths(model: &ModelPlan) -> Vec<usize> {
             _ => places.push(place),
         }
     }
+    // A layer at which its block branches, such as the squeeze of a fire module.
     let inside = |pair: &[usize]| {
         let block =
-            |place: usize| model.layers[place - 1].name.rsplit_once('.').map(|(block, _)| block);
+            |index: usize| model.layers[index].name.rsplit_once('.').map(|(block, _)| block);
         let branches = !(pair[0] + 1..pair[1]).all(|place| model.is_neck(place));
-        branches && block(pair[0]).is_some() && block(pair[0]) == block(pair[1])
+        branches && block(pair[0] - 1).is_some() && block(pair[0] - 1) == block(pair[0])
     };
     let hidden: Vec<usize> =
         places.windows(2).filter(|pair| inside(pair)).map(|pair| pair[0]).collect();

@@ -12,6 +12,7 @@ mod floors;
 mod folder;
 mod presets;
 mod reference;
+mod schema;
 mod sweeps;
 mod trained;
 mod training;

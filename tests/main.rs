@@ -10,6 +10,7 @@ mod data_sources;
 mod fire;
 mod floors;
 mod folder;
+mod new;
 mod presets;
 mod reference;
 mod schema;

@@ -8,6 +8,7 @@ use candlewick::augment::{self, AnyTransform, Reader, Step};
 use candlewick::config::layer::KINDS;
 use candlewick::config::layering::{DEFAULTS, Request, load};
 use candlewick::config::model::Activation;
+use candlewick::config::schema::schema;
 use candlewick::data::Cache;
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
@@ -48,9 +49,21 @@ fn offered(sections: &str) -> BTreeSet<String> {
     list.split([',', ' ', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-#[test]
-fn the_reference_page_has_every_key_and_no_other() {
-    let page = page();
+/// The keys of a definition of the schema, without dotted paths.
+fn in_schema(name: &str) -> BTreeSet<String> {
+    let keys = schema()["$defs"][name]["properties"].as_object().cloned();
+    let keys = keys.unwrap_or_else(|| panic!("the schema has no {name}"));
+    keys.into_iter().map(|(key, _)| key).filter(|key| !key.contains('.')).collect()
+}
+
+/// `max-pool` as `MaxPool`.
+fn type_name(kind: &str) -> String {
+    let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+    kind.split('-').map(capital).collect()
+}
+
+/// Tables of the file: the heading on the page, an experiment with an unknown key, the definition.
+fn tables() -> Vec<(String, String, String)> {
     let data = "[data]\nsource = \"digits\"\n";
     let model = "[model]\nlayers = [\"flatten\", { dense = \"classes\" }]\n";
     let layer = |kind: &str| {
@@ -64,39 +77,67 @@ fn the_reference_page_has_every_key_and_no_other() {
         format!("{data}[model]\nlayers = [{{ {kind} = {argument}, qqqq = 1 }}]\n")
     };
     let train = |text: &str| format!("{data}{model}[train]\n{text}\n");
-    let mut cases = vec![
-        ("Top level".to_owned(), format!("qqqq = 1\n{data}{model}")),
-        ("`[data]`".to_owned(), format!("{data}qqqq = 1\n{model}")),
-        ("`[augment]`".to_owned(), format!("{data}[augment]\nqqqq = 1\n{model}")),
-        ("`data.image`".to_owned(), format!("{data}image = {{ qqqq = 1 }}\n{model}")),
-        ("`[model]`".to_owned(), format!("{data}{model}qqqq = 1\n")),
-        ("`model.defaults`".to_owned(), format!("{data}{model}defaults = {{ qqqq = 1 }}\n")),
-        ("`model.weights`".to_owned(), format!("{data}{model}weights = {{ qqqq = 1 }}\n")),
-        ("`[train]`".to_owned(), train("qqqq = 1")),
-        ("`train.early-stop`".to_owned(), train("early-stop = { qqqq = 1 }")),
-        ("`[run]`".to_owned(), format!("{data}{model}[run]\nqqqq = 1\n")),
-        ("`[sweep]`".to_owned(), format!("{data}{model}[sweep]\nqqqq = 1\n")),
+    let mut cases = [
+        ("Top level", format!("qqqq = 1\n{data}{model}"), "Experiment"),
+        ("`[data]`", format!("{data}qqqq = 1\n{model}"), "Data"),
+        ("`[augment]`", format!("{data}[augment]\nqqqq = 1\n{model}"), "Augment"),
+        ("`data.image`", format!("{data}image = {{ qqqq = 1 }}\n{model}"), "Image"),
+        ("`[model]`", format!("{data}{model}qqqq = 1\n"), "Model"),
+        ("`model.defaults`", format!("{data}{model}defaults = {{ qqqq = 1 }}\n"), "Defaults"),
+        ("`model.weights`", format!("{data}{model}weights = {{ qqqq = 1 }}\n"), "FromFile"),
+        ("`[train]`", train("qqqq = 1"), "Train"),
+        ("`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
+        ("`[run]`", format!("{data}{model}[run]\nqqqq = 1\n"), "Run"),
+        ("`[sweep]`", format!("{data}{model}[sweep]\nqqqq = 1\n"), "Sweep"),
         // Any key may be the path of an axis, unless it is like one of the others.
-        ("`sweep.random`".to_owned(), format!("{data}{model}[sweep.random]\nsample = 1\n")),
-        ("`sweep.search`".to_owned(), format!("{data}{model}[sweep.search]\nrounds = 1\n")),
-    ];
+        ("`sweep.random`", format!("{data}{model}[sweep.random]\nsample = 1\n"), "Random"),
+        ("`sweep.search`", format!("{data}{model}[sweep.search]\nrounds = 1\n"), "Search"),
+    ]
+    .map(|(heading, toml, schema)| (heading.to_owned(), toml, schema.to_owned()))
+    .to_vec();
     // The keys of a block are its own parameters.
-    let kinds = KINDS.iter().filter(|kind| **kind != "block");
-    cases.extend(kinds.map(|kind| (format!("#### `{kind}`"), layer(kind))));
+    for kind in KINDS.into_iter().filter(|kind| *kind != "block") {
+        let schema = match kind {
+            "activation" | "dropout" => format!("{}Layer", type_name(kind)),
+            _ => type_name(kind),
+        };
+        cases.push((format!("#### `{kind}`"), layer(kind), schema));
+    }
     for optimizer in ["sgd", "adam", "rmsprop"] {
         let text = train(&format!("optimizer = {{ {optimizer} = {{ qqqq = 1 }} }}"));
-        cases.push((format!("#### `{optimizer}`"), text));
+        cases.push((format!("#### `{optimizer}`"), text, type_name(optimizer)));
     }
     for schedule in ["constant", "step", "exponential", "cosine", "one-cycle", "plateau"] {
         let text = train(&format!("schedule = {{ {schedule} = {{ qqqq = 1 }} }}"));
-        cases.push((format!("#### `{schedule}`"), text));
+        cases.push((format!("#### `{schedule}`"), text, type_name(schedule)));
     }
-    for rule in ["median", "successive-halving", "asha", "hyperband", "paired"] {
+    for (rule, schema) in [
+        ("median", "Median"),
+        ("successive-halving", "Halving"),
+        ("asha", "Halving"),
+        ("hyperband", "Halving"),
+        ("paired", "Paired"),
+    ] {
         let text = format!("{data}{model}[sweep]\nprune = {{ {rule} = {{ qqqq = 1 }} }}\n");
-        cases.push((format!("#### `{rule}`"), text));
+        cases.push((format!("#### `{rule}`"), text, schema.to_owned()));
     }
-    for (heading, toml) in cases {
+    cases
+}
+
+#[test]
+fn the_reference_page_has_every_key_and_no_other() {
+    let page = page();
+    for (heading, toml, _) in tables() {
         assert_eq!(documented(&page, &heading), offered(&toml), "under {heading}");
+    }
+}
+
+#[test]
+fn the_schema_has_every_key_and_no_other() {
+    let transfer = "data.source = \"digits\"\nmodel.preset = \"plain\"\n[transfer]\nqqqq = 1\n";
+    let transfer = ["`[transfer]`", transfer, "Transfer"].map(str::to_owned).into();
+    for (_, toml, name) in tables().into_iter().chain([transfer]) {
+        assert_eq!(in_schema(&name), offered(&toml), "in the schema of {name}");
     }
 }
 
@@ -146,6 +187,9 @@ fn the_page_of_transforms_has_every_kind_with_every_key_and_no_other() {
             in_marks(&message).into_iter().filter(|key| key != "qqqq" && key != kind).collect();
         let row = rows.remove(*kind).unwrap_or_else(|| panic!("{kind} has no row"));
         assert_eq!(row, offered, "{kind}");
+        let mut in_schema = in_schema(kind);
+        assert!(in_schema.remove(*kind) && in_schema.remove("p"), "{kind}");
+        assert_eq!(in_schema, offered, "in the schema of {kind}");
     }
     assert!(rows.is_empty(), "{rows:?}");
 }

@@ -1,5 +1,6 @@
 //! Scale, rotation, shear and translation in one step: Albumentations' `Affine`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,9 +11,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::Sampling;
 use crate::basis::seed::Stream;
 
-/// `{ affine = true, scale = [0.9, 1.1], translate-percent = [-0.1, 0.1], rotate = [-15, 15], shear
-/// = [-5, 5] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Scale, rotation, shear and translation in one step: `{ affine = true, scale = [0.9, 1.1],
+/// translate-percent = [-0.1, 0.1], rotate = [-15, 15], shear = [-5, 5] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Affine {
     affine: Always,
@@ -53,7 +54,7 @@ fn zero() -> Range {
 }
 
 /// A range for both axes, from which each draws its own number, or a range for each.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a number, two for a range, or { x = …, y = … }")]
 enum PerAxis {
     Both(Range),

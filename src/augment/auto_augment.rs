@@ -1,6 +1,7 @@
 //! Learned pairs of operations (Cubuk et al., "AutoAugment: learning augmentation strategies from
 //! data", CVPR 2019), as torchvision's `AutoAugment`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::Kind::*;
@@ -11,8 +12,8 @@ use super::parameters::Fill;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ auto-augment = "imagenet", fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Learned pairs of operations: `{ auto-augment = "imagenet", fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AutoAugment {
     /// The data for which the pairs were learned: "imagenet", "cifar10" or "svhn".
@@ -23,7 +24,7 @@ pub struct AutoAugment {
 }
 
 /// On what a policy was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Learned {
     /// ImageNet.

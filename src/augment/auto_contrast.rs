@@ -1,5 +1,6 @@
 //! Each channel stretched over the whole range: Albumentations' `AutoContrast`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::histogram::histogram;
@@ -9,8 +10,9 @@ use super::parameters::{Always, Range};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ auto-contrast = true, cutoff = 0, method = "cdf" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Each channel stretched over the whole range: `{ auto-contrast = true, cutoff = 0, method = "cdf"
+/// }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AutoContrast {
     auto_contrast: Always,
@@ -23,7 +25,7 @@ pub struct AutoContrast {
 }
 
 /// How values between both ends are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Method {
     /// By how many pixels lie below them.

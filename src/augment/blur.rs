@@ -1,5 +1,6 @@
 //! Means of squares: Albumentations' `Blur`, OpenCV's `blur`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{BLOCK, LARGEST_KERNEL, Mirror, Rows, lengthened, views};
@@ -9,8 +10,8 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ blur = 5 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Means of squares: `{ blur = 5 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Blur {
     /// The size of the square, an odd number: the greatest, or the least and the greatest.

@@ -1,5 +1,6 @@
 //! Bounding boxes, which follow the geometry of their image.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::Frame;
@@ -69,7 +70,7 @@ impl BBox {
 }
 
 /// How boxes are written as four numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BoxFormat {
     /// Left, upper, right and lower edge in pixels.
@@ -135,7 +136,7 @@ impl BoxFormat {
 }
 
 /// Which boxes are left after a transform, as Albumentations' `BboxParams`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BoxRules {
     /// Boxes with fewer pixels (after clipping) are dropped.

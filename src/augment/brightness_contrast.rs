@@ -1,5 +1,6 @@
 //! Contrast multiplied and brightness added: Albumentations' `RandomBrightnessContrast`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -8,8 +9,9 @@ use super::parameters::Limit;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ brightness-contrast = [0.2, 0.2], brightness-by-max = true, ensure-safe-range = false }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Contrast multiplied and brightness added: `{ brightness-contrast = [0.2, 0.2], brightness-by-max
+/// = true, ensure-safe-range = false }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BrightnessContrast {
     /// What is added, in parts of white, and what 1 plus it multiplies with.

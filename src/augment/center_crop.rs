@@ -1,5 +1,6 @@
 //! The middle of the image: Albumentations' `CenterCrop`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,8 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Window;
 use crate::basis::seed::Stream;
 
-/// `{ center-crop = [32, 32] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The middle of the image: `{ center-crop = [32, 32] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CenterCrop {
     /// Height and width.

@@ -1,5 +1,6 @@
 //! Channels replaced by one value: Albumentations' `ChannelDropout`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::need_colours;
@@ -8,8 +9,8 @@ use super::parameters::{Fill, Range};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ channel-dropout = 1, fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Channels replaced by one value: `{ channel-dropout = 1, fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ChannelDropout {
     /// How many channels are replaced, 1 or 2: so many, or the fewest and the most.

@@ -1,5 +1,6 @@
 //! Channels in another order: Albumentations' `ChannelShuffle`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{change_colours, need_colours};
@@ -8,8 +9,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"channel-shuffle"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Channels in another order: `"channel-shuffle"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ChannelShuffle {
     channel_shuffle: Always,

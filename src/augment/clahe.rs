@@ -2,6 +2,7 @@
 //! `createCLAHE` (Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV,
 //! 1994).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{LANES, change_colours};
@@ -12,8 +13,9 @@ use super::parameters::{Border, UpTo};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ clahe = 4.0, tile-grid-size = [8, 8] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Histograms equalised within tiles, with a limit to contrast: `{ clahe = 4.0, tile-grid-size =
+/// [8, 8] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Clahe {
     /// How far above the mean a count may lie: the greatest factor, or the least and the greatest.

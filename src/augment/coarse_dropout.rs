@@ -1,5 +1,6 @@
 //! Rectangles taken out: Albumentations' `CoarseDropout` (DeVries and Taylor's Cutout, 2017).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -9,8 +10,9 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ coarse-dropout = [1, 2], hole-height-range = [0.1, 0.2], hole-width-range = [0.1, 0.2], fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Rectangles taken out: `{ coarse-dropout = [1, 2], hole-height-range = [0.1, 0.2],
+/// hole-width-range = [0.1, 0.2], fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CoarseDropout {
     /// How many holes (`num_holes_range` of Albumentations).

@@ -1,6 +1,7 @@
 //! Brightness, contrast, saturation and hue, in any order: Albumentations' `ColorJitter`, as
 //! torchvision defines it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::colour::{LANES, change_colours, from_hsv, grays, need_colours, to_hsv};
@@ -10,9 +11,11 @@ use super::lut::{cut_lut, look_up};
 use super::parameters::{Limit, Range};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
+use crate::basis::written::written;
 
-/// `{ color-jitter = [0.2, 0.2, 0.2, 0.1] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Brightness, contrast, saturation and hue, in any order: `{ color-jitter = [0.2, 0.2, 0.2, 0.1]
+/// }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ColorJitter {
     /// Factors of brightness, contrast and saturation, each as the least and the greatest or as how
@@ -23,6 +26,14 @@ pub struct ColorJitter {
 /// A range of factors that one number x makes 1 − x to 1 + x, and at least 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Factor(Range);
+
+written!(Factor, "Factor", {
+    "description": "How far from 1 a factor may be, or two numbers between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
 
 impl<'de> Deserialize<'de> for Factor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

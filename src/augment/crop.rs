@@ -1,5 +1,6 @@
 //! A fixed window: Albumentations' `Crop`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,8 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Window;
 use crate::basis::seed::Stream;
 
-/// `{ crop = [0, 4, 32, 28] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A fixed window: `{ crop = [0, 4, 32, 28] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Crop {
     /// x-min, y-min, x-max and y-max: the first column and row, and the ones behind the last.

@@ -1,5 +1,6 @@
 //! Sides cut off or added: Albumentations' `CropAndPad`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -12,8 +13,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::{Padding, Window};
 use crate::basis::seed::Stream;
 
-/// `{ crop-and-pad = true, px = [-4, 4] }` or `{ crop-and-pad = true, percent = [-0.1, 0.1] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Sides cut off or added: `{ crop-and-pad = true, px = [-4, 4] }` or `{ crop-and-pad = true,
+/// percent = [-0.1, 0.1] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CropAndPad {
     crop_and_pad: Always,

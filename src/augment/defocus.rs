@@ -2,6 +2,7 @@
 //! Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations",
 //! ICLR 2019).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::correlate;
@@ -10,8 +11,9 @@ use super::parameters::{Border, Range, UpTo};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ defocus = 10, alias-blur = [0.1, 0.5] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Means over a disc, as a lens out of focus makes them: `{ defocus = 10, alias-blur = [0.1, 0.5]
+/// }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Defocus {
     /// The radius of the disc in pixels: the greatest, or the least and the greatest.

@@ -1,5 +1,6 @@
 //! Smaller and back: Albumentations' `Downscale`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -7,10 +8,10 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ downscale = [0.25, 0.25] }`
+/// Smaller and back: `{ downscale = [0.25, 0.25] }`
 ///
 /// Both ways with the nearest pixel, as Albumentations does by default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Downscale {
     /// The part of rows and columns that is left in between (`scale_range` of Albumentations).

@@ -3,6 +3,7 @@
 //! analysis" (ICDAR 2003).
 
 use rand_distr::{Distribution, StandardNormal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -14,8 +15,8 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::{Sampling, warp};
 use crate::basis::seed::Stream;
 
-/// `{ elastic = 120, sigma = 6 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A smooth random field that moves every pixel: `{ elastic = 120, sigma = 6 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Elastic {
     /// What the smoothed field is multiplied with (alpha), in pixels.
@@ -45,7 +46,7 @@ fn fifty() -> f64 {
 }
 
 /// Noise between −1 and 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum NoiseDistribution {
     /// Normal, divided by its largest absolute value in the image.

@@ -1,5 +1,6 @@
 //! Light from one side, as on a relief: Albumentations' `Emboss`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::correlate;
@@ -8,8 +9,8 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ emboss = [0.2, 0.5], strength = [0.2, 0.7] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Light from one side, as on a relief: `{ emboss = [0.2, 0.5], strength = [0.2, 0.7] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Emboss {
     /// The part of the embossed image in what comes out (Albumentations' `alpha`).

@@ -1,5 +1,6 @@
 //! All values equally frequent, as far as possible: Albumentations' `Equalize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{change_colours, from_ycrcb, to_ycrcb};
@@ -10,8 +11,9 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ equalize = true, mode = "cv", by-channels = true }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// All values equally frequent, as far as possible: `{ equalize = true, mode = "cv", by-channels =
+/// true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Equalize {
     equalize: Always,
@@ -28,7 +30,7 @@ fn by_channels() -> bool {
 }
 
 /// By whose definition histograms are equalised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     /// OpenCV's.

@@ -1,5 +1,6 @@
 //! Fog of many faint discs: Albumentations' `RandomFog`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::rounded;
@@ -11,8 +12,8 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ fog = [0.3, 1], alpha-coef = 0.08 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Fog of many faint discs: `{ fog = [0.3, 1], alpha-coef = 0.08 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Fog {
     /// How thick it is (`fog_coef_range` of Albumentations).

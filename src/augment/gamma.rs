@@ -1,5 +1,6 @@
 //! Values raised to a power: Albumentations' `RandomGamma`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -8,8 +9,8 @@ use super::parameters::UpTo;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ gamma = [80, 120] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Values raised to a power: `{ gamma = [80, 120] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Gamma {
     /// The exponent in percent: the greatest, or the least and the greatest.

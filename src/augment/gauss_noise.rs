@@ -1,5 +1,6 @@
 //! A normal number added to every value: Albumentations' `GaussNoise`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::rounded;
@@ -10,8 +11,9 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ gauss-noise = [0.2, 0.44], mean-range = 0, per-channel = true }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A normal number added to every value: `{ gauss-noise = [0.2, 0.44], mean-range = 0, per-channel
+/// = true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GaussNoise {
     /// Standard deviation, in parts of 255 (`std_range` of Albumentations).

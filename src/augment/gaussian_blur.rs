@@ -1,5 +1,6 @@
 //! Means weighted by a normal distribution: Albumentations' `GaussianBlur`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{LARGEST_KERNEL, correlate_separable};
@@ -8,8 +9,8 @@ use super::parameters::{Range, UpTo, odd};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ gaussian-blur = 0, sigma-limit = [0.5, 3.0] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Means weighted by a normal distribution: `{ gaussian-blur = 0, sigma-limit = [0.5, 3.0] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GaussianBlur {
     /// The size of the kernel: the greatest, or the least and the greatest. 0 lets the standard

@@ -1,5 +1,6 @@
 //! Cells of a grid made wider or narrower: Albumentations' `GridDistortion`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::{Sampling, warp};
 use crate::basis::seed::Stream;
 
-/// `{ grid-distortion = 0.3, num-steps = 5, normalized = true }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Cells of a grid made wider or narrower: `{ grid-distortion = 0.3, num-steps = 5, normalized =
+/// true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GridDistortion {
     /// What is added to a cell's width or height of 1: x stands for ±x.

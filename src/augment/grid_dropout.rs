@@ -1,5 +1,6 @@
 //! Holes in a grid: Albumentations' `GridDropout` (Chen et al., "GridMask data augmentation", 2020).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -9,8 +10,9 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ grid-dropout = 0.5, unit-size-range = [8, 16], random-offset = true, shift-xy = [0, 0], fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Holes in a grid: `{ grid-dropout = 0.5, unit-size-range = [8, 16], random-offset = true,
+/// shift-xy = [0, 0], fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GridDropout {
     /// The side of a hole by that of its cell (`ratio` of Albumentations).

@@ -7,6 +7,7 @@ use super::boxes::BBox;
 use super::image::{Frame, Image};
 use super::parameters::Fill;
 use crate::basis::seed::Stream;
+use crate::basis::written::written;
 
 /// What is put into holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,22 @@ impl Serialize for HoleFill {
         }
     }
 }
+
+written!(HoleFill, "HoleFill", {
+    "description": "A value from 0 to 255, three for red, green and blue, \"random\" (a number for \
+                    every value) or \"random-uniform\" (a colour for every hole).",
+    "anyOf": [
+        { "type": "integer", "minimum": 0, "maximum": 255 },
+        {
+            "type": "array",
+            "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+            "minItems": 3,
+            "maxItems": 3,
+        },
+        { "const": "random" },
+        { "const": "random-uniform" },
+    ],
+});
 
 impl<'de> Deserialize<'de> for HoleFill {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,5 +1,6 @@
 //! Left becomes right: Albumentations' `HorizontalFlip`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -8,8 +9,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"horizontal-flip"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Left becomes right: `"horizontal-flip"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct HorizontalFlip {
     horizontal_flip: Always,

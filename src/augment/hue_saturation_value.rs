@@ -1,5 +1,6 @@
 //! Hue turned, saturation and value shifted: Albumentations' `HueSaturationValue`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{Plane, change_colours, from_hsv, need_colours, to_hsv};
@@ -8,8 +9,8 @@ use super::parameters::Limit;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ hue-saturation-value = [20, 30, 20] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Hue turned, saturation and value shifted: `{ hue-saturation-value = [20, 30, 20] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct HueSaturationValue {
     /// What is added at most, or from the least to the greatest: to hue in steps of 2°, of which

@@ -1,5 +1,6 @@
 //! Every value as far from white as it was from black: Albumentations' `InvertImg`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -7,8 +8,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"invert"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Every value as far from white as it was from black: `"invert"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Invert {
     invert: Always,

@@ -1,5 +1,6 @@
 //! The noise of a sensitive sensor: Albumentations' `ISONoise`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::rounded;
@@ -12,10 +13,10 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ iso-noise = [0.1, 0.5], color-shift = [0.01, 0.05] }`
+/// The noise of a sensitive sensor: `{ iso-noise = [0.1, 0.5], color-shift = [0.01, 0.05] }`
 ///
 /// Lightness is raised by Poisson numbers and hue shifted by normal ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct IsoNoise {
     /// How strong both are (`intensity` of Albumentations).

@@ -3,6 +3,7 @@
 //! Colours, chroma of half the size, cosines and their rounding, and all the way back, with the
 //! integer arithmetic of libjpeg; entropy coding, which loses nothing, is left out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -11,8 +12,8 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ jpeg = [99, 100] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What JPEG loses: `{ jpeg = [99, 100] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Jpeg {
     /// From 1, the worst, to 100 (`quality_range` of Albumentations).

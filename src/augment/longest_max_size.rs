@@ -1,5 +1,6 @@
 //! The longer side at a length, the shorter one in proportion: Albumentations' `LongestMaxSize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -11,8 +12,9 @@ use super::size::Size;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ longest-max-size = 36, interpolation = "linear" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The longer side at a length, the shorter one in proportion: `{ longest-max-size = 36,
+/// interpolation = "linear" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LongestMaxSize {
     /// Pixels of the longer side.

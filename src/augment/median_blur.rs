@@ -1,5 +1,6 @@
 //! Medians of squares: Albumentations' `MedianBlur`, OpenCV's `medianBlur`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{BLOCK, Mirror, Rows, lengthened, views};
@@ -9,8 +10,8 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ median-blur = 5 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Medians of squares: `{ median-blur = 5 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MedianBlur {
     /// The size of the square, an odd number: the greatest, or the least and the greatest.

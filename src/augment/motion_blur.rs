@@ -1,5 +1,6 @@
 //! Means along a line, as a moving camera makes them: Albumentations' `MotionBlur`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{LARGEST_KERNEL, correlate};
@@ -8,8 +9,9 @@ use super::parameters::{Kernels, Range};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ motion-blur = 7, angle-range = [0, 360], direction-range = [-1, 1], allow-shifted = true }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Means along a line, as a moving camera makes them: `{ motion-blur = 7, angle-range = [0, 360],
+/// direction-range = [-1, 1], allow-shifted = true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MotionBlur {
     /// The size of the kernel, an odd number: the greatest, or the least and the greatest.

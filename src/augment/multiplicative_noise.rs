@@ -1,5 +1,6 @@
 //! Every value times a random number: Albumentations' `MultiplicativeNoise`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::truncated;
@@ -10,8 +11,9 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ multiplicative-noise = [0.9, 1.1], per-channel = false, elementwise = false }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Every value times a random number: `{ multiplicative-noise = [0.9, 1.1], per-channel = false,
+/// elementwise = false }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MultiplicativeNoise {
     /// What is multiplied by (`multiplier` of Albumentations).

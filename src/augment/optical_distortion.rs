@@ -1,5 +1,6 @@
 //! The distortion of a lens: Albumentations' `OpticalDistortion`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,8 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::{Sampling, warp};
 use crate::basis::seed::Stream;
 
-/// `{ optical-distortion = 0.05, mode = "camera" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The distortion of a lens: `{ optical-distortion = 0.05, mode = "camera" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OpticalDistortion {
     /// The coefficient of distortion: x stands for ±x.
@@ -31,7 +32,7 @@ pub struct OpticalDistortion {
 }
 
 /// A kind of lens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     /// Brown's radial distortion with two equal coefficients.

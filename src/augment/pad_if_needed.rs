@@ -1,5 +1,6 @@
 //! Room around images that are too small: Albumentations' `PadIfNeeded`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -11,8 +12,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Padding;
 use crate::basis::seed::Stream;
 
-/// `{ pad-if-needed = [40, 40], position = "center", border = "constant", fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Room around images that are too small: `{ pad-if-needed = [40, 40], position = "center", border
+/// = "constant", fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PadIfNeeded {
     /// The least height and width.
@@ -29,7 +31,7 @@ pub struct PadIfNeeded {
 }
 
 /// Where an image lies in a larger one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Position {
     #[default]

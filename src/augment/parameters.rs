@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor, value};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::transform::Fault;
 use crate::basis::seed::Stream;
+use crate::basis::written::written;
 
 /// Two numbers between which one is drawn; written as two, or as one that stands for both.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,6 +110,30 @@ impl<const LEAST: i64> UpTo<LEAST> {
     }
 }
 
+written!(UpTo<0>, "UpTo0", {
+    "description": "The greatest number, from 0 on, or two between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
+
+written!(UpTo<1>, "UpTo1", {
+    "description": "The greatest number, from 1 on, or two between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
+
+written!(UpTo<3>, "UpTo3", {
+    "description": "The greatest number, from 3 on, or two between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
+
 impl<'de, const LEAST: i64> Deserialize<'de> for UpTo<LEAST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         range(deserializer, |high| Range { low: LEAST as f64, high }).map(UpTo)
@@ -122,7 +148,7 @@ impl<const LEAST: i64> Serialize for UpTo<LEAST> {
 
 /// Sizes of kernels, of which one is drawn: two odd numbers of at least 3, or one, which is the
 /// greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Kernels(pub UpTo<3>);
 
@@ -182,6 +208,14 @@ fn range<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Reader(one))
 }
 
+written!(Range, "Range", {
+    "description": "A number, or two between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
+
 impl<'de> Deserialize<'de> for Range {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         range(deserializer, |both| Range { low: both, high: both })
@@ -193,6 +227,14 @@ impl Serialize for Range {
         [self.low, self.high].serialize(serializer)
     }
 }
+
+written!(Limit, "Limit", {
+    "description": "A number x, which stands for [-x, x], or two between which one is drawn.",
+    "type": ["number", "array"],
+    "items": { "type": "number" },
+    "minItems": 2,
+    "maxItems": 2,
+});
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -209,6 +251,8 @@ impl Serialize for Limit {
 /// The main argument of a kind that needs none: `true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Always;
+
+written!(Always, "Always", { "const": true });
 
 impl<'de> Deserialize<'de> for Always {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -229,7 +273,7 @@ impl Serialize for Always {
 }
 
 /// How a value between pixels is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Interpolation {
     /// The nearest pixel.
@@ -244,7 +288,7 @@ pub(super) enum Interpolation {
 }
 
 /// What lies outside of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Border {
     /// The fill.
@@ -301,6 +345,16 @@ impl Fill {
         self.0
     }
 }
+
+written!(Fill, "Fill", {
+    "description": "A value from 0 to 255, or three for red, green and blue.",
+    "type": ["integer", "array"],
+    "minimum": 0,
+    "maximum": 255,
+    "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+    "minItems": 3,
+    "maxItems": 3,
+});
 
 impl<'de> Deserialize<'de> for Fill {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

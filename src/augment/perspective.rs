@@ -1,5 +1,6 @@
 //! Seen from another side: Albumentations' `Perspective`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::Sampling;
 use crate::basis::seed::Stream;
 
-/// `{ perspective = [0.05, 0.1], interpolation = "linear", border = "constant", fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Seen from another side: `{ perspective = [0.05, 0.1], interpolation = "linear", border =
+/// "constant", fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Perspective {
     /// The standard deviation of the distances by which corners move inwards, as a part of the

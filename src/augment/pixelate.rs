@@ -1,5 +1,6 @@
 //! Blocks of one colour.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::downscale::gather;
@@ -8,12 +9,12 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ pixelate = [2, 8] }`
+/// Blocks of one colour: `{ pixelate = [2, 8] }`
 ///
-/// Every block of so many rows and columns shows the pixel in its middle: the image made smaller and
-/// larger again with the nearest pixel. Albumentations 2.0.8 has `Downscale` for this, whose blocks
-/// need not be whole pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Every block of so many rows and columns shows the pixel in its middle: the image made smaller
+/// and larger again with the nearest pixel. Albumentations 2.0.8 has `Downscale` for this, whose
+/// blocks need not be whole pixels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pixelate {
     /// Rows and columns of a block: whole numbers.

@@ -1,5 +1,6 @@
 //! Values with their lowest bits cleared: Albumentations' `Posterize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -7,8 +8,8 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ posterize = 4 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Values with their lowest bits cleared: `{ posterize = 4 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Posterize {
     /// How many of 8 bits are kept: so many, or the fewest and the most.

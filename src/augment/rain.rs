@@ -1,5 +1,6 @@
 //! Streaks of rain: Albumentations' `RandomRain`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::rounded;
@@ -10,8 +11,9 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ rain = "default", slant-range = [-10, 10], drop-color = 200, blur-value = 7, brightness-coefficient = 0.7 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Streaks of rain: `{ rain = "default", slant-range = [-10, 10], drop-color = 200, blur-value = 7,
+/// brightness-coefficient = 0.7 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rain {
     /// How much it rains: "drizzle", "default", "heavy" or "torrential" (`rain_type` of
@@ -51,7 +53,7 @@ fn darker() -> f64 {
 }
 
 /// How much it rains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Strength {
     /// A streak for every four rows.

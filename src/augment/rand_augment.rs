@@ -1,6 +1,7 @@
 //! Operations at random, all of one magnitude (Cubuk et al., "RandAugment: practical automated data
 //! augmentation with a reduced search space", NeurIPS 2020), as torchvision's `RandAugment`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,8 @@ use super::parameters::Fill;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ rand-augment = [2, 9], fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Operations at random, all of one magnitude: `{ rand-augment = [2, 9], fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandAugment {
     /// How many operations, and their magnitude of 0..=30.

@@ -1,5 +1,6 @@
 //! A window anywhere in the image: Albumentations' `RandomCrop`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -11,8 +12,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Window;
 use crate::basis::seed::Stream;
 
-/// `{ random-crop = 32 }`; validation and test images are cropped in the middle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A window anywhere in the image: `{ random-crop = 32 }`; validation and test images are cropped
+/// in the middle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomCrop {
     /// Height and width.

@@ -1,6 +1,7 @@
 //! One rectangle erased: Albumentations' `Erasing` (Zhong et al., "Random erasing data
 //! augmentation", AAAI 2020).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,8 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ random-erasing = [0.02, 0.33], ratio = [0.3, 3.3], fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One rectangle erased: `{ random-erasing = [0.02, 0.33], ratio = [0.3, 3.3], fill = 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomErasing {
     /// The part of the image that is erased (`scale` of Albumentations).

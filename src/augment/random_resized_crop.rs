@@ -1,6 +1,7 @@
 //! A window of any size and shape, brought to one size: Albumentations' `RandomResizedCrop`; the
 //! crop of Szegedy et al., "Going deeper with convolutions" (CVPR 2015).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -14,9 +15,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Window;
 use crate::basis::seed::Stream;
 
-/// `{ random-resized-crop = 32, scale = [0.08, 1.0], ratio = [0.75, 1.3333333333333333] }`;
-/// validation and test images are resized.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A window of any size and shape, brought to one size: `{ random-resized-crop = 32, scale = [0.08,
+/// 1.0], ratio = [0.75, 1.3333333333333333] }`; validation and test images are resized.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomResizedCrop {
     /// Height and width of what comes out.

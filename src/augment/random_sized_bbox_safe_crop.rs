@@ -1,5 +1,6 @@
 //! A window that holds all boxes, brought to one size: Albumentations' `RandomSizedBBoxSafeCrop`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -13,9 +14,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::window::Window;
 use crate::basis::seed::Stream;
 
-/// `{ random-sized-bbox-safe-crop = [32, 32], erosion-rate = 0.0, interpolation = "linear" }`;
-/// validation and test images are resized.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A window that holds all boxes, brought to one size: `{ random-sized-bbox-safe-crop = [32, 32],
+/// erosion-rate = 0.0, interpolation = "linear" }`; validation and test images are resized.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomSizedBBoxSafeCrop {
     /// Height and width of what comes out.

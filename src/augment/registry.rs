@@ -1,5 +1,6 @@
 //! All kinds of transforms: one line each.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,18 @@ macro_rules! transforms {
                     $($kind => Some(reader.read::<super::$module::$name>().map(Into::into)),)*
                     _ => None,
                 }
+            }
+
+            /// How the transforms are written as tables: kind, default of `p`, and schema without
+            /// `p`.
+            pub fn schemas(
+                generator: &mut SchemaGenerator,
+            ) -> Vec<(&'static str, f64, Schema)> {
+                vec![$((
+                    $kind,
+                    <super::$module::$name as Transform>::P,
+                    <super::$module::$name as JsonSchema>::json_schema(generator),
+                )),*]
             }
 
             /// What it is called.

@@ -1,5 +1,6 @@
 //! Another size: Albumentations' `Resize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -11,8 +12,8 @@ use super::size::Size;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ resize = [36, 36], interpolation = "linear" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Another size: `{ resize = [36, 36], interpolation = "linear" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Resize {
     /// Height and width.

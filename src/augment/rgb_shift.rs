@@ -1,5 +1,6 @@
 //! A number added to each channel: Albumentations' `RGBShift`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::need_colours;
@@ -9,8 +10,8 @@ use super::parameters::{Limit, Range};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ rgb-shift = [20, 20, 20] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A number added to each channel: `{ rgb-shift = [20, 20, 20] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RgbShift {
     /// What is added to red, green and blue at most, or from the least to the greatest: gray levels,

@@ -1,5 +1,6 @@
 //! Rotation about the centre: Albumentations' `Rotate`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::Sampling;
 use crate::basis::seed::Stream;
 
-/// `{ rotate = 30, interpolation = "linear", border = "constant", fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Rotation about the centre: `{ rotate = 30, interpolation = "linear", border = "constant", fill =
+/// 0 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rotate {
     /// Degrees, counter-clockwise: x stands for ±x.

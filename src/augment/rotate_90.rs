@@ -1,5 +1,6 @@
 //! None to three quarter turns: Albumentations' `RandomRotate90`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -9,8 +10,8 @@ use super::quarter_turn::{square, turn};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"rotate-90"`, for square images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// None to three quarter turns: `"rotate-90"`, for square images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate90 {
     #[serde(rename = "rotate-90")]

@@ -1,5 +1,6 @@
 //! Dark polygons: Albumentations' `RandomShadow`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::drawing::polygon;
@@ -8,8 +9,9 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ shadow = [0.5, 0.5], shadow-roi = [0, 0.5, 1, 1], num-shadows-limit = [1, 2], shadow-dimension = 5 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Dark polygons: `{ shadow = [0.5, 0.5], shadow-roi = [0, 0.5, 1, 1], num-shadows-limit = [1, 2],
+/// shadow-dimension = 5 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Shadow {
     /// How much light is missing (`shadow_intensity_range` of Albumentations).

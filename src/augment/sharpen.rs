@@ -1,5 +1,6 @@
 //! Edges made stronger: Albumentations' `Sharpen` by its 3×3 kernel.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::filter::correlate;
@@ -8,8 +9,8 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ sharpen = [0.2, 0.5], lightness = [0.5, 1.0] }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Edges made stronger: `{ sharpen = [0.2, 0.5], lightness = [0.5, 1.0] }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sharpen {
     /// The part of the sharpened image in what comes out (Albumentations' `alpha`).

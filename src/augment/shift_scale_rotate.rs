@@ -1,5 +1,6 @@
 //! Translation, scale and rotation by little: Albumentations' `ShiftScaleRotate`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,9 @@ use super::transform::{Fault, Scene, Transform};
 use super::warp::Sampling;
 use crate::basis::seed::Stream;
 
-/// `{ shift-scale-rotate = true, shift-limit = 0.0625, scale-limit = 0.1, rotate-limit = 45 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Translation, scale and rotation by little: `{ shift-scale-rotate = true, shift-limit = 0.0625,
+/// scale-limit = 0.1, rotate-limit = 45 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ShiftScaleRotate {
     shift_scale_rotate: Always,

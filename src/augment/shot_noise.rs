@@ -1,5 +1,6 @@
 //! Light counted in photons: Albumentations' `ShotNoise`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -8,11 +9,11 @@ use super::poisson::Poisson;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ shot-noise = [0.1, 0.3] }`
+/// Light counted in photons: `{ shot-noise = [0.1, 0.3] }`
 ///
 /// Every value becomes an amount of light (gamma 2.2), of which a Poisson number of photons is
 /// counted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ShotNoise {
     /// The light of one photon, where white is 1 (`scale_range` of Albumentations).

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::image::Frame;
 use super::transform::Fault;
+use crate::basis::written::written;
 
 /// The longest side that an image may get.
 pub(super) const LONGEST: usize = 4096;
@@ -46,6 +47,15 @@ impl Size {
         Ok(cropped)
     }
 }
+
+written!(Size, "Size", {
+    "description": "Pixels of both sides, or [height, width].",
+    "type": ["integer", "array"],
+    "minimum": 1,
+    "items": { "type": "integer", "minimum": 1 },
+    "minItems": 2,
+    "maxItems": 2,
+});
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

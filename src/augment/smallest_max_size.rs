@@ -1,5 +1,6 @@
 //! The shorter side at a length, the longer one in proportion: Albumentations' `SmallestMaxSize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -11,8 +12,9 @@ use super::size::Size;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ smallest-max-size = 36, interpolation = "linear" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The shorter side at a length, the longer one in proportion: `{ smallest-max-size = 36,
+/// interpolation = "linear" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SmallestMaxSize {
     /// Pixels of the shorter side.

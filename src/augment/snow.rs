@@ -1,5 +1,6 @@
 //! Snow: Albumentations' `RandomSnow`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::{rounded, whole};
@@ -12,8 +13,8 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ snow = [0.1, 0.3], brightness-coeff = 2.5, method = "bleach" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Snow: `{ snow = [0.1, 0.3], brightness-coeff = 2.5, method = "bleach" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Snow {
     /// How much snow lies (`snow_point_range` of Albumentations).
@@ -31,7 +32,7 @@ fn bright() -> f64 {
 }
 
 /// How snow is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Method {
     /// Dark pixels become bright.

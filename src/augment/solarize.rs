@@ -1,5 +1,6 @@
 //! Bright values inverted: Albumentations' `Solarize`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{Frame, Image};
@@ -8,8 +9,8 @@ use super::parameters::Range;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ solarize = 0.5 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Bright values inverted: `{ solarize = 0.5 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Solarize {
     /// From which value on, in parts of white: one, or the least and the greatest.

@@ -1,5 +1,6 @@
 //! The sun in the lens: Albumentations' `RandomSunFlare`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bytes::rounded;
@@ -10,10 +11,11 @@ use super::simd::vectorised;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ sun-flare = [6, 10], flare-roi = [0, 0, 1, 0.5], src-radius = 400, src-color = 255, angle-range = [0, 1] }`
+/// The sun in the lens: `{ sun-flare = [6, 10], flare-roi = [0, 0, 1, 0.5], src-radius = 400,
+/// src-color = 255, angle-range = [0, 1] }`
 ///
 /// By the method "overlay", Albumentations' default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SunFlare {
     /// How many circles of flare (`num_flare_circles_range` of Albumentations).

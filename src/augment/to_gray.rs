@@ -1,5 +1,6 @@
 //! Colours made gray, in as many channels: Albumentations' `ToGray`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{LANES, change_colours, grays, need_colours};
@@ -9,8 +10,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `{ to-gray = true, method = "weighted-average" }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Colours made gray, in as many channels: `{ to-gray = true, method = "weighted-average" }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ToGray {
     to_gray: Always,
@@ -20,7 +21,7 @@ pub struct ToGray {
 }
 
 /// Which gray stands for a colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Method {
     /// Brightness by ITU-R BT.601.

@@ -1,5 +1,6 @@
 //! The brown of old photographs: Albumentations' `ToSepia`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::colour::{LANES, change_colours, need_colours};
@@ -8,8 +9,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"to-sepia"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The brown of old photographs: `"to-sepia"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ToSepia {
     to_sepia: Always,

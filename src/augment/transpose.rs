@@ -1,5 +1,6 @@
 //! Mirrored at the main diagonal: Albumentations' `Transpose`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -9,8 +10,8 @@ use super::quarter_turn::{square, turn};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"transpose"`, for square images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Mirrored at the main diagonal: `"transpose"`, for square images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Transpose {
     transpose: Always,

@@ -1,6 +1,7 @@
 //! One operation of a random magnitude (Müller and Hutter, "TrivialAugment: tuning-free yet
 //! state-of-the-art data augmentation", ICCV 2021), as torchvision's `TrivialAugmentWide`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -10,8 +11,9 @@ use super::parameters::{Always, Fill};
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"trivial-augment"` or `{ trivial-augment = true, fill = 0 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One operation of a random magnitude: `"trivial-augment"` or `{ trivial-augment = true, fill = 0
+/// }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrivialAugment {
     trivial_augment: Always,

@@ -1,5 +1,6 @@
 //! Top becomes bottom: Albumentations' `VerticalFlip`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boxes::BBox;
@@ -8,8 +9,8 @@ use super::parameters::Always;
 use super::transform::{Fault, Scene, Transform};
 use crate::basis::seed::Stream;
 
-/// `"vertical-flip"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Top becomes bottom: `"vertical-flip"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct VerticalFlip {
     vertical_flip: Always,

@@ -3,3 +3,4 @@
 pub mod record;
 pub mod seed;
 pub mod shape;
+pub mod written;

@@ -68,6 +68,31 @@ Examples:
   wick presets
   wick presets resnet18 > experiments/my-resnet.toml")]
     Presets(Presets),
+    /// Write a first experiment file for a folder with one folder of images per class
+    #[command(after_help = "\
+Examples:
+  wick new path/to/signs
+  wick new path/to/signs --out experiments/signs.toml")]
+    New(New),
+    /// Print the JSON Schema of the experiment file, from which editors complete and check
+    #[command(after_help = "\
+Example:
+  wick schema > wick.schema.json
+and, in the first line of an experiment file: #:schema wick.schema.json
+(Tombi, taplo and Even Better TOML read it; the path is relative to the file)")]
+    Schema,
+    /// Print a script from which a shell completes command lines
+    #[command(after_help = "\
+Examples:
+  wick completions bash > ~/.local/share/bash-completion/completions/wick
+  wick completions zsh > ~/.zfunc/_wick
+  wick completions fish > ~/.config/fish/completions/wick.fish")]
+    Completions(Completions),
+    /// Print the manual page
+    #[command(after_help = "\
+Example:
+  wick man > ~/.local/share/man/man1/wick.1")]
+    Man,
     /// Predict the classes of images with a trained network
     #[command(after_help = "\
 Examples:
@@ -120,6 +145,23 @@ pub(super) struct Repro {
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// A folder with one folder of images per class, or with train, val and test folders of those
+    #[arg(value_name = "FOLDER")]
+    pub(super) folder: PathBuf,
+    /// The file to write [default: the folder's name and .toml, here]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

@@ -6,8 +6,10 @@ mod augment;
 mod bench_augment;
 mod bench_step;
 mod check;
+mod describe;
 mod evaluate;
 mod exit;
+mod new;
 mod predict;
 mod presets;
 mod repro;
@@ -43,6 +45,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),
+        arguments::Command::New(new) => new::new(&new),
+        arguments::Command::Schema => Ok(describe::schema()),
+        arguments::Command::Completions(shell) => Ok(describe::completions(&shell)),
+        arguments::Command::Man => describe::man(),
         arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };

@@ -21,11 +21,14 @@
 
 mod mixing;
 mod step;
+mod written;
 
 use crate::augment::{BoxRules, Chain, Mixing, kind_of};
+use crate::basis::written::written;
 
 use self::mixing::{mixes, read_mixing};
 use self::step::{Probability, read_steps};
+use self::written::WrittenStep;
 use super::path::KeyPath;
 use super::problem::Problem;
 use super::read::read;
@@ -57,6 +60,45 @@ pub struct WrittenChain {
 }
 
 const KEYS: [&str; 5] = ["train", "evaluation", "test-time", "boxes", "chains"];
+
+written!(Augment, "Augment", |types| {
+    "type": "object",
+    "properties": {
+        "train": {
+            "description": "What happens to training images, anew in each epoch.",
+            "$ref": types.subschema_for::<WrittenChain>().get("$ref"),
+        },
+        "evaluation": {
+            "description": "What happens to validation and test images; if not written, that part of \
+                            `train` which decides their size, with nothing left to chance.",
+            "$ref": types.subschema_for::<WrittenChain>().get("$ref"),
+        },
+        "test-time": {
+            "description": "Further views of each test image, whose logits are averaged: \
+                            `[[\"horizontal-flip\"]]`.",
+            "type": "array",
+            "items": types.subschema_for::<WrittenChain>(),
+        },
+        "boxes": {
+            "description": "Which boxes are left: `{ min-area = 16, min-visibility = 0.3 }`.",
+            "$ref": types.subschema_for::<BoxRules>().get("$ref"),
+        },
+        "chains": {
+            "description": "Chains with names of their own, for `train` and for sweeps.",
+            "type": "object",
+            "additionalProperties": { "type": "array", "items": types.subschema_for::<WrittenStep>() },
+        },
+    },
+    "additionalProperties": false,
+});
+
+written!(WrittenChain, "Chain", |types| {
+    "anyOf": [
+        { "type": "array", "items": types.subschema_for::<WrittenStep>() },
+        { "const": "none", "description": "Images stay as they are." },
+        { "type": "string", "description": "The name of a chain in `[augment.chains]`." },
+    ],
+});
 
 impl Augment {
     /// Reads the table at `node`, which stands at `augment`.

@@ -17,15 +17,17 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::read::WrittenPath;
 use crate::augment::BoxFormat;
+use crate::basis::written::written;
 
 /// The table `[data]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Data {
     /// Where labelled images come from.
@@ -33,6 +35,7 @@ pub struct Data {
     /// Where test images come from.
     pub test: TestSet,
     /// Held-out part of the training images, drawn by class with the experiment's seed.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation: f64,
     /// The classes that take part.
     pub classes: Classes,
@@ -49,11 +52,12 @@ pub struct Data {
     /// How they are written.
     pub box_format: BoxFormat,
     /// Images in one step.
+    #[schemars(range(min = 1))]
     pub batch_size: usize,
 }
 
 /// What becomes of boxes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Crop {
     /// Images stay whole, boxes go along with them.
@@ -63,7 +67,7 @@ pub enum Crop {
 }
 
 /// A bundled set by name, or one of the usual layouts on disk.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// UCI optdigits.
@@ -96,6 +100,14 @@ pub enum TestSet {
     /// `{ folder = "…" }`, `"digits"`.
     Source(Source),
 }
+
+written!(TestSet, "TestSet", |types| {
+    "anyOf": [
+        { "const": "declared", "description": "The source's own test set." },
+        { "type": "number", "description": "A part, drawn by class and the same for every seed." },
+        types.subschema_for::<Source>(),
+    ],
+});
 
 impl<'de> Deserialize<'de> for TestSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -136,6 +148,19 @@ pub enum Classes {
     Some(Vec<String>),
 }
 
+written!(Classes, "Classes", {
+    "anyOf": [
+        { "const": "all" },
+        {
+            "type": "array",
+            "items": { "type": "string" },
+            "minItems": 2,
+            "uniqueItems": true,
+            "description": "Their names; labels follow this order.",
+        },
+    ],
+});
+
 impl<'de> Deserialize<'de> for Classes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -159,7 +184,7 @@ impl<'de> Deserialize<'de> for Classes {
 }
 
 /// A part of the training images. A smaller one lies within a larger one.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subset {
     /// All of them.
@@ -171,12 +196,13 @@ pub enum Subset {
 }
 
 /// Size and channels of the images as the model sees them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Image {
     /// Height and width.
     pub size: [usize; 2],
     /// 1 (gray) or 3 (RGB).
+    #[schemars(extend("enum" = [1, 3]))]
     pub channels: usize,
 }
 
@@ -192,7 +218,7 @@ pub enum Normalise {
 }
 
 /// One mean and one standard deviation per channel.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Moments {
     /// Subtracted.
@@ -200,6 +226,14 @@ pub struct Moments {
     /// Divided by.
     pub std: Vec<f32>,
 }
+
+written!(Normalise, "Normalise", |types| {
+    "anyOf": [
+        { "const": "dataset", "description": "Mean and standard deviation of the training images." },
+        { "const": "none", "description": "Pixels from 0 to 1." },
+        types.subschema_for::<Moments>(),
+    ],
+});
 
 impl<'de> Deserialize<'de> for Normalise {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -225,7 +259,7 @@ impl<'de> Deserialize<'de> for Normalise {
 }
 
 /// What to do about an image that cannot be decoded.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnBadImage {
     /// Stop before training, naming the files.

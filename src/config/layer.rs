@@ -13,6 +13,7 @@
 //! argument can be written as its name alone. Each kind is one struct below. `block` and `repeat`
 //! stand for other layers: [`template`](super::template) unfolds them.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::layer_values::{Nested, NestedLists, Padding, Pair, Width, Yes};
@@ -24,7 +25,8 @@ use super::suggest;
 use super::tree::{Content, Entry, Node};
 
 /// One layer as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 pub enum Layer {
     /// Convolution.
     Conv(Conv),
@@ -199,6 +201,11 @@ fn example(kind: &str) -> Option<&'static str> {
     }
 }
 
+/// The names of layers that may stand alone.
+pub fn names_alone() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().filter(|kind| example(kind).is_none()).chain(Activation::NAMES)
+}
+
 fn no_kind(node: &Node, path: &KeyPath) -> Problem {
     let allowed = KINDS.into_iter().chain(Activation::NAMES).collect::<Vec<_>>();
     let (problem, found) = match &node.content {
@@ -226,8 +233,9 @@ fn no_kind(node: &Node, path: &KeyPath) -> Problem {
     problem.help(format!("the kinds are {}", KINDS.join(", ")))
 }
 
-/// Settings that `conv` and `dense` share are repeated in both: `flatten` would lose the places.
-#[derive(Clone, Debug, Deserialize)]
+// Settings that `conv` and `dense` share are repeated in both: `flatten` would lose the places.
+/// Convolution: `{ conv = 32, kernel = 3, padding = "same" }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Conv {
     /// Number of filters, `"classes"` or `"channels"`.
@@ -258,8 +266,8 @@ pub struct Conv {
     pub norm_name: Option<String>,
 }
 
-/// Fully connected layer on a flat input.
-#[derive(Clone, Debug, Deserialize)]
+/// Fully connected layer on a flat input: `{ dense = 128 }`, `{ dense = "classes" }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dense {
     /// Number of neurons, or `"classes"`.
@@ -280,8 +288,8 @@ pub struct Dense {
     pub norm_name: Option<String>,
 }
 
-/// Maximum over windows.
-#[derive(Clone, Debug, Deserialize)]
+/// Maximum over windows: `{ max-pool = 2 }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MaxPool {
     /// Window.
@@ -296,8 +304,8 @@ pub struct MaxPool {
     pub name: Option<String>,
 }
 
-/// Mean over windows.
-#[derive(Clone, Debug, Deserialize)]
+/// Mean over windows: `{ avg-pool = 2 }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AvgPool {
     /// Window.
@@ -314,8 +322,9 @@ pub struct AvgPool {
     pub name: Option<String>,
 }
 
-/// Mean over `adaptive-avg-pool` bins per axis; 1 is global average pooling.
-#[derive(Clone, Debug, Deserialize)]
+/// Mean over `adaptive-avg-pool` bins per axis; `{ adaptive-avg-pool = 1 }` is global average
+/// pooling.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AdaptiveAvgPool {
     /// Output height and width.
@@ -325,7 +334,7 @@ pub struct AdaptiveAvgPool {
 }
 
 /// Channels, height and width to one axis.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Flatten {
     /// Always true.
@@ -335,7 +344,7 @@ pub struct Flatten {
 }
 
 /// Batch normalisation on its own (conv and dense layers have it as a setting).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BatchNorm {
     /// Always true.
@@ -348,8 +357,8 @@ pub struct BatchNorm {
     pub name: Option<String>,
 }
 
-/// An activation on its own.
-#[derive(Clone, Debug, Deserialize)]
+/// An activation on its own: `{ activation = "relu" }`, or its name alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ActivationLayer {
     /// Which one.
@@ -358,8 +367,8 @@ pub struct ActivationLayer {
     pub name: Option<String>,
 }
 
-/// Dropout on its own.
-#[derive(Clone, Debug, Deserialize)]
+/// Dropout on its own: `{ dropout = 0.5 }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DropoutLayer {
     /// Probability, or `{ channels = p }`.
@@ -370,7 +379,7 @@ pub struct DropoutLayer {
 
 /// A convolution of each channel on its own, then one of window 1 across channels (Chollet, 2017).
 /// Both do what their settings or the defaults say after their products.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SeparableConv {
     /// Number of filters of the second convolution.
@@ -399,7 +408,7 @@ pub struct SeparableConv {
 
 /// Squeeze and excitation (Hu et al., 2018): each channel is multiplied by a number in [0, 1] that
 /// two small dense layers compute from the means of all channels.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SqueezeExcite {
     /// Channels for each neuron in between: 16 in the paper.
@@ -414,8 +423,9 @@ pub struct SqueezeExcite {
     pub name: Option<String>,
 }
 
-/// Layers whose result is added to their input (He et al., 2016).
-#[derive(Clone, Debug, Deserialize)]
+/// Layers whose result is added to their input (He et al., 2016):
+/// `{ residual = [{ conv = 32, kernel = 3, padding = "same" }] }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Residual {
     /// The layers.
@@ -430,8 +440,8 @@ pub struct Residual {
     pub name: Option<String>,
 }
 
-/// Lists of layers side by side on one input.
-#[derive(Clone, Debug, Deserialize)]
+/// Lists of layers side by side on one input: `{ branches = [[{ conv = 8, kernel = 1 }], []] }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Branches {
     /// The lists; an empty one passes the input on.
@@ -443,7 +453,7 @@ pub struct Branches {
 }
 
 /// How the results of branches become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Merge {
     /// Channels one behind the other (Inception; Szegedy et al., 2015).
@@ -454,7 +464,7 @@ pub enum Merge {
 
 /// A head that gives logits of its own to the loss, in training only (Szegedy et al., 2015). Its
 /// input passes on to the next layer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Auxiliary {
     /// Layers that end with one score for each class.

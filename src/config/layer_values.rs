@@ -6,10 +6,14 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor, value};
 
 use super::template::Element;
+use super::template::written::Written;
+use crate::basis::written::written;
 
 /// The main argument of a kind that has none: `true`.
 #[derive(Clone, Copy, Debug)]
 pub struct Yes;
+
+written!(Yes, "Yes", { "const": true });
 
 impl<'de> Deserialize<'de> for Yes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -30,6 +34,15 @@ impl<'de> Deserialize<'de> for Yes {
 /// One number for both axes, or height and width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair(pub [usize; 2]);
+
+written!(Pair, "Pair", {
+    "description": "One number, or [height, width].",
+    "type": ["integer", "array"],
+    "minimum": 0,
+    "items": { "type": "integer", "minimum": 0 },
+    "minItems": 2,
+    "maxItems": 2,
+});
 
 impl<'de> Deserialize<'de> for Pair {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -60,6 +73,14 @@ pub enum Padding {
     /// As many as keep the size at stride 1.
     Same,
 }
+
+written!(Padding, "Padding", |types| {
+    "anyOf": [
+        { "const": "same", "description": "As many as keep the size at stride 1." },
+        { "const": "valid", "description": "None." },
+        types.subschema_for::<Pair>(),
+    ],
+});
 
 impl<'de> Deserialize<'de> for Padding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -100,6 +121,14 @@ pub enum Width {
     Channels,
 }
 
+written!(Width, "Width", {
+    "anyOf": [
+        { "type": "integer", "minimum": 0 },
+        { "const": "classes", "description": "One for each class." },
+        { "const": "channels", "description": "As many as channels come in." },
+    ],
+});
+
 impl<'de> Deserialize<'de> for Width {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -130,6 +159,11 @@ impl<'de> Deserialize<'de> for Width {
 #[derive(Clone, Debug, Default)]
 pub struct Nested(pub Vec<Element>);
 
+written!(Nested, "Layers", |types| {
+    "type": "array",
+    "items": types.subschema_for::<Written>(),
+});
+
 impl<'de> Deserialize<'de> for Nested {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -150,6 +184,11 @@ impl<'de> Deserialize<'de> for Nested {
 /// Lists of layers inside a layer, read as [`Nested`] is.
 #[derive(Clone, Debug, Default)]
 pub struct NestedLists(pub Vec<Vec<Element>>);
+
+written!(NestedLists, "ListsOfLayers", |types| {
+    "type": "array",
+    "items": types.subschema_for::<Nested>(),
+});
 
 impl<'de> Deserialize<'de> for NestedLists {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

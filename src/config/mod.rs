@@ -3,6 +3,7 @@
 
 pub mod augment;
 pub mod data;
+pub mod experiment;
 pub mod expression;
 pub mod layer;
 pub mod layer_values;
@@ -13,6 +14,7 @@ pub mod presets;
 pub mod problem;
 pub mod read;
 pub mod run;
+pub mod schema;
 pub mod suggest;
 pub mod sweep;
 pub mod template;

@@ -6,14 +6,47 @@
 //! defaults = { activation = "relu", norm = "batch", dropout = 0.0, init = "pytorch" }
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
+use serde_json::Value;
+
+use super::layer_values::Nested;
+use super::presets::PRESETS;
+use super::template::written::Block;
+use super::weights::Weights;
+use crate::basis::written::written;
+
+/// The table `[model]`. Its layers are read one by one, so this only says what there is.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Model {
+    /// A built-in network under this table: `wick presets` lists them.
+    pub preset: Preset,
+    /// Names and values that layers use: `width` is filled in for `$width`.
+    pub parameters: BTreeMap<String, Value>,
+    /// What layers do unless they say otherwise; not the last one, which gives the logits.
+    pub defaults: Defaults,
+    /// The layers in order.
+    pub layers: Nested,
+    /// Layers with names of their own, which stand wherever `block` names them.
+    pub blocks: BTreeMap<String, Block>,
+    /// Weights to start from.
+    pub weights: Weights,
+}
+
+/// The name of a built-in network.
+#[derive(Debug)]
+pub struct Preset;
+
+written!(Preset, "Preset", { "enum": PRESETS.map(|(name, _)| name) });
 
 /// What `conv` and `dense` layers do after their product unless they say otherwise, in this order:
 /// normalise, activate, drop.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Defaults {
     /// The activation function.
@@ -27,7 +60,7 @@ pub struct Defaults {
 }
 
 /// Activation functions: a name, or `{ leaky-relu = slope }`, `{ elu = alpha }`.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// The identity.
@@ -59,7 +92,7 @@ impl Activation {
 }
 
 /// Normalisation: `"none"`, `"batch"`, or `{ batch = { momentum = 0.1, eps = 1e-5 } }`.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Norm {
     /// No normalisation.
@@ -69,7 +102,7 @@ pub enum Norm {
 }
 
 /// The numbers of batch normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BatchNormSettings {
     /// Weight of the batch in the running statistics; 0.1 if not given.
@@ -86,6 +119,25 @@ pub enum Dropout {
     /// Whole channels (Tompson et al., 2015).
     Channels(f64),
 }
+
+written!(Dropout, "Dropout", {
+    "description": "A probability for single elements, or `{ channels = 0.2 }` for whole channels.",
+    "anyOf": [
+        { "type": "number", "minimum": 0, "maximum": 1 },
+        {
+            "type": "object",
+            "properties": { "channels": { "type": "number", "minimum": 0, "maximum": 1 } },
+            "required": ["channels"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": { "elements": { "type": "number", "minimum": 0, "maximum": 1 } },
+            "required": ["elements"],
+            "additionalProperties": false,
+        },
+    ],
+});
 
 impl<'de> Deserialize<'de> for Dropout {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -120,7 +172,7 @@ impl<'de> Deserialize<'de> for Dropout {
 }
 
 /// How weights start. Biases start at 0, except with `pytorch`.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
     /// Weights and biases uniform within ±1/√fan-in: what PyTorch's layers do.

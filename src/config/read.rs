@@ -13,6 +13,7 @@ use super::path::{KeyPath, Segment};
 use super::problem::Problem;
 use super::suggest;
 use super::tree::{Content, Entry, Node, Place};
+use crate::basis::written::written;
 
 /// Reads the value at `node`, which stands at `path`.
 pub fn read<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> Result<T, Problem> {
@@ -28,6 +29,8 @@ pub struct WrittenPath {
     /// Where it leads.
     pub path: PathBuf,
 }
+
+written!(WrittenPath, "Path", { "type": "string", "minLength": 1 });
 
 /// The name by which [`Reader`] knows that a path is asked for.
 const WRITTEN_PATH: &str = "candlewick::WrittenPath";

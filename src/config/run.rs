@@ -13,11 +13,14 @@
 use std::fmt;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use crate::basis::written::written;
+
 /// The table `[run]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Run {
     /// What becomes of the sweep when a trial fails.
@@ -39,7 +42,7 @@ pub struct Run {
 }
 
 /// What becomes of the sweep when a trial fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// The other trials go on.
@@ -52,7 +55,7 @@ pub enum OnFailure {
 }
 
 /// How often a trial stores where to go on, beside the end of each epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckpointEvery {
     /// At the end of each epoch only.
@@ -64,6 +67,11 @@ pub enum CheckpointEvery {
 /// A span of time in seconds, written as `"90s"`, `"30m"` or `"1h 30m"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seconds(pub f64);
+
+written!(Limit<Seconds>, "Span", {
+    "description": "A span of time such as `\"90s\"`, `\"30m\"` or `\"1h 30m\"`, or `\"none\"`.",
+    "anyOf": [{ "const": "none" }, { "type": "string", "pattern": "^ *[0-9]+ *[a-zA-Zµ]" }],
+});
 
 impl<'de> Deserialize<'de> for Limit<Seconds> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -105,6 +113,14 @@ pub enum Memory {
     Bytes(u64),
 }
 
+written!(Memory, "Memory", {
+    "description": "A part of the machine's memory such as `\"80%\"`, `\"8GB\"`, or `\"none\"`.",
+    "anyOf": [
+        { "const": "none" },
+        { "type": "string", "pattern": "^[0-9.]+ *(%|[kKmMgGtTpP]?i?[bB])$" },
+    ],
+});
+
 impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
@@ -141,6 +157,10 @@ pub enum Slots {
     /// So many.
     Number(usize),
 }
+
+written!(Slots, "Slots", {
+    "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1 }],
+});
 
 impl<'de> Deserialize<'de> for Slots {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

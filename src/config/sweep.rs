@@ -32,6 +32,8 @@ pub mod random;
 pub mod search;
 pub mod variant;
 
+use schemars::JsonSchema;
+
 use self::axes::Axis;
 use self::exclusion::Exclusion;
 use self::prune::Prune;
@@ -43,19 +45,25 @@ use super::problem::Problem;
 use super::read::read;
 use super::suggest;
 use super::tree::{Content, Entry, Node};
+use crate::basis::written::written;
 
 /// The table `[sweep]`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sweep {
-    /// Seeds, one trial each; empty: the experiment's own.
+    /// Seeds, one trial each; if not given, the experiment's own.
     pub seeds: Seeds,
     /// Folds of a cross-validation, one trial each.
+    #[schemars(range(min = 2))]
     pub folds: Option<usize>,
     /// Axes that are combined with each other.
+    #[schemars(schema_with = "axes::grid")]
     pub grid: Vec<Axis>,
     /// Axes that move together.
+    #[schemars(schema_with = "axes::zip")]
     pub zip: Vec<Axis>,
     /// Named variants.
+    #[schemars(length(min = 1))]
     pub list: Vec<Variant>,
     /// Axes whose values are drawn.
     pub random: Option<Random>,
@@ -78,6 +86,19 @@ pub enum Seeds {
     /// These.
     List(Vec<u64>),
 }
+
+written!(Seeds, "Seeds", {
+    "anyOf": [
+        { "type": "integer", "minimum": 1, "description": "So many, counting up from `seed`." },
+        {
+            "type": "array",
+            "items": { "type": "integer", "minimum": 0 },
+            "minItems": 1,
+            "uniqueItems": true,
+            "description": "These.",
+        },
+    ],
+});
 
 impl Sweep {
     /// Reads the table at `node`, which stands at `sweep`.

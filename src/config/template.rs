@@ -6,6 +6,7 @@
 
 mod blocks;
 mod fill;
+pub mod written;
 
 use super::expression::Parameters;
 use super::layer::{Layer, default_names};

@@ -10,17 +10,20 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::basis::record::Metric;
+use crate::basis::written::written;
 
 /// The table `[train]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Train {
     /// Passes over the training images.
+    #[schemars(range(min = 1))]
     pub epochs: usize,
     /// The optimiser with its numbers.
     pub optimizer: Optimizer,
@@ -31,14 +34,17 @@ pub struct Train {
     /// The metric that chooses the best epoch.
     pub best: Metric,
     /// Part of the target that is spread over all classes.
+    #[schemars(range(min = 0, max = 1))]
     pub label_smoothing: f64,
     /// Weight of each class in the loss.
     pub class_weights: ClassWeights,
     /// Limit on gradients.
     pub clip: Clip,
     /// Batches whose gradients are averaged into one step.
+    #[schemars(range(min = 1))]
     pub accumulate: usize,
     /// The k of top-k accuracy.
+    #[schemars(range(min = 1))]
     pub top_k: usize,
 }
 
@@ -50,6 +56,10 @@ pub enum OrNone<T> {
     /// A table with its numbers.
     Some(T),
 }
+
+written!(OrNone<EarlyStop>, "EarlyStopOrNone", |types| {
+    "anyOf": [{ "const": "none" }, types.subschema_for::<EarlyStop>()],
+});
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -74,7 +84,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
 }
 
 /// Optimisers, with PyTorch's names and defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimizer {
     /// Stochastic gradient descent.
@@ -89,7 +99,7 @@ pub enum Optimizer {
 }
 
 /// Stochastic gradient descent with momentum.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate.
@@ -106,7 +116,7 @@ pub struct Sgd {
 }
 
 /// Adam's and AdamW's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate.
@@ -122,7 +132,7 @@ pub struct Adam {
 }
 
 /// RMSprop's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rmsprop {
     /// Learning rate.
@@ -155,7 +165,7 @@ fn alpha() -> f64 {
 
 /// How the learning rate moves: a factor on the optimiser's `lr`. `warmup` is a number of epochs
 /// over which the factor rises linearly from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Stays at 1.
@@ -173,7 +183,7 @@ pub enum Schedule {
 }
 
 /// A constant rate.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Constant {
     /// Epochs of linear rise.
@@ -182,7 +192,7 @@ pub struct Constant {
 }
 
 /// Stairs.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Step {
     /// Epochs on each stair.
@@ -196,7 +206,7 @@ pub struct Step {
 }
 
 /// Exponential decay.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Exponential {
     /// From one epoch to the next.
@@ -207,7 +217,7 @@ pub struct Exponential {
 }
 
 /// Cosine decay.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Cosine {
     /// Epochs of linear rise.
@@ -219,7 +229,7 @@ pub struct Cosine {
 }
 
 /// One cycle, cosine up and cosine down, as PyTorch's `OneCycleLR` without the momentum cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OneCycle {
     /// Part of all steps that rises; 0.3 if not given.
@@ -234,7 +244,7 @@ pub struct OneCycle {
 }
 
 /// Reduce on plateau.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plateau {
     /// The metric that has to improve.
@@ -271,7 +281,7 @@ fn val_loss() -> Metric {
 }
 
 /// Stop when a metric has not improved for `patience` epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EarlyStop {
     /// `val_loss` if not given.
@@ -294,6 +304,14 @@ pub enum ClassWeights {
     /// One number per class.
     By(Vec<f64>),
 }
+
+written!(ClassWeights, "ClassWeights", {
+    "anyOf": [
+        { "const": "none" },
+        { "const": "balanced", "description": "Images / (classes · images of the class)." },
+        { "type": "array", "items": { "type": "number" }, "description": "One number per class." },
+    ],
+});
 
 impl<'de> Deserialize<'de> for ClassWeights {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -319,7 +337,7 @@ impl<'de> Deserialize<'de> for ClassWeights {
 }
 
 /// Limit on gradients before each step.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clip {
     /// No limit.

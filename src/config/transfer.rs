@@ -14,21 +14,30 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
+use super::layer_values::Nested;
+use super::weights::Weights;
+use crate::basis::written::written;
+
 /// The table `[transfer]`; `weights` and `head` are read by those who know their forms.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Transfer {
-    /// Read by [`Weights`](super::weights::Weights).
+    // Read by [`Weights`].
+    /// The pretrained weights.
+    #[schemars(with = "Option<Weights>")]
     pub weights: Option<IgnoredAny>,
     /// One of the four cases of the textbook, or what measurement says.
     pub case: Option<Case>,
     /// Where the pretrained network ends.
     pub cut: Option<Cut>,
-    /// Read by [`template`](super::template).
+    // Read by [`template`](super::template).
+    /// Layers on top of what is kept: `["flatten", { dense = "classes" }]`.
+    #[schemars(with = "Option<Nested>")]
     pub head: Option<IgnoredAny>,
     /// How what is kept starts.
     pub init: Option<Start>,
@@ -75,7 +84,7 @@ impl Transfer {
 
 /// The four cases of the textbook: how large the new data set is, and how similar to the one that
 /// the network was trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Case {
     /// Cut the end, freeze the rest, train a new head.
@@ -102,6 +111,15 @@ pub enum Cut {
     /// Behind the layer or block with this name.
     Layer(String),
 }
+
+written!(Cut, "Cut", {
+    "anyOf": [
+        { "const": "end", "description": "Before its last layer with weights." },
+        { "const": "beginning", "description": "Behind the first fifth of its layers with weights." },
+        { "type": "number", "description": "Behind this part of its layers with weights." },
+        { "type": "string", "description": "Behind the layer or block with this name." },
+    ],
+});
 
 impl<'de> Deserialize<'de> for Cut {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -130,7 +148,7 @@ impl<'de> Deserialize<'de> for Cut {
 }
 
 /// How what is kept of the network starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// With the pretrained weights.
@@ -149,6 +167,18 @@ pub enum Layers {
     /// `["conv1", "features.3*"]`.
     Named(Vec<String>),
 }
+
+written!(Layers, "LayersByName", {
+    "anyOf": [
+        { "const": "all", "description": "Everything that is kept." },
+        { "const": "none" },
+        {
+            "type": "array",
+            "items": { "type": "string" },
+            "description": "Names; a `*` stands for any part, a block for all that is in it.",
+        },
+    ],
+});
 
 impl<'de> Deserialize<'de> for Layers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -174,7 +204,7 @@ impl<'de> Deserialize<'de> for Layers {
 }
 
 /// Layers that begin to learn.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Unfreeze {
     /// With this epoch, counted from 1.
@@ -192,6 +222,13 @@ pub enum Which {
     /// The one with this number.
     Number(usize),
 }
+
+written!(Which, "Which", {
+    "anyOf": [
+        { "const": "best", "description": "The one with the best metric." },
+        { "type": "integer", "minimum": 1, "description": "The one with this number." },
+    ],
+});
 
 impl<'de> Deserialize<'de> for Which {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

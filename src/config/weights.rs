@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::path::KeyPath;
@@ -9,6 +10,7 @@ use super::problem::Problem;
 use super::read::{WrittenPath, read};
 use super::transfer::Which;
 use super::tree::{Content, Node};
+use crate::basis::written::written;
 
 /// Weights to start from: a file's path alone, or a table.
 #[derive(Clone, Debug)]
@@ -33,36 +35,53 @@ pub enum Origin {
 /// What places that are not below the experiment's folder begin with.
 const ELSEWHERE: [&str; 2] = ["hf:", "bundled:"];
 
+written!(Weights, "Weights", |types| {
+    "anyOf": [
+        types.subschema_for::<WrittenPath>(),
+        types.subschema_for::<FromFile>(),
+        types.subschema_for::<FromExperiment>(),
+    ],
+});
+
+/// A file, as a table.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FromFile {
+    /// safetensors, PyTorch's `.pth` or `.pt`, NumPy's `.npz`; bundled weights; a place on the Hub.
+    file: WrittenPath,
+    /// Names in the file and the parameters that they are; a `*` stands for any part.
+    #[serde(default)]
+    rename: BTreeMap<String, String>,
+    /// Whether every parameter has to be in the file and every tensor of it used; true if not given.
+    strict: Option<bool>,
+}
+
+/// The best epoch of a trial of an earlier experiment.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FromExperiment {
+    /// Its name: its results lie beside this one's.
+    experiment: String,
+    /// Which of its trials.
+    #[serde(default)]
+    trial: Which,
+}
+
 impl Weights {
     /// Reads the value at `node`, which stands at `path`.
     pub fn read(node: &Node, path: &KeyPath) -> Result<Weights, Problem> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-        struct File {
-            file: WrittenPath,
-            #[serde(default)]
-            rename: BTreeMap<String, String>,
-            strict: Option<bool>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-        struct Experiment {
-            experiment: String,
-            #[serde(default)]
-            trial: Which,
-        }
         let mut weights = match &node.content {
             Content::String(_) => {
                 let origin = Origin::File(read::<WrittenPath>(node, path)?);
                 Weights { origin, rename: BTreeMap::new(), strict: None }
             }
             _ if node.get("experiment").is_some() => {
-                let Experiment { experiment, trial } = read(node, path)?;
+                let FromExperiment { experiment, trial } = read(node, path)?;
                 let origin = Origin::Experiment(experiment, trial);
                 Weights { origin, rename: BTreeMap::new(), strict: None }
             }
             _ => {
-                let File { file, rename, strict } = read(node, path)?;
+                let FromFile { file, rename, strict } = read(node, path)?;
                 Weights { origin: Origin::File(file), rename, strict }
             }
         };

@@ -7,7 +7,8 @@
 //! and torchvision.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -68,14 +69,50 @@ pub(super) fn decode_file(path: &Path) -> Result<Picture<'static>, String> {
 
 /// Decodes the content of an image file; an error is the reason in words.
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture<'static>, String> {
+    let format = format_of(bytes)?;
+    if format == ImageFormat::Jpeg {
+        jpeg::check_complete(bytes)?;
+    }
+    let (decoder, orientation) = decoder(Cursor::new(bytes), format)?;
+    let image = DynamicImage::from_decoder(decoder);
+    let mut image = image.map_err(|error| in_words(format, &error))?;
+    image.apply_orientation(orientation);
+    Ok(plain(image))
+}
+
+/// What the header of a file says of the image that [`decode_file`] would give; an error is the
+/// reason in words.
+pub(super) fn measure_file(path: &Path) -> Result<Frame, String> {
+    let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
+    if !metadata.is_file() {
+        return Err("not a file".to_owned());
+    }
+    let file = File::open(path).map_err(|cause| reason(&cause))?;
+    let mut file = BufReader::new(file);
+    let format = format_of(file.fill_buf().map_err(|cause| reason(&cause))?)?;
+    let (decoder, orientation) = decoder(file, format)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    let channels = if decoder.color_type().has_color() { 3 } else { 1 };
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    Ok(match orientation {
+        Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH => {
+            Frame { height: width, width: height, channels }
+        }
+        _ => Frame { height, width, channels },
+    })
+}
+
+/// The format of a file that begins with `bytes`.
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
     if bytes.is_empty() {
         return Err("an empty file of 0 bytes".to_owned());
     }
-    let format = match image::guess_format(bytes) {
-        Ok(format) if readable(format) => format,
+    match image::guess_format(bytes) {
+        Ok(format) if readable(format) => Ok(format),
         Ok(format) => {
             let name = format.extensions_str().first().unwrap_or(&"strange").to_uppercase();
-            return Err(format!("a {name} file; {FORMATS}"));
+            Err(format!("a {name} file; {FORMATS}"))
         }
         Err(_)
             if bytes
@@ -83,19 +120,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture<'static>, String> {
                 .take(512)
                 .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) =>
         {
-            return Err(format!("text, not an image; {FORMATS}"));
+            Err(format!("text, not an image; {FORMATS}"))
         }
-        Err(_) => return Err(format!("not an image; {FORMATS}")),
-    };
-    if format == ImageFormat::Jpeg {
-        jpeg::check_complete(bytes)?;
+        Err(_) => Err(format!("not an image; {FORMATS}")),
     }
-    let wrong = |error: ImageError| in_words(format, &error);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+}
+
+/// A decoder that has read the header, and how its image has to be turned.
+fn decoder<'a, R: BufRead + Seek + 'a>(
+    file: R,
+    format: ImageFormat,
+) -> Result<(impl ImageDecoder + 'a, Orientation), String> {
+    let mut reader = ImageReader::with_format(file, format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(wrong)?;
+    let mut decoder = reader.into_decoder().map_err(|error| in_words(format, &error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(format!("{width}×{height} pixels, more than the {MAX_PIXELS} that are read"));
@@ -104,9 +144,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture<'static>, String> {
         return Err(format!("an image of {width}×{height} pixels"));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
-    image.apply_orientation(orientation);
-    Ok(plain(image))
+    Ok((decoder, orientation))
 }
 
 fn readable(format: ImageFormat) -> bool {

@@ -1,5 +1,8 @@
 //! Axes of `[sweep.grid]` and `[sweep.zip]`: settings and the values they take.
 
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::suggest;
@@ -19,6 +22,44 @@ pub struct Axis<V = Vec<Node>> {
     pub values: V,
     /// Where one of these does not hold the axis is left out.
     pub when: Vec<Condition>,
+}
+
+written!(Axis, "Axis", |types| {
+    "anyOf": [
+        { "type": "array", "minItems": 1, "uniqueItems": true },
+        {
+            "type": "object",
+            "properties": {
+                "values": {
+                    "description": "The values that the setting takes.",
+                    "type": "array",
+                    "minItems": 1,
+                    "uniqueItems": true,
+                },
+                "when": types.subschema_for::<Condition>(),
+            },
+            "required": ["values"],
+            "additionalProperties": false,
+        },
+        // Unquoted dotted keys are tables inside tables.
+        {
+            "type": "object",
+            "propertyNames": { "not": { "enum": ["values", "when"] } },
+            "additionalProperties": types.subschema_for::<Axis>(),
+        },
+    ],
+});
+
+/// The schema of `[sweep.grid]`.
+pub(super) fn grid(types: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": types.subschema_for::<Axis>() })
+}
+
+/// The schema of `[sweep.zip]`, whose axes have no conditions.
+pub(super) fn zip(types: &mut SchemaGenerator) -> Schema {
+    let mut axis = types.subschema_for::<Axis>();
+    axis.insert("properties".to_owned(), serde_json::json!({ "when": false }));
+    json_schema!({ "type": "object", "additionalProperties": axis })
 }
 
 /// The axes of the table at `node`; `may_have_conditions` is false for axes that move together.

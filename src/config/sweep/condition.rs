@@ -1,5 +1,6 @@
 //! `when`: where an axis is in use.
 
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::tree::{Content, Entry, Node};
@@ -16,6 +17,14 @@ pub struct Condition {
     /// The values of which the setting has to have one.
     pub values: Vec<Node>,
 }
+
+written!(Condition, "When", {
+    "description": "Where one of these settings has another value, the axis is left out. A value, or \
+                    a list of values of which it has to have one.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": { "not": { "type": "array", "maxItems": 0 } },
+});
 
 impl Condition {
     /// The conditions of the axis that is written as the table `axis` and stands at `at`.

@@ -10,6 +10,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::read::read;
@@ -39,6 +40,63 @@ pub enum Distribution {
     /// One of these.
     Choice(Vec<Node>),
 }
+
+written!(Axis<Distribution>, "Distribution", |types| {
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "uniform": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2, "description": "[LOW, HIGH]: numbers, each as likely." },
+                "when": types.subschema_for::<Condition>(),
+            },
+            "required": ["uniform"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "log-uniform": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2, "description": "[LOW, HIGH]: numbers, each order of magnitude as likely." },
+                "when": types.subschema_for::<Condition>(),
+            },
+            "required": ["log-uniform"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "integer": { "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2, "description": "[LOW, HIGH]: whole numbers, both ends included." },
+                "step": {
+                    "description": "From one to the next; 1 if not given.",
+                    "type": "integer",
+                    "minimum": 1,
+                },
+                "log": {
+                    "description": "Whether orders of magnitude are as likely, rather than numbers.",
+                    "type": "boolean",
+                },
+                "when": types.subschema_for::<Condition>(),
+            },
+            "required": ["integer"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "choice": { "type": "array", "minItems": 1, "uniqueItems": true, "description": "One of these." },
+                "when": types.subschema_for::<Condition>(),
+            },
+            "required": ["choice"],
+            "additionalProperties": false,
+        },
+        // Unquoted dotted keys are tables inside tables.
+        {
+            "type": "object",
+            "propertyNames": { "not": { "enum": ([&KINDS[..], &OPTIONS].concat()) } },
+            "minProperties": 1,
+            "additionalProperties": types.subschema_for::<Axis<Distribution>>(),
+        },
+    ],
+});
 
 /// Two ends and their places.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! `sweep.exclude`: combinations that are left out.
 
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::tree::{Content, Node};
@@ -14,6 +15,13 @@ pub struct Exclusion {
     /// Dotted paths (or `variant`, `seed`) and values that all have to match.
     pub settings: Vec<(String, Node)>,
 }
+
+written!(Exclusion, "Exclusion", {
+    "description": "Dotted paths (or `variant`, `seed`) and values that all have to match.",
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": true,
+});
 
 pub(super) fn read_list(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Exclusion> {
     let Content::Array(items) = &node.content else {

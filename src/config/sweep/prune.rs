@@ -7,6 +7,9 @@
 //! prune = { paired = { rungs = [2, 5], confidence = 0.95 } }
 //! ```
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
 use crate::basis::record::Metric;
@@ -28,30 +31,35 @@ pub struct Prune {
 }
 
 /// Which trials are stopped. A *rung* is an epoch at which trials are compared.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Those that are worse than the median of the trials before them.
     #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Median>")]
     Median(Median),
     /// All but the best part of the trials at each rung (Jamieson and Talwalkar, 2016).
     #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Halving>")]
     SuccessiveHalving(Halving),
     /// Those that are not among the best part of the trials before them (Li et al., "A system for
     /// massively parallel hyperparameter tuning", 2020).
     #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Halving>")]
     Asha(Halving),
     /// Brackets of successive halving that begin later and later (Li et al., 2018).
     #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Halving>")]
     Hyperband(Halving),
     /// Settings that are worse than the best one beyond doubt, by differences between trials that
     /// share seed and fold.
     #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<Paired>")]
     Paired(Paired),
 }
 
 /// The median rule's numbers.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Median {
     /// The first trials, which are never stopped; 5 if not given.
@@ -63,7 +71,7 @@ pub struct Median {
 }
 
 /// The numbers of successive halving, ASHA and Hyperband.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Halving {
     /// The first rung; 1 if not given.
@@ -73,13 +81,32 @@ pub struct Halving {
 }
 
 /// The paired rule's numbers.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Paired {
     /// Epochs at which settings are compared; 2 and 5 if not given.
     pub rungs: Vec<usize>,
     /// Probability with which the interval covers the mean difference; 0.95 if not given.
     pub confidence: f64,
+}
+
+impl JsonSchema for Prune {
+    fn schema_name() -> Cow<'static, str> {
+        "Prune".into()
+    }
+
+    /// A rule, and perhaps a metric beside it.
+    fn json_schema(types: &mut SchemaGenerator) -> Schema {
+        let metric = types.subschema_for::<Metric>();
+        let mut schema = Rule::json_schema(types);
+        let forms = schema.get_mut("oneOf").and_then(|forms| forms.as_array_mut());
+        for form in forms.into_iter().flatten() {
+            if let Some(keys) = form.get_mut("properties").and_then(|keys| keys.as_object_mut()) {
+                keys.insert("metric".to_owned(), metric.clone().into());
+            }
+        }
+        schema
+    }
 }
 
 impl Default for Median {

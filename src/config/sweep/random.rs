@@ -1,5 +1,6 @@
 //! `[sweep.random]`: settings that are drawn at random, so many times.
 
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::read::read;
@@ -17,6 +18,19 @@ pub struct Random {
     /// What is drawn.
     pub axes: Vec<Axis<Distribution>>,
 }
+
+written!(Random, "Random", |types| {
+    "type": "object",
+    "properties": {
+        "samples": {
+            "description": "How many samples are drawn of all axes.",
+            "type": "integer",
+            "minimum": 1,
+        },
+    },
+    "required": ["samples"],
+    "additionalProperties": types.subschema_for::<Axis<Distribution>>(),
+});
 
 impl Random {
     /// Reads the table at `node`, which stands at `at`.

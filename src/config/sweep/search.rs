@@ -1,6 +1,7 @@
 //! `[sweep.search]`: settings that are suggested round by round, by what the trials before came to.
 
 use crate::basis::record::Metric;
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::read::read;
@@ -26,6 +27,32 @@ pub struct Search {
     /// What is suggested.
     pub axes: Vec<Axis<Distribution>>,
 }
+
+written!(Search, "Search", |types| {
+    "type": "object",
+    "properties": {
+        "tpe": {
+            "description": "How many settings are suggested by tree-structured Parzen estimators.",
+            "type": "integer",
+            "minimum": 1,
+        },
+        "round": {
+            "description": "How many are suggested at once.",
+            "type": "integer",
+            "minimum": 1,
+            "default": 8,
+        },
+        "startup": {
+            "description": "How many of the first are drawn at random.",
+            "type": "integer",
+            "minimum": 0,
+            "default": 10,
+        },
+        "metric": types.subschema_for::<Metric>(),
+    },
+    "required": ["tpe"],
+    "additionalProperties": types.subschema_for::<Axis<Distribution>>(),
+});
 
 impl Search {
     /// Reads the table at `node`, which stands at `at`.

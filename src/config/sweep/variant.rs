@@ -1,5 +1,6 @@
 //! `[[sweep.list]]`: named variants.
 
+use crate::basis::written::written;
 use crate::config::path::KeyPath;
 use crate::config::problem::Problem;
 use crate::config::read::read;
@@ -17,6 +18,16 @@ pub struct Variant {
     /// Dotted paths and values.
     pub settings: Vec<(String, Node)>,
 }
+
+written!(Variant, "Variant", {
+    "description": "Dotted paths and values under a name.",
+    "type": "object",
+    "properties": {
+        "name": { "description": "The value of the column `variant`.", "type": "string" },
+    },
+    "required": ["name"],
+    "additionalProperties": true,
+});
 
 pub(super) fn read_list(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Variant> {
     let Content::Array(items) = &node.content else {

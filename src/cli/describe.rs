@@ -1,0 +1,40 @@
+//! `wick schema`, `wick completions` and `wick man`: the file and the command line, described for
+//! editors, shells and readers.
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use super::arguments::{Arguments, Completions};
+use super::exit::{Exit, print};
+
+/// Prints the JSON Schema of the experiment file.
+pub(super) fn schema() -> Exit {
+    print(&format!("{}\n", crate::config::schema::schema()));
+    Exit::Done
+}
+
+/// Prints what a shell completes command lines from.
+pub(super) fn completions(arguments: &Completions) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "wick", &mut script);
+    print(&String::from_utf8_lossy(&script));
+    Exit::Done
+}
+
+/// Prints one manual page: the program, and then each of its commands.
+pub(super) fn man() -> Result<Exit> {
+    let mut whole = Arguments::command();
+    whole.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(whole.clone()).render(&mut page)?;
+    for command in whole.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help")
+    {
+        let command = clap_mangen::Man::new(command.clone());
+        command.render_name_section(&mut page)?;
+        command.render_synopsis_section(&mut page)?;
+        command.render_options_section(&mut page)?;
+        command.render_extra_section(&mut page)?;
+    }
+    print(&String::from_utf8_lossy(&page));
+    Ok(Exit::Done)
+}

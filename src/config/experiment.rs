@@ -1,0 +1,38 @@
+//! The whole file: which tables there are.
+
+use schemars::JsonSchema;
+
+use super::augment::Augment;
+use super::data::Data;
+use super::model::Model;
+use super::run::Run;
+use super::sweep::Sweep;
+use super::train::Train;
+use super::transfer::Transfer;
+
+/// An experiment as it is written. Its tables are merged from layers and read one by one, so this
+/// only says what there is.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Experiment {
+    /// Names the folder of the results, `results/<name>/`.
+    pub name: String,
+    /// What the experiment is about, in your words.
+    pub description: String,
+    /// All randomness comes from it.
+    pub seed: u64,
+    /// Which images, how they are split and what size they have.
+    pub data: Data,
+    /// What happens to images on their way to the network.
+    pub augment: Augment,
+    /// The network.
+    pub model: Model,
+    /// What becomes of a pretrained network.
+    pub transfer: Transfer,
+    /// The recipe.
+    pub train: Train,
+    /// Which settings are varied.
+    pub sweep: Sweep,
+    /// How trials are run; changes no number.
+    pub run: Run,
+}

@@ -1,0 +1,186 @@
+//! The ranking: every setting with its mean, its interval, and how it stands beside the best.
+
+use maud::{Markup, html};
+
+use crate::report::answers::{Answers, Setting, Verdict};
+use crate::report::charts::axis::{Axis, compact};
+use crate::report::naming::short;
+use crate::report::statistics::{Estimate, expected_maximum};
+
+use super::{Section, colour, estimate, p_value};
+
+/// Rows of the table; the JSON has all.
+const ROWS: usize = 300;
+/// Settings from which on the luck of the best is worth a word.
+const MANY: usize = 3;
+/// Width of the drawing of an interval.
+const WIDTH: f64 = 120.0;
+
+/// The section.
+pub(super) fn section(answers: &Answers) -> Section {
+    let measure = answers.measure;
+    let settings = &answers.settings[..answers.settings.len().min(ROWS)];
+    let has = |of: fn(&Setting) -> bool| answers.settings.iter().any(of);
+    let (has_test, has_pairs) = (
+        has(|setting| setting.test.is_some()) && !measure.is_test(),
+        has(|setting| setting.behind.is_some()),
+    );
+    let axis = axis(settings);
+    let body = html! {
+        div class="scroll" {
+            table class="data sortable" data-filter="settings" {
+                thead { tr {
+                    th class="number" { "#" }
+                    @for name in &answers.axes { th title=(name) { (short(name, &answers.axes)) } }
+                    th class="number" { "n" }
+                    th class="number" { (measure.words()) }
+                    th class="plain" { span class="unseen" { "interval" } }
+                    @if has_pairs { th class="number" { "behind the best" } th { "verdict" } }
+                    @if has_test { th class="number" { "test " (measure.words().rsplit(' ').next().unwrap_or_default()) } }
+                    th class="number" { "parameters" }
+                    th class="number" { "time" }
+                } }
+                tbody {
+                    @for (rank, setting) in settings.iter().enumerate() {
+                        (row(answers, setting, rank, &axis, has_pairs, has_test))
+                    }
+                }
+            }
+        }
+        @if answers.settings.len() > ROWS {
+            p class="note" { "The best " (ROWS) " of " (answers.settings.len()) " settings; all are in the numbers at the end of this file, and in " code { "wick report --format csv" } "." }
+        }
+        p class="note" {
+            "Mean ± half of the 95 % interval (Student's t) over n completed trials, which differ in seed and fold alone. "
+            @if has_pairs {
+                "Behind the best: the mean of the differences on the seeds and folds that both have, with its interval; the verdict is a paired t test with Holm's correction over all settings, at 5 %."
+            }
+        }
+        (luck(answers))
+    };
+    Section { id: "ranking", title: "Ranking", body }
+}
+
+fn axis(settings: &[Setting]) -> Axis {
+    let reach = settings.iter().filter_map(|setting| setting.estimate).flat_map(|estimate| {
+        // A wide interval of few seeds would push all others together.
+        let half = estimate.half_width.unwrap_or(0.0).min(3.0 * estimate.deviation.unwrap_or(0.0));
+        [estimate.mean - half, estimate.mean + half]
+    });
+    Axis::linear(reach, 2.0, WIDTH - 2.0)
+}
+
+fn row(
+    answers: &Answers,
+    setting: &Setting,
+    rank: usize,
+    axis: &Axis,
+    has_pairs: bool,
+    has_test: bool,
+) -> Markup {
+    let measure = answers.measure;
+    let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.mean);
+    let n = setting.estimate.map_or(0, |estimate| estimate.n);
+    html! {
+        tr class=(if setting.verdict == Verdict::Best { "best" } else { "" }) {
+            td class="number" data-value=(rank) { span class=(format!("key {}", colour(rank))) { (rank + 1) } }
+            @for (value, name) in setting.values.iter().zip(&setting.names) {
+                td title=(value) { @if name.is_empty() { "–" } @else { (name) } }
+            }
+            td class="number" data-value=(n) { (n) @if n < setting.trials.len() { " of " (setting.trials.len()) } }
+            (cell(value(setting.estimate), setting.estimate.map(|found| estimate(answers, &found))))
+            td class="plain" { @if let Some(found) = setting.estimate { (whisker(&found, axis, setting.verdict)) } }
+            @if has_pairs {
+                @let behind = setting.behind.map(|behind| behind.difference);
+                // Behind is behind, whether more or less is better.
+                (cell(value(behind), behind.map(|behind| {
+                    let half = behind.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
+                    format!("{}{half}", measure.show(behind.mean.abs()))
+                })))
+                td { (verdict(setting)) }
+            }
+            @if has_test { (cell(value(setting.test), setting.test.map(|test| estimate(answers, &test)))) }
+            (cell(setting.parameters, setting.parameters.map(compact)))
+            (cell(setting.seconds, setting.seconds.map(span)))
+        }
+    }
+}
+
+/// A cell with a number to sort by.
+fn cell(value: Option<f64>, words: Option<String>) -> Markup {
+    html! {
+        td class="number" data-value=(value.map_or(String::new(), |value| value.to_string())) {
+            (words.unwrap_or_else(|| "–".to_owned()))
+        }
+    }
+}
+
+fn verdict(setting: &Setting) -> Markup {
+    let p = setting.corrected.map(p_value);
+    html! {
+        @match setting.verdict {
+            Verdict::Best => span class="mark best" { "best" },
+            Verdict::Tied => span class="mark tied" title=(p.unwrap_or_default()) { "tied with best" },
+            Verdict::Worse => span class="mark" title=(p.clone().unwrap_or_default()) { "worse, " (p.unwrap_or_default()) },
+            Verdict::Unknown => span class="mark" title="two seeds or folds in common with the best are needed" { "–" },
+        }
+    }
+}
+
+fn whisker(estimate: &Estimate, axis: &Axis, verdict: Verdict) -> Markup {
+    let place = |value: f64| format!("{:.1}", axis.at(value));
+    let weak = if matches!(verdict, Verdict::Worse | Verdict::Unknown) { " weak" } else { "" };
+    let half = estimate.half_width.unwrap_or(0.0);
+    html! {
+        svg class="chart" width=(WIDTH) height="14" viewBox=(format!("0 0 {WIDTH} 14")) aria-hidden="true" {
+            @if half > 0.0 {
+                line class=(format!("whisker{weak}")) x1=(place(estimate.mean - half)) x2=(place(estimate.mean + half)) y1="7" y2="7" {}
+            }
+            circle class=(format!("point{weak}")) cx=(place(estimate.mean)) cy="7" r="3.5" {}
+        }
+    }
+}
+
+/// The winner's curse: the best of many is in part the luckiest.
+fn luck(answers: &Answers) -> Markup {
+    let found: Vec<Estimate> =
+        answers.settings.iter().filter_map(|setting| setting.estimate).collect();
+    let (Some(best), true) = (found.first(), found.len() >= MANY) else { return html! {} };
+    let pooled = found.iter().filter_map(|estimate| Some((estimate.n - 1, estimate.deviation?)));
+    let (freedom, squares) = pooled.fold((0, 0.0), |(freedom, squares), (n, deviation)| {
+        (freedom + n, squares + n as f64 * deviation.powi(2))
+    });
+    let luck = (freedom > 0).then(|| {
+        let deviation = (squares / freedom as f64).sqrt();
+        expected_maximum(found.len()) * deviation / (best.n as f64).sqrt()
+    });
+    let measure = answers.measure;
+    html! {
+        aside class="note" {
+            strong { "The winner's curse. " }
+            "The best of " (found.len()) " settings is in part the luckiest, so its number is too good. "
+            @if let Some(luck) = luck {
+                "Were all of them equally good, the best would still seem to be about "
+                (measure.show(luck)) (measure.unit_of_difference())
+                " better than they are, by the spread between seeds. "
+            }
+            @if measure.is_test() {
+                "It was chosen by the test images here, so that nothing is left that it could be measured by."
+            } @else if answers.settings[0].test.is_some() {
+                "Its number on the test images, which took no part in the choice, is the one to report."
+            } @else {
+                "There are no test images in this experiment: " code { "data.test" } " would set some aside."
+            }
+        }
+    }
+}
+
+/// Seconds in words.
+pub(super) fn span(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 10.0 => format!("{seconds:.1} s"),
+        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}

@@ -12,6 +12,7 @@ mod floors;
 mod folder;
 mod presets;
 mod reference;
+mod report;
 mod sweeps;
 mod trained;
 mod training;

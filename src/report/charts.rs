@@ -50,9 +50,9 @@ impl Chart {
         }
     }
 
-    /// With its title below it.
+    /// With its title above it.
     pub fn figure(&self) -> Markup {
-        html! { figure { (self.inline()) figcaption { (self.title) } } }
+        html! { figure { figcaption { (self.title) } (self.inline()) } }
     }
 
     /// A file of its own.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::answers::effects::{effects, interactions};
 use super::answers::{Answers, Verdict};
-use super::grid::grid;
+use super::grid::{fit, grid};
 use super::naming::short;
 use super::statistics::{Estimate, Paired};
 
@@ -41,6 +41,8 @@ struct Rows {
     /// Columns that are words; those behind them are numbers.
     words: usize,
     rows: Vec<Vec<String>>,
+    /// Columns that a narrow terminal does without, first things first.
+    dispensable: Vec<String>,
 }
 
 /// The tables of `answers` in a format; all of them, or one. CSV is one table: the ranking, unless
@@ -129,6 +131,7 @@ fn ranking(answers: &Answers, is_csv: bool) -> Rows {
             "n".to_owned(),
             format!("{name}{unit}"),
             "behind".to_owned(),
+            "p".to_owned(),
             "verdict".to_owned(),
         ]);
         header.extend(has_test.then(|| format!("{test}{unit}")));
@@ -143,25 +146,22 @@ fn ranking(answers: &Answers, is_csv: bool) -> Rows {
             Verdict::Best => "best",
             Verdict::Tied => "tied",
             Verdict::Worse => "worse",
-            Verdict::Unknown => "unknown",
+            Verdict::Unknown if is_csv => "unknown",
+            Verdict::Unknown => "–",
         };
         if is_csv {
             row.push(p_value(setting.behind.and_then(|behind| behind.p), true));
-            row.push(p_value(setting.corrected, true));
-            row.push(verdict.to_owned());
-        } else {
-            row.push(match setting.verdict {
-                Verdict::Best => "best".to_owned(),
-                Verdict::Unknown => "–".to_owned(),
-                _ => format!("{verdict}, p {}", p_value(setting.corrected, false)),
-            });
         }
+        row.push(p_value(setting.corrected, is_csv));
+        row.push(verdict.to_owned());
         if has_test {
             row.extend(estimate(answers, setting.test.as_ref(), is_csv).into_iter().skip(1));
         }
         row
     });
-    Rows { title: "Ranking", header, words, rows: rows.collect() }
+    let rows = rows.collect();
+    let dispensable = vec![format!("{test}{unit}"), "behind".to_owned(), "p".to_owned()];
+    Rows { title: "Ranking", header, words, rows, dispensable }
 }
 
 fn difference(
@@ -208,7 +208,8 @@ fn effects_rows(answers: &Answers, is_csv: bool) -> Rows {
         row.extend(difference(answers, &effect.paired, effect.corrected, is_csv));
         row
     });
-    Rows { title: "Effects, by matched pairs", header, words: 3, rows: rows.collect() }
+    let rows = rows.collect();
+    Rows { title: "Effects, by matched pairs", header, words: 3, rows, dispensable: Vec::new() }
 }
 
 fn interactions_rows(answers: &Answers, is_csv: bool) -> Rows {
@@ -224,12 +225,15 @@ fn interactions_rows(answers: &Answers, is_csv: bool) -> Rows {
         row.extend(difference(answers, &found.paired, found.corrected, is_csv));
         row
     });
-    Rows { title: "Interactions", header, words: 6, rows: rows.collect() }
+    let rows = rows.collect();
+    Rows { title: "Interactions", header, words: 6, rows, dispensable: Vec::new() }
 }
 
 fn terminal(rows: &Rows, width: usize, text: &mut String) {
-    let mut table = grid(rows.header.clone(), rows.words..rows.header.len(), width);
-    rows.rows.iter().for_each(|row| _ = table.add_row(row.clone()));
+    let (mut header, mut cells) = (rows.header.clone(), rows.rows.clone());
+    fit(&mut header, &mut cells, &rows.dispensable, width);
+    let mut table = grid(header.clone(), rows.words..header.len(), width);
+    cells.into_iter().for_each(|row| _ = table.add_row(row));
     let _ = writeln!(text, "{}\n{}", rows.title, table.trim_fmt());
 }
 

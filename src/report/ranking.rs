@@ -8,7 +8,7 @@ use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::plan::sweep::Experiment;
 use crate::sweep::standing::Known;
 
-use super::grid::grid;
+use super::grid::{fit, grid};
 use super::layers::number;
 use super::naming::{names, short};
 
@@ -79,7 +79,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         }
         rows.push(row);
     }
-    fit(&mut header, &mut rows, width);
+    // Should the metric that ranks be one of these, its column stands before the other one.
+    let dispensable = DISPENSABLE.map(str::to_owned);
+    fit(&mut header, &mut rows, &dispensable, width);
     let numbers = 1 + experiment.axes.len()..header.len();
     let mut table = grid(header, numbers, width);
     rows.into_iter().for_each(|row| _ = table.add_row(row));
@@ -103,29 +105,6 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
 
 /// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
 const DISPENSABLE: [&str; 5] = ["FLOPs", "parameters", "epoch", "val_loss", "test_accuracy"];
-
-/// Leaves out columns until the table fits into `width`, or nothing dispensable is left.
-fn fit(header: &mut Vec<String>, rows: &mut [Vec<String>], width: usize) {
-    // The metric that ranks is never left out, whichever it is.
-    let ranking = header.iter().position(|name| name == "n").map(|n| n + 1);
-    for name in DISPENSABLE {
-        let cell = |row: &[String], column: usize| row[column].chars().count();
-        let natural: usize = (0..header.len())
-            .map(|column| {
-                let cells = rows.iter().map(|row| cell(row, column));
-                3 + cells.max().unwrap_or(0).max(cell(header, column))
-            })
-            .sum();
-        if natural <= width {
-            return;
-        }
-        let column = header.iter().rposition(|column| column == name);
-        if let Some(column) = column.filter(|column| Some(*column) != ranking) {
-            header.remove(column);
-            rows.iter_mut().for_each(|row| _ = row.remove(column));
-        }
-    }
-}
 
 impl<'a> Group<'a> {
     fn done(&self) -> Vec<&'a Known<'a>> {
@@ -161,26 +140,4 @@ fn with_deviation(values: &[f64], is_loss: bool) -> String {
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let deviation = (squares / (values.len() - 1) as f64).sqrt();
     format!("{} ± {}{unit}", show(mean), show(deviation))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_left_out_until_the_table_fits_but_never_the_one_that_ranks() {
-        let header = ["", "lr", "n", "val_loss", "val_loss", "test_accuracy", "epoch"];
-        let row = ["1", "0.1", "3", "0.5", "0.5", "90.00 %", "4"];
-        let fitted = |width: usize| {
-            let mut header = header.map(str::to_owned).to_vec();
-            let mut rows = vec![row.map(str::to_owned).to_vec()];
-            fit(&mut header, &mut rows, width);
-            assert_eq!(header.len(), rows[0].len());
-            header.join(" ")
-        };
-        assert_eq!(fitted(100), " lr n val_loss val_loss test_accuracy epoch");
-        assert_eq!(fitted(56), " lr n val_loss val_loss test_accuracy");
-        assert_eq!(fitted(44), " lr n val_loss test_accuracy");
-        assert_eq!(fitted(10), " lr n val_loss");
-    }
 }

@@ -18,7 +18,9 @@ pub fn confusion(name: &str, title: &str, classes: &[String], counts: &[Vec<u64>
     let names: Vec<String> = classes.iter().map(|class| cut(class, 14)).collect();
     let longest = names.iter().map(|name| width(name)).fold(0.0, f64::max);
     let left = if is_named { longest.max(20.0) + 10.0 } else { 22.0 };
-    let cell = ((wide - left - 4.0) / many as f64).min(64.0);
+    // What is turned reaches beyond its column.
+    let right = if is_named { 8.0 + 0.6 * longest } else { 4.0 };
+    let cell = ((wide - left - right) / many as f64).min(64.0);
     let height = if many <= COUNTED { cell.min(34.0) } else { cell };
     let turned = longest > cell - 2.0;
     let head = match (is_named, turned) {

@@ -40,13 +40,17 @@ pub fn forest(name: &str, title: &str, rows: &[Row], unit: &str) -> Chart {
     let body = html! {
         @for (value, text) in x.ticks(6) {
             @let place = x.at(value);
-            line class="grid" x1=(at(place)) x2=(at(place)) y1="4" y2=(at(bottom)) {}
+            // Below each row's words, so that they are not crossed out.
+            @for row in 0..rows.len() {
+                @let y = 4.0 + row as f64 * ROW;
+                line class="grid" x1=(at(place)) x2=(at(place)) y1=(at(y + 19.0)) y2=(at(y + 33.0)) {}
+            }
             text class="soft middle" x=(at(place.clamp(14.0, WIDTH - 14.0))) y=(at(bottom + 14.0)) { (text) }
         }
-        line class="zero" x1=(at(zero)) x2=(at(zero)) y1="4" y2=(at(bottom)) {}
         text class="soft middle" x=(at((LEFT + RIGHT) / 2.0)) y=(at(bottom + 29.0)) { (unit) }
         @for (index, row) in rows.iter().enumerate() {
             @let y = 4.0 + index as f64 * ROW;
+            line class="zero" x1=(at(zero)) x2=(at(zero)) y1=(at(y + 17.0)) y2=(at(y + 35.0)) {}
             @let weak = if row.is_strong { "" } else { " weak" };
             @let letters = 60usize.saturating_sub(row.words.chars().count());
             text class="halo" x=(at(LEFT)) y=(at(y + 13.0)) { (cut(&row.label, letters)) title { (row.label) } }

@@ -31,8 +31,10 @@ pub fn heat(
 ) -> Chart {
     let [rows, columns] = [rows, columns]
         .map(|names| names.iter().map(|name| cut(name, LETTERS)).collect::<Vec<_>>());
-    let left = 10.0 + rows.iter().map(|row| width(row)).fold(width(down).min(110.0), f64::max);
-    let cell = ((WIDTH - left - 4.0) / columns.len() as f64).min(96.0);
+    let down = format!("{} ↓", cut(down, LETTERS));
+    let left = 12.0 + rows.iter().map(|row| width(row)).fold(width(&down), f64::max);
+    // What is turned reaches beyond its column.
+    let cell = ((WIDTH - left - 40.0) / columns.len() as f64).min(96.0);
     let height = (cell * 0.55).clamp(22.0, 40.0);
     let longest = columns.iter().map(|column| width(column)).fold(0.0, f64::max);
     let turned = longest > cell - 4.0;
@@ -48,7 +50,7 @@ pub fn heat(
     let has_words = most < cell - 2.0;
     let body = html! {
         text class="soft" x=(at(left)) y="12" { (across) " →" }
-        text class="soft end" x=(at(left - 6.0)) y=(at(head - 6.0)) { (cut(down, LETTERS)) " ↓" }
+        text class="soft end" x=(at(left - 6.0)) y=(at(head - 6.0)) { (down) }
         @for (column, name) in columns.iter().enumerate() {
             @let x = left + (column as f64 + 0.5) * cell;
             @if turned {

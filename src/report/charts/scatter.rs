@@ -3,7 +3,6 @@
 use maud::html;
 
 use super::axis::Axis;
-use super::lines::apart;
 use super::{Chart, at, cut, width};
 
 /// A point.
@@ -41,9 +40,8 @@ pub fn scatter(
     let xs: Vec<f64> = points.iter().map(|point| point.x).collect();
     let x = Axis::by_span(&xs, left, WIDTH - 10.0);
     let place = |[a, b]: &[f64; 2]| format!("{},{}", at(x.at(*a)), at(y.at(*b)));
-    let labelled: Vec<&Point> = points.iter().filter(|point| !point.label.is_empty()).collect();
-    let wanted: Vec<f64> = labelled.iter().map(|point| y.at(point.y)).collect();
-    let places = apart(&wanted, 12.0, TOP + 4.0, BOTTOM);
+    let places: Vec<[f64; 2]> = points.iter().map(|point| [x.at(point.x), y.at(point.y)]).collect();
+    let labels = labels(points, &places);
     let body = html! {
         @for (value, text) in y_ticks {
             @let place = y.at(value);
@@ -62,11 +60,8 @@ pub fn scatter(
                 title { (point.title) }
             }
         }
-        @for (point, place) in labelled.iter().zip(places) {
-            @let label = cut(&point.label, 18);
-            @let is_left = x.at(point.x) + 8.0 + width(&label) > WIDTH;
-            @let class = if is_left { "halo end" } else { "halo" };
-            text class=(class) x=(at(x.at(point.x) + if is_left { -8.0 } else { 8.0 })) y=(at(place + 3.5)) { (label) }
+        @for (label, [left, bottom]) in labels {
+            text class="halo" x=(at(left)) y=(at(bottom)) { (label) }
         }
     };
     Chart {
@@ -77,6 +72,47 @@ pub fn scatter(
         body,
         legend: Vec::new(),
     }
+}
+
+/// Labels and their places: beside, above or below their points, where neither another label nor a
+/// point that has one is in the way. A label without room is left out.
+fn labels(points: &[Point], places: &[[f64; 2]]) -> Vec<(String, [f64; 2])> {
+    const HEIGHT: f64 = 12.0;
+    let is_named = |index: &usize| !points[*index].label.is_empty();
+    let named: Vec<usize> = (0..points.len()).filter(is_named).collect();
+    // Left, top, right, bottom of what is taken.
+    let around = |[x, y]: [f64; 2]| [x - 4.0, y - 4.0, x + 4.0, y + 4.0];
+    let mut taken: Vec<[f64; 4]> = named.iter().map(|index| around(places[*index])).collect();
+    let mut labels = Vec::new();
+    for index in named {
+        let label = cut(&points[index].label, 18);
+        let [x, y] = places[index];
+        let width = width(&label);
+        let places = [
+            [x + 8.0, y + 4.0],
+            [x - 8.0 - width, y + 4.0],
+            [x - width / 2.0, y - 8.0],
+            [x - width / 2.0, y + 16.0],
+            [x + 6.0, y - 7.0],
+            [x + 6.0, y + 15.0],
+        ];
+        let room = |place: &[f64; 2]| {
+            let [left, bottom] = *place;
+            let own = [left, bottom - HEIGHT + 2.0, left + width, bottom + 2.0];
+            let is_inside =
+                own[0] > 0.0 && own[2] < WIDTH && own[1] > -4.0 && own[3] < BOTTOM + 4.0;
+            let meets = |other: &[f64; 4]| {
+                own[0] < other[2] && other[0] < own[2] && own[1] < other[3] && other[1] < own[3]
+            };
+            (is_inside && !taken.iter().any(meets)).then_some(own)
+        };
+        let found = places.iter().find_map(|place| Some((*place, room(place)?)));
+        if let Some((place, own)) = found {
+            taken.push(own);
+            labels.push((label, place));
+        }
+    }
+    labels
 }
 
 /// The points that are best for their cost: from the cheapest on, each better than all cheaper ones.

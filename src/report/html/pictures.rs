@@ -48,6 +48,8 @@ pub(super) fn section(
         p {
             "Images that were taken for another class, those first that the trials were most sure of"
             @if all > chosen.len() { ": " (chosen.len()) " of " (all) " are in this page, at most " (PER_CELL) " of a cell" }
+            ". Below each stand its class, what it was taken for, and the mean probability of that"
+            @if predictions.trials > 1 { " with the number of trials that took it so" }
             ". " a href="#mistakes" class="scripted all" hidden { "Show all again" }
         }
         p class="note scripted" id="mistakes-shown" aria-live="polite" {}
@@ -77,7 +79,7 @@ fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) 
     html! {
         li data-cell=(format!("{}-{}", mistake.class, mistake.predicted)) title=(mistake.image) {
             @if let Some(picture) = picture {
-                img src=(picture) alt=(mistake.image) loading="lazy";
+                img src=(picture) alt=(mistake.image);
             } @else {
                 span class="name" { (mistake.image) }
             }

@@ -16,6 +16,14 @@ const MANY: usize = 3;
 /// Width of the drawing of an interval.
 const WIDTH: f64 = 120.0;
 
+/// Which columns there are beside those that always are.
+#[derive(Clone, Copy)]
+struct Columns {
+    has_pairs: bool,
+    has_test: bool,
+    has_parameters: bool,
+}
+
 /// The section.
 pub(super) fn section(answers: &Answers) -> Section {
     let measure = answers.measure;
@@ -25,6 +33,11 @@ pub(super) fn section(answers: &Answers) -> Section {
         has(|setting| setting.test.is_some()) && !measure.is_test(),
         has(|setting| setting.behind.is_some()),
     );
+    let parameters = || settings.iter().filter_map(|setting| setting.parameters);
+    // A norm has a few parameters of its own, which nobody chooses by.
+    let has_parameters =
+        parameters().fold(0.0, f64::max) > 1.1 * parameters().fold(f64::INFINITY, f64::min);
+    let columns = Columns { has_pairs, has_test, has_parameters };
     let axis = axis(settings);
     let body = html! {
         div class="scroll" {
@@ -37,12 +50,12 @@ pub(super) fn section(answers: &Answers) -> Section {
                     th class="plain" { span class="unseen" { "interval" } }
                     @if has_pairs { th class="number" { "behind the best" } th { "verdict" } }
                     @if has_test { th class="number" { "test " (measure.words().rsplit(' ').next().unwrap_or_default()) } }
-                    th class="number" { "parameters" }
+                    @if has_parameters { th class="number" { "parameters" } }
                     th class="number" { "time" }
                 } }
                 tbody {
                     @for (rank, setting) in settings.iter().enumerate() {
-                        (row(answers, setting, rank, &axis, has_pairs, has_test))
+                        (row(answers, setting, rank, &axis, columns))
                     }
                 }
             }
@@ -53,7 +66,7 @@ pub(super) fn section(answers: &Answers) -> Section {
         p class="note" {
             "Mean ± half of the 95 % interval (Student's t) over n completed trials, which differ in seed and fold alone. "
             @if has_pairs {
-                "Behind the best: the mean of the differences on the seeds and folds that both have, with its interval; the verdict is a paired t test with Holm's correction over all settings, at 5 %."
+                "Behind the best: the mean of the differences on the seeds and folds that both have, with its interval; the verdict is a paired t test with Holm's correction over all settings, at 5 %. Tied means that nothing shows a difference, which may mean that there are too few seeds to show it."
             }
         }
         (luck(answers))
@@ -61,23 +74,25 @@ pub(super) fn section(answers: &Answers) -> Section {
     Section { id: "ranking", title: "Ranking", body }
 }
 
+/// The axis of all drawings of intervals. What lies far behind would push all others together, so it ends
+/// where the better half would fit twice more.
 fn axis(settings: &[Setting]) -> Axis {
-    let reach = settings.iter().filter_map(|setting| setting.estimate).flat_map(|estimate| {
-        // A wide interval of few seeds would push all others together.
-        let half = estimate.half_width.unwrap_or(0.0).min(3.0 * estimate.deviation.unwrap_or(0.0));
+    let found: Vec<Estimate> = settings.iter().filter_map(|setting| setting.estimate).collect();
+    let (Some(best), Some(middle)) = (found.first(), found.get(found.len() / 2)) else {
+        return Axis::exact(0.0, 1.0, 2.0, WIDTH - 2.0);
+    };
+    let spread = |estimate: &Estimate| estimate.half_width.unwrap_or(0.0);
+    let room = 3.0 * (best.mean - middle.mean).abs() + spread(best).min(spread(middle)).max(1e-9);
+    let reach = found.iter().flat_map(|estimate| {
+        let half = spread(estimate);
         [estimate.mean - half, estimate.mean + half]
+            .map(|value| value.clamp(best.mean - room, best.mean + room))
     });
-    Axis::linear(reach, 2.0, WIDTH - 2.0)
+    Axis::linear(reach, 4.0, WIDTH - 4.0)
 }
 
-fn row(
-    answers: &Answers,
-    setting: &Setting,
-    rank: usize,
-    axis: &Axis,
-    has_pairs: bool,
-    has_test: bool,
-) -> Markup {
+fn row(answers: &Answers, setting: &Setting, rank: usize, axis: &Axis, columns: Columns) -> Markup {
+    let Columns { has_pairs, has_test, has_parameters } = columns;
     let measure = answers.measure;
     let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.mean);
     let n = setting.estimate.map_or(0, |estimate| estimate.n);
@@ -100,7 +115,7 @@ fn row(
                 td { (verdict(setting)) }
             }
             @if has_test { (cell(value(setting.test), setting.test.map(|test| estimate(answers, &test)))) }
-            (cell(setting.parameters, setting.parameters.map(compact)))
+            @if has_parameters { (cell(setting.parameters, setting.parameters.map(compact))) }
             (cell(setting.seconds, setting.seconds.map(span)))
         }
     }

@@ -45,7 +45,7 @@ pub fn curves(answers: &Answers, score: usize, count: usize, width: usize) -> St
         canvas.line(&places);
     }
     // Letters stand where curves end; one that would cover another moves down, or up at the bottom.
-    let mut taken = vec![None; HEIGHT];
+    let mut taken = [None; HEIGHT];
     for (letter, _, means) in &found {
         let row = (y.at(means[means.len() - 1]) / 4.0) as usize;
         let order = (row..HEIGHT).chain((0..row).rev());

@@ -149,3 +149,9 @@ fn called(settings: &[&Setting], rank: usize) -> String {
         settings.iter().all(|setting| (1..=LETTERS).contains(&words(setting).chars().count()));
     if fits { words(settings[rank]) } else { format!("#{}", rank + 1) }
 }
+
+/// Words that begin with a capital letter.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The last part of a dotted path, unless another axis ends with it too.
+/// As many of the last parts of a dotted path as tell it apart from all other axes.
 pub fn short(axis: &str, axes: &[String]) -> String {
-    let last = |axis: &str| axis.rsplit('.').next().unwrap_or(axis).to_owned();
-    let name = last(axis);
-    let is_unique = axes.iter().filter(|other| last(other) == name).count() == 1;
-    if is_unique { name } else { axis.to_owned() }
+    let last = |axis: &str, parts: usize| {
+        let mut places = axis.rmatch_indices('.').map(|(place, _)| place + 1);
+        axis[places.nth(parts - 1).unwrap_or(0)..].to_owned()
+    };
+    let is_unique = |parts: &usize| {
+        let name = last(axis, *parts);
+        axes.iter().filter(|other| last(other, *parts) == name).count() == 1
+    };
+    let most = axis.split('.').count();
+    last(axis, (1..=most).find(is_unique).unwrap_or(most))
 }
 
 /// What the `values` of one axis are called: a choice by its name alone, where no other value has the
@@ -41,9 +47,9 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_is_called_by_its_last_part_unless_another_ends_with_it() {
-        let axes = ["a.lr", "b.lr", "a.norm"].map(str::to_owned);
-        assert_eq!(short("a.norm", &axes), "norm");
-        assert_eq!(short("a.lr", &axes), "a.lr");
+    fn an_axis_is_called_by_as_few_of_its_last_parts_as_tell_it_apart() {
+        let axes = ["train.a.lr", "train.b.lr", "model.norm", "lr"].map(str::to_owned);
+        let called = axes.clone().map(|axis| short(&axis, &axes));
+        assert_eq!(called, ["a.lr", "b.lr", "norm", "lr"]);
     }
 }

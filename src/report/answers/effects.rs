@@ -27,7 +27,7 @@ pub struct Interaction {
     pub factors: [usize; 2],
     /// The level of each; the other is its first.
     pub to: [usize; 2],
-    /// (both − second alone) − (first alone − neither), over fours of trials that differ in nothing else.
+    /// (both − second alone) − (first alone − neither), over quadruples of trials that differ in nothing else.
     pub paired: Paired,
     /// The p-value by Holm's correction over all interactions.
     pub corrected: Option<f64>,

@@ -147,14 +147,21 @@ fn each_row(path: &Path, mut row: impl FnMut(&Columns, &ByteRecord)) {
     }
 }
 
+/// Columns of `metrics.csv` that are read.
+struct Metrics {
+    curves: [Option<usize>; 4],
+    train: [Option<usize>; 6],
+}
+
 /// The epochs of all trials, one after the other, and the training scores of the best ones.
 fn metrics(path: &Path, trials: &mut [Trial], places: &BTreeMap<usize, usize>) -> Vec<[f64; 4]> {
     let mut epochs: Vec<[f64; 4]> = Vec::new();
-    let mut of: Option<([Option<usize>; 4], [Option<usize>; 6])> = None;
+    let mut of: Option<Metrics> = None;
     let mut current: Option<usize> = None;
     each_row(path, |columns, record| {
-        let (curves, train) = of.get_or_insert_with(|| {
-            (CURVES.map(|name| columns.place(name)), columns.scores("train"))
+        let Metrics { curves, train } = of.get_or_insert_with(|| Metrics {
+            curves: CURVES.map(|name| columns.place(name)),
+            train: columns.scores("train"),
         });
         let whole = |place| number(record, Some(place)).map(|number| number as usize);
         let (Some(number_of), Some(epoch)) = (whole(0), whole(2)) else { return };

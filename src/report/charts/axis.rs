@@ -35,6 +35,11 @@ impl Axis {
         Axis { least: least / room, greatest: greatest * room, is_log: true, from, to }
     }
 
+    /// Whether `value` lies on the axis.
+    pub fn contains(&self, value: f64) -> bool {
+        (self.least..=self.greatest).contains(&value)
+    }
+
     /// The pixel of `value`; what is outside of the axis lies at its end.
     pub fn at(&self, value: f64) -> f64 {
         let part = if self.is_log {
@@ -56,7 +61,9 @@ impl Axis {
             let low = (self.least.log10().floor()) as i32;
             let high = self.greatest.log10().ceil() as i32;
             return (low..=high)
-                .filter(|power| few || (power - low).unsigned_abs() as usize % every == 0)
+                .filter(|power| {
+                    few || ((power - low).unsigned_abs() as usize).is_multiple_of(every)
+                })
                 .flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)))
                 .filter(|value| (self.least..=self.greatest).contains(value))
                 .map(|value| (value, compact(value)))

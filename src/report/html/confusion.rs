@@ -31,7 +31,7 @@ fn pairs(predictions: &Predictions) -> Vec<(usize, usize, u64)> {
         })
         .filter(|(class, other, count)| class != other && *count > 0)
         .collect();
-    pairs.sort_by(|a, b| b.2.cmp(&a.2));
+    pairs.sort_by_key(|(.., count)| std::cmp::Reverse(*count));
     pairs.truncate(PAIRS);
     pairs
 }

@@ -6,7 +6,7 @@ use crate::report::answers::{Answers, Setting};
 use crate::report::charts::Chart;
 use crate::report::charts::scatter::{Point, front, scatter};
 
-use super::{Section, called, colour};
+use super::{Section, called, capital, colour};
 
 /// Settings that are drawn.
 const POINTS: usize = 800;
@@ -60,11 +60,6 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
         charts.push(scatter(name, &title, across, &points, &front(&places, measure.is_loss())));
     }
     charts
-}
-
-fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The section; none if everything costs the same.

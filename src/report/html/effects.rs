@@ -11,7 +11,7 @@ use crate::report::charts::parallel::{Column, parallel};
 use crate::report::charts::scatter::{Point, scatter};
 use crate::report::statistics::{ALPHA, Paired};
 
-use super::{Section, colour, p_value};
+use super::{Section, capital, colour, p_value};
 
 /// Effects and interactions that are drawn.
 const ROWS: usize = 24;
@@ -100,7 +100,7 @@ fn interactions_chart(answers: &Answers, interactions: &[Interaction]) -> Option
             });
             let label = format!("{a} × {b}");
             let mut row = row(answers, label, &found.paired, found.corrected);
-            row.words = row.words.replace("pairs", "fours");
+            row.words = row.words.replace("pairs", "quadruples");
             row
         })
         .collect();
@@ -191,7 +191,8 @@ fn drawn(answers: &Answers) -> Vec<Chart> {
             continue;
         }
         let name = format!("drawn-{}", file_name(&factor.name));
-        let title = format!("{} of every trial, by {}", answers.measure.words(), factor.name);
+        let title =
+            format!("{} of every trial, by {}", capital(&answers.measure.words()), factor.name);
         charts.push(scatter(&name, &title, &factor.name, &points, &[]));
     }
     charts
@@ -230,13 +231,10 @@ fn coordinates(answers: &Answers) -> Option<Chart> {
             }
         })
         .collect();
-    let scale = match answers.measure.is_loss() {
-        true => 1.0,
-        false => 100.0,
-    };
+    let scale = if answers.measure.is_loss() { 1.0 } else { 100.0 };
     let mean = |index: &usize| answers.settings[*index].estimate.map_or(0.0, |found| found.mean);
     columns.push(Column {
-        name: answers.measure.words(),
+        name: answers.measure.name(),
         values: shown.iter().map(|index| scale * mean(index)).collect(),
         levels: Vec::new(),
     });

@@ -66,8 +66,9 @@ fn answer(answers: &Answers) -> Markup {
     };
     let of = |verdict| answers.settings.iter().filter(|other| other.verdict == verdict).count();
     let (tied, worse, unknown) = (of(Verdict::Tied), of(Verdict::Worse), of(Verdict::Unknown));
-    let settings =
-        |count: usize| format!("{count} {}", if count == 1 { "setting" } else { "settings" });
+    let settings = |count: usize| {
+        format!("{} {}", number(count as u64), if count == 1 { "setting" } else { "settings" })
+    };
     html! {
         p class="answer" {
             @if answers.settings.len() == 1 { "It comes to " } @else { strong { (best.label) } " comes out best: " }

@@ -5,12 +5,14 @@ use maud::{Markup, html};
 use crate::report::answers::{Answers, Setting, Verdict};
 use crate::report::charts::axis::{Axis, compact};
 use crate::report::naming::short;
-use crate::report::statistics::{Estimate, expected_maximum};
+use crate::report::statistics::{ALPHA, Estimate, expected_maximum};
 
 use super::{Section, colour, estimate, p_value};
 
 /// Rows of the table; the JSON has all.
 const ROWS: usize = 300;
+/// Rows up to which the table is seen as a whole.
+const TALL: usize = 30;
 /// Settings from which on the luck of the best is worth a word.
 const MANY: usize = 3;
 /// Width of the drawing of an interval.
@@ -40,7 +42,7 @@ pub(super) fn section(answers: &Answers) -> Section {
     let columns = Columns { has_pairs, has_test, has_parameters };
     let axis = axis(settings);
     let body = html! {
-        div class="scroll" {
+        div class=(if settings.len() > TALL { "scroll tall" } else { "scroll" }) {
             table class="data sortable" data-filter="settings" {
                 thead { tr {
                     th class="number" { "#" }
@@ -135,8 +137,13 @@ fn verdict(setting: &Setting) -> Markup {
     html! {
         @match setting.verdict {
             Verdict::Best => span class="mark best" { "best" },
-            Verdict::Tied => span class="mark tied" title=(p.unwrap_or_default()) { "tied with best" },
-            Verdict::Worse => span class="mark" title=(p.clone().unwrap_or_default()) { "worse, " (p.unwrap_or_default()) },
+            Verdict::Tied => {
+                // What only the correction for many comparisons keeps from being worse is no clear tie.
+                @let is_clear = setting.behind.and_then(|behind| behind.p).is_some_and(|p| p >= ALPHA);
+                span class=(if is_clear { "mark tied" } else { "mark" }) { "tied" }
+                span class="mark" { ", " (p.unwrap_or_default()) }
+            },
+            Verdict::Worse => span class="mark" { "worse, " (p.unwrap_or_default()) },
             Verdict::Unknown => span class="mark" title="two seeds or folds in common with the best are needed" { "–" },
         }
     }
@@ -151,7 +158,14 @@ fn whisker(estimate: &Estimate, axis: &Axis, verdict: Verdict) -> Markup {
             @if half > 0.0 {
                 line class=(format!("whisker{weak}")) x1=(place(estimate.mean - half)) x2=(place(estimate.mean + half)) y1="7" y2="7" {}
             }
-            circle class=(format!("point{weak}")) cx=(place(estimate.mean)) cy="7" r="3.5" {}
+            @if axis.contains(estimate.mean) {
+                circle class=(format!("point{weak}")) cx=(place(estimate.mean)) cy="7" r="3.5" {}
+            } @else {
+                // An arrow to where it lies, beyond the axis.
+                @let edge = axis.at(estimate.mean);
+                @let inwards = if edge < WIDTH / 2.0 { 5.0 } else { -5.0 };
+                polygon class=(format!("point{weak}")) points=(format!("{edge:.1},7 {0:.1},3.5 {0:.1},10.5", edge + inwards)) {}
+            }
         }
     }
 }

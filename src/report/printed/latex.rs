@@ -12,7 +12,7 @@ pub(super) fn tabular(header: &[String], words: usize, rows: &[Vec<String>]) -> 
     };
     let mut text =
         format!("% \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n");
-    let _ = write!(text, "{}\\midrule\n", line(header));
+    let _ = writeln!(text, "{}\\midrule", line(header));
     rows.iter().for_each(|row| text.push_str(&line(row)));
     text.push_str("\\bottomrule\n\\end{tabular}\n");
     text

@@ -63,8 +63,8 @@ pub fn lines(name: &str, title: &str, series: &[Series], range: [f64; 2]) -> Cha
             line class="grid" x1=(at(left)) x2=(at(right)) y1=(at(place)) y2=(at(place)) {}
             text class="soft end" x=(at(left - 4.0)) y=(at(place + 3.5)) { (text) }
         }
-        @for (value, text) in x_ticks {
-            text class="soft middle" x=(at(x.at(value))) y=(at(BOTTOM + 15.0)) { (text) }
+        @for (value, _) in x_ticks {
+            text class="soft middle" x=(at(x.at(value))) y=(at(BOTTOM + 15.0)) { (value) }
         }
         text class="soft middle" x=(at((left + right) / 2.0)) y=(at(BOTTOM + 28.0)) { "epoch" }
         @for series in series.iter().filter(|series| series.points.len() > 1) {

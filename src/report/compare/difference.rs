@@ -1,4 +1,4 @@
-//! In what two TOML documents differ, as lines of dotted keys that are TOML themselves.
+//! In what two TOML documents differ, as lines of dotted keys, as `--set` takes them.
 
 use std::fmt::Write;
 
@@ -32,6 +32,14 @@ fn values(path: &str, one: Option<&Value>, other: Option<&Value>, text: &mut Str
             if !is_choice(one) || !is_choice(other) =>
         {
             tables(path, one, other, text);
+        }
+        // Lists of tables, such as layers, element by element; short lists of numbers as a whole.
+        (Some(Value::Array(one)), Some(Value::Array(other)))
+            if one.iter().chain(other).any(Value::is_table) =>
+        {
+            for index in 0..one.len().max(other.len()) {
+                values(&format!("{path}[{index}]"), one.get(index), other.get(index), text);
+            }
         }
         (one, other) => {
             for (sign, value) in [('-', one), ('+', other)] {
@@ -68,5 +76,19 @@ mod tests {
                         +\"x.y\" = { z = 1 }\n";
         assert_eq!(difference(&one, &other), expected);
         assert_eq!(difference(&one, &one), "");
+    }
+
+    #[test]
+    fn lists_of_tables_are_compared_element_by_element_and_other_lists_as_a_whole() {
+        let one = "layers = [{ conv = 6, kernel = 3 }, \"flatten\"]\nsize = [1, 2]\n";
+        let other =
+            "layers = [{ conv = 8, kernel = 3 }, \"flatten\", { dense = 9 }]\nsize = [1, 3]\n";
+        let [one, other] = [one, other].map(|text| text.parse().unwrap());
+        let expected = "-layers[0].conv = 6\n\
+                        +layers[0].conv = 8\n\
+                        +layers[2] = { dense = 9 }\n\
+                        -size = [1, 2]\n\
+                        +size = [1, 3]\n";
+        assert_eq!(difference(&one, &other), expected);
     }
 }

@@ -24,7 +24,7 @@ fn ranked(answers: &Answers) -> Vec<&Setting> {
     answers.settings.iter().filter(|setting| setting.estimate.is_some()).collect()
 }
 
-/// The charts of all scores that there are.
+/// The charts of all scores that there are; none of trials of a single epoch.
 pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
     let ranked = ranked(answers);
     let shown = &ranked[..ranked.len().min(COLOURS)];
@@ -58,7 +58,8 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
         .collect();
     ORDER
         .into_iter()
-        .filter(|(score, ..)| !all[*score].is_empty())
+        // One epoch is no curve.
+        .filter(|(score, ..)| all[*score].iter().any(|series| series.points.len() > 1))
         .map(|(score, title, other)| {
             let range = range(all[score].iter().chain(&all[other]));
             let name = format!("curve-{}", CURVES[score].replace('_', "-"));
@@ -81,7 +82,7 @@ fn range<'a>(series: impl Iterator<Item = &'a Series>) -> [f64; 2] {
     [least, greatest.min(least + 3.0 * (usual - least).max(1e-9))]
 }
 
-/// The section; none if no trial was completed.
+/// The section; none if there are no curves.
 pub(super) fn section(answers: &Answers) -> Option<Section> {
     let charts = charts(answers);
     let ranked = ranked(answers);

@@ -61,7 +61,7 @@ const show = (cell) => {
   }
   if (cell) document.querySelectorAll("#mistakes details").forEach((more) => { more.open = true; });
   const title = cell?.querySelector("title")?.textContent ?? "";
-  shown.textContent = cell ? `${title}${title && ". "}${count} shown.` : "";
+  shown.textContent = cell ? `${title}${title && ". "}${count ? `${count} shown.` : "None of its images is in this page."}` : "";
   all.hidden = cell === null;
 };
 if (shown) {

@@ -18,8 +18,10 @@ use crate::sweep::store::{Store, TrialStore};
 use super::Section;
 
 /// Mistakes in the page, and of one cell of the matrix.
-const MISTAKES: usize = 240;
+const MISTAKES: usize = 2000;
 const PER_CELL: usize = 12;
+/// The first of them are shown as pictures, the others by name.
+const PICTURES: usize = 240;
 /// Mistakes that are seen without asking for more.
 const OPEN: usize = 24;
 /// The longer side of a picture in pixels, at most.
@@ -38,7 +40,7 @@ pub(super) fn section(
         return None;
     }
     let (pictures, why) = match dataset(answers, images) {
-        Ok(dataset) => (pictures(&dataset, &chosen), None),
+        Ok(dataset) => (pictures(&dataset, &chosen[..chosen.len().min(PICTURES)]), None),
         Err(why) => (BTreeMap::new(), Some(why)),
     };
     let all = predictions.mistakes.len();

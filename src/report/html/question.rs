@@ -39,7 +39,9 @@ pub(super) fn header(answers: &Answers) -> Markup {
             }
             dt { "trials" }
             dd {
-                (count(answers.trials.len())) ", " (count(done)) " completed: "
+                (count(answers.trials.len()))
+                @if done < answers.trials.len() { ", of which " (count(done)) " completed" }
+                ": "
                 (count(answers.settings.len())) @if answers.settings.len() == 1 { " setting" } @else { " settings" }
                 @if seeds > 1 { " × " (seeds) " seeds" }
                 @if folds > 1 { " × " (folds) " folds" }

@@ -100,7 +100,7 @@ fn row(answers: &Answers, setting: &Setting, rank: usize, axis: &Axis, columns: 
     let n = setting.estimate.map_or(0, |estimate| estimate.n);
     html! {
         tr class=(if setting.verdict == Verdict::Best { "best" } else { "" }) {
-            td class="number" data-value=(rank) { span class=(format!("key {}", colour(rank))) { (rank + 1) } }
+            td class="number" data-value=(rank) { span class=(if setting.estimate.is_some() { format!("key {}", colour(rank)) } else { "key".to_owned() }) { (rank + 1) } }
             @for (value, name) in setting.values.iter().zip(&setting.names) {
                 td title=(value) { @if name.is_empty() { "–" } @else { (name) } }
             }

@@ -38,6 +38,11 @@ bench-sweep PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/sweep.py target/release/wick data/bundled/fashion-mnist/*images* data/bundled/fashion-mnist/*labels* {{ARGS}}
 
+# Recomputes the numbers of FOLDER's report with scipy, and uses its page in a browser if there is one
+report-check FOLDER PYTHON="python3":
+    {{PYTHON}} tests/report/recompute.py {{FOLDER}}
+    {{PYTHON}} tests/report/browser.py {{FOLDER}}/report.html
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

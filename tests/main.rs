@@ -13,6 +13,7 @@ mod folder;
 mod new;
 mod presets;
 mod reference;
+mod report;
 mod schema;
 mod sweeps;
 mod trained;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::layering::Request;
+use crate::report::answers::Measure;
+use crate::report::printed::{Format, Table};
 
 /// Declarative, reproducible experiments with convolutional networks.
 #[derive(Debug, Parser)]
@@ -42,6 +44,28 @@ Example:
 Example:
   wick status results/quickstart")]
     Status(Status),
+    /// Answer: rank settings with intervals and tests, show effects, write report.html
+    #[command(after_help = "\
+Examples:
+  wick report results/quickstart
+  wick report results/quickstart --format markdown --table ranking >> notes.md
+  wick report results/quickstart --format csv --table effects > effects.csv
+  wick report results/quickstart --metric val_loss --html loss.html
+  wick report results/quickstart --plots figures")]
+    Report(Report),
+    /// Draw learning curves in the terminal
+    #[command(after_help = "\
+Examples:
+  wick curves results/quickstart
+  wick curves results/quickstart --metric train_loss --settings 3")]
+    Curves(Curves),
+    /// Compare experiments by the settings and seeds that they share, and show in what they differ
+    #[command(after_help = "\
+Examples:
+  wick compare results/before results/after
+  wick compare results/sgd results/adam --metric test_accuracy
+  wick compare results/small results/large --by model.defaults.dropout")]
+    Compare(Compare),
     /// Execute stored trials again and say \"identical\", or what differs first
     #[command(after_help = "\
 Examples:
@@ -119,6 +143,57 @@ pub(super) struct Status {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// What settings are compared by: train_, val_ or test_ and a score [default: the metric that
+    /// chose the best epochs]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) metric: Option<Measure>,
+    /// How tables are written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Terminal)]
+    pub(super) format: Format,
+    /// One table alone [default: all; as CSV the ranking]
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub(super) table: Option<Table>,
+    /// Where the page is written [default: report.html in DIR, with the terminal's format]
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Write every chart as an SVG file into a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) plots: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Curves {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// What is drawn: train_loss, train_accuracy, val_loss or val_accuracy [default: loss and
+    /// accuracy on validation images, or on training images where there are no others]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) metric: Option<Measure>,
+    /// How many of the best settings are drawn
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=26))]
+    pub(super) settings: u16,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// The results folders of experiments
+    #[arg(value_name = "DIR", required = true)]
+    pub(super) folders: Vec<PathBuf>,
+    /// Compare by the value of this setting, a dotted path, instead of by experiment
+    #[arg(long, value_name = "KEY")]
+    pub(super) by: Option<String>,
+    /// What is compared: train_, val_ or test_ and a score [default: the metric that chose the best
+    /// epochs of the first experiment]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) metric: Option<Measure>,
 }
 
 #[derive(Debug, Args)]

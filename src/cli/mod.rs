@@ -6,12 +6,15 @@ mod augment;
 mod bench_augment;
 mod bench_step;
 mod check;
+mod compare;
+mod curves;
 mod describe;
 mod evaluate;
 mod exit;
 mod new;
 mod predict;
 mod presets;
+mod report;
 mod repro;
 mod run;
 mod status;
@@ -39,6 +42,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Check(check) => check::check(&check),
         arguments::Command::Advise(advise) => advise::advise(&advise),
         arguments::Command::Status(status) => status::status(&status),
+        arguments::Command::Report(report) => report::report(&report),
+        arguments::Command::Curves(curves) => curves::curves(&curves),
+        arguments::Command::Compare(compare) => compare::compare(&compare),
         arguments::Command::Clean(clean) => status::clean(&clean),
         arguments::Command::Repro(repro) => repro::run(&repro),
         arguments::Command::Augment(augment) => augment::augment(&augment),

@@ -10,6 +10,8 @@ use crate::config::presets;
 use crate::data::Cache;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, expand};
+use crate::report::answers::Answers;
+use crate::report::html;
 use crate::report::layers::number;
 use crate::report::progress::{Progress, View};
 use crate::report::ranking::ranking;
@@ -251,6 +253,13 @@ impl Work<'_> {
         }
     }
 
+    /// The page of answers.
+    fn report(&self) -> Result<()> {
+        let root = self.store.root();
+        html::write(&Answers::read(root, None)?, self.images, &root.join(html::FILE))?;
+        Ok(())
+    }
+
     /// The ranking, and what is worth a word.
     fn conclude(&self, experiment: &Experiment, watch: Stopwatch) -> Result<Exit> {
         // Standard output is for the ranking, or for events.
@@ -277,7 +286,16 @@ impl Work<'_> {
             }
         }
         let root = self.store.root().display();
-        self.tell(true, &format!("{:.1} s; results in {root}\n", watch.seconds()));
+        match self.report() {
+            Ok(()) => {
+                self.tell(
+                    true,
+                    &format!("{:.1} s; results in {root}, with {}\n", watch.seconds(), html::FILE),
+                );
+            }
+            // The results are there all the same.
+            Err(error) => say(&format!("failed to make the report: {error:#}\n")),
+        }
         let count = |status| known.iter().filter(|known| known.status() == status).count();
         let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
         if unfinished > 0 && self.interrupt.load(Ordering::Relaxed) {

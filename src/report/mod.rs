@@ -1,13 +1,21 @@
 //! What people look at: CSV tables, the ranking, the layer table, progress.
 
 pub mod advice;
+pub mod answers;
+pub mod charts;
+pub mod compare;
 pub mod confusion;
+pub mod curves;
 pub mod environment;
 pub mod folder;
 mod grid;
+pub mod html;
 pub mod layers;
+pub mod naming;
+pub mod printed;
 pub mod progress;
 pub mod ranking;
 pub mod sheet;
+pub mod statistics;
 pub mod tables;
 pub mod transfer;

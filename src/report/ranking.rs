@@ -1,15 +1,16 @@
 //! The ranking at the end of a run: settings in order of the metric that chooses the best epoch,
 //! each with its mean over seeds and folds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::plan::sweep::Experiment;
 use crate::sweep::standing::Known;
 
-use super::grid::grid;
+use super::grid::{fit, grid};
 use super::layers::number;
+use super::naming::{names, short};
 
 /// One row: a setting, and what its trials came to.
 struct Group<'a> {
@@ -49,7 +50,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     if costs_differ {
         header.extend(["parameters", "trainable", "FLOPs"].map(str::to_owned));
     }
-    let names = names(&ranked, experiment.axes.len());
+    let names: Vec<BTreeMap<&str, String>> = (0..experiment.axes.len())
+        .map(|axis| names(ranked.iter().map(|(_, group)| group.settings[axis].as_str())))
+        .collect();
     let mut rows = Vec::new();
     for (place, (_, group)) in ranked.iter().enumerate() {
         let done = group.done();
@@ -76,7 +79,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
         }
         rows.push(row);
     }
-    fit(&mut header, &mut rows, width);
+    // Should the metric that ranks be one of these, its column stands before the other one.
+    let dispensable = DISPENSABLE.map(str::to_owned);
+    fit(&mut header, &mut rows, &dispensable, width);
     let numbers = 1 + experiment.axes.len()..header.len();
     let mut table = grid(header, numbers, width);
     rows.into_iter().for_each(|row| _ = table.add_row(row));
@@ -98,51 +103,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     text
 }
 
-/// What the values of each of the `axes` are called: a choice by its name alone, where no other value
-/// has the same.
-fn names<'a>(ranked: &[(Option<f64>, Group<'a>)], axes: usize) -> Vec<BTreeMap<&'a str, String>> {
-    let name = |value: &'a str| {
-        let table = value.strip_prefix("{ ").and_then(|table| table.split_once(" = "));
-        table.map_or(value, |(name, _)| name)
-    };
-    (0..axes)
-        .map(|axis| {
-            let values: BTreeSet<&str> =
-                ranked.iter().map(|(_, group)| group.settings[axis].as_str()).collect();
-            let short: BTreeSet<&str> = values.iter().map(|value| name(value)).collect();
-            let is_clear = short.len() == values.len();
-            let named = |value| (value, if is_clear { name(value) } else { value }.to_owned());
-            values.into_iter().map(named).collect()
-        })
-        .collect()
-}
-
 /// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
 const DISPENSABLE: [&str; 6] =
     ["FLOPs", "parameters", "trainable", "epoch", "val_loss", "test_accuracy"];
-
-/// Leaves out columns until the table fits into `width`, or nothing dispensable is left.
-fn fit(header: &mut Vec<String>, rows: &mut [Vec<String>], width: usize) {
-    // The metric that ranks is never left out, whichever it is.
-    let ranking = header.iter().position(|name| name == "n").map(|n| n + 1);
-    for name in DISPENSABLE {
-        let cell = |row: &[String], column: usize| row[column].chars().count();
-        let natural: usize = (0..header.len())
-            .map(|column| {
-                let cells = rows.iter().map(|row| cell(row, column));
-                3 + cells.max().unwrap_or(0).max(cell(header, column))
-            })
-            .sum();
-        if natural <= width {
-            return;
-        }
-        let column = header.iter().rposition(|column| column == name);
-        if let Some(column) = column.filter(|column| Some(*column) != ranking) {
-            header.remove(column);
-            rows.iter_mut().for_each(|row| _ = row.remove(column));
-        }
-    }
-}
 
 impl<'a> Group<'a> {
     fn done(&self) -> Vec<&'a Known<'a>> {
@@ -178,49 +141,4 @@ fn with_deviation(values: &[f64], is_loss: bool) -> String {
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let deviation = (squares / (values.len() - 1) as f64).sqrt();
     format!("{} ± {}{unit}", show(mean), show(deviation))
-}
-
-/// The last part of a dotted path, unless another axis ends with it too.
-pub(super) fn short(axis: &str, axes: &[String]) -> String {
-    let last = |axis: &str| axis.rsplit('.').next().unwrap_or(axis).to_owned();
-    let name = last(axis);
-    let is_unique = axes.iter().filter(|other| last(other) == name).count() == 1;
-    if is_unique { name } else { axis.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_left_out_until_the_table_fits_but_never_the_one_that_ranks() {
-        let header = ["", "lr", "n", "val_loss", "val_loss", "test_accuracy", "epoch"];
-        let row = ["1", "0.1", "3", "0.5", "0.5", "90.00 %", "4"];
-        let fitted = |width: usize| {
-            let mut header = header.map(str::to_owned).to_vec();
-            let mut rows = vec![row.map(str::to_owned).to_vec()];
-            fit(&mut header, &mut rows, width);
-            assert_eq!(header.len(), rows[0].len());
-            header.join(" ")
-        };
-        assert_eq!(fitted(100), " lr n val_loss val_loss test_accuracy epoch");
-        assert_eq!(fitted(56), " lr n val_loss val_loss test_accuracy");
-        assert_eq!(fitted(44), " lr n val_loss test_accuracy");
-        assert_eq!(fitted(10), " lr n val_loss");
-    }
-
-    #[test]
-    fn choices_are_called_by_their_names_where_these_tell_them_apart() {
-        let called = |values: [&str; 2]| {
-            let settings = values.map(|value| [value.to_owned()]);
-            let group = |settings| (None, Group { settings, trials: Vec::new() });
-            let ranked: Vec<_> = settings.iter().map(|settings| group(&settings[..])).collect();
-            let names = names(&ranked, 1);
-            values.map(|value| names[0][value].clone())
-        };
-        assert_eq!(called(["{ sgd = { lr = 0.1 } }", "{ adam = {} }"]), ["sgd", "adam"]);
-        let same = ["{ sgd = { lr = 0.1 } }", "{ sgd = { lr = 0.2 } }"];
-        assert_eq!(called(same), same);
-        assert_eq!(called(["none", "0.5"]), ["none", "0.5"]);
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::basis::record::{EpochRecord, Metric, Outcome, Status};
 use crate::plan::sweep::{Experiment, Trial};
-use crate::report::ranking::short;
+use crate::report::naming::short;
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::trial::Ended;
 use crate::train::trainer::Event;

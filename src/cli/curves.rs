@@ -1,0 +1,47 @@
+//! `wick curves`: learning curves in the terminal.
+
+use anyhow::Result;
+
+use crate::report::answers::CURVES;
+use crate::report::curves;
+
+use super::arguments::Curves;
+use super::check::width;
+use super::exit::{Exit, print, say};
+use super::report::answers;
+
+/// Runs the command.
+pub(super) fn curves(arguments: &Curves) -> Result<Exit> {
+    let answers = match answers(&arguments.folder, None) {
+        Ok(answers) => answers,
+        Err(exit) => return Ok(exit),
+    };
+    let place = |name: &str| CURVES.iter().position(|score| *score == name);
+    let count = usize::from(arguments.settings);
+    let draw = |score: usize| curves::curves(&answers, score, count, width());
+    let drawn: Vec<String> = match arguments.metric {
+        Some(metric) => match place(&metric.name()) {
+            Some(score) => vec![draw(score)],
+            None => {
+                say(&format!(
+                    "error: {} is not drawn epoch by epoch: choose one of {}\n",
+                    metric.name(),
+                    CURVES.join(", ")
+                ));
+                return Ok(Exit::Wrong);
+            }
+        },
+        None => {
+            // Indices of accuracy and loss on validation images, then on training images.
+            let pairs = [[3, 2], [1, 0]].map(|pair| pair.map(draw));
+            let found = pairs.into_iter().find(|pair| pair.iter().any(|text| !text.is_empty()));
+            found.map_or(Vec::new(), Vec::from)
+        }
+    };
+    let drawn: Vec<String> = drawn.into_iter().filter(|text| !text.is_empty()).collect();
+    if drawn.is_empty() {
+        print("no completed trial has such a curve\n");
+    }
+    print(&drawn.join("\n"));
+    Ok(Exit::Done)
+}

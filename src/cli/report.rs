@@ -1,0 +1,47 @@
+//! `wick report`: what a results folder answers, as tables and as a page.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::data::Cache;
+use crate::report::answers::{Answers, Measure};
+use crate::report::html;
+use crate::report::printed::{Format, tables};
+
+use super::arguments::Report;
+use super::check::width;
+use super::exit::{Exit, print, say};
+
+/// The answers of the folder at `path`; or the exit code, when it was told why there are none.
+pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers, Exit> {
+    Answers::read(path, metric).map_err(|error| {
+        say(&format!("error: {error}\n"));
+        Exit::Wrong
+    })
+}
+
+/// Runs the command.
+pub(super) fn report(arguments: &Report) -> Result<Exit> {
+    let answers = match answers(&arguments.folder, arguments.metric) {
+        Ok(answers) => answers,
+        Err(exit) => return Ok(exit),
+    };
+    print(&tables(&answers, arguments.format, arguments.table, width()));
+    if let Some(folder) = &arguments.plots {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("failed to make the folder {}", folder.display()))?;
+        let charts = html::write_charts(&answers, folder)?;
+        say(&format!("{} charts in {}\n", charts.len(), folder.display()));
+    }
+    let usual = || arguments.folder.join(html::FILE);
+    // A table that goes to another program is no reason to touch the folder.
+    let is_for_people = arguments.format == Format::Terminal && arguments.plots.is_none();
+    let page = arguments.html.clone().or_else(|| is_for_people.then(usual));
+    if let Some(page) = page {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        html::write(&answers, &Cache::new(cores), &page)?;
+        say(&format!("the report is {}\n", page.display()));
+    }
+    Ok(Exit::Done)
+}

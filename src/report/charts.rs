@@ -1,0 +1,98 @@
+//! Charts as SVG: for a page, which brings the colours, and as files of their own, which carry them.
+//!
+//! A chart is about as wide as a telephone, so that its letters are as large as those of the text around
+//! it; wide screens put several side by side.
+
+pub mod axis;
+pub mod confusion;
+pub mod forest;
+pub mod heat;
+pub mod lines;
+pub mod parallel;
+pub mod reliability;
+pub mod scatter;
+
+use maud::{Markup, PreEscaped, html};
+
+/// Colours by name, for light and dark, and how charts use them.
+pub const STYLE: &str = include_str!("charts/charts.css");
+
+/// Width of a letter of an axis, in pixels: enough for the wider of common fonts.
+const LETTER: f64 = 6.0;
+
+/// Colours that tell series apart.
+pub const COLOURS: usize = 6;
+
+/// A drawing with its title.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// The name of its file, without the ending.
+    pub name: String,
+    /// What it shows.
+    pub title: String,
+    /// Width in pixels.
+    pub width: f64,
+    /// Height in pixels.
+    pub height: f64,
+    /// What is drawn.
+    pub body: Markup,
+    /// What colours mean: class and words. A page says it once for several charts.
+    pub legend: Vec<(String, String)>,
+}
+
+impl Chart {
+    /// For a page.
+    pub fn inline(&self) -> Markup {
+        html! {
+            svg class="chart" role="img" aria-label=(self.title) viewBox=(format!("0 0 {} {}", at(self.width), at(self.height))) style=(format!("max-width:{}px", at(self.width * 1.25))) {
+                (self.body)
+            }
+        }
+    }
+
+    /// With its title above it.
+    pub fn figure(&self) -> Markup {
+        html! { figure { figcaption { (self.title) } (self.inline()) } }
+    }
+
+    /// A file of its own.
+    pub fn standalone(&self) -> String {
+        let rows = self.legend.len() as f64;
+        let height = self.height + 30.0 + rows * 16.0;
+        let viewbox = format!("0 -24 {} {}", at(self.width), at(height));
+        html! {
+            (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
+            svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox=(viewbox) width=(at(self.width * 2.0)) height=(at(height * 2.0)) {
+                style { (PreEscaped(STYLE)) }
+                rect class="paper" x="0" y="-24" width=(at(self.width)) height=(at(height)) {}
+                text class="title" x="4" y="-9" { (self.title) }
+                (self.body)
+                @for (row, (class, words)) in self.legend.iter().enumerate() {
+                    @let y = self.height + 12.0 + row as f64 * 16.0;
+                    line class=(format!("curve {class}")) x1="8" x2="26" y1=(at(y - 4.0)) y2=(at(y - 4.0)) {}
+                    text x="32" y=(at(y)) { (words) }
+                }
+            }
+        }
+        .into_string()
+    }
+}
+
+/// A coordinate: a tenth of a pixel is enough.
+fn at(x: f64) -> String {
+    let text = format!("{x:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// At most so many letters; what is cut off is marked.
+pub fn cut(words: &str, letters: usize) -> String {
+    if words.chars().count() <= letters {
+        return words.to_owned();
+    }
+    words.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The width of words in pixels.
+fn width(words: &str) -> f64 {
+    words.chars().count() as f64 * LETTER
+}

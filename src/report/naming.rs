@@ -1,0 +1,55 @@
+//! What axes, values and scores are called where there is little room.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// As many of the last parts of a dotted path as tell it apart from all other axes.
+pub fn short(axis: &str, axes: &[String]) -> String {
+    let last = |axis: &str, parts: usize| {
+        let mut places = axis.rmatch_indices('.').map(|(place, _)| place + 1);
+        axis[places.nth(parts - 1).unwrap_or(0)..].to_owned()
+    };
+    let is_unique = |parts: &usize| {
+        let name = last(axis, *parts);
+        axes.iter().filter(|other| last(other, *parts) == name).count() == 1
+    };
+    let most = axis.split('.').count();
+    last(axis, (1..=most).find(is_unique).unwrap_or(most))
+}
+
+/// What the `values` of one axis are called: a choice by its name alone, where no other value has the
+/// same.
+pub fn names<'a>(values: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, String> {
+    let name = |value: &'a str| {
+        let table = value.strip_prefix("{ ").and_then(|table| table.split_once(" = "));
+        table.map_or(value, |(name, _)| name)
+    };
+    let values: BTreeSet<&str> = values.into_iter().collect();
+    let short: BTreeSet<&str> = values.iter().map(|value| name(value)).collect();
+    let is_clear = short.len() == values.len();
+    let named = |value| (value, if is_clear { name(value) } else { value }.to_owned());
+    values.into_iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_called_by_their_names_where_these_tell_them_apart() {
+        let called = |values: [&str; 2]| {
+            let names = names(values);
+            values.map(|value| names[value].clone())
+        };
+        assert_eq!(called(["{ sgd = { lr = 0.1 } }", "{ adam = {} }"]), ["sgd", "adam"]);
+        let same = ["{ sgd = { lr = 0.1 } }", "{ sgd = { lr = 0.2 } }"];
+        assert_eq!(called(same), same);
+        assert_eq!(called(["none", "0.5"]), ["none", "0.5"]);
+    }
+
+    #[test]
+    fn an_axis_is_called_by_as_few_of_its_last_parts_as_tell_it_apart() {
+        let axes = ["train.a.lr", "train.b.lr", "model.norm", "lr"].map(str::to_owned);
+        let called = axes.clone().map(|axis| short(&axis, &axes));
+        assert_eq!(called, ["a.lr", "b.lr", "norm", "lr"]);
+    }
+}

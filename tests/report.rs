@@ -1,0 +1,443 @@
+//! What a results folder answers: numbers that are recomputed, and folders of every kind, hostile ones too.
+
+use std::fmt::Write;
+use std::fs;
+
+use serde_json::Value;
+
+use super::bench::Bench;
+
+/// Trials to be written down as if they had run.
+struct Synthetic {
+    axes: Vec<&'static str>,
+    settings: Vec<Vec<String>>,
+    seeds: usize,
+    epochs: usize,
+    status: &'static str,
+    reason: &'static str,
+}
+
+impl Synthetic {
+    fn new(axes: &[&'static str], settings: &[&[&str]], seeds: usize) -> Synthetic {
+        let settings =
+            settings.iter().map(|values| values.iter().map(|v| v.to_string()).collect()).collect();
+        let (epochs, status, reason) = (3, "completed", "");
+        Synthetic { axes: axes.to_vec(), settings, seeds, epochs, status, reason }
+    }
+
+    /// Validation accuracy of a setting and a seed at the best epoch, which is the last but one.
+    fn value(setting: usize, seed: usize) -> f64 {
+        // Without a pattern that would make differences equal.
+        let noise = ((setting * 31 + seed * 17) % 23) as f64 / 1000.0;
+        0.7 + 0.05 * (setting % 4) as f64 + 0.01 * seed as f64 + noise
+    }
+
+    /// Writes the tables to `results/made` of `bench`.
+    fn write(&self, bench: &Bench) {
+        let root = bench.path().join("results/made");
+        fs::create_dir_all(root.join("trials")).unwrap();
+        let mut trials = csv::Writer::from_path(root.join("trials.csv")).unwrap();
+        let scores = |part: &'static str| {
+            ["loss", "accuracy", "top_k", "precision", "recall", "f1"]
+                .map(|s| format!("{part}_{s}"))
+        };
+        let mut header = vec!["trial".to_owned(), "digest".to_owned()];
+        header.extend(self.axes.iter().map(|axis| axis.to_string()));
+        header.extend(["seed", "fold", "status", "reason", "best_epoch"].map(str::to_owned));
+        header.extend(scores("val").into_iter().chain(scores("test")));
+        header.extend(["parameters", "flops"].map(str::to_owned));
+        trials.write_record(&header).unwrap();
+        let mut metrics = format!(
+            "trial,digest,epoch,steps,lr,{},{}\n",
+            scores("train").join(","),
+            scores("val").join(",")
+        );
+        let mut timings = "trial,digest,epoch,seconds\n".to_owned();
+        let mut number = 0;
+        for (setting, values) in self.settings.iter().enumerate() {
+            for seed in 0..self.seeds {
+                number += 1;
+                let digest = format!("d{number}");
+                let is_done = self.status == "completed";
+                let best = if is_done { (self.epochs - 1).max(1) } else { 0 };
+                let of = |accuracy: f64| {
+                    [1.0 - accuracy, accuracy, accuracy, accuracy, accuracy, accuracy]
+                        .map(|x| x.to_string())
+                };
+                let value = Self::value(setting, seed);
+                let mut row = vec![number.to_string(), digest.clone()];
+                row.extend(values.iter().cloned());
+                row.extend([(123 + seed).to_string(), String::new()]);
+                row.extend([self.status.to_owned(), self.reason.to_owned()]);
+                row.push(if best > 0 { best.to_string() } else { String::new() });
+                for part in [value, value - 0.01] {
+                    row.extend(if is_done { of(part) } else { [const { String::new() }; 6] });
+                }
+                row.extend([(1000 * (setting + 1)).to_string(), "5000".to_owned()]);
+                trials.write_record(&row).unwrap();
+                for epoch in 1..=if is_done { self.epochs } else { 0 } {
+                    let accuracy = value - 0.02 * epoch.abs_diff(best) as f64;
+                    let (train, val) = (of(accuracy + 0.02).join(","), of(accuracy).join(","));
+                    let _ =
+                        writeln!(metrics, "{number},{digest},{epoch},{epoch},0.1,{train},{val}");
+                    let _ = writeln!(timings, "{number},{digest},{epoch},0.5");
+                }
+            }
+        }
+        trials.flush().unwrap();
+        fs::write(root.join("metrics.csv"), metrics).unwrap();
+        fs::write(root.join("timings.csv"), timings).unwrap();
+        fs::write(root.join("environment.toml"), "version = \"0.1.0\"\n").unwrap();
+    }
+}
+
+const EMPTY: &str = "";
+
+fn made(synthetic: &Synthetic) -> Bench {
+    let bench = Bench::new(EMPTY);
+    synthetic.write(&bench);
+    bench
+}
+
+/// The page of a folder.
+fn page(bench: &Bench) -> String {
+    bench.done(&["report", "results/made"]);
+    fs::read_to_string(bench.path().join("results/made/report.html")).unwrap()
+}
+
+/// The numbers in a page.
+fn numbers(page: &str) -> Value {
+    let (_, after) = page.split_once("id=\"numbers\">").unwrap();
+    serde_json::from_str(after.split_once("</script>").unwrap().0).unwrap()
+}
+
+/// Nothing may be asked for, and nothing may be shown that is no number.
+fn check(page: &str) {
+    for (index, _) in page.match_indices("src=\"").chain(page.match_indices("href=\"")) {
+        let value = page[index..].split_once('"').unwrap().1;
+        let is_own = value.starts_with("data:") || value.starts_with('#');
+        assert!(is_own, "asks for {}", &value[..40.min(value.len())]);
+    }
+    let shown = page.rsplit_once("<script>").unwrap().0;
+    for word in ["@import", "url(", "NaN", "inf "] {
+        assert!(!shown.contains(word), "{word} in the page");
+    }
+    assert_eq!(page.matches("<script").count(), 2, "the numbers and the page's own script");
+    assert_eq!(page.matches("</script").count(), 2);
+}
+
+#[track_caller]
+fn close(found: &Value, expected: f64) {
+    let found = found.as_f64().unwrap();
+    assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+}
+
+#[test]
+fn means_intervals_tests_and_effects_of_the_page_are_those_of_the_tables() {
+    let settings: [&[&str]; 4] =
+        [&["none", "0.0"], &["none", "0.5"], &["batch", "0.0"], &["batch", "0.5"]];
+    let bench = made(&Synthetic::new(&["model.norm", "model.dropout"], &settings, 3));
+    let page = page(&bench);
+    check(&page);
+    let numbers = numbers(&page);
+    let value = Synthetic::value;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let half = |values: &[f64], t: f64| {
+        let (n, mean) = (values.len() as f64, mean(values));
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        t * (variance / n).sqrt()
+    };
+    // The quantiles 0.975 of Student's t for 2 and 5 degrees of freedom.
+    let [two, five] = [4.302652729911275, 2.570581835636314];
+    // The fourth setting is the best by 5 points.
+    let best: Vec<f64> = (0..3).map(|seed| value(3, seed)).collect();
+    let first = &numbers["settings"][0];
+    assert_eq!(first["values"]["model.norm"], "batch");
+    assert_eq!(first["values"]["model.dropout"], "0.5");
+    assert_eq!((&first["verdict"], &first["estimate"]["n"]), (&"best".into(), &3.into()));
+    close(&first["estimate"]["mean"], mean(&best));
+    close(&first["estimate"]["half_width"], half(&best, two));
+    close(&first["test"]["mean"], mean(&best) - 0.01);
+    let second = &numbers["settings"][1];
+    assert_eq!(second["values"]["model.norm"], "batch");
+    let behind: Vec<f64> = (0..3).map(|seed| value(3, seed) - value(2, seed)).collect();
+    close(&second["behind"]["mean"], mean(&behind));
+    close(&second["behind"]["half_width"], half(&behind, two));
+    // norm = batch against none: settings 2, 3 against 0, 1, on every seed.
+    let pairs: Vec<f64> = [(2, 0), (3, 1)]
+        .into_iter()
+        .flat_map(|(to, from)| (0..3).map(move |seed| value(to, seed) - value(from, seed)))
+        .collect();
+    let effect = &numbers["effects"][0];
+    assert_eq!(effect["factor"]["columns"][0], "model.norm");
+    assert_eq!((&effect["factor"]["from"][0], &effect["paired"]["n"]), (&"none".into(), &6.into()));
+    close(&effect["paired"]["mean"], mean(&pairs));
+    close(&effect["paired"]["half_width"], half(&pairs, five));
+    let fours: Vec<f64> = (0..3)
+        .map(|seed| value(3, seed) - value(1, seed) - (value(2, seed) - value(0, seed)))
+        .collect();
+    close(&numbers["interactions"][0]["paired"]["mean"], mean(&fours));
+    // What people read says the same.
+    let shown = format!("{:.2} ± {:.2}", 100.0 * mean(&best), 100.0 * half(&best, two));
+    assert!(page.contains(&shown), "{shown}");
+}
+
+#[test]
+fn another_metric_ranks_by_it_and_less_loss_is_better() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"]], 2));
+    let csv = bench.done(&["report", "results/made", "--format", "csv", "--metric", "val_loss"]);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert!(rows[0].starts_with("rank,lr,n,val_loss,val_loss_half_width,behind,"), "{csv}");
+    assert!(rows[1].starts_with("1,0.2,2,0.2") && rows[2].starts_with("2,0.1,2,0.2"), "{csv}");
+    assert!(!bench.path().join("results/made/report.html").exists(), "tables touch nothing");
+    let output = bench.wick(&["report", "results/made", "--metric", "val_beauty"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("expected one of train_loss"));
+}
+
+#[test]
+fn hostile_names_are_shown_as_they_are_and_do_nothing() {
+    let evil = "</script><script>alert(1)</script>";
+    let quote = "a\"b'c<img src=x onerror=alert(1)>&amp;";
+    let mut synthetic = Synthetic::new(&["data.<b>path</b>"], &[&[evil], &[quote]], 2);
+    let bench = made(&synthetic);
+    let root = bench.path().join("results/made");
+    let experiment = format!("name = {evil:?}\ndescription = {quote:?}\n");
+    fs::write(root.join("experiment.toml"), experiment).unwrap();
+    for trial in ["d1", "d2", "d3", "d4"] {
+        let folder = root.join("trials").join(trial);
+        fs::create_dir_all(&folder).unwrap();
+        let mut confusion = csv::Writer::from_path(folder.join("confusion.csv")).unwrap();
+        confusion.write_record(["class", evil, quote]).unwrap();
+        confusion.write_record([evil, "5", "2"]).unwrap();
+        confusion.write_record([quote, "1", "4"]).unwrap();
+        confusion.flush().unwrap();
+        let mut predictions = csv::Writer::from_path(folder.join("predictions.csv")).unwrap();
+        let header = ["image", "set", "class", "predicted", "probability", "class_probability"];
+        predictions.write_record(header).unwrap();
+        predictions.write_record([quote, "test", evil, quote, "0.9", "0.1"]).unwrap();
+        predictions.flush().unwrap();
+    }
+    let page = page(&bench);
+    check(&page);
+    assert!(!page.contains("<img src=x") && !page.contains("<b>path"), "names became elements");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert_eq!(numbers(&page)["name"], evil);
+    let charts = bench.path().join("charts");
+    bench.done(&["report", "results/made", "--plots", "charts"]);
+    let confusion = fs::read_to_string(charts.join("confusion.svg")).unwrap();
+    assert!(confusion.starts_with("<?xml") && !confusion.contains("<script"));
+    let markdown = bench.done(&["report", "results/made", "--format", "markdown"]);
+    assert!(markdown.contains("&lt;script>") && !markdown.contains("<script>"), "{markdown}");
+    synthetic.status = "failed";
+    synthetic.reason = "<script>alert(1)</script>";
+    synthetic.write(&bench);
+    check(&self::page(&bench));
+}
+
+#[test]
+fn one_trial_is_a_report_without_intervals_and_tests() {
+    let bench = made(&Synthetic::new(&[], &[&[]], 1));
+    let page = page(&bench);
+    check(&page);
+    let numbers = numbers(&page);
+    assert_eq!(numbers["settings"].as_array().unwrap().len(), 1);
+    assert_eq!(numbers["settings"][0]["estimate"]["half_width"], Value::Null);
+    assert!(page.contains("70.00 %") && page.contains("1 setting"), "{page}");
+    assert!(!page.contains("id=\"effects\""));
+}
+
+#[test]
+fn with_one_seed_nothing_is_called_better_than_luck() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"], &["0.3"]], 1));
+    let page = page(&bench);
+    check(&page);
+    let numbers = numbers(&page);
+    assert_eq!(numbers["settings"][1]["verdict"], "unknown");
+    assert_eq!(numbers["effects"][0]["paired"]["p"], Value::Null);
+    assert!(page.contains("With one run per setting nothing says whether"));
+}
+
+#[test]
+fn a_folder_in_which_everything_failed_says_why() {
+    let mut synthetic = Synthetic::new(&["lr"], &[&["0.1"], &["1e9"]], 2);
+    synthetic.status = "failed";
+    synthetic.reason = "the loss was NaN in epoch 1";
+    let bench = made(&synthetic);
+    let said = bench.done(&["report", "results/made"]);
+    assert!(said.contains("4 of 4 trials were not completed"), "{said}");
+    let page = fs::read_to_string(bench.path().join("results/made/report.html")).unwrap();
+    check(&page.replace("the loss was NaN", ""));
+    assert!(page.contains("No trial was completed"));
+    assert_eq!(page.matches("the loss was NaN in epoch 1").count(), 4);
+    assert!(bench.done(&["curves", "results/made"]).contains("no completed trial"));
+}
+
+#[test]
+fn a_folder_that_is_none_and_a_torn_table_are_told() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"]], 2));
+    let output = bench.wick(&["report", "results"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("holds no trials.csv"));
+    let root = bench.path().join("results/made");
+    // Half of the epochs are gone, and the last row is torn.
+    let metrics = fs::read_to_string(root.join("metrics.csv")).unwrap();
+    fs::write(root.join("metrics.csv"), &metrics[..metrics.len() / 2]).unwrap();
+    check(&page(&bench));
+    fs::write(root.join("trials.csv"), "a,b\n1,2\n").unwrap();
+    let output = bench.wick(&["report", "results/made"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no column \"seed\""));
+}
+
+#[test]
+fn two_hundred_classes_fit_into_the_page() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"]], 1));
+    let folder = bench.path().join("results/made/trials/d2");
+    fs::create_dir_all(&folder).unwrap();
+    let classes: Vec<String> = (0..200).map(|class| format!("class {class}")).collect();
+    let mut confusion = format!("class,{}\n", classes.join(","));
+    for (row, class) in classes.iter().enumerate() {
+        // Every cell is taken.
+        let counts: Vec<String> = (0..200)
+            .map(|column| if row == column { 900 } else { 1 + (row * column) % 3 }.to_string())
+            .collect();
+        let _ = writeln!(confusion, "{class},{}", counts.join(","));
+    }
+    fs::write(folder.join("confusion.csv"), confusion).unwrap();
+    let page = page(&bench);
+    check(&page);
+    assert!(page.contains("data-cell=\"199-198\"") && page.contains("class 199"));
+    assert!(page.len() < 8_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn two_thousand_trials_are_a_page_of_a_few_megabytes() {
+    let values: Vec<Vec<String>> =
+        (0..400).map(|index| vec![(index / 20).to_string(), (index % 20).to_string()]).collect();
+    let mut synthetic = Synthetic::new(&["a", "b"], &[], 5);
+    synthetic.settings = values;
+    synthetic.epochs = 20;
+    let bench = made(&synthetic);
+    let page = page(&bench);
+    check(&page);
+    assert!(page.len() < 4_000_000, "{} bytes", page.len());
+    let numbers = numbers(&page);
+    assert_eq!(numbers["settings"].as_array().unwrap().len(), 400);
+    // 19 levels of each factor against its first one, over 20 levels of the other and 5 seeds.
+    assert_eq!(numbers["effects"].as_array().unwrap().len(), 38);
+    assert_eq!(numbers["effects"][37]["paired"]["n"], 100);
+}
+
+#[test]
+fn tables_come_as_markdown_latex_and_csv_and_fit_their_window() {
+    let settings: [&[&str]; 2] = [&["none_of"], &["batch"]];
+    let bench = made(&Synthetic::new(&["model.norm"], &settings, 3));
+    let report = |more: &[&str]| bench.done(&[&["report", "results/made"], more].concat());
+    let markdown = report(&["--format", "markdown", "--table", "ranking"]);
+    assert!(
+        markdown.starts_with("|  | norm | n | val_accuracy, % | behind | p | verdict |"),
+        "{markdown}"
+    );
+    assert!(markdown.lines().nth(1).unwrap().starts_with("|---|---|---:|"), "{markdown}");
+    let latex = report(&["--format", "latex", "--table", "effects"]);
+    assert!(
+        latex.contains("\\toprule") && latex.contains("none\\_of") && latex.contains("$\\pm$"),
+        "{latex}"
+    );
+    let csv = report(&["--format", "csv", "--table", "effects"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let row = reader.records().next().unwrap().unwrap();
+    assert_eq!(row.iter().take(4).collect::<Vec<_>>(), ["norm", "batch", "none_of", "3"]);
+    let terminal = report(&[]);
+    assert!(terminal.lines().all(|line| line.chars().count() <= 120), "{terminal}");
+    assert!(terminal.contains("Effects, by matched pairs"));
+}
+
+#[test]
+fn curves_are_drawn_with_a_letter_for_each_setting() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"]], 2));
+    let said = bench.done(&["curves", "results/made"]);
+    assert!(said.starts_with("val_accuracy\n") && said.contains("\nval_loss\n"), "{said}");
+    assert!(said.contains("  a    ") && said.contains("lr = 0.2"), "{said}");
+    let said = bench.done(&["curves", "results/made", "--metric", "train_loss", "--settings", "1"]);
+    assert!(said.starts_with("train_loss\n") && !said.contains("lr = 0.1"), "{said}");
+    assert_eq!(
+        bench.wick(&["curves", "results/made", "--metric", "val_f1"]).status.code(),
+        Some(2)
+    );
+}
+
+const DIGITS: &str = r#"
+name = "one"
+seed = 7
+
+[data]
+source = "digits"
+image = { size = [8, 8], channels = 1 }
+test = 0.2
+batch-size = 100
+
+[model]
+layers = ["flatten", { dense = 16 }, { dense = "classes" }]
+
+[train]
+epochs = 2
+optimizer = { adam = { lr = 0.01 } }
+
+[sweep]
+seeds = 2
+[sweep.grid]
+"model.defaults.dropout" = [0.0, 0.3]
+"#;
+
+#[test]
+fn a_run_ends_with_a_report_that_shows_what_was_mistaken() {
+    let bench = Bench::new(DIGITS);
+    bench.done(&["run", "experiment.toml"]);
+    let page = fs::read_to_string(bench.path().join("results/one/report.html")).unwrap();
+    check(&page);
+    assert!(page.contains("data:image/png;base64,") && page.contains("id=\"calibration\""));
+    assert!(page.contains("wick repro results/one"));
+    // With other images at the same place, pictures would be of the wrong ones.
+    for entry in fs::read_dir(bench.path().join("results/one/trials")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace("fingerprint = \"", "fingerprint = \"0")).unwrap();
+        }
+    }
+    bench.done(&["report", "results/one"]);
+    let page = fs::read_to_string(bench.path().join("results/one/report.html")).unwrap();
+    assert!(
+        !page.contains("data:image/png")
+            && page.contains("Names instead of pictures: the images are other ones")
+    );
+}
+
+#[test]
+fn experiments_are_compared_on_what_they_share_and_their_files_line_by_line() {
+    let bench = Bench::new(DIGITS);
+    bench.done(&["run", "experiment.toml"]);
+    let sets =
+        ["--set", "name=two", "--set", "train.optimizer.adam.lr=0.001", "--set", "sweep.seeds=3"];
+    bench.done(&[&["run", "experiment.toml"], &sets[..]].concat());
+    let said = bench.done(&["compare", "results/one", "results/two"]);
+    let line = |start: &str| {
+        let line = said.lines().find(|line| line.trim_start().starts_with(start));
+        line.unwrap_or_else(|| panic!("no {start} in {said}")).to_owned()
+    };
+    // Two rates of dropout on the two seeds that both have.
+    assert!(line("two").split_whitespace().any(|word| word == "4"), "{said}");
+    assert!(said.contains("-train.optimizer = { adam = { lr = 0.01 } }"), "{said}");
+    assert!(said.contains("+train.optimizer = { adam = { lr = 0.001 } }"), "{said}");
+    assert!(said.contains("by setting"), "{said}");
+    let by =
+        bench.done(&["compare", "results/one", "results/two", "--by", "model.defaults.dropout"]);
+    // Inside of each experiment: two seeds and three.
+    let row = by.lines().find(|line| line.trim_start().starts_with("0.3")).unwrap();
+    assert!(row.split_whitespace().any(|word| word == "5"), "{by}");
+    let output = bench.wick(&["compare", "results/one", "--by", "train.epochs"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("train.epochs is 2 in all trials"));
+}

@@ -3,6 +3,7 @@
 //! Everything is read from the tables of the folder, so that a report can be made of results that were
 //! copied from elsewhere, without the program that made them or their images.
 
+pub mod cases;
 pub mod curves;
 pub mod effects;
 mod factor;

@@ -4,6 +4,7 @@
 //! `maud` escapes whatever is put in. Scripts only sort and filter: the page is whole without them.
 
 mod calibration;
+mod cases;
 mod confusion;
 mod cost;
 mod curves;
@@ -75,6 +76,7 @@ fn charts(answers: &Answers, predictions: Option<&Predictions>) -> Vec<Chart> {
 pub fn page(answers: &Answers, images: &Cache) -> String {
     let predictions = predictions(answers);
     let mut sections = vec![ranking::section(answers)];
+    sections.extend(cases::section(answers));
     sections.extend(curves::section(answers));
     sections.extend(effects::section(answers));
     if let Some(predictions) = &predictions {

@@ -4,6 +4,7 @@ mod latex;
 
 use std::fmt::Write;
 
+use super::answers::cases::{borders, contests, verdict};
 use super::answers::effects::{effects, interactions};
 use super::answers::{Answers, Verdict};
 use super::grid::{fit, grid};
@@ -267,6 +268,14 @@ fn notes(answers: &Answers) -> String {
         "mean ± half of the 95 % interval of {} over n trials; behind: paired differences from the best; p by Holm\n",
         answers.measure.name()
     );
+    let contests = contests(answers);
+    for contest in &contests {
+        let place = if contest.surroundings.is_empty() { "cases" } else { &contest.surroundings };
+        let _ = writeln!(text, "{place}: {}", verdict(answers, contest));
+    }
+    for sentence in borders(&contests) {
+        let _ = writeln!(text, "{sentence}");
+    }
     let open = answers.trials.iter().filter(|trial| !trial.is_completed()).count();
     if open > 0 {
         let _ = writeln!(

@@ -33,6 +33,8 @@ pub struct Trial {
     pub best_epoch: usize,
     /// Parameters of its network.
     pub parameters: Option<f64>,
+    /// Those of them that learn.
+    pub trainable: Option<f64>,
     /// Multiplications with addition for one image.
     pub flops: Option<f64>,
     /// Wall time of its epochs and of everything beside them; none if nothing was timed.
@@ -105,7 +107,8 @@ pub(super) fn read(root: &Path) -> Result<Table, FolderError> {
     }
     let axes: Vec<String> = (2..seed).map(|column| columns.0[column].to_owned()).collect();
     let [validation, test] = ["val", "test"].map(|part| columns.scores(part));
-    let [parameters, flops] = ["parameters", "flops"].map(|name| columns.place(name));
+    let [parameters, trainable, flops] =
+        ["parameters", "trainable", "flops"].map(|name| columns.place(name));
     let mut trials = Vec::new();
     for record in reader.byte_records() {
         let record = record.map_err(|error| wrong(error.to_string()))?;
@@ -123,6 +126,7 @@ pub(super) fn read(root: &Path) -> Result<Table, FolderError> {
             reason: cell(reason),
             best_epoch: cell(best).parse().unwrap_or(0),
             parameters: number(&record, parameters),
+            trainable: number(&record, trainable),
             flops: number(&record, flops),
             seconds: None,
             scores: [[None; 6], scores(validation), scores(test)],

@@ -1,0 +1,277 @@
+//! The cases of a transfer beside each other: which one won where everything else was the same, by how
+//! much, and whether a textbook would have said so.
+
+use std::collections::BTreeMap;
+
+use crate::plan::transfer::Case;
+use crate::report::statistics::{ALPHA, Estimate, Paired, holm};
+
+use super::{Answers, Measure, Trial};
+
+/// The axis that makes a sweep a comparison of cases.
+const AXIS: &str = "transfer.case";
+
+/// The axis by which a data set grows.
+const SUBSET: &str = "data.subset";
+
+/// What one case came to.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// As the file writes it.
+    pub case: String,
+    /// Over the completed trials.
+    pub estimate: Option<Estimate>,
+    /// Numbers that learn.
+    pub trainable: Option<f64>,
+    /// Mean wall time of its trials.
+    pub seconds: Option<f64>,
+    /// The best case's value minus its own, over shared seeds and folds; none for the best itself.
+    pub behind: Option<Paired>,
+    /// The p-value of that, by Holm's correction over all differences of all contests.
+    pub corrected: Option<f64>,
+}
+
+/// All cases where everything else was the same.
+#[derive(Clone, Debug)]
+pub struct Contest {
+    /// The levels of the other factors, in words; empty if there are none.
+    pub surroundings: String,
+    /// The same without the size of the data set.
+    pub pair: String,
+    /// The size of the data set as it is written; empty if it does not vary.
+    pub size: String,
+    /// In the order of the plan.
+    pub contestants: Vec<Contestant>,
+    /// Index of the best one.
+    pub best: Option<usize>,
+}
+
+impl Contest {
+    /// The best case.
+    pub fn winner(&self) -> Option<&Contestant> {
+        self.contestants.get(self.best?)
+    }
+}
+
+/// The contests of a sweep over cases, in the order of the plan; none if it is not one.
+pub fn contests(answers: &Answers) -> Vec<Contest> {
+    let Some(axis) = answers.axes.iter().position(|axis| axis == AXIS) else { return Vec::new() };
+    let size = answers.axes.iter().position(|axis| axis == SUBSET);
+    let of_column =
+        |column: usize| answers.factors.iter().position(|f| f.columns.contains(&column));
+    let case = of_column(axis);
+    let words = |index: usize, with_size: bool| -> String {
+        let named = answers.factors.iter().enumerate().filter(|(place, factor)| {
+            let is_size = size.is_some_and(|size| factor.columns.contains(&size));
+            Some(*place) != case && factor.levels.len() > 1 && (with_size || !is_size)
+        });
+        let level = |(_, factor): (usize, &super::Factor)| {
+            factor.levels[factor.of_trial[index]].name.clone()
+        };
+        named.map(level).collect::<Vec<_>>().join(", ")
+    };
+    let mut contests: Vec<(Vec<String>, Contest)> = Vec::new();
+    let mut members: Vec<Vec<(String, Vec<usize>)>> = Vec::new();
+    for (index, trial) in answers.trials.iter().enumerate() {
+        let mut others = trial.values.clone();
+        let value = others.remove(axis);
+        let place = contests.iter().position(|(known, _)| *known == others).unwrap_or_else(|| {
+            let contest = Contest {
+                surroundings: words(index, true),
+                pair: words(index, false),
+                size: size.map_or(String::new(), |size| trial.values[size].clone()),
+                contestants: Vec::new(),
+                best: None,
+            };
+            contests.push((others, contest));
+            members.push(Vec::new());
+            contests.len() - 1
+        });
+        match members[place].iter_mut().find(|(case, _)| *case == value) {
+            Some((_, trials)) => trials.push(index),
+            None => members[place].push((value, vec![index])),
+        }
+    }
+    let mut contests: Vec<Contest> = contests.into_iter().map(|(_, contest)| contest).collect();
+    for (contest, members) in contests.iter_mut().zip(&members) {
+        fill(answers, contest, members);
+    }
+    // A case alone is no contest.
+    contests.retain(|contest| contest.contestants.len() > 1);
+    let all = || contests.iter().flat_map(|contest| &contest.contestants);
+    let p: Vec<Option<f64>> = all().map(|it| it.behind.and_then(|behind| behind.p)).collect();
+    let corrected = holm(&p);
+    let contestants = contests.iter_mut().flat_map(|contest| &mut contest.contestants);
+    contestants.zip(corrected).for_each(|(contestant, p)| contestant.corrected = p);
+    contests
+}
+
+/// The values of trials by seed and fold.
+fn values(answers: &Answers, trials: &[usize]) -> BTreeMap<(String, String), f64> {
+    let of =
+        |trial: &Trial| Some(((trial.seed.clone(), trial.fold.clone()), answers.value(trial)?));
+    trials.iter().filter_map(|index| of(&answers.trials[*index])).collect()
+}
+
+fn fill(answers: &Answers, contest: &mut Contest, members: &[(String, Vec<usize>)]) {
+    let measure: Measure = answers.measure;
+    let samples: Vec<_> = members.iter().map(|(_, trials)| values(answers, trials)).collect();
+    for ((case, trials), sample) in members.iter().zip(&samples) {
+        let sample: Vec<f64> = sample.values().copied().collect();
+        let mean = |of: fn(&Trial) -> Option<f64>| {
+            let found = trials.iter().filter_map(|index| of(&answers.trials[*index]));
+            Estimate::of(&found.collect::<Vec<_>>()).map(|found| found.mean)
+        };
+        contest.contestants.push(Contestant {
+            case: case.clone(),
+            estimate: Estimate::of(&sample),
+            trainable: mean(|trial| trial.trainable),
+            seconds: mean(|trial| trial.seconds),
+            behind: None,
+            corrected: None,
+        });
+    }
+    let mean = |index: &usize| contest.contestants[*index].estimate.map(|found| found.mean);
+    contest.best =
+        (0..members.len()).filter(|index| mean(index).is_some()).reduce(|best, index| {
+            let (a, b) = (mean(&index), mean(&best));
+            if a.zip(b).is_some_and(|(a, b)| measure.improves(a, b)) { index } else { best }
+        });
+    let Some(best) = contest.best else { return };
+    for (index, sample) in samples.iter().enumerate().filter(|(index, _)| *index != best) {
+        let shared: Vec<f64> = samples[best]
+            .iter()
+            .filter_map(|(run, value)| Some(value - sample.get(run)?))
+            .collect();
+        contest.contestants[index].behind = Paired::of(&shared);
+    }
+}
+
+/// Which case won, over which others, and how sure that is.
+pub fn verdict(answers: &Answers, contest: &Contest) -> String {
+    let measure = answers.measure;
+    let Some(winner) = contest.winner() else {
+        return "no trial was completed".to_owned();
+    };
+    let of = |found: &Estimate| {
+        let half =
+            found.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
+        format!("{}{half}{} (n = {})", measure.show(found.mean), measure.unit(), found.n)
+    };
+    let mut text = format!(
+        "{} is best with {}",
+        winner.case,
+        winner.estimate.as_ref().map_or(String::new(), of)
+    );
+    let sure = |it: &&Contestant| it.corrected.is_some_and(|p| p < ALPHA);
+    let others = || contest.contestants.iter().filter(|it| it.behind.is_some());
+    let open: Vec<&str> = others().filter(|it| !sure(it)).map(|it| it.case.as_str()).collect();
+    if !open.is_empty() {
+        text.push_str(&format!(", not to be told from {}", open.join(" and ")));
+    }
+    for it in others().filter(sure) {
+        let Some(behind) = it.behind else { continue };
+        let half = behind.difference.half_width;
+        text.push_str(&format!(
+            "; {} is {}{}{} behind",
+            it.case,
+            measure.show(behind.difference.mean.abs()),
+            half.map_or(String::new(), |half| format!(" ± {}", measure.show(half))),
+            measure.unit_of_difference()
+        ));
+    }
+    text
+}
+
+/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
+/// over sizes.
+pub fn borders(contests: &[Contest]) -> Vec<String> {
+    let freezes = |contest: &Contest| {
+        contest.winner().map(|winner| {
+            [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == winner.case)
+        })
+    };
+    let mut pairs: Vec<&str> = Vec::new();
+    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
+        if !pairs.contains(&contest.pair.as_str()) {
+            pairs.push(&contest.pair);
+        }
+    }
+    let mut sentences = Vec::new();
+    for pair in pairs {
+        let mut sizes: Vec<(&Contest, f64)> = contests
+            .iter()
+            .filter(|contest| contest.pair == pair)
+            .map(|contest| (contest, number(&contest.size)))
+            .collect();
+        sizes.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        if sizes.len() < 2 {
+            continue;
+        }
+        let found: Vec<Option<bool>> = sizes.iter().map(|(contest, _)| freezes(contest)).collect();
+        let (first, last) = (&sizes[0].0.size, &sizes[sizes.len() - 1].0.size);
+        let change = found.windows(2).position(|two| two == [Some(true), Some(false)]);
+        let words = match change {
+            _ if found.iter().all(|it| *it == Some(false)) => {
+                format!("training everything wins at every size: the border between small and large lies below {first}")
+            }
+            _ if found.iter().all(|it| *it == Some(true)) => {
+                format!("frozen layers win at every size: the border between small and large lies above {last}")
+            }
+            Some(place) => format!(
+                "the border between small and large lies between {} and {}",
+                sizes[place].0.size,
+                sizes[place + 1].0.size
+            ),
+            None => "frozen layers win at some larger sizes and not at smaller ones: there is no one border".to_owned(),
+        };
+        sentences.push(if pair.is_empty() { words } else { format!("{pair}: {words}") });
+    }
+    sentences
+}
+
+/// The number in a size such as `{ per-class = 10 }`; all images are more than any.
+fn number(size: &str) -> f64 {
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    let text: String =
+        size.chars().skip_while(|c| !digits(*c)).take_while(|c| digits(*c)).collect();
+    text.parse().unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contest(pair: &str, size: &str, winner: &str) -> Contest {
+        let contestant = |case: &str| Contestant {
+            case: case.to_owned(),
+            estimate: Estimate::of(&[0.5, 0.6]),
+            trainable: None,
+            seconds: None,
+            behind: None,
+            corrected: None,
+        };
+        let contestants = vec![contestant("large-similar"), contestant("small-similar")];
+        let best = contestants.iter().position(|it| it.case == winner);
+        let (pair, size) = (pair.to_owned(), size.to_owned());
+        Contest { surroundings: format!("{pair}, {size}"), pair, size, contestants, best }
+    }
+
+    #[test]
+    fn the_border_lies_where_the_winner_no_longer_freezes() {
+        let found = borders(&[
+            contest("a", "none", "large-similar"),
+            contest("a", "{ per-class = 5 }", "small-similar"),
+            contest("a", "{ per-class = 100 }", "small-similar"),
+            contest("b", "{ per-class = 5 }", "large-similar"),
+            contest("b", "none", "large-similar"),
+        ]);
+        assert_eq!(
+            found,
+            [
+                "a: the border between small and large lies between { per-class = 100 } and none",
+                "b: training everything wins at every size: the border between small and large lies below { per-class = 5 }",
+            ]
+        );
+    }
+}

@@ -43,6 +43,11 @@ report-check FOLDER PYTHON="python3":
     {{PYTHON}} tests/report/recompute.py {{FOLDER}}
     {{PYTHON}} tests/report/browser.py {{FOLDER}}/report.html
 
+# Heads on frozen features beside PyTorch, by a Python that has torch and torchvision; IMAGES is a folder of openclipart9
+bench-transfer IMAGES PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} benches/peers/transfer.py target/release/wick data/bundled/squeezenet1_1.safetensors {{IMAGES}} {{ARGS}}
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

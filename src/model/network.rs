@@ -256,12 +256,19 @@ impl Network {
 
     /// A copy of all parameters and running statistics.
     pub fn weights(&mut self) -> Result<Weights> {
+        self.weights_but(&BTreeSet::new())
+    }
+
+    /// A copy of all parameters and running statistics whose names are not among `others`.
+    pub fn weights_but(&mut self, others: &BTreeSet<String>) -> Result<Weights> {
         let mut weights = Weights::new();
-        for Parameter { name, tensor, .. } in &self.parameters {
+        let wanted = |parameter: &&Parameter| !others.contains(&parameter.name);
+        for Parameter { name, tensor, .. } in self.parameters.iter().filter(wanted) {
             weights.insert(name.clone(), (tensor.dims().to_vec(), numbers(tensor)?.to_vec()));
         }
         for layer in self.layers() {
-            for (name, values) in layer.buffers() {
+            let buffers = layer.buffers().into_iter();
+            for (name, values) in buffers.filter(|(name, _)| !others.contains(*name)) {
                 weights.insert(name.to_owned(), (vec![values.len()], values.clone()));
             }
         }

@@ -55,6 +55,19 @@ fn trouble(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Store
 
 /// Writes a file so that it is there as a whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_as(path, bytes, Lasting::Power)
+}
+
+/// What a file outlives as soon as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// The death of the process. After a loss of power it may be torn, which its hash tells.
+    Process,
+    /// A loss of power: the disk has it, which takes some milliseconds.
+    Power,
+}
+
+fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreError> {
     // A name of its own for each writer: two may write the same file.
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut beside = path.as_os_str().to_owned();
@@ -64,7 +77,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
         let mut file = File::create(&beside)?;
         file.write_all(bytes)?;
-        file.sync_data()?;
+        if lasting == Lasting::Power {
+            file.sync_data()?;
+        }
         fs::rename(&beside, path)
     };
     write().map_err(|cause| {
@@ -407,12 +422,28 @@ impl TrialStore {
         best: Option<Checkpoint>,
         last: &Checkpoint,
         losses: &[BatchLoss],
+        lasting: Lasting,
     ) -> Result<(), StoreError> {
         if let Some(best) = best {
-            self.write_checkpoint("best", best)?;
+            self.write_checkpoint("best", best, lasting)?;
         }
-        self.write_csv("epochs.csv", records.iter().map(Row::from))?;
-        self.checkpoint_between(records, last, losses)
+        let path = self.file("epochs.csv");
+        let rows = csv_bytes(records.iter().map(Row::from)).map_err(trouble("write", &path))?;
+        write_as(&path, &rows, lasting)?;
+        self.checkpoint_between(records, last, losses, lasting)
+    }
+
+    /// Has the disk take what was written to outlive the process only.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        for name in ["best.safetensors", "epochs.csv", "batches.csv", "last.safetensors"] {
+            let path = self.file(name);
+            match File::open(&path) {
+                Ok(file) => file.sync_all().map_err(trouble("write", &path))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(trouble("open", &path)(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Stores where to go on after `records`, and the `losses` since it was last stored.
@@ -421,25 +452,31 @@ impl TrialStore {
         records: &[EpochRecord],
         last: &Checkpoint,
         losses: &[BatchLoss],
+        lasting: Lasting,
     ) -> Result<(), StoreError> {
         let path = self.file("batches.csv");
-        losses::append(&path, losses).map_err(trouble("write", &path))?;
+        losses::append(&path, losses, lasting).map_err(trouble("write", &path))?;
         let mut last = last.clone();
         last.words.insert(ROWS.to_owned(), rows_hash(records));
-        self.write_checkpoint("last", last)
+        self.write_checkpoint("last", last, lasting)
     }
 
     /// Writes the best checkpoint anew.
     pub fn replace_best(&self, best: Checkpoint) -> Result<(), StoreError> {
-        self.write_checkpoint("best", best)
+        self.write_checkpoint("best", best, Lasting::Process)
     }
 
-    fn write_checkpoint(&self, name: &str, checkpoint: Checkpoint) -> Result<(), StoreError> {
+    fn write_checkpoint(
+        &self,
+        name: &str,
+        checkpoint: Checkpoint,
+        lasting: Lasting,
+    ) -> Result<(), StoreError> {
         let path = self.file(&format!("{name}.safetensors"));
         let bytes = checkpoint
             .to_bytes()
             .map_err(|error| trouble("write", &path)(io::Error::other(error)))?;
-        write_whole(&path, &bytes)
+        write_as(&path, &bytes, lasting)
     }
 
     /// The loss of every batch.

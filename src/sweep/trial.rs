@@ -21,7 +21,7 @@ use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
 use super::fault;
-use super::store::{BatchLoss, Images, Resume, Store, StoreError, Timing, TrialStore};
+use super::store::{BatchLoss, Images, Lasting, Resume, Store, StoreError, Timing, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,6 +205,7 @@ fn attempt(
         images,
         spent,
         beside,
+        settled: Stopwatch::start(),
         trouble: None,
     };
     let end = loop {
@@ -229,10 +230,14 @@ fn attempt(
         End::Completed(reason) => reason,
         End::Paused => {
             around.epochs.expect(&trial.plan);
+            store.settle()?;
             write_time()?;
             return Ok(Ended::Paused);
         }
-        End::Interrupted => return Ok(Ended::Interrupted),
+        End::Interrupted => {
+            store.settle()?;
+            return Ok(Ended::Interrupted);
+        }
     };
     let records = trainer.records().to_vec();
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
@@ -252,6 +257,7 @@ fn attempt(
         }
     }
     complete_best(&mut trainer, store)?;
+    store.settle()?;
     write_time()?;
     store.finish(&outcome)?;
     Ok(Ended::With(Box::new(outcome)))
@@ -364,11 +370,25 @@ struct Recorder<'a> {
     /// Seconds of earlier attempts at this trial.
     spent: f64,
     beside: Stopwatch,
+    /// Since the disk has had everything.
+    settled: Stopwatch,
     /// What could not be stored.
     trouble: Option<StoreError>,
 }
 
+/// Seconds of work that are worth the milliseconds that a disk takes to have them for good.
+const WORTH_A_SYNC: f64 = 0.2;
+
 impl Recorder<'_> {
+    /// Epochs of a few milliseconds would wait for the disk most of the time.
+    fn lasting(&mut self) -> Lasting {
+        if self.settled.seconds() < WORTH_A_SYNC {
+            return Lasting::Process;
+        }
+        self.settled = Stopwatch::start();
+        Lasting::Power
+    }
+
     fn epoch_ended(
         &mut self,
         record: &EpochRecord,
@@ -378,7 +398,8 @@ impl Recorder<'_> {
         self.records.push(*record);
         let best = is_best.then(|| weights_of(last));
         let losses = std::mem::take(&mut self.losses);
-        self.store.epoch_ended(&self.records, best, last, &losses)?;
+        let lasting = self.lasting();
+        self.store.epoch_ended(&self.records, best, last, &losses, lasting)?;
         let seconds = self.epoch.seconds();
         let work = self.views.share().take_work();
         let timing = Timing {
@@ -407,7 +428,8 @@ impl Observer for Recorder<'_> {
             }
             Event::Checkpoint(last) => {
                 let losses = std::mem::take(&mut self.losses);
-                self.store.checkpoint_between(&self.records, last, &losses)
+                let lasting = self.lasting();
+                self.store.checkpoint_between(&self.records, last, &losses, lasting)
             }
             Event::Epoch { record, is_best, last } => self.epoch_ended(record, *is_best, last),
         };

@@ -254,9 +254,7 @@ impl<'a> Trainer<'a> {
 
     /// What changes of the network's weights.
     fn moving(&mut self) -> Result<Weights, TrainError> {
-        let mut weights = self.network.weights()?;
-        weights.retain(|name, _| !self.fixed.contains(name));
-        Ok(weights)
+        Ok(self.network.weights_but(&self.fixed)?)
     }
 
     /// Has epoch `epoch`, counted from 1, begin: layers may begin to learn.

@@ -24,11 +24,14 @@ pub struct Files<'a> {
     results: PathBuf,
     weights: Mutex<BTreeMap<PathBuf, Arc<WeightsFile>>>,
     /// By plan and border.
-    advice: Mutex<BTreeMap<(String, usize), Result<(Case, String), String>>>,
+    advice: Mutex<BTreeMap<(String, usize), CaseAndCut>>,
 }
 
 /// The list of tensors of a file, and its hash; or why there is none.
 type WeightsFile = Result<(Vec<Entry>, String), String>;
+
+/// The case, and the layer to cut behind; or why neither can be known.
+type CaseAndCut = Result<(Case, String), String>;
 
 impl Files<'_> {
     /// Nothing has been looked at yet. Earlier experiments have their results under `results`.

@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use crate::config::template::HEAD;
 use crate::data::{Split, View, Views};
 use crate::model::network::{Network, Weights};
+use crate::plan::model::LayerKind::{Dropout, Flatten};
 use crate::plan::model::{LayerPlan, ModelPlan};
 use crate::plan::resolve::Plan;
 use crate::plan::transfer::grid;
@@ -84,10 +85,11 @@ pub fn evidence(
 fn depths(model: &ModelPlan) -> Vec<usize> {
     let kept = model.layers.iter().take_while(|layer| !layer.name.starts_with(HEAD)).count();
     let weighted = |layer: &LayerPlan| layer.parameters() > 0;
-    let last = model.layers[..kept].iter().rposition(weighted).map_or(0, |index| index + 1);
     let mut places: Vec<usize> = Vec::new();
     for place in 1..=kept {
-        if !model.is_neck(place) || place > last && !is_pool(&model.layers[place - 1]) {
+        // How maps become features is for a head to say, and so is dropout.
+        let of_head = matches!(model.layers[place - 1].kind, Flatten {} | Dropout(_));
+        if of_head || !model.is_neck(place) {
             continue;
         }
         let from = places.last().copied().unwrap_or(0);
@@ -116,11 +118,6 @@ fn depths(model: &ModelPlan) -> Vec<usize> {
         places = (0..DEPTHS).map(|index| places[step(index)]).collect();
     }
     places
-}
-
-fn is_pool(layer: &LayerPlan) -> bool {
-    use crate::plan::model::LayerKind::{AdaptiveAvgPool, AvgPool, MaxPool};
-    matches!(layer.kind, MaxPool(_) | AvgPool(_) | AdaptiveAvgPool {})
 }
 
 /// The pixels of `images`, and the features behind each of `places`, pooled as the default head does.

@@ -37,7 +37,7 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
     };
     let body = html! {
         div class="scroll" {
-            table {
+            table class="data" {
                 thead { tr {
                     th { (if contests.len() > 1 { "where" } else { "" }) }
                     @for case in &cases { th class="number" { (case) } }

@@ -30,14 +30,18 @@ pub(super) fn gain(
     name: &str,
     similarity: &Similarity,
 ) -> String {
+    let found = if similarity.gain.mean > 0.0 {
+        let removed = 100.0 * similarity.removed();
+        format!("{} more, {removed:.0} % of the baseline's errors gone", points(&similarity.gain))
+    } else {
+        "no better".to_owned()
+    };
     format!(
-        "a linear head on {} ({} features) is right on {}, on the best baseline ({name}) on {}: {} more, {:.0} % of the baseline's errors gone (similar: {:.0} % or more)",
+        "a linear head on {} ({} features) is right on {}, on the best baseline ({name}) on {}: {found} (similar: {:.0} % of its errors gone, or more)",
         last.layer,
         last.width,
         percent(&last.measures.linear),
         percent(baseline),
-        points(&similarity.gain),
-        100.0 * similarity.removed(),
         100.0 * REMOVED,
     )
 }
@@ -60,7 +64,7 @@ pub(super) fn depth(
             points(&similarity.fall)
         );
     }
-    let kept = if similarity.best_gain > 0.0 {
+    let kept = if similarity.kept() > 0.0 {
         format!(
             ", which keeps {:.0} % of the gain over the baseline (similar: {:.0} % or more)",
             100.0 * similarity.kept(),

@@ -441,3 +441,49 @@ fn experiments_are_compared_on_what_they_share_and_their_files_line_by_line() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("train.epochs is 2 in all trials"));
 }
+
+#[test]
+fn axes_that_move_together_are_one_factor_and_drawn_ones_have_no_pairs() {
+    let settings: [&[&str]; 6] = [
+        &["1", "x", "0.11"],
+        &["1", "x", "0.52"],
+        &["1", "x", "0.73"],
+        &["2", "y", "0.11"],
+        &["2", "y", "0.52"],
+        &["2", "y", "0.73"],
+    ];
+    let bench = made(&Synthetic::new(&["a", "b", "c"], &settings, 2));
+    let experiment = "name = \"made\"\n[sweep.zip]\na = [1, 2]\nb = [\"x\", \"y\"]\n\
+                      [sweep.random]\nsamples = 3\nc = { uniform = [0, 1] }\n";
+    fs::write(bench.path().join("results/made/experiment.toml"), experiment).unwrap();
+    let page = page(&bench);
+    check(&page);
+    let numbers = numbers(&page);
+    let effects = numbers["effects"].as_array().unwrap();
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    assert_eq!(effects[0]["factor"]["columns"], serde_json::json!(["a", "b"]));
+    assert_eq!(effects[0]["factor"]["to"], serde_json::json!(["2", "y"]));
+    // Three samples on two seeds.
+    assert_eq!(effects[0]["paired"]["n"], 6);
+    assert!(page.contains("Validation accuracy of every trial, by c"));
+}
+
+#[test]
+fn where_the_first_value_failed_others_are_compared_with_the_next_one() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["9.0"], &["0.1"], &["0.2"]], 2));
+    let path = bench.path().join("results/made/trials.csv");
+    let table = fs::read_to_string(&path).unwrap();
+    let fail = |row: &str| {
+        if row.contains(",9.0,") {
+            row.replace(",completed,,", ",failed,it broke,")
+        } else {
+            row.to_owned()
+        }
+    };
+    fs::write(&path, table.lines().map(|row| fail(row) + "\n").collect::<String>()).unwrap();
+    let numbers = numbers(&page(&bench));
+    let effects = numbers["effects"].as_array().unwrap();
+    assert_eq!(effects.len(), 1, "{effects:?}");
+    assert_eq!(effects[0]["factor"]["from"][0], "0.1");
+    assert_eq!(effects[0]["factor"]["to"][0], "0.2");
+}

@@ -205,7 +205,7 @@ fn effects_rows(answers: &Answers, is_csv: bool) -> Rows {
     let rows = effects(answers).into_iter().map(|effect| {
         let factor = &answers.factors[effect.factor];
         let level = |level: usize| factor.levels[level].name.clone();
-        let mut row = vec![factor.name.clone(), level(effect.to), level(0)];
+        let mut row = vec![factor.name.clone(), level(effect.to), level(effect.from)];
         row.extend(difference(answers, &effect.paired, effect.corrected, is_csv));
         row
     });
@@ -218,10 +218,12 @@ fn interactions_rows(answers: &Answers, is_csv: bool) -> Rows {
     header.extend(columns(answers, is_csv));
     let rows = interactions(answers).into_iter().map(|found| {
         let mut row = Vec::new();
-        for (factor, to) in found.factors.into_iter().zip(found.to) {
-            let factor = &answers.factors[factor];
+        for which in [0, 1] {
+            let factor = &answers.factors[found.factors[which]];
             row.push(factor.name.clone());
-            row.extend([to, 0].map(|level| factor.levels[level].name.clone()));
+            row.extend(
+                [found.to[which], found.from[which]].map(|level| factor.levels[level].name.clone()),
+            );
         }
         row.extend(difference(answers, &found.paired, found.corrected, is_csv));
         row

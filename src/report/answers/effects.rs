@@ -7,14 +7,16 @@ use crate::report::statistics::{Estimate, Paired, holm};
 
 use super::{Answers, Factor, Kind};
 
-/// The effect of one level of a factor against its first level.
+/// The effect of one level of a factor against its first level with a completed trial.
 #[derive(Clone, Debug)]
 pub struct Effect {
     /// Index of the factor.
     pub factor: usize,
-    /// The level that is compared.
+    /// The level that is compared, and the one that it is compared with.
     pub to: usize,
-    /// Its value minus that of the first level, over trials that differ in nothing else.
+    /// See [`to`](Self::to).
+    pub from: usize,
+    /// The difference of both, over trials that differ in nothing else.
     pub paired: Paired,
     /// The p-value by Holm's correction over all effects.
     pub corrected: Option<f64>,
@@ -25,8 +27,10 @@ pub struct Effect {
 pub struct Interaction {
     /// Indices of the two factors.
     pub factors: [usize; 2],
-    /// The level of each; the other is its first.
+    /// The level of each that is compared, and the one that it is compared with.
     pub to: [usize; 2],
+    /// See [`to`](Self::to).
+    pub from: [usize; 2],
     /// (both − second alone) − (first alone − neither), over quadruples of trials that differ in nothing else.
     pub paired: Paired,
     /// The p-value by Holm's correction over all interactions.
@@ -62,6 +66,12 @@ fn blocks(answers: &Answers, factors: &[usize]) -> BTreeMap<Block, BTreeMap<Vec<
     blocks
 }
 
+/// The level that others are compared with: the first one with a completed trial.
+fn reference(answers: &Answers, factor: usize) -> Option<usize> {
+    let levels = answers.trials.iter().zip(&answers.factors[factor].of_trial);
+    levels.filter(|(trial, _)| answers.value(trial).is_some()).map(|(_, level)| *level).min()
+}
+
 /// Factors whose levels were written down and are more than one.
 fn chosen(answers: &Answers) -> Vec<usize> {
     let is_chosen = |factor: &Factor| factor.kind == Kind::Chosen && factor.levels.len() > 1;
@@ -72,15 +82,16 @@ fn chosen(answers: &Answers) -> Vec<usize> {
 pub fn effects(answers: &Answers) -> Vec<Effect> {
     let mut effects = Vec::new();
     for factor in chosen(answers) {
+        let Some(from) = reference(answers, factor) else { continue };
         let mut differences: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         for values in blocks(answers, &[factor]).values() {
-            let Some(first) = values.get(&vec![0]) else { continue };
-            for (level, value) in values.iter().filter(|(level, _)| level[0] > 0) {
+            let Some(first) = values.get(&vec![from]) else { continue };
+            for (level, value) in values.iter().filter(|(level, _)| level[0] != from) {
                 differences.entry(level[0]).or_default().push(value - first);
             }
         }
         effects.extend(differences.into_iter().filter_map(|(to, differences)| {
-            Some(Effect { factor, to, paired: Paired::of(&differences)?, corrected: None })
+            Some(Effect { factor, to, from, paired: Paired::of(&differences)?, corrected: None })
         }));
     }
     let p: Vec<Option<f64>> = effects.iter().map(|effect| effect.paired.p).collect();
@@ -92,22 +103,33 @@ pub fn effects(answers: &Answers) -> Vec<Effect> {
 pub fn interactions(answers: &Answers) -> Vec<Interaction> {
     let mut interactions = Vec::new();
     for factors in pairs(&chosen(answers)) {
+        let [first, second] = factors.map(|factor| reference(answers, factor));
+        let (Some(first), Some(second)) = (first, second) else { continue };
+        let from = [first, second];
         let mut differences: BTreeMap<[usize; 2], Vec<f64>> = BTreeMap::new();
         for values in blocks(answers, &factors).values() {
             let at = |a: usize, b: usize| values.get(&vec![a, b]);
             for (levels, both) in values {
                 let [a, b] = [levels[0], levels[1]];
-                if a == 0 || b == 0 {
+                if a == from[0] || b == from[1] {
                     continue;
                 }
-                if let (Some(first), Some(second), Some(neither)) = (at(a, 0), at(0, b), at(0, 0)) {
+                if let (Some(first), Some(second), Some(neither)) =
+                    (at(a, from[1]), at(from[0], b), at(from[0], from[1]))
+                {
                     let differ = (both - second) - (first - neither);
                     differences.entry([a, b]).or_default().push(differ);
                 }
             }
         }
         interactions.extend(differences.into_iter().filter_map(|(to, differences)| {
-            Some(Interaction { factors, to, paired: Paired::of(&differences)?, corrected: None })
+            Some(Interaction {
+                factors,
+                to,
+                from,
+                paired: Paired::of(&differences)?,
+                corrected: None,
+            })
         }));
     }
     let p: Vec<Option<f64>> = interactions.iter().map(|found| found.paired.p).collect();

@@ -35,8 +35,8 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
 }
 
 /// "batch − none", or "0.5 − 0".
-fn levels(factor: &Factor, to: usize) -> String {
-    format!("{} − {}", factor.levels[to].name, factor.levels[0].name)
+fn levels(factor: &Factor, to: usize, from: usize) -> String {
+    format!("{} − {}", factor.levels[to].name, factor.levels[from].name)
 }
 
 fn words(answers: &Answers, paired: &Paired) -> String {
@@ -71,7 +71,7 @@ fn effects_chart(answers: &Answers, effects: &[Effect]) -> Option<Chart> {
         .take(ROWS)
         .map(|effect| {
             let factor = &answers.factors[effect.factor];
-            let label = format!("{}: {}", factor.name, levels(factor, effect.to));
+            let label = format!("{}: {}", factor.name, levels(factor, effect.to, effect.from));
             row(answers, label, &effect.paired, effect.corrected)
         })
         .collect();
@@ -82,8 +82,13 @@ fn effects_chart(answers: &Answers, effects: &[Effect]) -> Option<Chart> {
 
 fn interaction_label(answers: &Answers, found: &Interaction) -> String {
     let [a, b] = found.factors.map(|factor| &answers.factors[factor]);
-    let (from, to) = (&b.levels[0].name, &b.levels[found.to[1]].name);
-    format!("{} {}: at {} {to}, beside {from}", a.name, levels(a, found.to[0]), b.name)
+    let (from, to) = (&b.levels[found.from[1]].name, &b.levels[found.to[1]].name);
+    format!(
+        "{} {}: at {} {to}, beside {from}",
+        a.name,
+        levels(a, found.to[0], found.from[0]),
+        b.name
+    )
 }
 
 fn interactions_chart(answers: &Answers, interactions: &[Interaction]) -> Option<Chart> {
@@ -284,7 +289,7 @@ fn sentence(answers: &Answers, effects: &[Effect]) -> Option<Markup> {
     let factor = &answers.factors[effect.factor];
     let measure = answers.measure;
     Some(html! {
-        "The largest effect is that of " strong { (factor.name) " " (factor.levels[effect.to].name) } " against " (factor.levels[0].name) ": "
+        "The largest effect is that of " strong { (factor.name) " " (factor.levels[effect.to].name) } " against " (factor.levels[effect.from].name) ": "
         strong { (words(answers, &effect.paired)) (measure.unit_of_difference()) }
         " over " (effect.paired.difference.n) " pairs."
     })
@@ -309,7 +314,7 @@ fn table(answers: &Answers, effects: &[Effect], interactions: &[Interaction]) ->
                 tbody {
                     @for effect in effects.iter().take(500) {
                         @let factor = &answers.factors[effect.factor];
-                        (line(format!("{}: {}", factor.name, levels(factor, effect.to)), &effect.paired, effect.corrected))
+                        (line(format!("{}: {}", factor.name, levels(factor, effect.to, effect.from)), &effect.paired, effect.corrected))
                     }
                     @for found in interactions.iter().take(500) {
                         (line(interaction_label(answers, found), &found.paired, found.corrected))

@@ -18,10 +18,10 @@ pub(super) fn block(answers: &Answers) -> Markup {
 pub(super) fn numbers(answers: &Answers) -> Value {
     let settings: Vec<Value> =
         answers.settings.iter().map(|setting| of_setting(answers, setting)).collect();
-    let comparison = |factor: &Factor, to: usize| {
+    let comparison = |factor: &Factor, to: usize, from: usize| {
         json!({
             "columns": factor.columns.iter().map(|column| &answers.axes[*column]).collect::<Vec<_>>(),
-            "from": factor.levels[0].values,
+            "from": factor.levels[from].values,
             "to": factor.levels[to].values,
         })
     };
@@ -29,7 +29,7 @@ pub(super) fn numbers(answers: &Answers) -> Value {
         .iter()
         .map(|effect| {
             json!({
-                "factor": comparison(&answers.factors[effect.factor], effect.to),
+                "factor": comparison(&answers.factors[effect.factor], effect.to, effect.from),
                 "paired": of_paired(&effect.paired),
                 "p_holm": effect.corrected,
             })
@@ -38,8 +38,13 @@ pub(super) fn numbers(answers: &Answers) -> Value {
     let interactions: Vec<Value> = interactions(answers)
         .iter()
         .map(|found| {
-            let of =
-                |which: usize| comparison(&answers.factors[found.factors[which]], found.to[which]);
+            let of = |which: usize| {
+                comparison(
+                    &answers.factors[found.factors[which]],
+                    found.to[which],
+                    found.from[which],
+                )
+            };
             json!({
                 "factors": [of(0), of(1)],
                 "paired": of_paired(&found.paired),

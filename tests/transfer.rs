@@ -264,3 +264,39 @@ epochs = 3
     let last = fs::metadata(folder.join("last.safetensors")).unwrap().len();
     assert!(last < 200_000 && fs::metadata(&best).unwrap().len() > 2_000_000, "{last}");
 }
+
+#[test]
+fn auto_is_what_advice_names() {
+    let bench = bench();
+    let said = bench.done(&["advise", "transfer.toml"]);
+    assert!(said.contains("linear head") && said.contains("the pixels"), "{said}");
+    let value = |key: &str| {
+        let start = format!("{key} = \"");
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(&start));
+        line.map(|value| value.trim_end_matches('"').to_owned())
+    };
+    let case = value("case").unwrap();
+    bench.done(&["run", "transfer.toml", "--set", "transfer.case=auto"]);
+    let auto = trials(&bench, "transfer");
+    let mut arguments = vec!["run".to_owned(), "transfer.toml".to_owned(), "--set".to_owned()];
+    arguments.push(format!("transfer.case={case}"));
+    if let Some(cut) = value("cut") {
+        arguments.extend(["--set".to_owned(), format!("transfer.cut=\"{cut}\"")]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    bench.done(&arguments);
+    assert_eq!(trials(&bench, "transfer"), auto, "{said}");
+    // A border below the number of images makes the set large.
+    let large = bench.done(&["advise", "transfer.toml", "--set", "transfer.border=10"]);
+    assert!(large.contains("case = \"large-"), "{large}");
+}
+
+#[test]
+fn features_without_room_are_told_at_the_line_before_anything_runs() {
+    let bench = bench();
+    let output = bench.wick(&["run", "transfer.toml", "--set", "run.feature-cache=\"10kB\""]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("run.feature-cache=\"10kB\"") && said.contains("no room"), "{said}");
+    assert!(!bench.path().join("results/transfer/trials").exists());
+}

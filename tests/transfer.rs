@@ -148,13 +148,11 @@ fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
         &["sweep.seeds=2", r#"sweep.grid."data.subset"=["none",{per-class=20}]"#][..],
         &["transfer.cut=\"second\"", "augment.evaluation=[{center-crop=[16,16]}]"],
         &["augment.train=[{rotate=20,p=0.7}]", "transfer.feature-variants=2", "train.epochs=4"],
-        &["augment.test-time=[[{horizontal-flip=true,p=1.0}]]", "train.batch-size=48"],
+        &["augment.test-time=[[{horizontal-flip=true,p=1.0}]]", "data.batch-size=48"],
         // Behind a dense layer, whose products depend on how many rows they have.
         &["transfer.probe=1", "transfer.freeze=[\"conv1\", \"second\"]"],
     ] {
         let mut arguments = vec!["run", "transfer.toml"];
-        let sets: Vec<&str> =
-            sets.iter().filter(|set| !set.contains("train.batch-size")).copied().collect();
         sets.iter().for_each(|set| arguments.extend(["--set", set]));
         let run = |more: &[&str]| {
             let _ = fs::remove_dir_all(bench.path().join("results/transfer"));
@@ -179,18 +177,17 @@ fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
 #[test]
 fn layers_begin_to_learn_with_their_epoch_and_an_interrupted_trial_goes_on() {
     let bench = bench();
-    let sets = [
-        "transfer.unfreeze=[{epoch=2,layers=[\"dense1\"]},{epoch=3,layers=[\"second\"]}]",
-        "transfer.layer-lr-decay=0.5",
-        "train.epochs=4",
-        "train.best=train_loss",
-    ];
     let run = |epochs: &str| {
-        let mut arguments = vec!["run", "transfer.toml", "--set"];
-        arguments
-            .extend(sets.join(" --set ").split(' ').map(|word| word.to_owned().leak() as &str));
         let epochs = format!("train.epochs={epochs}");
-        bench.done(&[&arguments[..], &["--set", &epochs]].concat());
+        let mut arguments = vec!["run", "transfer.toml", "--set", &epochs];
+        for set in [
+            "transfer.unfreeze=[{epoch=2,layers=[\"dense1\"]},{epoch=3,layers=[\"second\"]}]",
+            "transfer.layer-lr-decay=0.5",
+            "train.best=train_loss",
+        ] {
+            arguments.extend(["--set", set]);
+        }
+        bench.done(&arguments);
         best(&trials(&bench, "transfer")[0])
     };
     let before = best(&trials(&bench, "pretrain")[0]);
@@ -198,16 +195,12 @@ fn layers_begin_to_learn_with_their_epoch_and_an_interrupted_trial_goes_on() {
     let names = ["conv1.weight", "second.weight", "second.norm.running_mean", "dense1.weight"];
     let folder = bench.path().join("results/transfer");
     // Epochs that are added one by one give what they give in one go.
-    let mut growing = Vec::new();
-    for epochs in ["3", "4"] {
-        growing.push(run(epochs));
-    }
+    let growing = ["3", "4"].map(run);
     assert_eq!(names.map(|name| changed(&growing[1], name)), [false, true, true, true]);
     let in_steps = fs::read(folder.join("metrics.csv")).unwrap();
     fs::remove_dir_all(&folder).unwrap();
     let at_once = run("4");
     assert!(at_once == growing[1] && in_steps == fs::read(folder.join("metrics.csv")).unwrap());
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::report::layers::{layers, number};
 use crate::report::transfer::transfer;
 use crate::sweep::cost::{Cost, costs};
+use crate::sweep::counts::Counts;
 use crate::sweep::machine;
-use crate::sweep::memory::{Needs, feature_bytes, needs, seen};
+use crate::sweep::memory::{Needs, feature_bytes, needs};
 use crate::sweep::runner::Share;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
@@ -106,7 +107,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
     let share = Share::new(cores, open, slots.map(|n| n * experiment.run.devices.len()), None);
     let summary = Overview {
         experiment: &experiment,
-        images: seen(&shown.plan.data, &images),
+        images: Counts::of(&shown.plan.data, &images).all(),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: machine::bytes(experiment.run.memory_limit),
         share,

@@ -63,25 +63,6 @@ pub struct Transfer {
     pub border: Option<usize>,
 }
 
-impl Transfer {
-    /// Every key of the table.
-    pub const KEYS: [&'static str; 13] = [
-        "weights",
-        "case",
-        "cut",
-        "head",
-        "init",
-        "freeze",
-        "unfreeze",
-        "probe",
-        "layer-lr-decay",
-        "l2-sp",
-        "reinit",
-        "feature-variants",
-        "border",
-    ];
-}
-
 /// The four cases of the textbook: how large the new data set is, and how similar to the one that
 /// the network was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

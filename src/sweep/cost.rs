@@ -7,12 +7,14 @@ use candle_core::{Device, Tensor};
 use crate::data;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
-use crate::plan::data::TestSet;
+use crate::plan::memory::feature_bytes;
+use crate::plan::model::LayerPlan;
 use crate::plan::resolve::Plan;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::optimizer::Optimizer;
 
 use super::clock::Stopwatch;
+use super::counts::Counts;
 use super::store::Store;
 
 /// What a trial costs, in seconds.
@@ -36,11 +38,11 @@ const RATE: f64 = 20e9;
 /// An evaluation step's part in a training step.
 const EVALUATION: f64 = 1.0 / 3.0;
 
-/// Networks that cost about the same: forward FLOPs, parameters, images in a batch.
+/// Networks that cost about the same: forward FLOPs, parameters that learn, images in a batch.
 type Kind = (u64, u64, usize);
 
 fn kind(plan: &Plan) -> Kind {
-    (plan.model.flops(), plan.model.parameters(), plan.train.batch_size)
+    (flops(plan), plan.model.trainable(), plan.train.batch_size)
 }
 
 /// What each trial of `experiment` costs with so many threads: by what epochs have taken in `store`,
@@ -58,7 +60,7 @@ pub fn costs(
         .trials
         .iter()
         .map(|trial| {
-            let flops = trial.plan.model.flops();
+            let flops = flops(&trial.plan);
             let rate = *rates.entry(kind(&trial.plan)).or_insert_with(|| {
                 let fits = 3 * flops <= STEP && stopwatch.seconds() < MEASURING;
                 let rate = known(trial, store, threads)
@@ -71,8 +73,8 @@ pub fn costs(
                     None => by_flops(flops, &measured, threads),
                 }
             });
-            let (train, validation) = counts(&trial.plan, images);
-            let epoch = (train + EVALUATION * validation) / rate;
+            let Counts { train, validation, .. } = Counts::of(&trial.plan.data, images);
+            let epoch = (train as f64 + EVALUATION * validation as f64) / rate;
             let done = store.trial(trial).epochs().len();
             let left = trial.plan.train.epochs.saturating_sub(done);
             Cost { epoch, to_go: left as f64 * epoch }
@@ -104,11 +106,15 @@ fn by_flops(flops: u64, measured: &[(u64, f64)], threads: usize) -> f64 {
 fn measure(plan: &Plan, threads: usize) -> Option<f64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
     let step = || -> candle_core::Result<f64> {
-        let flops = 3 * plan.model.flops();
+        let flops = 3 * flops(plan);
         let batch = (STEP / flops.max(1)).clamp(1, plan.train.batch_size as u64) as usize;
         let mut network = Network::new(&plan.model, plan.seed)?;
+        network.begin(&plan.model, plan.train.epochs);
         let mut shape = vec![batch];
-        shape.extend_from_slice(&plan.model.input);
+        let from = left_out(plan);
+        let input =
+            from.checked_sub(1).map_or(&plan.model.input, |last| &plan.model.layers[last].output);
+        shape.extend_from_slice(input);
         let mut stream = crate::basis::seed::derive(plan.seed, "cost", &[]);
         let count = shape.iter().product();
         let pixels: Vec<f32> = (0..count).map(|_| stream.uniform() as f32).collect();
@@ -120,7 +126,7 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
         // The first step also makes buffers.
         for number in 0..2 {
             let stopwatch = Stopwatch::start();
-            let mut pass = network.forward(&inputs, true, number)?;
+            let mut pass = network.forward_from(from, &inputs, true, number)?;
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
             let gradients = pass.backward(&loss.mean)?;
             optimizer.step(network.parameters(), gradients, 0.0, 1)?;
@@ -131,19 +137,22 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
     pool.install(step).ok()
 }
 
-/// Training and validation images of a trial, as far as that is known without decoding any.
-fn counts(plan: &Plan, images: &data::Cache) -> (f64, f64) {
-    let Ok(facts) = images.survey(&plan.data) else { return (0.0, 0.0) };
-    let mut rest = (facts.images - facts.declared_test) as f64;
-    if let TestSet::Part(part) = plan.data.test {
-        rest *= 1.0 - part;
+/// How many leading layers are left out of every step, because what they give is kept. Whoever asks
+/// first passes the images through them once, which is in no trial's cost.
+fn left_out(plan: &Plan) -> usize {
+    match feature_bytes(plan, 1) {
+        0 => 0,
+        // Layers that begin to learn later are taken to learn from the start.
+        _ => plan.model.frozen_prefix(plan.train.epochs),
     }
-    let validation = match (plan.data.fold, facts.declared_validation) {
-        (Some(fold), _) => rest / fold.of as f64,
-        (None, 0) => rest * plan.data.validation,
-        (None, declared) => declared as f64,
-    };
-    (rest - validation, validation)
+}
+
+/// Multiplications with addition of the forward pass of a step, for one image.
+fn flops(plan: &Plan) -> u64 {
+    match left_out(plan) {
+        0 => plan.model.flops(),
+        from => plan.model.layers[from..].iter().map(LayerPlan::flops).sum(),
+    }
 }
 
 /// Those of the trials `missing` that fit into `seconds` with so many at once: the cheapest first.

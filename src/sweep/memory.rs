@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::data;
 use crate::plan;
-use crate::plan::data::{DataPlan, Subset, TestSet};
 use crate::plan::memory::{image_bytes, trial_bytes};
 use crate::plan::sweep::{Experiment, Trial};
+
+use super::counts::Counts;
 
 /// What an experiment takes, in bytes, by estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,32 +44,9 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
     }
 }
 
-/// How many images a trial with this data looks at, by estimate: without those that a subset leaves
-/// out.
-pub fn seen(plan: &DataPlan, images: &data::Cache) -> usize {
-    let Ok(facts) = images.survey(plan) else { return 0 };
-    let test = match plan.test {
-        TestSet::Part(part) => (part * facts.images as f64) as usize,
-        _ => facts.declared_test,
-    };
-    let rest = facts.images.saturating_sub(test);
-    let validation = match (plan.fold, facts.declared_validation) {
-        (Some(fold), _) => rest / fold.of,
-        (None, 0) => (plan.validation * rest as f64) as usize,
-        (None, declared) => declared,
-    };
-    let train = rest.saturating_sub(validation);
-    let learnt = match plan.subset {
-        Subset::All => train,
-        Subset::PerClass(count) => train.min(count * facts.classes.len()),
-        Subset::Fraction(part) => (part * train as f64) as usize,
-    };
-    test + validation + learnt
-}
-
 /// The bytes of the features that `trial` keeps, by estimate; 0 if it keeps none.
 pub fn feature_bytes(trial: &Trial, images: &data::Cache) -> u64 {
-    plan::memory::feature_bytes(&trial.plan, seen(&trial.plan.data, images))
+    plan::memory::feature_bytes(&trial.plan, Counts::of(&trial.plan.data, images).all())
 }
 
 impl Needs {

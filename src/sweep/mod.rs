@@ -3,6 +3,7 @@
 mod board;
 pub mod clock;
 pub mod cost;
+pub mod counts;
 pub mod earlier;
 mod fault;
 pub mod machine;

@@ -183,14 +183,21 @@ pub fn verdict(answers: &Answers, contest: &Contest) -> String {
     text
 }
 
-/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
-/// over sizes.
-pub fn borders(contests: &[Contest]) -> Vec<String> {
-    let freezes = |contest: &Contest| {
-        contest.winner().map(|winner| {
-            [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == winner.case)
-        })
+/// Whether frozen layers are best (true) or training everything is (false); none if the best case of the
+/// one kind cannot be told from a case of the other.
+fn freezing_wins(contest: &Contest) -> Option<bool> {
+    let freezes = |it: &Contestant| {
+        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == it.case)
     };
+    let wins = freezes(contest.winner()?);
+    let others = contest.contestants.iter().filter(|it| freezes(it) != wins);
+    let mut surely_behind = others.map(|it| it.corrected.is_some_and(|p| p < ALPHA)).peekable();
+    (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
+}
+
+/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
+/// over sizes. Only what can be told counts.
+pub fn borders(contests: &[Contest]) -> Vec<String> {
     let mut pairs: Vec<&str> = Vec::new();
     for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
         if !pairs.contains(&contest.pair.as_str()) {
@@ -199,31 +206,35 @@ pub fn borders(contests: &[Contest]) -> Vec<String> {
     }
     let mut sentences = Vec::new();
     for pair in pairs {
-        let mut sizes: Vec<(&Contest, f64)> = contests
-            .iter()
-            .filter(|contest| contest.pair == pair)
-            .map(|contest| (contest, number(&contest.size)))
-            .collect();
-        sizes.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        let mut sizes: Vec<&Contest> = contests.iter().filter(|it| it.pair == pair).collect();
+        sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
         if sizes.len() < 2 {
             continue;
         }
-        let found: Vec<Option<bool>> = sizes.iter().map(|(contest, _)| freezes(contest)).collect();
-        let (first, last) = (&sizes[0].0.size, &sizes[sizes.len() - 1].0.size);
-        let change = found.windows(2).position(|two| two == [Some(true), Some(false)]);
-        let words = match change {
-            _ if found.iter().all(|it| *it == Some(false)) => {
-                format!("training everything wins at every size: the border between small and large lies below {first}")
+        let told: Vec<(&str, bool)> = sizes
+            .iter()
+            .filter_map(|contest| Some((contest.size.as_str(), freezing_wins(contest)?)))
+            .collect();
+        let change = told.windows(2).find(|two| two[0].1 != two[1].1);
+        let words = match (told.first(), told.last(), change) {
+            (Some(_), Some(_), Some([(_, false), _])) => {
+                "frozen layers win at a larger size and not at a smaller one: there is no one border"
+                    .to_owned()
             }
-            _ if found.iter().all(|it| *it == Some(true)) => {
-                format!("frozen layers win at every size: the border between small and large lies above {last}")
+            (Some(_), Some(_), Some([(below, _), (above, _)])) => {
+                format!("the border between small and large lies between {below} and {above}")
             }
-            Some(place) => format!(
-                "the border between small and large lies between {} and {}",
-                sizes[place].0.size,
-                sizes[place + 1].0.size
+            (Some((first, false)), ..) => format!(
+                "training everything wins at {} of {} sizes: the border between small and large lies below {first}",
+                told.len(),
+                sizes.len()
             ),
-            None => "frozen layers win at some larger sizes and not at smaller ones: there is no one border".to_owned(),
+            (_, Some((last, true)), _) => format!(
+                "frozen layers win at {} of {} sizes: the border between small and large lies above {last}",
+                told.len(),
+                sizes.len()
+            ),
+            _ => "where the border between small and large lies cannot be told".to_owned(),
         };
         sentences.push(if pair.is_empty() { words } else { format!("{pair}: {words}") });
     }
@@ -242,14 +253,14 @@ fn number(size: &str) -> f64 {
 mod tests {
     use super::*;
 
-    fn contest(pair: &str, size: &str, winner: &str) -> Contest {
+    fn contest(pair: &str, size: &str, winner: &str, p: f64) -> Contest {
         let contestant = |case: &str| Contestant {
             case: case.to_owned(),
             estimate: Estimate::of(&[0.5, 0.6]),
             trainable: None,
             seconds: None,
             behind: None,
-            corrected: None,
+            corrected: (case != winner).then_some(p),
         };
         let contestants = vec![contestant("large-similar"), contestant("small-similar")];
         let best = contestants.iter().position(|it| it.case == winner);
@@ -258,19 +269,25 @@ mod tests {
     }
 
     #[test]
-    fn the_border_lies_where_the_winner_no_longer_freezes() {
+    fn the_border_lies_where_the_winner_no_longer_freezes_as_far_as_that_can_be_told() {
         let found = borders(&[
-            contest("a", "none", "large-similar"),
-            contest("a", "{ per-class = 5 }", "small-similar"),
-            contest("a", "{ per-class = 100 }", "small-similar"),
-            contest("b", "{ per-class = 5 }", "large-similar"),
-            contest("b", "none", "large-similar"),
+            contest("a", "none", "large-similar", 0.01),
+            contest("a", "{ per-class = 20 }", "large-similar", 0.3),
+            contest("a", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("b", "{ per-class = 5 }", "large-similar", 0.01),
+            contest("b", "none", "large-similar", 0.01),
+            contest("c", "{ per-class = 5 }", "large-similar", 0.2),
+            contest("c", "none", "small-similar", 0.2),
+            contest("d", "{ per-class = 5 }", "large-similar", 0.01),
+            contest("d", "none", "small-similar", 0.01),
         ]);
         assert_eq!(
             found,
             [
-                "a: the border between small and large lies between { per-class = 100 } and none",
-                "b: training everything wins at every size: the border between small and large lies below { per-class = 5 }",
+                "a: the border between small and large lies between { per-class = 5 } and none",
+                "b: training everything wins at 2 of 2 sizes: the border between small and large lies below { per-class = 5 }",
+                "c: where the border between small and large lies cannot be told",
+                "d: frozen layers win at a larger size and not at a smaller one: there is no one border",
             ]
         );
     }

@@ -99,6 +99,14 @@ impl Forward {
 impl Network {
     /// The network of `plan` as it starts with `seed`.
     pub fn new(plan: &ModelPlan, seed: u64) -> Result<Network> {
+        Network::starting_from(plan, seed, &Weights::new())
+    }
+
+    /// The network of `plan` as it starts with `weights`, as far as they go, and else with `seed`.
+    ///
+    /// # Errors
+    /// If a tensor of `weights` has another shape.
+    pub fn starting_from(plan: &ModelPlan, seed: u64, weights: &Weights) -> Result<Network> {
         let mut parameters = Vec::new();
         let mut layers = Vec::new();
         let (evaluated, trained) = (plan.needed(false), plan.needed(true));
@@ -111,7 +119,12 @@ impl Network {
             });
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
-                let values = initial(&parameter, seed);
+                let values = match weights.get(&parameter.name) {
+                    Some((shape, values)) => {
+                        fitting(&parameter.name, shape, &parameter.shape, values)?.to_vec()
+                    }
+                    None => initial(&parameter, seed),
+                };
                 let tensor = Tensor::from_vec(values, parameter.shape, &Device::Cpu)?;
                 parameters.push(Parameter {
                     name: parameter.name,
@@ -125,6 +138,14 @@ impl Network {
         }
         let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
         let mut network = Network { layers, heads, parameters, seed };
+        for layer in network.layers() {
+            for (name, values) in layer.buffers() {
+                if let Some((shape, found)) = weights.get(name) {
+                    let found = fitting(name, shape, &[values.len()], found)?;
+                    values.copy_from_slice(found);
+                }
+            }
+        }
         network.begin(plan, 1);
         Ok(network)
     }
@@ -284,26 +305,13 @@ impl Network {
         frozen.tensors().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Takes what `weights` has, the rest stays as it is.
-    ///
-    /// # Errors
-    /// If a tensor has another shape.
-    pub fn load_part(&mut self, weights: &Weights) -> Result<()> {
-        let mut all = self.weights()?;
-        all.extend(weights.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
-        self.load(&all)
-    }
-
     /// Takes all parameters and running statistics from `weights`.
     ///
     /// # Errors
     /// If one is missing or has another shape; then some may have been taken already.
     pub fn load(&mut self, weights: &Weights) -> Result<()> {
         let find = |name: &str, shape: &[usize]| match weights.get(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            Some((found, _)) => {
-                candle_core::bail!("{name} has shape {found:?}, the network needs {shape:?}")
-            }
+            Some((found, values)) => fitting(name, found, shape, values),
             None => candle_core::bail!("{name} is missing from the weights"),
         };
         for Parameter { name, tensor, .. } in &self.parameters {
@@ -317,6 +325,19 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// `values`, if they have the shape that the tensor `name` needs.
+fn fitting<'a>(
+    name: &str,
+    found: &[usize],
+    needed: &[usize],
+    values: &'a [f32],
+) -> Result<&'a [f32]> {
+    if found != needed {
+        candle_core::bail!("{name} has shape {found:?}, the network needs {needed:?}")
+    }
+    Ok(values)
 }
 
 /// A value for one of those that ask for it; the last one gets the value itself.

@@ -57,3 +57,11 @@ pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report)
     }
     Ok((weights, report))
 }
+
+/// Numbers as they lie in a file.
+pub fn bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * values.len()];
+    let places = bytes.as_chunks_mut::<4>().0.iter_mut();
+    places.zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
+    bytes
+}

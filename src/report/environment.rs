@@ -23,9 +23,7 @@ struct Environment {
 
 impl Environment {
     fn here(share: Share, cores: usize) -> Environment {
-        let binary = std::env::current_exe()
-            .and_then(std::fs::read)
-            .map_or("unknown".to_owned(), |bytes| blake3::hash(&bytes).to_hex()[..16].to_owned());
+        let binary = binary_hash().unwrap_or_else(|_| "unknown".to_owned());
         Environment {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             binary,
@@ -37,6 +35,13 @@ impl Environment {
             threads: share.threads,
         }
     }
+}
+
+/// The hash of the program's file.
+fn binary_hash() -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(std::env::current_exe()?)?)?;
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
 /// Writes the file.

@@ -89,6 +89,23 @@ fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreErro
     })
 }
 
+/// Adds rows at the end, below a header if there is nothing yet.
+fn append<R: Serialize>(
+    path: &Path,
+    rows: impl IntoIterator<Item = R>,
+    lasting: Lasting,
+) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    let is_new = file.metadata()?.len() == 0;
+    let mut writer = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    let rows = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    file.write_all(&rows)?;
+    if lasting == Lasting::Power { file.sync_data() } else { Ok(()) }
+}
+
 /// Removes files from `folder` that were never finished. Nobody else may write there.
 fn remove_unfinished(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -252,7 +269,8 @@ pub struct Resume {
     pub records: Vec<EpochRecord>,
     /// The last checkpoint: at the end of the last of them, or in the epoch behind it.
     pub last: Checkpoint,
-    /// The weights of the best epoch; none before the first has ended.
+    /// The weights of the best epoch; none before the first has ended, and if those of a later one
+    /// have taken their place.
     pub best: Option<Weights>,
 }
 
@@ -341,7 +359,7 @@ impl TrialStore {
             fs::remove_file(&path).map_err(trouble("remove", &path))?;
         }
         let text = toml::to_string(plan).expect("a plan is plain data");
-        write_whole(&self.file("plan.toml"), text.as_bytes())
+        write_as(&self.file("plan.toml"), text.as_bytes(), Lasting::Process)
     }
 
     /// The plan that ran.
@@ -396,13 +414,13 @@ impl TrialStore {
             Some(index) => {
                 let best = self.checkpoint("best")?;
                 let of = best.number("epoch") as usize;
-                // A kill may have come after the next epoch's best weights and before its last.
-                // That epoch is trained again then.
-                let is_next = of == epoch + 1 && epoch < plan.train.epochs;
-                if of != index + 1 && !is_next {
+                // A kill may have come between the best weights of a later epoch and its last ones.
+                // Training gets there again.
+                let is_later = epoch < of && of <= plan.train.epochs;
+                if of != index + 1 && !is_later {
                     return None;
                 }
-                Some(best.tensors)
+                (!is_later).then_some(best.tensors)
             }
         };
         Some(Resume { records, last, best })
@@ -414,28 +432,22 @@ impl TrialStore {
         Checkpoint::from_bytes(&bytes).ok()
     }
 
-    /// Stores the end of an epoch. The order matters: a kill between two files leaves a last
-    /// checkpoint that has at least its own rows, and a best one that will be written again.
-    pub fn epoch_ended(
-        &self,
-        records: &[EpochRecord],
-        best: Option<Checkpoint>,
-        last: &Checkpoint,
-        losses: &[BatchLoss],
-        lasting: Lasting,
-    ) -> Result<(), StoreError> {
-        if let Some(best) = best {
-            self.write_checkpoint("best", best, lasting)?;
-        }
+    /// Adds the row of an epoch.
+    pub fn add_epoch(&self, record: &EpochRecord, lasting: Lasting) -> Result<(), StoreError> {
         let path = self.file("epochs.csv");
-        let rows = csv_bytes(records.iter().map(Row::from)).map_err(trouble("write", &path))?;
-        write_as(&path, &rows, lasting)?;
-        self.checkpoint_between(records, last, losses, lasting)
+        append(&path, [Row::from(record)], lasting).map_err(trouble("write", &path))
+    }
+
+    /// Keeps the rows of `records` and no others: what a killed process has written behind its last
+    /// checkpoint will be written again.
+    pub fn keep_epochs(&self, records: &[EpochRecord]) -> Result<(), StoreError> {
+        self.write_csv("epochs.csv", records.iter().map(Row::from))
     }
 
     /// Has the disk take what was written to outlive the process only.
     pub fn settle(&self) -> Result<(), StoreError> {
-        for name in ["best.safetensors", "epochs.csv", "batches.csv", "last.safetensors"] {
+        let checkpoints = ["best.safetensors", "last.safetensors"];
+        for name in checkpoints.into_iter().chain(["plan.toml", "epochs.csv", "batches.csv"]) {
             let path = self.file(name);
             match File::open(&path) {
                 Ok(file) => file.sync_all().map_err(trouble("write", &path))?,
@@ -446,17 +458,23 @@ impl TrialStore {
         Ok(())
     }
 
-    /// Stores where to go on after `records`, and the `losses` since it was last stored.
-    pub fn checkpoint_between(
+    /// Stores where to go on after `records`, whose rows are stored, with the best weights if they
+    /// are others than before and the `losses` since it was last stored. The order matters: a kill
+    /// between two files leaves a last checkpoint that has at least its own rows and losses, and
+    /// best weights that training comes to again.
+    pub fn write_checkpoints(
         &self,
         records: &[EpochRecord],
-        last: &Checkpoint,
+        best: Option<Checkpoint>,
+        mut last: Checkpoint,
         losses: &[BatchLoss],
         lasting: Lasting,
     ) -> Result<(), StoreError> {
+        if let Some(best) = best {
+            self.write_checkpoint("best", best, lasting)?;
+        }
         let path = self.file("batches.csv");
-        losses::append(&path, losses, lasting).map_err(trouble("write", &path))?;
-        let mut last = last.clone();
+        append(&path, losses, lasting).map_err(trouble("write", &path))?;
         last.words.insert(ROWS.to_owned(), rows_hash(records));
         self.write_checkpoint("last", last, lasting)
     }
@@ -514,17 +532,10 @@ impl TrialStore {
         write_whole(&self.file("outcome.toml"), sealed(&text).as_bytes())
     }
 
-    /// Adds a line about the clock.
-    pub fn time(&self, line: &Timing) -> Result<(), StoreError> {
+    /// Adds lines about the clock.
+    pub fn time(&self, lines: &[Timing]) -> Result<(), StoreError> {
         let path = self.file("timings.csv");
-        let is_new = !path.exists();
-        let write = || {
-            let file = File::options().create(true).append(true).open(&path)?;
-            let mut writer = csv::WriterBuilder::new().has_headers(is_new).from_writer(file);
-            writer.serialize(line)?;
-            writer.flush()
-        };
-        write().map_err(trouble("write", &path))
+        append(&path, lines, Lasting::Process).map_err(trouble("write", &path))
     }
 
     /// What the clock said, one line for each time an epoch was computed.

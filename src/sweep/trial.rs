@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
 use crate::model;
+use crate::model::network::Weights;
 use crate::plan::data::BoxPlan;
 use crate::plan::run::{CheckpointEvery, OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
@@ -179,15 +180,17 @@ fn attempt(
     }
     let data = data(trial, around)?;
     let images = data.split.train.len();
-    let mut trainer = Trainer::new(&trial.plan, data.clone(), share, around.features.clone())?;
-    if let Some(weights) = &trial.plan.model.weights {
-        let weights = model::weights::read(weights, &trial.plan.model);
-        let (weights, _) = weights.map_err(failed)?;
-        trainer.start_from(&weights)?;
-    }
+    let start = match &trial.plan.model.weights {
+        Some(file) => model::weights::read(file, &trial.plan.model).map_err(failed)?.0,
+        None => Weights::new(),
+    };
+    let features = around.features.clone();
+    let mut trainer = Trainer::new(&trial.plan, data.clone(), share, features, &start)?;
+    drop(start);
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();
+        store.keep_epochs(&records)?;
         store.keep_losses(records.len(), last.number("batch") as usize)?;
         trainer.resume(records, &last, best)?;
     }
@@ -198,6 +201,8 @@ fn attempt(
         store,
         records: trainer.records().to_vec(),
         losses: Vec::new(),
+        timings: Vec::new(),
+        waiting: None,
         around,
         watch,
         epoch: Stopwatch::start(),
@@ -221,10 +226,16 @@ fn attempt(
             end => break end,
         }
     };
+    if let (End::Completed(_), Some((_, Some(best)))) = (&end, &mut recorder.waiting) {
+        // Written once if it has not been written yet.
+        best.tensors = trainer.whole(&best.tensors)?;
+    }
+    recorder.store_waiting(Lasting::Process)?;
     let in_epochs = recorder.in_epochs;
+    drop(recorder);
     let write_time = || {
         let seconds = beside.seconds() - in_epochs;
-        store.time(&Timing { seconds, threads: around.threads, ..Timing::default() })
+        store.time(&[Timing { seconds, threads: around.threads, ..Timing::default() }])
     };
     let reason = match end {
         End::Completed(reason) => reason,
@@ -240,6 +251,12 @@ fn attempt(
         }
     };
     let records = trainer.records().to_vec();
+    if trainer.best().is_none() && !records.is_empty() {
+        // The best weights on the disk are those of an epoch that this trial no longer comes to.
+        store.forget()?;
+        let share = around.epochs.of(&trial.plan);
+        return attempt(trial, until, store, around, share, watch);
+    }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
     if let Some(best) = trainer.best().cloned() {
         // Without test images the validation images tell what the confusion looks like.
@@ -362,6 +379,10 @@ struct Recorder<'a> {
     records: Vec<EpochRecord>,
     /// Those that are not stored yet.
     losses: Vec<BatchLoss>,
+    /// Those that are not stored yet.
+    timings: Vec<Timing>,
+    /// The last checkpoint, if it is not stored yet, and the best weights since the stored one.
+    waiting: Option<(Checkpoint, Option<Checkpoint>)>,
     around: &'a Surroundings<'a>,
     watch: &'a Watch<'a>,
     epoch: Stopwatch,
@@ -389,6 +410,8 @@ impl Recorder<'_> {
         Lasting::Power
     }
 
+    /// The rows of an epoch are stored at once: whatever becomes of the trial, they count.
+    /// Checkpoints wait until it is worth the while.
     fn epoch_ended(
         &mut self,
         record: &EpochRecord,
@@ -396,10 +419,14 @@ impl Recorder<'_> {
         last: &Checkpoint,
     ) -> Result<(), StoreError> {
         self.records.push(*record);
-        let best = is_best.then(|| weights_of(last));
-        let losses = std::mem::take(&mut self.losses);
         let lasting = self.lasting();
-        self.store.epoch_ended(&self.records, best, last, &losses, lasting)?;
+        self.store.add_epoch(record, lasting)?;
+        let earlier = self.waiting.take().and_then(|(_, best)| best);
+        let best = if is_best { Some(weights_of(last)) } else { earlier };
+        self.waiting = Some((last.clone(), best));
+        if lasting == Lasting::Power {
+            self.store_waiting(lasting)?;
+        }
         let seconds = self.epoch.seconds();
         let work = self.views.share().take_work();
         let timing = Timing {
@@ -411,10 +438,20 @@ impl Recorder<'_> {
             shared: work.shared,
             augment_seconds: work.seconds,
         };
-        self.store.time(&timing)?;
+        self.timings.push(timing);
         self.in_epochs += seconds;
         self.epoch = Stopwatch::start();
         Ok(())
+    }
+
+    /// Stores what waits.
+    fn store_waiting(&mut self, lasting: Lasting) -> Result<(), StoreError> {
+        if let Some((last, best)) = self.waiting.take() {
+            let losses = std::mem::take(&mut self.losses);
+            self.store.write_checkpoints(&self.records, best, last, &losses, lasting)?;
+        }
+        let timings = std::mem::take(&mut self.timings);
+        if timings.is_empty() { Ok(()) } else { self.store.time(&timings) }
     }
 }
 
@@ -427,9 +464,10 @@ impl Observer for Recorder<'_> {
                 Ok(())
             }
             Event::Checkpoint(last) => {
-                let losses = std::mem::take(&mut self.losses);
+                let best = self.waiting.take().and_then(|(_, best)| best);
+                self.waiting = Some(((*last).clone(), best));
                 let lasting = self.lasting();
-                self.store.checkpoint_between(&self.records, last, &losses, lasting)
+                self.store_waiting(lasting)
             }
             Event::Epoch { record, is_best, last } => self.epoch_ended(record, *is_best, last),
         };
@@ -456,6 +494,14 @@ impl Observer for Recorder<'_> {
             CheckpointEvery::Epoch => false,
             CheckpointEvery::Steps(every) => steps.is_multiple_of(every),
         }
+    }
+}
+
+impl Drop for Recorder<'_> {
+    /// A trial that fails, by a panic too, leaves what it has come to.
+    fn drop(&mut self) {
+        // Where there is no room for it, whatever failed is the reason that is told.
+        let _ = self.store_waiting(Lasting::Process);
     }
 }
 

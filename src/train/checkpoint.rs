@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::model::network::Weights;
+use crate::model::weights::bytes;
 
 /// Tensors by name and a few words about them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,13 +44,8 @@ pub enum CheckpointError {
 impl Checkpoint {
     /// The file's bytes: the same for the same contents.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
-        let raw: BTreeMap<&String, Vec<u8>> = self
-            .tensors
-            .iter()
-            .map(|(name, (_, values))| {
-                (name, values.iter().flat_map(|v| v.to_le_bytes()).collect())
-            })
-            .collect();
+        let raw: BTreeMap<&String, Vec<u8>> =
+            self.tensors.iter().map(|(name, (_, values))| (name, bytes(values))).collect();
         let views = self
             .tensors
             .iter()
@@ -97,9 +93,7 @@ impl Checkpoint {
         let mut hasher = blake3::Hasher::new();
         for (name, (shape, values)) in &self.tensors {
             hasher.update(format!("{name} {shape:?}\n").as_bytes());
-            let mut bytes = Vec::with_capacity(4 * values.len());
-            values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-            hasher.update(&bytes);
+            hasher.update(&bytes(values));
         }
         hasher.finalize().to_hex().to_string()
     }

@@ -2,7 +2,7 @@
 //! made of them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::data::{Batch, View, Views};
 use crate::kernels::instruction_set;
@@ -26,6 +26,8 @@ struct Frozen {
     features: Arc<Features>,
     /// Augmented variants that go round; 0: each epoch has its own.
     variants: u64,
+    /// Where the features of each view are that was asked for; none: nowhere.
+    tables: Mutex<Vec<(View, Option<Arc<Table>>)>>,
 }
 
 impl Inputs {
@@ -42,7 +44,8 @@ impl Inputs {
         plan: &ModelPlan,
     ) {
         let variants = plan.transfer.map_or(0, |transfer| transfer.feature_variants as u64);
-        self.frozen = extractor.map(|extractor| Frozen { extractor, features, variants });
+        let tables = Mutex::default();
+        self.frozen = extractor.map(|extractor| Frozen { extractor, features, variants, tables });
     }
 
     /// The number of the layer whose results these are, counted from 1; 0: images.
@@ -60,34 +63,48 @@ impl Inputs {
         &self.views
     }
 
-    /// Has the features of `images` computed that epoch `epoch` will ask for again and again.
-    pub(super) fn prepare_training(&self, epoch: u64, images: &[u32]) -> Result<(), TrainError> {
-        let Some(frozen) = &self.frozen else { return Ok(()) };
+    /// Has the features of `images` computed that epoch `epoch` will ask for again and again: whether
+    /// nothing is left to compute.
+    pub(super) fn prepare_training(&self, epoch: u64, images: &[u32]) -> Result<bool, TrainError> {
+        let Some(frozen) = &self.frozen else { return Ok(false) };
         match frozen.training_view(&self.views, epoch) {
             Some(view) => self.prepare(frozen, view, images),
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 
-    /// Has the features of validation or test images computed.
+    /// Has the features of validation or test images computed: whether nothing is left to compute.
     pub(super) fn prepare_evaluation(
         &self,
         images: &[u32],
         views: usize,
-    ) -> Result<(), TrainError> {
-        let Some(frozen) = &self.frozen else { return Ok(()) };
-        self.prepare(frozen, self.views.at_evaluation(), images)?;
-        (0..views).try_for_each(|view| self.prepare(frozen, View::TestTime(view), images))
+    ) -> Result<bool, TrainError> {
+        let Some(frozen) = &self.frozen else { return Ok(false) };
+        let mut is_made = self.prepare(frozen, self.views.at_evaluation(), images)?;
+        for view in 0..views {
+            is_made &= self.prepare(frozen, View::TestTime(view), images)?;
+        }
+        Ok(is_made)
     }
 
-    fn prepare(&self, frozen: &Frozen, view: View, images: &[u32]) -> Result<(), TrainError> {
-        let Some(table) = self.table(frozen, view) else { return Ok(()) };
+    fn prepare(&self, frozen: &Frozen, view: View, images: &[u32]) -> Result<bool, TrainError> {
+        let Some(table) = self.table(frozen, view) else { return Ok(false) };
         let make = |images: &[u32]| frozen.extractor.features(&self.views.pixels(view, images));
         table.prepare(images, make)?;
-        Ok(())
+        Ok(true)
     }
 
     fn table(&self, frozen: &Frozen, view: View) -> Option<Arc<Table>> {
+        let mut tables = frozen.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, table)) = tables.iter().find(|(known, _)| *known == view) {
+            return table.clone();
+        }
+        let table = self.find(frozen, view);
+        tables.push((view, table.clone()));
+        table
+    }
+
+    fn find(&self, frozen: &Frozen, view: View) -> Option<Arc<Table>> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&frozen.extractor.identity());
         hasher.update(&self.views.identity(view));

@@ -135,8 +135,8 @@ pub struct Trainer<'a> {
     data: TrialData,
     inputs: Arc<Inputs>,
     features: Arc<Features>,
-    /// Makes batches ahead of the steps.
-    pool: Arc<ThreadPool>,
+    /// Makes batches ahead of the steps, if there is anything to make.
+    maker: Option<Arc<ThreadPool>>,
     network: Network,
     optimizer: Optimizer,
     class_weights: Option<Vec<f64>>,
@@ -154,22 +154,31 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trial at its beginning, which shares augmented epochs and features with others.
+    /// A trial at its beginning, which shares augmented epochs and features with others and starts
+    /// with the pretrained weights `start`, as far as they go.
+    ///
+    /// # Errors
+    /// If a tensor of `start` has another shape than the network's.
     pub fn new(
         plan: &'a Plan,
         data: TrialData,
         share: Share,
         features: Arc<Features>,
+        start: &Weights,
     ) -> Result<Trainer<'a>, TrainError> {
-        let network = Network::new(&plan.model, plan.seed)?;
+        let network = Network::starting_from(&plan.model, plan.seed, start)?;
+        let anchors = match plan.model.transfer {
+            Some(transfer) if transfer.l2_sp > 0.0 => {
+                let parameters = network.parameters().iter();
+                parameters.map(anchor).collect::<candle_core::Result<_>>()?
+            }
+            _ => Vec::new(),
+        };
         let optimizer =
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
         let card = Card::new(plan, &data).word();
         let views = Views::new(data.dataset.clone(), &data.normalisation, plan, share);
-        let threads = rayon::current_num_threads();
-        let named = |index| format!("batches-{index}");
-        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build()?;
         let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
         Ok(Trainer {
             plan,
@@ -177,8 +186,8 @@ impl<'a> Trainer<'a> {
             inputs,
             features,
             fixed: Network::fixed(&plan.model),
-            anchors: Vec::new(),
-            pool: Arc::new(pool),
+            anchors,
+            maker: None,
             network,
             optimizer,
             class_weights,
@@ -188,23 +197,6 @@ impl<'a> Trainer<'a> {
             under_way: None,
             card,
         })
-    }
-
-    /// Takes pretrained `weights` for what starts with them.
-    ///
-    /// # Errors
-    /// If a tensor has another shape than the network's.
-    pub fn start_from(&mut self, weights: &Weights) -> Result<(), TrainError> {
-        self.network.load_part(weights)?;
-        if self.plan.model.transfer.is_some_and(|transfer| transfer.l2_sp > 0.0) {
-            let anchor = |parameter: &Parameter| match parameter.pretrained {
-                true => numbers(&parameter.tensor).map(|numbers| Some(numbers.to_vec())),
-                false => Ok(None),
-            };
-            let anchors = self.network.parameters().iter().map(anchor);
-            self.anchors = anchors.collect::<candle_core::Result<_>>()?;
-        }
-        Ok(())
     }
 
     /// Goes on after `records`, from the `last` checkpoint and, if an epoch was finished, the weights
@@ -265,7 +257,7 @@ impl<'a> Trainer<'a> {
         if prefix != self.inputs.from() {
             let extractor = match prefix {
                 0 => None,
-                layers => Some(Extractor::new(plan, layers, &self.network.weights()?)?),
+                layers => Some(Extractor::new(plan, layers, self.network.weights()?)?),
             };
             let images = self.images();
             let mut inputs = Inputs::new(self.inputs.views().clone(), images);
@@ -328,8 +320,9 @@ impl<'a> Trainer<'a> {
         let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
         let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
         self.begin(epoch)?;
-        let (inputs, pool) = (self.inputs.clone(), self.pool.clone());
-        inputs.prepare_training(epoch as u64, &order)?;
+        let inputs = self.inputs.clone();
+        let is_made = inputs.prepare_training(epoch as u64, &order)?;
+        let maker = self.maker(is_made)?;
         let size = plan.batch_size;
         let batches = order.len().div_ceil(size);
         let make = |index: usize| {
@@ -339,7 +332,7 @@ impl<'a> Trainer<'a> {
         };
         let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, made);
         let left = batches.saturating_sub(done);
-        let Some(lr) = ahead(&pool, left, make, take)? else { return Ok(None) };
+        let Some(lr) = ahead(maker.as_deref(), left, make, take)? else { return Ok(None) };
         let validation = self.data.split.clone();
         let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, 0)?;
         Ok(Some(EpochRecord {
@@ -407,6 +400,17 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(Some(lr))
+    }
+
+    /// The threads that make batches; none if they are made already.
+    fn maker(&mut self, is_made: bool) -> Result<Option<Arc<ThreadPool>>, TrainError> {
+        if !is_made && self.maker.is_none() {
+            let threads = rayon::current_num_threads();
+            let named = |index| format!("batches-{index}");
+            let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build()?;
+            self.maker = Some(Arc::new(pool));
+        }
+        Ok(self.maker.clone().filter(|_| !is_made))
     }
 
     /// Adds the gradient of L2-SP, α (w − w₀).
@@ -500,8 +504,9 @@ impl<'a> Trainer<'a> {
         let classes = self.plan.model.classes;
         let mut tally = Tally::new(classes, plan.top_k);
         let mut all = Vec::with_capacity(images.len() * classes);
-        let (seen, pool) = (self.inputs.clone(), self.pool.clone());
-        seen.prepare_evaluation(images, views)?;
+        let seen = self.inputs.clone();
+        let is_made = seen.prepare_evaluation(images, views)?;
+        let maker = self.maker(is_made)?;
         let chunks: Vec<&[u32]> = images.chunks(plan.batch_size).collect();
         // Each batch is seen plainly first, then in its other views.
         let make = |index: usize| {
@@ -538,7 +543,7 @@ impl<'a> Trainer<'a> {
             }
             Ok(())
         };
-        ahead(&pool, chunks.len() * (views + 1), make, &mut take)?;
+        ahead(maker.as_deref(), chunks.len() * (views + 1), make, &mut take)?;
         Ok(Evaluated { tally, logits: all })
     }
 
@@ -582,6 +587,12 @@ struct Evaluated {
 /// The scores of an empty training set, which the split does not allow.
 const NOTHING: Scores =
     Scores { loss: 0.0, accuracy: 0.0, top_k: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
+
+/// What L2-SP pulls a parameter towards.
+fn anchor(parameter: &Parameter) -> candle_core::Result<Option<Vec<f32>>> {
+    let start = parameter.pretrained.then(|| numbers(&parameter.tensor)).transpose()?;
+    Ok(start.map(|numbers| numbers.to_vec()))
+}
 
 fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
     match &plan.train.class_weights {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{Device, Result, Tensor};
 
 use crate::model::network::{Network, Weights};
+use crate::model::weights::bytes;
 use crate::plan::model::ModelPlan;
 
 /// Images of a pass. Always so many, so that how they are summed up, and with it each bit of their
@@ -13,19 +14,26 @@ pub const IMAGES: usize = 32;
 
 /// Leading layers that do not learn.
 pub struct Extractor {
-    network: Mutex<Network>,
+    source: Mutex<Source>,
     layers: usize,
     input: Vec<usize>,
     output: Vec<usize>,
     identity: [u8; 32],
 }
 
+/// What computes features.
+enum Source {
+    /// Nobody has asked for any: all of them may be known from earlier.
+    Waiting(Box<(ModelPlan, Weights)>),
+    Ready(Box<Network>),
+}
+
 impl Extractor {
     /// The first `layers` layers of the network of `plan` with `weights`.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape.
-    pub fn new(plan: &ModelPlan, layers: usize, weights: &Weights) -> Result<Extractor> {
+    /// If a tensor is missing.
+    pub fn new(plan: &ModelPlan, layers: usize, mut weights: Weights) -> Result<Extractor> {
         let leading = ModelPlan {
             layers: plan.layers[..layers].to_vec(),
             auxiliary: Vec::new(),
@@ -36,26 +44,23 @@ impl Extractor {
         let mut hasher = blake3::Hasher::new();
         let mut own = Weights::new();
         for (name, _) in leading.tensors() {
-            if let Some((shape, numbers)) = weights.get(&name) {
-                numbers.iter().for_each(|number| {
-                    hasher.update(&number.to_le_bytes());
-                });
-                own.insert(name, (shape.clone(), numbers.clone()));
-            }
+            let Some((shape, numbers)) = weights.remove(&name) else {
+                candle_core::bail!("{name} is missing from the weights")
+            };
+            hasher.update(&bytes(&numbers));
+            own.insert(name, (shape, numbers));
         }
         // What a layer does, whatever it is called and however it would start.
         for layer in &leading.layers {
             let what = (&layer.from, &layer.input, &layer.output, &layer.kind);
             hasher.update(serde_json::to_string(&what).expect("a plan is plain data").as_bytes());
         }
-        let mut network = Network::new(&leading, 0)?;
-        network.load(&own)?;
         let output = leading.layers.last().map_or(&leading.input, |last| &last.output).clone();
         Ok(Extractor {
-            network: Mutex::new(network),
             layers,
-            input: leading.input,
+            input: leading.input.clone(),
             output,
+            source: Mutex::new(Source::Waiting(Box::new((leading, own)))),
             identity: *hasher.finalize().as_bytes(),
         })
     }
@@ -84,11 +89,19 @@ impl Extractor {
     ///
     /// # Shapes
     /// pixels `[images, channels, height, width]`, normalised; the result `[images, features]`.
+    ///
+    /// # Errors
+    /// If a tensor has another shape than its layer.
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<f32>> {
         let size: usize = self.input.iter().product();
         let images = pixels.len() / size.max(1);
         let mut features = Vec::with_capacity(images * self.width());
-        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Source::Waiting(of) = &*source {
+            let (leading, weights) = &**of;
+            *source = Source::Ready(Box::new(Network::starting_from(leading, 0, weights)?));
+        }
+        let Source::Ready(network) = &mut *source else { return Ok(features) };
         for chunk in pixels.chunks(IMAGES * size) {
             let mut whole = chunk.to_vec();
             whole.resize(IMAGES * size, 0.0);

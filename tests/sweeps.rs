@@ -301,6 +301,26 @@ fn a_damaged_checkpoint_is_never_trusted() {
     assert!(bench.results("damaged") == bench.results("whole"));
 }
 
+#[test]
+fn a_kill_between_the_best_weights_and_the_last_ones_changes_nothing() {
+    let bench = Bench::new(SMALL);
+    bench.run("early", &["--set", "train.epochs=1"]);
+    for results in ["whole", "torn"] {
+        bench.run(results, &["--set", "train.epochs=4"]);
+    }
+    for entry in fs::read_dir(bench.path("early", "trials")).unwrap() {
+        let early = entry.unwrap().path();
+        let torn = bench.path("torn", "trials").join(early.file_name().unwrap());
+        if fs::copy(early.join("last.safetensors"), torn.join("last.safetensors")).is_ok() {
+            fs::remove_file(torn.join("outcome.toml")).unwrap();
+        }
+    }
+    let output = bench.run("torn", &["--set", "train.epochs=4"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("epoch 2/4") && !said.contains("epoch 1/4"), "{said}");
+    assert!(bench.results("torn") == bench.results("whole"));
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_exits_with_130_and_goes_on_as_if_nothing_had_happened() {

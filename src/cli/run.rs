@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::basis::record::Status;
 use crate::config::presets;
+use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, expand};
@@ -16,13 +17,14 @@ use crate::report::layers::number;
 use crate::report::progress::{Progress, View};
 use crate::report::ranking::ranking;
 use crate::report::{environment, tables};
+use crate::sweep::advised;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::cost::{costs, within};
 use crate::sweep::machine;
 use crate::sweep::memory::needs;
 use crate::sweep::runner::{Runner, Share, SweepEvent};
 use crate::sweep::standing::standing;
-use crate::sweep::store::{Mark, Store, write_whole};
+use crate::sweep::store::{Mark, Store, csv_bytes, write_whole};
 use crate::sweep::survey::Files;
 use crate::sweep::trial;
 
@@ -59,8 +61,16 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let watch = Stopwatch::start();
     let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
     let interrupt = interrupt(voice.clone())?;
-    let mut work =
-        Work { arguments, view, cores, images: &images, store: &store, watched, interrupt };
+    let mut work = Work {
+        arguments,
+        view,
+        cores,
+        images: &images,
+        store: &store,
+        watched,
+        interrupt,
+        has_run: false,
+    };
     let mut progress: Option<Progress> = None;
     loop {
         // Bars are drawn once there is something to run.
@@ -90,6 +100,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     if let Some(progress) = progress {
         progress.finish();
     }
+    work.advise(&root, &experiment)?;
     work.conclude(&experiment, watch)
 }
 
@@ -102,6 +113,8 @@ struct Work<'a> {
     store: &'a Store,
     watched: Watched,
     interrupt: Arc<AtomicBool>,
+    /// Whether there was anything to run.
+    has_run: bool,
 }
 
 impl Work<'_> {
@@ -161,6 +174,7 @@ impl Work<'_> {
         if missing.is_empty() {
             return Ok(None);
         }
+        self.has_run = true;
         let rebuilt = Mutex::new(Stopwatch::start());
         let watch = |event: &SweepEvent| {
             progress.notice(event);
@@ -251,6 +265,19 @@ impl Work<'_> {
         if is_news && self.view.is_for_people() {
             say(text);
         }
+    }
+
+    /// For a sweep over cases of transfer, what would have been advised.
+    fn advise(&self, root: &Node, experiment: &Experiment) -> Result<()> {
+        let path = self.store.root().join(advised::FILE);
+        let is_stopped = self.interrupt.load(Ordering::Relaxed);
+        if !is_stopped && (self.has_run || !path.exists()) {
+            let rows = advised::advised(root, experiment, self.images);
+            if !rows.is_empty() {
+                write_whole(&path, &csv_bytes(rows)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// The page of answers.

@@ -14,6 +14,8 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+use crate::sweep::advised::{Advised, read_advice};
+
 use super::folder::FolderError;
 
 pub use factor::{Factor, Kind, Level, factors};
@@ -49,6 +51,8 @@ pub struct Answers {
     pub experiment: toml::Table,
     /// Its text.
     pub text: String,
+    /// What was advised for each kind of data of a sweep over cases of transfer.
+    pub advice: Vec<Advised>,
     epochs: Vec<[f64; 4]>,
 }
 
@@ -78,6 +82,7 @@ impl Answers {
             trials,
             experiment,
             text,
+            advice: read_advice(root),
             epochs,
         })
     }

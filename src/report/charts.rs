@@ -11,6 +11,7 @@ pub mod lines;
 pub mod parallel;
 pub mod reliability;
 pub mod scatter;
+pub mod sizes;
 
 use maud::{Markup, PreEscaped, html};
 

@@ -62,7 +62,8 @@ fn predictions(answers: &Answers) -> Option<Predictions> {
 
 /// All charts, in the order of the page.
 fn charts(answers: &Answers, predictions: Option<&Predictions>) -> Vec<Chart> {
-    let mut all = curves::charts(answers);
+    let mut all = cases::charts(answers);
+    all.extend(curves::charts(answers));
     all.extend(effects::charts(answers));
     if let Some(predictions) = predictions {
         all.push(confusion::chart(predictions));

@@ -4,7 +4,7 @@ mod latex;
 
 use std::fmt::Write;
 
-use super::answers::cases::{borders, contests, verdict};
+use super::answers::cases::{advisors, borders, contests, hindsight, verdict};
 use super::answers::effects::{effects, interactions};
 use super::answers::{Answers, Verdict};
 use super::grid::{fit, grid};
@@ -274,8 +274,11 @@ fn notes(answers: &Answers) -> String {
     for contest in &contests {
         let place = if contest.surroundings.is_empty() { "cases" } else { &contest.surroundings };
         let _ = writeln!(text, "{place}: {}", verdict(answers, contest));
+        if let Some(sentence) = hindsight(contest) {
+            let _ = writeln!(text, "  {sentence}");
+        }
     }
-    for sentence in borders(&contests) {
+    for sentence in borders(&contests).into_iter().chain(advisors(&contests)) {
         let _ = writeln!(text, "{sentence}");
     }
     let open = answers.trials.iter().filter(|trial| !trial.is_completed()).count();

@@ -1,15 +1,17 @@
 //! The cases of a transfer beside each other: which one won where everything else was the same, by how
 //! much, and whether a textbook would have said so.
 
+mod hindsight;
+
 use std::collections::BTreeMap;
 
 use crate::plan::transfer::Case;
 use crate::report::statistics::{ALPHA, Estimate, Paired, holm};
+use crate::sweep::advised::{AXIS, Advised};
 
 use super::{Answers, Measure, Trial};
 
-/// The axis that makes a sweep a comparison of cases.
-const AXIS: &str = "transfer.case";
+pub use hindsight::{Advisor, advisors, hindsight};
 
 /// The axis by which a data set grows.
 const SUBSET: &str = "data.subset";
@@ -44,6 +46,8 @@ pub struct Contest {
     pub contestants: Vec<Contestant>,
     /// Index of the best one.
     pub best: Option<usize>,
+    /// What was advised before anything was trained.
+    pub advised: Option<Advised>,
 }
 
 impl Contest {
@@ -82,6 +86,7 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
                 size: size.map_or(String::new(), |size| trial.values[size].clone()),
                 contestants: Vec::new(),
                 best: None,
+                advised: None,
             };
             contests.push((others, contest));
             members.push(Vec::new());
@@ -95,6 +100,11 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
     let mut contests: Vec<Contest> = contests.into_iter().map(|(_, contest)| contest).collect();
     for (contest, members) in contests.iter_mut().zip(&members) {
         fill(answers, contest, members);
+        let mut numbers = members.iter().flat_map(|(_, trials)| trials);
+        contest.advised = numbers.find_map(|index| {
+            let number = answers.trials[*index].number;
+            answers.advice.iter().find(|advised| advised.trial == number).cloned()
+        });
     }
     // A case alone is no contest.
     contests.retain(|contest| contest.contestants.len() > 1);
@@ -195,22 +205,27 @@ fn freezing_wins(contest: &Contest) -> Option<bool> {
     (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
 }
 
+/// For each pair of network and data its contests, the smallest size first; for sweeps over sizes.
+pub fn by_size(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
+    let mut pairs: Vec<(&str, Vec<&Contest>)> = Vec::new();
+    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
+        match pairs.iter_mut().find(|(pair, _)| *pair == contest.pair) {
+            Some((_, sizes)) => sizes.push(contest),
+            None => pairs.push((&contest.pair, vec![contest])),
+        }
+    }
+    pairs.retain(|(_, sizes)| sizes.len() > 1);
+    for (_, sizes) in &mut pairs {
+        sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
+    }
+    pairs
+}
+
 /// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
 /// over sizes. Only what can be told counts.
 pub fn borders(contests: &[Contest]) -> Vec<String> {
-    let mut pairs: Vec<&str> = Vec::new();
-    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
-        if !pairs.contains(&contest.pair.as_str()) {
-            pairs.push(&contest.pair);
-        }
-    }
     let mut sentences = Vec::new();
-    for pair in pairs {
-        let mut sizes: Vec<&Contest> = contests.iter().filter(|it| it.pair == pair).collect();
-        sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
-        if sizes.len() < 2 {
-            continue;
-        }
+    for (pair, sizes) in by_size(contests) {
         let told: Vec<(&str, bool)> = sizes
             .iter()
             .filter_map(|contest| Some((contest.size.as_str(), freezing_wins(contest)?)))
@@ -241,6 +256,16 @@ pub fn borders(contests: &[Contest]) -> Vec<String> {
     sentences
 }
 
+/// A size in words for people: "10 per class", "20 %", "all".
+pub fn size_in_words(size: &str) -> String {
+    let number = number(size);
+    match size {
+        _ if size.contains("per-class") => format!("{number} per class"),
+        _ if size.contains("fraction") => format!("{} %", 100.0 * number),
+        _ => "all".to_owned(),
+    }
+}
+
 /// The number in a size such as `{ per-class = 10 }`; all images are more than any.
 fn number(size: &str) -> f64 {
     let digits = |c: char| c.is_ascii_digit() || c == '.';
@@ -253,7 +278,12 @@ fn number(size: &str) -> f64 {
 mod tests {
     use super::*;
 
-    fn contest(pair: &str, size: &str, winner: &str, p: f64) -> Contest {
+    pub(in crate::report::answers::cases) fn contest(
+        pair: &str,
+        size: &str,
+        winner: &str,
+        p: f64,
+    ) -> Contest {
         let contestant = |case: &str| Contestant {
             case: case.to_owned(),
             estimate: Estimate::of(&[0.5, 0.6]),
@@ -265,7 +295,14 @@ mod tests {
         let contestants = vec![contestant("large-similar"), contestant("small-similar")];
         let best = contestants.iter().position(|it| it.case == winner);
         let (pair, size) = (pair.to_owned(), size.to_owned());
-        Contest { surroundings: format!("{pair}, {size}"), pair, size, contestants, best }
+        let surroundings = format!("{pair}, {size}");
+        Contest { surroundings, pair, size, contestants, best, advised: None }
+    }
+
+    #[test]
+    fn sizes_are_words_that_fit_below_an_axis() {
+        let words = ["{ per-class = 10 }", "{ fraction = 0.2 }", "none"].map(size_in_words);
+        assert_eq!(words, ["10 per class", "20 %", "all"]);
     }
 
     #[test]

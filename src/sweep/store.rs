@@ -231,6 +231,17 @@ pub struct TrialStore {
 /// The ending of the names under which files are written before they are whole.
 pub const UNFINISHED: &str = ".new";
 
+/// What a trial consists of, beside its outcome.
+const LASTING: [&str; 7] = [
+    "best.safetensors",
+    "last.safetensors",
+    "plan.toml",
+    "epochs.csv",
+    "batches.csv",
+    "predictions.csv",
+    "confusion.csv",
+];
+
 /// The word of a checkpoint that holds the hash of the rows of its epochs.
 const ROWS: &str = "epochs-blake3";
 
@@ -446,8 +457,8 @@ impl TrialStore {
 
     /// Has the disk take what was written to outlive the process only.
     pub fn settle(&self) -> Result<(), StoreError> {
-        let checkpoints = ["best.safetensors", "last.safetensors"];
-        for name in checkpoints.into_iter().chain(["plan.toml", "epochs.csv", "batches.csv"]) {
+        // The first one takes the time: a file system that keeps a journal writes all of them with it.
+        for name in LASTING {
             let path = self.file(name);
             match File::open(&path) {
                 Ok(file) => file.sync_all().map_err(trouble("write", &path))?,
@@ -514,14 +525,15 @@ impl TrialStore {
         self.write_csv("batches.csv", kept)
     }
 
-    /// Writes rows with their header.
+    /// Writes rows with their header; [`settle`](Self::settle) has the disk take them.
     pub fn write_csv<R: Serialize>(
         &self,
         name: &str,
         rows: impl IntoIterator<Item = R>,
     ) -> Result<(), StoreError> {
         let path = self.file(name);
-        write_whole(&path, &csv_bytes(rows).map_err(trouble("write", &path))?)
+        let bytes = csv_bytes(rows).map_err(trouble("write", &path))?;
+        write_as(&path, &bytes, Lasting::Process)
     }
 
     /// Ends the trial.

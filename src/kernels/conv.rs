@@ -14,7 +14,7 @@ use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{correlation, depthwise, lanes, winograd, winograd_weights};
+use super::{correlation, depthwise, device, lanes, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -67,6 +67,9 @@ pub fn conv2d(
         filters,
         out: [out_height, out_width],
     };
+    if tape.is_by_candle() {
+        return device::conv::conv2d(tape, x, w, bias, geometry, activation, lanes::worthwhile(x));
+    }
     if lanes::worthwhile(x) {
         return conv_in_lanes(tape, x, w, bias, geometry, activation);
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::basis::shape::Window;
 
+use super::device;
 use super::lanes::{LANES, enter, overwritten, worthwhile};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
@@ -20,6 +21,9 @@ pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) 
     let [batch, channels, height, width] = image_dims(x)?;
     let [rows, columns] = ranges(x, &windows, ceil)?;
     let positions = rows.len() * columns.len();
+    if tape.is_by_candle() {
+        return device::pool::max(tape, x, [rows, columns], worthwhile(x));
+    }
     if worthwhile(x) {
         return max_pool_in_lanes(tape, x, rows, columns);
     }
@@ -260,6 +264,9 @@ fn mean_over(
     ranges: [Vec<Range<usize>>; 2],
     [heights, widths]: [Vec<usize>; 2],
 ) -> Result<Value> {
+    if tape.is_by_candle() {
+        return device::pool::mean(tape, x, &ranges, [&heights, &widths], worthwhile(x));
+    }
     let [batch, channels, height, width] = image_dims(x)?;
     let means = Means { ranges, heights, widths, size: [height, width] };
     let out = means.ranges.each_ref().map(Vec::len);

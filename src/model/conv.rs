@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use crate::basis::shape::Window;
+use crate::kernels::buffer::Buffer;
 use crate::kernels::conv::conv2d;
 use crate::kernels::tape::Value;
 use crate::plan::model::ConvPlan;
@@ -42,7 +43,7 @@ impl Layer for Conv {
         self.tail.forward(pass, &y)
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         self.tail.buffers()
     }
 }

@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 
+use crate::kernels::buffer::Buffer;
 use crate::kernels::tape::{Tape, Value};
 
 /// One pass over one batch.
@@ -24,7 +25,7 @@ pub trait Layer: Send {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value>;
 
     /// What the layer remembers besides parameters: name and numbers. Running statistics.
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         Vec::new()
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use crate::kernels::activation::{Activation, activation};
+use crate::kernels::buffer::Buffer;
 use crate::kernels::tape::Value;
 use crate::plan::model;
 
@@ -59,7 +60,7 @@ impl Layer for Tail {
         }
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         self.norm.as_mut().map(Layer::buffers).unwrap_or_default()
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
+use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
 use crate::plan::data::BoxPlan;
@@ -185,7 +186,8 @@ fn attempt(
         None => Weights::new(),
     };
     let features = around.features.clone();
-    let mut trainer = Trainer::new(&trial.plan, data.clone(), share, features, &start)?;
+    let device = Device::cpu();
+    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), share, features, &start)?;
     drop(start);
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {

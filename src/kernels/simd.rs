@@ -422,3 +422,73 @@ pub(super) fn vectorised<Out>(work: impl FnOnce() -> Out) -> Out {
     }
     dispatch(Plain(work))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All operations on sixteen numbers at once: those of a vector side by side.
+    struct Everything<'a> {
+        a: &'a [f32; 16],
+        b: &'a [f32; 16],
+        square: &'a [f32; 256],
+    }
+
+    impl Kernel for Everything<'_> {
+        type Out = ([[f32; 16]; 4], Vec<f32>, [f32; 256]);
+
+        #[inline(always)]
+        fn run<V: Simd>(self) -> Self::Out {
+            let (mut found, mut sums, mut turned) = ([[0.0; 16]; 4], Vec::new(), [0.0; 256]);
+            for at in (0..16).step_by(V::WIDTH) {
+                // SAFETY: WIDTH divides 16, and the squares have sixteen rows.
+                unsafe {
+                    let (a, b) = (V::load(&self.a[at]), V::load(&self.b[at]));
+                    let results = [a.fma(b, V::splat(0.5)), a.add(b), a.sub(b), a.relu()];
+                    for (result, into) in results.into_iter().zip(&mut found) {
+                        result.store(&mut into[at]);
+                    }
+                    sums.push(a.sum());
+                }
+            }
+            // SAFETY: as above.
+            unsafe { V::transpose(self.square.as_ptr(), 16, turned.as_mut_ptr(), 16) };
+            (found, sums, turned)
+        }
+    }
+
+    #[test]
+    fn every_set_of_this_processor_computes_what_is_written() {
+        let a: [f32; 16] = std::array::from_fn(|i| if i == 5 { f32::NAN } else { i as f32 - 6.5 });
+        let b: [f32; 16] = std::array::from_fn(|i| 0.25 * i as f32 - 1.0);
+        let square: [f32; 256] = std::array::from_fn(|i| i as f32);
+        let all = [Set::Avx512, Set::Avx2, Set::Neon];
+        // A set that is there has all that are worse on the same processor.
+        let mut sets: Vec<Set> = all.into_iter().skip_while(|known| *known != set()).collect();
+        sets.retain(|known| (*known == Set::Neon) == cfg!(target_arch = "aarch64"));
+        sets.push(Set::Portable);
+        for set in sets {
+            let kernel = Everything { a: &a, b: &b, square: &square };
+            let ([fma, add, sub, relu], sums, turned) = run_with(set, kernel);
+            for i in 0..16 {
+                let same = |found: f32, expected: f32| {
+                    let error = (found - expected).abs();
+                    assert!(found.is_nan() == expected.is_nan(), "{set:?} {i}: {found}");
+                    assert!(found.is_nan() || error < 1e-6, "{set:?} {i}: {found}, {expected}");
+                };
+                same(fma[i], a[i] * b[i] + 0.5);
+                same(add[i], a[i] + b[i]);
+                same(sub[i], a[i] - b[i]);
+                same(relu[i], if a[i] < 0.0 { 0.0 } else { a[i] });
+                for j in 0..16 {
+                    assert_eq!(turned[j * 16 + i], square[i * 16 + j], "{set:?}");
+                }
+            }
+            let width = 16 / sums.len();
+            for (sum, part) in sums.iter().zip(a.chunks(width)) {
+                let expected: f32 = part.iter().sum();
+                assert!(sum.is_nan() == expected.is_nan() && (expected.is_nan() || *sum == expected));
+            }
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Device {
@@ -14,7 +16,37 @@ pub enum Device {
     Metal,
 }
 
+/// Devices that compute in the same way, up to what libraries do on different models. Another kind
+/// rounds differently, so the kind is part of what a trial is, and the number is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Processors, by the kernels.
+    #[default]
+    Cpu,
+    /// GPUs by NVIDIA.
+    Cuda,
+    /// GPUs by Apple.
+    Metal,
+}
+
+impl Kind {
+    /// Whether it is the one that plans do not mention.
+    pub fn is_cpu(&self) -> bool {
+        *self == Kind::Cpu
+    }
+}
+
 impl Device {
+    /// Its kind.
+    pub fn kind(self) -> Kind {
+        match self {
+            Device::Cpu => Kind::Cpu,
+            Device::Cuda(_) => Kind::Cuda,
+            Device::Metal => Kind::Metal,
+        }
+    }
+
     /// The feature of the package that has to be built in for it; none for the processor.
     pub fn feature(self) -> Option<&'static str> {
         match self {

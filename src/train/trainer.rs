@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
@@ -13,6 +13,7 @@ use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
 use crate::kernels::tape::{Tape, numbers};
 use crate::model::network::{Network, Parameter, Weights};
+use crate::plan::device::Device;
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
 use crate::transfer::extractor::Extractor;
@@ -45,6 +46,9 @@ pub enum TrainError {
     /// Threads cannot be had.
     #[error("failed to start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The device cannot be had.
+    #[error("this build cannot use {0}")]
+    Device(Device),
     /// An operation could not be done.
     #[error("an operation failed: {0}")]
     Operation(#[from] candle_core::Error),
@@ -154,18 +158,22 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trial at its beginning, which shares augmented epochs and features with others and starts
-    /// with the pretrained weights `start`, as far as they go.
+    /// A trial at its beginning, which shares augmented epochs and features with others, starts with
+    /// the pretrained weights `start`, as far as they go, and runs on `device`.
     ///
     /// # Errors
-    /// If a tensor of `start` has another shape than the network's.
+    /// If a tensor of `start` has another shape than the network's, or if there is no such device.
     pub fn new(
         plan: &'a Plan,
         data: TrialData,
         share: Share,
         features: Arc<Features>,
         start: &Weights,
+        device: Device,
     ) -> Result<Trainer<'a>, TrainError> {
+        if device != Device::Cpu {
+            return Err(TrainError::Device(device));
+        }
         let network = Network::starting_from(&plan.model, plan.seed, start)?;
         let anchors = match plan.model.transfer {
             Some(transfer) if transfer.l2_sp > 0.0 => {
@@ -490,7 +498,7 @@ impl<'a> Trainer<'a> {
         let views = self.inputs.views().test_time();
         let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
         let shape = (images.len(), self.plan.model.classes);
-        let logits = Tensor::from_vec(logits, shape, &Device::Cpu)?;
+        let logits = Tensor::from_vec(logits, shape, &candle_core::Device::Cpu)?;
         let probabilities = match images {
             [] => Vec::new(),
             _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
@@ -529,7 +537,11 @@ impl<'a> Trainer<'a> {
                 let share = 1.0 / (views + 1) as f32;
                 logits.iter_mut().for_each(|logit| *logit *= share);
                 let mut tape = Tape::inference();
-                let rows = Tensor::from_slice(&logits, (labels.len(), classes), &Device::Cpu)?;
+                let rows = Tensor::from_slice(
+                    &logits,
+                    (labels.len(), classes),
+                    &candle_core::Device::Cpu,
+                )?;
                 let rows = tape.leaf(&rows, false);
                 let Loss { sum, weight, .. } = cross_entropy(
                     &mut tape,
@@ -556,7 +568,7 @@ impl<'a> Trainer<'a> {
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
         let mut shape = vec![images];
         shape.extend_from_slice(self.inputs.shape().unwrap_or(&self.plan.model.input));
-        Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?)
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {

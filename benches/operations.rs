@@ -6,6 +6,7 @@
 use std::fmt;
 
 use candle_core::{Device, Result, Tensor};
+use candlewick::basis::memory::Allocator;
 use candlewick::basis::seed::derive;
 use candlewick::basis::shape::Window;
 use candlewick::kernels::activation::Activation;
@@ -21,7 +22,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() {
     divan::main();

@@ -4,6 +4,7 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 
+use crate::basis::memory;
 use crate::basis::seed::derive;
 use crate::config::layering::preset;
 use crate::config::presets::text;
@@ -85,10 +86,16 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
         }
         Ok(fastest)
     })?;
+    let large = memory::large();
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
     let least = training_bytes(&plan, batch) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
     print(&format!("a training step needs at least {least:.0} MB\n"));
+    print(&format!(
+        "its large blocks took {:.0} MB at the peak, on pages of {:.0} MB\n",
+        large.peak as f64 / 1e6,
+        large.touched as f64 / 1e6
+    ));
     Ok(Exit::Done)
 }
 

@@ -145,7 +145,9 @@ impl Buffer {
             (Buffer::Host(gradient), Buffer::Host(start)) => {
                 let weights = numbers(tensor)?;
                 let all = gradient.iter_mut().zip(weights.iter()).zip(start);
-                all.for_each(|((gradient, weight), start)| *gradient += strength * (weight - start));
+                all.for_each(|((gradient, weight), start)| {
+                    *gradient += strength * (weight - start)
+                });
             }
             (Buffer::Device(gradient), Buffer::Device(start)) => {
                 let away = (tensor - start)?.affine(f64::from(strength), 0.0)?;

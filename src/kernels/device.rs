@@ -40,7 +40,7 @@ pub enum DeviceError {
     /// The program cannot use any of its kind.
     #[error(
         "this wick was built without {feature}, which {asked} needs: build it with \
-         `cargo build --release --features {feature}`, or use the device cpu"
+         cargo install --path . --features {feature}, or use the device cpu"
     )]
     NotBuiltIn {
         /// The device.

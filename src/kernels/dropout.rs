@@ -119,8 +119,9 @@ pub fn drop_images(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result
     }))
 }
 
+/// Which elements are dropped, and what the others are multiplied by.
 #[derive(Clone, Copy)]
-struct Mask {
+pub(super) struct Mask {
     stream: Stream,
     /// Neighbours that share one decision.
     run: usize,
@@ -130,7 +131,8 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(p: f64, run: usize, stream: Stream) -> Mask {
+    /// Runs of `run` elements are dropped with probability `p`.
+    pub(super) fn new(p: f64, run: usize, stream: Stream) -> Mask {
         let threshold = (p * 65_536.0).round() as u32;
         Mask { stream, run, threshold, scale: (1.0 / (1.0 - p)) as f32 }
     }
@@ -181,6 +183,33 @@ impl Mask {
             }
         };
         device::dropout::times(tape, x, factors, dims)
+    }
+
+    /// What elements are multiplied by that stay.
+    pub(super) fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Applies the mask to single elements, of which `values` are those from number `first` on.
+    pub(super) fn apply_from(&self, first: usize, values: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || {
+                let (mut block, offset) = (first / BLOCK, first % BLOCK);
+                let before = values.len().min((BLOCK - offset) % BLOCK);
+                let (start, values) = values.split_at_mut(before);
+                if !start.is_empty() {
+                    let factors = &self.block(block)[offset..];
+                    start.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+                    block += 1;
+                }
+                for values in values.chunks_mut(BLOCK) {
+                    let factors = self.block(block);
+                    values.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+                    block += 1;
+                }
+            },
+        );
     }
 
     fn apply(&self, values: &mut [f32]) {

@@ -25,6 +25,7 @@ pub mod merge;
 pub mod norm;
 mod pieces;
 pub mod pool;
+pub mod rectified_pool;
 mod simd;
 pub mod tape;
 mod transform;

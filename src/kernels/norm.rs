@@ -124,11 +124,12 @@ pub fn batch_norm(
         );
     }
     let result = tensor(result, x.tensor().shape())?;
-    let (kept_x, kept_gamma, kept) = (x.tensor().clone(), gamma.tensor().clone(), result.clone());
+    let (kept_x, kept_gamma) = (x.tensor().clone(), gamma.tensor().clone());
+    let activation = activation.map(|activation| (activation, result.clone()));
     let value =
         tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
             let (x, gamma) = (numbers(&kept_x)?, numbers(&kept_gamma)?);
-            if let Some(activation) = activation {
+            if let Some((activation, kept)) = activation {
                 let kept = numbers(&kept)?;
                 gradient
                     .par_chunks_mut(layout.piece())

@@ -307,8 +307,9 @@ mod arm {
             for row in (0..16).step_by(4) {
                 for column in (0..16).step_by(4) {
                     unsafe {
-                        let rows: [float32x4_t; 4] =
-                            std::array::from_fn(|i| vld1q_f32(from.add((row + i) * from_row + column)));
+                        let rows: [float32x4_t; 4] = std::array::from_fn(|i| {
+                            vld1q_f32(from.add((row + i) * from_row + column))
+                        });
                         let even = vtrnq_f32(rows[0], rows[1]);
                         let odd = vtrnq_f32(rows[2], rows[3]);
                         let turned = [
@@ -487,7 +488,9 @@ mod tests {
             let width = 16 / sums.len();
             for (sum, part) in sums.iter().zip(a.chunks(width)) {
                 let expected: f32 = part.iter().sum();
-                assert!(sum.is_nan() == expected.is_nan() && (expected.is_nan() || *sum == expected));
+                assert!(
+                    sum.is_nan() == expected.is_nan() && (expected.is_nan() || *sum == expected)
+                );
             }
         }
     }

@@ -51,8 +51,7 @@ fn check_on(
     let leaves: Vec<Tensor> =
         shapes.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))).collect();
     let objective = |leaves: &[Tensor], record: bool| {
-        let mut tape =
-            if record { Tape::recording_on(device) } else { Tape::inference_on(device) };
+        let mut tape = if record { Tape::recording_on(device) } else { Tape::inference_on(device) };
         let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, true)).collect();
         let out = forward(&mut tape, &values).unwrap();
         let out = leave(&mut tape, &out).unwrap();
@@ -249,9 +248,7 @@ fn dropping_in_place_after_a_relu_is_the_same_as_dropping_behind_it() {
             });
             let mut gradients = tape.backward(&total)?;
             all.extend(
-                [&images, &weights]
-                    .into_iter()
-                    .filter_map(|leaf| taken(&mut gradients, leaf)),
+                [&images, &weights].into_iter().filter_map(|leaf| taken(&mut gradients, leaf)),
             );
             Ok(all)
         };

@@ -11,7 +11,7 @@ use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
 use crate::kernels::tape::{Gradients, Tape, Value, values};
 use crate::kernels::update::assign;
-use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
+use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
 use super::activation::kernel;
 use super::conv::Conv;
@@ -63,6 +63,8 @@ struct Part {
     needed: [bool; 2],
     /// Whether training finds it at work as in training; a frozen layer is as at test time.
     as_in_training: bool,
+    /// The max pool behind it, if nothing else asks for its result in training.
+    pool: Option<PoolPlan>,
 }
 
 /// What is done to the values that come in.
@@ -118,6 +120,7 @@ impl Network {
                 sources: plan.sources(index),
                 needed: [evaluated[index], trained[index]],
                 as_in_training: true,
+                pool: plan.pool_behind(index).cloned(),
             });
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
@@ -276,9 +279,11 @@ impl Network {
         wanted.iter().for_each(|number| uses[*number] += 1);
         let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
         values[places.start] = Some(inputs);
+        let last = places.end;
         for index in places {
+            let behind = self.layers[..last].get(index + 1).is_some_and(needed);
             let part = &mut self.layers[index];
-            if !needed(part) {
+            if !needed(part) || values[index + 1].is_some() {
                 continue;
             }
             let mut inputs = Vec::with_capacity(part.sources.len());
@@ -286,6 +291,15 @@ impl Network {
                 inputs.push(take(&mut values[*source], &mut uses[*source])?);
             }
             pass.training = training && part.as_in_training;
+            // Where the pool behind it is all that asks for the result.
+            let is_alone = pass.training && behind && uses[index + 1] == 1;
+            let pool = part.pool.as_ref().filter(|_| is_alone);
+            if let (Step::One(layer), Some(pool)) = (&mut part.step, pool)
+                && let Some(output) = layer.forward_into_pool(pass, &inputs[0], pool)?
+            {
+                values[index + 2] = Some(output);
+                continue;
+            }
             let output = match &mut part.step {
                 Step::One(layer) => layer.forward(pass, &inputs[0])?,
                 Step::Many(merge) => merge.forward(pass, &inputs)?,

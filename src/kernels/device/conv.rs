@@ -188,8 +188,7 @@ impl Geometry {
 
     /// `[groups, taps, batch · positions]`, where taps are those of all channels of a group.
     fn unrolled(&self, x: &Tensor) -> Result<Tensor> {
-        let index =
-            self.index(self.out, self.size, |a, p, t| self.pixel(a, p, t), x.device())?;
+        let index = self.index(self.out, self.size, |a, p, t| self.pixel(a, p, t), x.device())?;
         let taps = self.windows_taps().iter().product::<usize>();
         let (batch, positions) = (self.batch, self.positions());
         x.transpose(0, 1)?

@@ -38,9 +38,8 @@ pub(in crate::kernels) fn batch_norm(
             (mean, variance, Some(found))
         }
         Statistics::Running { mean, variance } => {
-            let on_device = |buffer: &Buffer| {
-                buffer.clone().into_tensor(&by_channel, x.tensor().device())
-            };
+            let on_device =
+                |buffer: &Buffer| buffer.clone().into_tensor(&by_channel, x.tensor().device());
             (on_device(mean)?, on_device(variance)?, None)
         }
     };

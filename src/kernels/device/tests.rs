@@ -255,7 +255,7 @@ fn a_device_that_is_not_built_in_is_refused_with_the_way_out() {
     }
     let message = Device::open(asked::Device::Cuda(1)).unwrap_err().to_string();
     let expected = "this wick was built without cuda, which cuda:1 needs: build it with \
-                    `cargo build --release --features cuda`, or use the device cpu";
+                    cargo install --path . --features cuda, or use the device cpu";
     assert_eq!(message, expected);
     assert!(Device::open(asked::Device::Cpu).is_ok());
 }

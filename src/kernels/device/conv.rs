@@ -36,7 +36,7 @@ pub(in crate::kernels) fn conv2d(
             geometry.back([&gradient, &kept_x, &kept_w], [wanted[0], wanted[1]])?;
         let mut gradients = vec![for_x, for_w];
         if wanted.len() == 3 {
-            gradients.push(wanted[2].then(|| gradient.sum((0, 2, 3))).transpose()?);
+            gradients.push(wanted[2].then(|| gradient.sum((2, 3))?.sum(0)).transpose()?);
         }
         Ok(gradients)
     })?;

@@ -27,8 +27,8 @@ pub(in crate::kernels) fn batch_norm(
     let by_channel = [1, channels, 1];
     let (mean, variance, found) = match statistics {
         Statistics::Batch => {
-            let mean = (flat.sum_keepdim((0, 2))? / count)?;
-            let variance = (flat.broadcast_sub(&mean)?.sqr()?.sum_keepdim((0, 2))? / count)?;
+            let mean = (by_channel_sum(&flat)? / count)?;
+            let variance = (by_channel_sum(&flat.broadcast_sub(&mean)?.sqr()?)? / count)?;
             let found = BatchStatistics {
                 mean: Buffer::Device(mean.reshape(channels)?),
                 unbiased_variance: Buffer::Device(
@@ -56,8 +56,8 @@ pub(in crate::kernels) fn batch_norm(
         let g = gradient.reshape((batch, channels, pixels))?;
         let normalised = flat.broadcast_sub(&mean)?.broadcast_mul(&inverse)?;
         // Per channel: the sum of the gradient, and of gradient · normalised x.
-        let sums = g.sum_keepdim((0, 2))?;
-        let products = (&g * &normalised)?.sum_keepdim((0, 2))?;
+        let sums = by_channel_sum(&g)?;
+        let products = by_channel_sum(&(&g * &normalised)?)?;
         let for_x = || -> Result<Tensor> {
             let g = match from_batch {
                 // γ·inv · (g − mean(g) − x̂ · mean(g·x̂)).
@@ -76,4 +76,10 @@ pub(in crate::kernels) fn batch_norm(
     })?;
     let y = then(tape, y.counted_in_lanes(x.counts_in_lanes()), activation)?;
     Ok((y, found))
+}
+
+/// The sum of `[batch, channels, pixels]` over all but channels: first over pixels, then over images,
+/// so that no sum in f32 is longer than it has to be.
+fn by_channel_sum(x: &Tensor) -> Result<Tensor> {
+    x.sum_keepdim(2)?.sum_keepdim(0)
 }

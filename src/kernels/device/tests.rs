@@ -136,7 +136,8 @@ proptest! {
 
     #[test]
     fn norms_of_any_shape_agree(
-        batch in 2usize..20,
+        // Two numbers are normalised to ±1 whatever they are, and what rounding leaves is the gradient.
+        batch in 4usize..20,
         channels in 1usize..6,
         size in prop::option::of([1usize..6, 1usize..6]),
         seed in 0u64..1000,

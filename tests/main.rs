@@ -6,6 +6,7 @@ mod bad_configs;
 mod bench;
 mod data_images;
 mod data_sources;
+mod devices;
 #[cfg(unix)]
 mod fire;
 mod floors;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::layering::Request;
+use crate::plan::device::Device;
 use crate::report::answers::Measure;
 use crate::report::printed::{Format, Table};
 
@@ -271,6 +272,9 @@ pub(super) struct Trained {
     /// [default: what the checkpoint was tested with]
     #[arg(long, value_name = "CHAINS")]
     pub(super) test_time: Option<String>,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(super) device: Device,
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {
@@ -341,6 +345,9 @@ pub(super) struct BenchStep {
     /// Height and width of images
     #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) image_size: u16,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(super) device: Device,
     /// Measure evaluation instead of training
     #[arg(long)]
     pub(super) forward: bool,

@@ -22,7 +22,8 @@ use crate::sweep::clock::Stopwatch;
 use crate::sweep::cost::{costs, within};
 use crate::sweep::machine;
 use crate::sweep::memory::needs;
-use crate::sweep::runner::{Runner, Share, SweepEvent};
+use crate::sweep::runner::{Runner, SweepEvent};
+use crate::sweep::slots::Share;
 use crate::sweep::standing::standing;
 use crate::sweep::store::{Mark, Store, csv_bytes, write_whole};
 use crate::sweep::survey::Files;
@@ -127,12 +128,10 @@ impl Work<'_> {
     ) -> Result<Option<Exit>> {
         let Run { workers, threads, augment_memory, .. } = self.arguments;
         let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
-        let slots = experiment.run.slots_per_device;
-        let workers = workers.or(slots.map(|slots| slots * experiment.run.devices.len()));
         let before = standing(experiment, self.store);
         let is_missing = |index: &usize| !before.known[*index].is_done();
         let missing: Vec<usize> = (0..before.known.len()).filter(is_missing).collect();
-        let share = Share::new(self.cores, missing.len(), workers, threads);
+        let share = Share::new(self.cores, missing.len(), &experiment.run, workers, threads);
         let memory = match self.memory(experiment, augment_memory << 20) {
             Ok(memory) => memory,
             Err(exit) => return Ok(Some(exit)),
@@ -141,7 +140,7 @@ impl Work<'_> {
             None => None,
             Some(budget) => {
                 let costs = costs(experiment, self.store, self.images, share.threads);
-                let order = within(budget, share.workers, &missing, &costs);
+                let order = within(budget, share.workers(), &missing, &costs);
                 if order.len() < missing.len() {
                     let (fit, all) = (order.len(), missing.len());
                     self.tell(
@@ -152,19 +151,17 @@ impl Work<'_> {
                 Some(order)
             }
         };
-        environment::write(self.store, share, self.cores)?;
+        environment::write(self.store, &share, self.cores)?;
         let total = experiment.trials.len();
         let is_first = progress.is_none();
         self.tell(
             is_first,
             &format!(
-                "{}: {total} trials, {} done, {} to run, {} at once with {} {} each\n",
+                "{}: {total} trials, {} done, {} to run, {}\n",
                 experiment.name,
                 total - missing.len(),
                 missing.len(),
-                share.workers,
-                share.threads,
-                if share.threads == 1 { "thread" } else { "threads" }
+                share.words()
             ),
         );
         // Until something has run, the tables say that nothing has.
@@ -197,7 +194,7 @@ impl Work<'_> {
         let mut ran = Ok(());
         if !suspects.is_empty() {
             // Should the process die again, it is known over which trial.
-            ran = runner(Some(suspects), Share { workers: 1, ..share }).run(&watch);
+            ran = runner(Some(suspects), share.alone()).run(&watch);
         }
         let ran = ran.and_then(|()| runner(order, share).run(&watch));
         tables::write(experiment, self.store, &standing(experiment, self.store))?;

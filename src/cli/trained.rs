@@ -11,7 +11,8 @@ use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
 use crate::config::problem::Problems;
 use crate::data::{decode_centre, decode_image};
-use crate::kernels::tape::numbers;
+use crate::kernels::device as kernels;
+use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::plan::augment::augment;
@@ -46,6 +47,9 @@ impl Ready {
             (None, Some(preset), Some(weights)) => Ready::of_preset(asked, preset, weights),
             _ => Err("error: name a network: --model, or --preset with --weights\n".to_owned()),
         }?;
+        let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
+        let device = kernels::Device::open(asked.device).map_err(|error| on_device(&error))?;
+        ready.network = ready.network.on(&device).map_err(|error| on_device(&error))?;
         if let Some(views) = &asked.test_time {
             ready.card.test_time = test_time(views, &ready.card)?;
         }
@@ -159,7 +163,7 @@ impl Ready {
         let shape: Vec<usize> = [images.len()].into_iter().chain(input).collect();
         let batch = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
         let pass = self.network.forward(&batch, false, 0)?;
-        Ok(numbers(pass.logits.tensor())?.to_vec())
+        values(pass.logits.tensor())
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod augment;
 pub mod data;
+pub mod device;
 mod layer;
 pub mod memory;
 pub mod model;

@@ -13,37 +13,15 @@ use crate::transfer::features::Features;
 
 use super::board::{Board, Job};
 use super::machine;
+use super::slots::{Share, Slot};
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
 
-/// How cores are shared: so many trials at once, so many threads each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// Trials at once.
-    pub workers: usize,
-    /// Threads of a trial.
-    pub threads: usize,
-}
-
-impl Share {
-    /// One trial per core, and if there are fewer trials than cores, several cores per trial.
-    pub fn new(
-        cores: usize,
-        trials: usize,
-        workers: Option<usize>,
-        threads: Option<usize>,
-    ) -> Share {
-        let workers = workers.unwrap_or(cores / threads.unwrap_or(1)).clamp(1, trials.max(1));
-        let threads = threads.unwrap_or(cores / workers).max(1);
-        Share { workers, threads }
-    }
-}
-
 /// What happens in a sweep, for those who watch.
 pub enum SweepEvent<'a> {
-    /// A trial starts or goes on.
-    Started(&'a Trial),
+    /// A trial starts or goes on, in this slot.
+    Started(&'a Trial, Slot),
     /// Something happens in it.
     In(&'a Trial, &'a Event<'a>),
     /// It was left.
@@ -61,7 +39,7 @@ pub struct Runner<'a> {
     pub order: Option<Vec<usize>>,
     /// Where to store it.
     pub store: &'a Store,
-    /// How cores are shared.
+    /// How devices and cores are shared.
     pub share: Share,
     /// Decoded images, shared by all trials.
     pub images: &'a data::Cache,
@@ -103,7 +81,7 @@ impl Runner<'_> {
         let halt = AtomicBool::new(false);
         self.fail_too_large(watch)?;
         let board = Board::new(self, &halt)?;
-        let pools = (0..self.share.workers)
+        let pools = (0..self.share.workers())
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
                     .num_threads(self.share.threads)
@@ -143,12 +121,14 @@ impl Runner<'_> {
                     }
                 });
             }
+            let (board, around) = (&board, &around);
             let workers: Vec<_> = pools
                 .iter()
-                .map(|pool| {
-                    scope.spawn(|| {
+                .zip(&self.share.slots)
+                .map(|(pool, slot)| {
+                    scope.spawn(move || {
                         while let Some(job) = board.take(watch) {
-                            let trouble = self.work(&job, pool, &around, &board, watch);
+                            let trouble = self.work(&job, *slot, pool, around, board, watch);
                             board.leave(job, trouble.err());
                         }
                     })
@@ -194,41 +174,21 @@ impl Runner<'_> {
     fn work(
         &self,
         job: &Job,
+        slot: Slot,
         pool: &rayon::ThreadPool,
         around: &Surroundings,
         board: &Board,
         watch: &(dyn Fn(&SweepEvent) + Sync),
     ) -> Result<(), StoreError> {
         let trial = job.trial;
-        watch(&SweepEvent::Started(trial));
+        watch(&SweepEvent::Started(trial, slot));
         let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
-        let ended = pool.install(|| trial::run(trial, job.until, around, &inside))?;
+        let ended = pool.install(|| trial::run(trial, job.until, slot, around, &inside))?;
         let has_failed = board.ended(job, &ended)?;
         watch(&SweepEvent::Ended(trial, &ended));
         if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
             around.halt.store(true, Ordering::Relaxed);
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cores_are_shared_between_trials() {
-        for (cores, trials, workers, threads, expected) in [
-            (8, 100, None, None, (8, 1)),
-            (8, 2, None, None, (2, 4)),
-            (8, 0, None, None, (1, 8)),
-            (8, 100, Some(2), None, (2, 4)),
-            (8, 100, None, Some(4), (2, 4)),
-            (2, 100, Some(16), None, (16, 1)),
-            (2, 3, Some(1), Some(4), (1, 4)),
-        ] {
-            let share = Share::new(cores, trials, workers, threads);
-            assert_eq!((share.workers, share.threads), expected, "{cores} cores, {trials} trials");
-        }
     }
 }

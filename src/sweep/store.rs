@@ -34,6 +34,8 @@ use crate::plan::train::TrainPlan;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::stopping::best_epoch;
 
+use super::slots::Slot;
+
 use rows::Row;
 
 pub use lock::Lock;
@@ -552,7 +554,10 @@ impl TrialStore {
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        csv::Reader::from_path(self.file("timings.csv"))
+        // Rows are longer than a header that an earlier version wrote.
+        csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_path(self.file("timings.csv"))
             .map(|mut reader| reader.deserialize().map_while(Result::ok).collect())
             .unwrap_or_default()
     }
@@ -587,4 +592,18 @@ pub struct Timing {
     /// Time for the former, summed over threads.
     #[serde(default)]
     pub augment_seconds: f64,
+    /// The device that the trial ran on; empty in rows of an earlier version.
+    #[serde(default)]
+    pub device: String,
+    /// The slot there.
+    #[serde(default)]
+    pub slot: usize,
+}
+
+impl Timing {
+    /// Nothing yet, for a trial in this slot with so many threads.
+    pub(super) fn in_slot(slot: Slot, threads: usize) -> Timing {
+        let Slot { device, number } = slot;
+        Timing { threads, device: device.to_string(), slot: number, ..Timing::default() }
+    }
 }

@@ -10,6 +10,8 @@ mod data_sources;
 mod fire;
 mod floors;
 mod folder;
+#[cfg(unix)]
+mod launching;
 mod new;
 mod presets;
 mod reference;

@@ -1,8 +1,6 @@
 //! `wick collect`: the tables and the report of a folder that others have worked on; behind a job array,
 //! also the next one, if pruning or a search has made further trials possible.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::basis::record::Status;
@@ -10,7 +8,6 @@ use crate::data::Cache;
 use crate::report::progress::View;
 use crate::report::tables;
 use crate::sweep::clock::Stopwatch;
-use crate::sweep::machine::Mount;
 use crate::sweep::slurm::submission::{Given, Submission};
 use crate::sweep::standing::{runnable, standing};
 
@@ -18,12 +15,8 @@ use super::arguments::Collect;
 use super::conclude::Conclusion;
 use super::exit::{Exit, say};
 use super::run::write_advice;
-use super::shared::{Shared, shared};
+use super::shared::{Shared, shared, wait_until_seen};
 use super::submit::{Submitter, program, tell_submitted};
-
-/// A file that another machine has written may stay unseen for so long on a network file system that
-/// remembers what is in its folders.
-const UNSEEN: Duration = Duration::from_secs(61);
 
 /// Runs the command.
 pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
@@ -35,9 +28,7 @@ pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let mut left = left(&folder, arguments.submission)?;
-    if !left.is_empty() && Mount::of(folder.store.root()).is_some_and(|it| it.is_of_network()) {
-        say("looking again in a minute: what other machines have written may not be seen yet\n");
-        std::thread::sleep(UNSEEN);
+    if !left.is_empty() && wait_until_seen(folder.store.root()) {
         folder = match load()? {
             Ok(folder) => folder,
             Err(exit) => return Ok(exit),
@@ -46,7 +37,10 @@ pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
     }
     let Shared { frozen, root, experiment, store } = &folder;
     tables::write(experiment, store, &standing(experiment, store))?;
-    if arguments.submission.is_some() && left.is_empty() && !store.is_stopped(&frozen.run) {
+    // Of a plain sweep everything was submitted that was to be run.
+    let is_chained = experiment.prune.is_some() || experiment.trials.iter().any(|it| it.round > 0);
+    let is_free = left.is_empty() && !store.is_stopped(&frozen.run);
+    if arguments.submission.is_some() && is_chained && is_free {
         let images = &images;
         let submitter = Submitter { experiment, frozen, images, store, program: program()? };
         if !runnable(experiment, store, &frozen.run).is_empty() {

@@ -1,6 +1,6 @@
 //! `--wait`: how trials get on that run elsewhere, told by their folder and by Slurm's queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(super) fn follow(
         .context("failed to listen for Ctrl-C")?;
     let mut said = String::new();
     let mut pause = OFTEN;
-    let mut runs = Runs { store, run, known: BTreeMap::new() };
+    let mut runs = Runs::new(store, run);
     loop {
         let before = runs.submissions();
         let mut parts = Vec::new();
@@ -122,23 +122,43 @@ pub(super) fn no_trace(job: u64, store: &Store) -> String {
     )
 }
 
-/// The submissions of a run: each job that collects may make a further one.
+/// The submissions that are followed: those of this run, and of others that were in the queue when it
+/// began. Each job that collects may make a further one.
 struct Runs<'a> {
     store: &'a Store,
-    run: &'a str,
-    /// Whether a submission, by its number, is one of the run or has trials in the queue with it.
-    known: BTreeMap<usize, bool>,
+    runs: BTreeSet<String>,
+    /// The run of each submission, by its number.
+    known: BTreeMap<usize, String>,
 }
 
-impl Runs<'_> {
+impl<'a> Runs<'a> {
+    fn new(store: &'a Store, run: &str) -> Runs<'a> {
+        let mut runs =
+            Runs { store, runs: BTreeSet::from([run.to_owned()]), known: BTreeMap::new() };
+        for submission in Submission::all(store.root()) {
+            let is_live = Situation::of(vec![submission.clone()]).is_ok_and(|it| it.is_live());
+            if is_live {
+                let run = runs.run_of(&submission);
+                runs.runs.insert(run);
+            }
+        }
+        runs
+    }
+
+    fn run_of(&mut self, submission: &Submission) -> String {
+        let read = || {
+            let text = std::fs::read_to_string(submission.file("frozen.toml")).ok()?;
+            Some(Frozen::from_text(&text).ok()?.run)
+        };
+        let run = self.known.entry(submission.number).or_insert_with(|| read().unwrap_or_default());
+        run.clone()
+    }
+
     fn submissions(&mut self) -> Vec<Submission> {
         let mut all = Submission::all(self.store.root());
         all.retain(|submission| {
-            let is_of_run = || {
-                let text = std::fs::read_to_string(submission.file("frozen.toml"));
-                text.is_ok_and(|text| Frozen::from_text(&text).is_ok_and(|it| it.run == self.run))
-            };
-            *self.known.entry(submission.number).or_insert_with(is_of_run)
+            let run = self.run_of(submission);
+            self.runs.contains(&run)
         });
         all
     }

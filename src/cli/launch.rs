@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::report::progress::View;
@@ -20,7 +21,7 @@ use super::conclude::Conclusion;
 use super::exit::{Exit, print, say};
 use super::follow::{Followed, follow};
 use super::run::{epochs_changed, write_advice, write_experiment};
-use super::shared::freeze;
+use super::shared::{freeze, wait_until_seen};
 use super::submit::{Submitter, absolute, program, tell_submitted};
 use super::supervise::new_name;
 
@@ -124,20 +125,24 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
     if asked && !arguments.launch.wait {
         return Ok(Exit::Done);
     }
-    let mut is_stopped = false;
-    if asked {
-        match follow(&root, &mut experiment, &store, &images, &frozen.run, is_slurm, view)? {
-            Followed::Over => {}
-            Followed::Stopped => is_stopped = true,
-        }
-    }
-    if is_stopped {
+    if asked
+        && let Followed::Stopped =
+            follow(&root, &mut experiment, &store, &images, &frozen.run, is_slurm, view)?
+    {
         return Ok(Exit::Interrupted);
     }
+    let is_unfinished = || {
+        let known = standing(&experiment, &store).known;
+        known.iter().any(|known| known.status() == Status::Unfinished)
+    };
+    let is_cut_short = asked && is_unfinished() && {
+        wait_until_seen(store.root());
+        is_unfinished()
+    };
     tables::write(&experiment, &store, &standing(&experiment, &store))?;
     write_advice(&root, &experiment, &images, &store)?;
-    let conclusion = Conclusion { images: &images, store: &store, view, is_stopped };
-    conclusion.tell(&experiment, watch)
+    Conclusion { images: &images, store: &store, view, is_stopped: is_cut_short }
+        .tell(&experiment, watch)
 }
 
 /// A word on results that other machines certainly do not see.

@@ -238,7 +238,8 @@ impl Work<'_> {
         };
         let keeps_tables = matches!(self.scope, Scope::Sweep);
         let total = experiment.trials.len();
-        let is_first = progress.is_none();
+        let is_part = matches!(self.scope, Scope::Trials(_));
+        let is_first = progress.is_none() && !is_part;
         self.tell(
             is_first,
             &format!(

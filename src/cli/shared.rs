@@ -2,6 +2,7 @@
 //! frozen there.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -116,4 +117,18 @@ pub(super) fn warn_of_local_locks(results: &Path) {
             results.display()
         ));
     }
+}
+
+/// What other machines have written may stay unseen for so long on a network file system that remembers
+/// what is in its folders.
+const UNSEEN: Duration = Duration::from_secs(61);
+
+/// Waits until everything must be seen that other machines have written; false if it is seen at once.
+pub(super) fn wait_until_seen(results: &Path) -> bool {
+    let is_of_network = Mount::of(results).is_some_and(|mount| mount.is_of_network());
+    if is_of_network {
+        say("looking again in a minute: what other machines have written may not be seen yet\n");
+        std::thread::sleep(UNSEEN);
+    }
+    is_of_network
 }

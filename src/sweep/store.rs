@@ -27,6 +27,8 @@ mod lock;
 mod losses;
 mod machines;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

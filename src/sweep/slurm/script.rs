@@ -32,7 +32,7 @@ impl Scripts<'_> {
     /// may not be enough for all of them.
     pub fn tasks(&self) -> String {
         let mut text = self.head(self.name, "%A_%a.log");
-        if let Some(signal) = self.plan.signal.filter(|_| self.plan.time.is_some()) {
+        if let Some(signal) = self.plan.signal {
             let _ = writeln!(text, "#SBATCH --signal=B:USR1@{signal}");
         }
         text.push_str(&self.further());

@@ -11,6 +11,8 @@ mod devices;
 mod fire;
 mod floors;
 mod folder;
+#[cfg(unix)]
+mod launching;
 mod new;
 mod presets;
 mod reference;

@@ -199,7 +199,9 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
         interrupt: &std::sync::atomic::AtomicBool::new(false),
         order: None,
         memory: None,
+        waits_for_others: false,
         run: "a test",
+        watch: "test",
         hung: None,
     };
     runner

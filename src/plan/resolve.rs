@@ -105,7 +105,7 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "name",
         "description",
         "seed",
@@ -116,6 +116,7 @@ pub fn resolve(
         "train",
         "sweep",
         "run",
+        "launcher",
     ];
     let at = KeyPath::root();
     let mut problems = unknown_keys(root, &at, &KEYS);

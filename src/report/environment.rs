@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::instruction_set;
 use crate::plan::run::RunPlan;
+use crate::sweep::machine::Machine;
 use crate::sweep::slots::Share;
 use crate::sweep::store::{Store, StoreError, write_whole};
 
@@ -26,13 +26,14 @@ struct Environment {
 
 impl Environment {
     fn here(share: &Share, cores: usize) -> Environment {
-        let binary = binary_hash().unwrap_or_else(|_| "unknown".to_owned());
+        let Machine { version, binary, os, architecture, instruction_set, .. } =
+            Machine::here().clone();
         Environment {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version,
             binary,
-            os: std::env::consts::OS.to_owned(),
-            architecture: std::env::consts::ARCH.to_owned(),
-            instruction_set: instruction_set(),
+            os,
+            architecture,
+            instruction_set,
             cores,
             workers: share.workers(),
             threads: share.threads,
@@ -51,13 +52,6 @@ fn devices(share: &Share) -> Vec<String> {
         }
     }
     devices
-}
-
-/// The hash of the program's file.
-fn binary_hash() -> std::io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(std::fs::File::open(std::env::current_exe()?)?)?;
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
 /// Writes the file.

@@ -11,6 +11,7 @@ pub mod folder;
 mod grid;
 pub mod html;
 pub mod layers;
+pub mod machines;
 pub mod naming;
 pub mod printed;
 pub mod progress;

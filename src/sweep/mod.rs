@@ -12,6 +12,7 @@ pub mod memory;
 pub mod repro;
 pub mod runner;
 pub mod slots;
+pub mod slurm;
 pub mod standing;
 pub mod store;
 pub mod survey;

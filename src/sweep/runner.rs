@@ -47,10 +47,16 @@ pub struct Runner<'a> {
     pub augment_memory: usize,
     /// Bytes for the trials themselves; none: no limit.
     pub memory: Option<u64>,
+    /// Whether to wait for trials that are not run here, but at which others work, where they decide
+    /// about those that are; not for longer than was worked.
+    pub waits_for_others: bool,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
-    /// The name of the run. Processes that follow each other in one run have the same.
+    /// The name of the run. Processes that work for one run, here and elsewhere, have the same: what
+    /// has failed in it is not tried again.
     pub run: &'a str,
+    /// The name of whoever watches over this process, and over those that follow it when it dies.
+    pub watch: &'a str,
     /// What to do when a trial shows no sign of life behind its time limit. It has been stored as
     /// failed; its thread cannot be ended without the process.
     pub hung: Option<&'a (dyn Fn() + Sync)>,
@@ -121,6 +127,19 @@ impl Runner<'_> {
                     }
                 });
             }
+            if self.experiment.run.on_failure == OnFailure::Stop {
+                let (working, halt) = (&working, &halt);
+                scope.spawn(move || {
+                    // Other processes of the run may meet a failure too. The file may be far away.
+                    let looks = (0..).take_while(|_| working.load(Ordering::Relaxed));
+                    for look in looks {
+                        if look % 10 == 0 && self.store.is_stopped(self.run) {
+                            halt.store(true, Ordering::Relaxed);
+                        }
+                        std::thread::sleep(LOOK);
+                    }
+                });
+            }
             let (board, around) = (&board, &around);
             let workers: Vec<_> = pools
                 .iter()
@@ -188,6 +207,7 @@ impl Runner<'_> {
         watch(&SweepEvent::Ended(trial, &ended));
         if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
             around.halt.store(true, Ordering::Relaxed);
+            self.store.stop(self.run)?;
         }
         Ok(())
     }

@@ -116,6 +116,10 @@ pub fn run(
         };
         let (reason, comes_again) = match attempt() {
             Ok(Ok(ended)) => return Ok(ended),
+            // It goes on elsewhere.
+            Ok(Err(Trouble::Store(error))) if error.is_taken_over() => {
+                return Ok(Ended::Interrupted);
+            }
             Ok(Err(Trouble::Store(error))) => return Err(error),
             Ok(Err(Trouble::Failed { reason, comes_again })) => (reason, comes_again),
             Err(panic) => {
@@ -184,6 +188,7 @@ fn attempt(
     if resume.is_none() {
         store.forget()?;
     }
+    store.arrive(resume.as_ref().map_or(0, |resume| resume.records.len()), around.threads)?;
     let data = data(trial, around)?;
     let images = data.split.train.len();
     let start = match &trial.plan.model.weights {

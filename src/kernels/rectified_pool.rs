@@ -206,7 +206,7 @@ mod tests {
 
     use super::super::dropout::drop_in_place;
     use super::super::lanes::leave;
-    use super::super::tests::{check, spread, window};
+    use super::super::tests::{check, spread, taken, window};
     use super::*;
 
     /// Value and gradient of `operation` on a batch of 21 maps.
@@ -220,7 +220,7 @@ mod tests {
         let y = leave(&mut tape, &y).unwrap();
         let values = numbers(y.tensor()).unwrap().to_vec();
         let slopes = numbers(&spread(y.dims(), "slopes")).unwrap().to_vec();
-        let gradient = tape.backward_from(&y, slopes).unwrap().take(&leaf).unwrap();
+        let gradient = taken(&mut tape.backward_from(&y, slopes).unwrap(), &leaf).unwrap();
         [values, gradient]
     }
 

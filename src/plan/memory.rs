@@ -192,20 +192,21 @@ mod tests {
     fn of(name: &str, batch: usize) -> f64 {
         let root = preset(name, &[]).unwrap();
         let model = network(&root, [3, 32, 32], 10).unwrap();
-        training_bytes(&model, batch) as f64 / 1_048_576.0
+        training_bytes(&model, batch) as f64 / 1e6
     }
 
     #[test]
-    fn memory_is_that_of_parameters_twice_and_activations_once_and_the_largest_gradients() {
-        // MiB, as counted by a program that ran the operations and noted what each one keeps.
-        for (name, batch, expected) in [
-            ("plain", 256, 16.8),
-            ("demo", 128, 46.5),
-            ("vgg6", 64, 68.9),
-            ("resnet18-32", 32, 215.3),
+    fn memory_is_what_a_step_takes_whose_blocks_are_counted() {
+        // MB at the peak of `wick bench-step`, as its heap of large blocks counts them, without the
+        // images as its caller holds them. Blocks below 128 KiB are not in it.
+        for (name, batch, images, counted) in [
+            ("plain", 256, 3.1, 15.0),
+            ("demo", 128, 1.6, 31.0),
+            ("vgg6", 64, 0.8, 63.0),
+            ("resnet18-32", 32, 0.4, 230.0),
         ] {
-            let found = of(name, batch);
-            assert!((found / expected - 1.0).abs() < 0.01, "{name}: {found} instead of {expected}");
+            let (found, expected) = (of(name, batch), counted - images);
+            assert!((found / expected - 1.0).abs() < 0.15, "{name}: {found}, not {expected}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::basis::memory;
 use crate::data;
 use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
@@ -161,6 +162,8 @@ impl Runner<'_> {
             }
             working.store(false, Ordering::Relaxed);
         });
+        // What trials have taken and freed, nobody needs for the tables and the report.
+        memory::give_back();
         match board.into_trouble() {
             None => Ok(()),
             Some(trouble) => Err(trouble.into()),

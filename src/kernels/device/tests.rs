@@ -62,7 +62,8 @@ fn error(
     let mut worst = 0.0f32;
     for (kernels, candle) in kernels.iter().zip(&candle) {
         assert_eq!(kernels.len(), candle.len());
-        let largest = kernels.iter().fold(1e-3f32, |largest, x| largest.max(x.abs()));
+        // Slopes are about 1: where terms of that size cancel, what is left is rounding.
+        let largest = kernels.iter().fold(0.1f32, |largest, x| largest.max(x.abs()));
         for (a, b) in kernels.iter().zip(candle) {
             // A NaN is no difference that could be seen.
             assert!(a.is_finite() && b.is_finite(), "{a} and {b}");
@@ -136,8 +137,7 @@ proptest! {
 
     #[test]
     fn norms_of_any_shape_agree(
-        // Two numbers are normalised to ±1 whatever they are, and what rounding leaves is the gradient.
-        batch in 4usize..20,
+        batch in 2usize..20,
         channels in 1usize..6,
         size in prop::option::of([1usize..6, 1usize..6]),
         seed in 0u64..1000,

@@ -6,11 +6,13 @@ mod bad_configs;
 mod bench;
 mod data_images;
 mod data_sources;
+mod export;
 #[cfg(unix)]
 mod fire;
 mod floors;
 mod folder;
 mod new;
+mod predict;
 mod presets;
 mod reference;
 mod report;

@@ -253,8 +253,7 @@ fn a_file_says_what_its_classes_are_and_how_images_come_to_it() {
     let model = tract_onnx::onnx().model_for_read(&mut &file[..]).unwrap();
     let word = |key: &str| {
         let value = model.properties.get(&format!("onnx.{key}")).unwrap_or_else(|| panic!("{key}"));
-        value.to_scalar_tensor().unwrap().try_as_plain().unwrap().as_slice::<String>().unwrap()[0]
-            .clone()
+        value.to_plain_array_view::<String>().unwrap().iter().next().unwrap().clone()
     };
     let classes: Vec<String> = serde_json::from_str(&word("metadata_props.classes")).unwrap();
     assert_eq!(classes, sample.card.classes);

@@ -31,8 +31,7 @@ const IR_VERSION: i64 = 8;
 const MOST_BYTES: u64 = (1 << 31) - (1 << 24);
 
 /// What images are when they come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Input {
     /// [N, channels, H, W], f32: (value / 255 − mean) / std, as torchvision's transforms give it
     Normalised,
@@ -40,6 +39,17 @@ pub enum Input {
     Pixels,
     /// [N, H, W, channels], u8, as image libraries hold it; the graph does the rest
     Bytes,
+}
+
+impl Input {
+    /// As the option names it.
+    fn name(self) -> &'static str {
+        match self {
+            Input::Normalised => "normalised",
+            Input::Pixels => "pixels",
+            Input::Bytes => "bytes",
+        }
+    }
 }
 
 /// How a network is written.
@@ -72,8 +82,8 @@ struct Preprocessing<'a> {
     /// "stretch", or "centre": the shorter side to 8/7 of the size, then the centre is cut out.
     resize: &'static str,
     /// Transforms behind that.
-    #[serde(skip_serializing_if = "Chain::is_empty")]
-    chain: &'a Chain,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain: Option<&'a Chain>,
     /// (value / 255 − mean) / std.
     mean: &'a [f32],
     std: &'a [f32],
@@ -105,7 +115,8 @@ pub fn onnx(card: &Card, mut weights: Weights, options: Options) -> Result<Expor
     for (index, layer) in network.layers.iter().enumerate() {
         let sources = network.sources(index);
         let inputs: Vec<&str> = sources.iter().map(|source| values[*source].as_str()).collect();
-        values.push(graph.layer(layer, &inputs)?);
+        let value = graph.layer(layer, &inputs)?;
+        values.push(value);
     }
     let mut last = values.pop().unwrap_or(images.clone());
     if options.softmax {
@@ -164,14 +175,14 @@ fn metadata(card: &Card, input: Input, hash: String) -> Vec<Property> {
         size: card.image.size,
         channels: card.image.channels,
         resize: if card.centre { "centre" } else { "stretch" },
-        chain: &card.evaluation,
+        chain: (!card.evaluation.is_empty()).then_some(&card.evaluation),
         mean: &card.mean,
         std: &card.std,
     };
     let seed = if card.program.is_empty() { String::new() } else { card.seed.to_string() };
     let words = [
         ("classes", json(&card.classes)),
-        ("input", json(&input).trim_matches('"').to_owned()),
+        ("input", input.name().to_owned()),
         ("preprocessing", json(&preprocessing)),
         ("weights", hash),
         ("trained-by", card.program.clone()),

@@ -85,7 +85,7 @@ pub(super) struct Attribute {
 /// AttributeProto.AttributeType.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
-enum AttributeType {
+pub(super) enum AttributeType {
     Undefined = 0,
     Float = 1,
     Int = 2,

@@ -43,6 +43,11 @@ report-check FOLDER PYTHON="python3":
     {{PYTHON}} tests/report/recompute.py {{FOLDER}}
     {{PYTHON}} tests/report/browser.py {{FOLDER}}/report.html
 
+# Presets in onnxruntime and torchvision beside wick, by a Python that has onnxruntime; ARGS are presets
+export-check PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} tests/export/onnxruntime_check.py target/release/wick {{ARGS}}
+
 # Heads on frozen features beside PyTorch, by a Python that has torch and torchvision; IMAGES is a folder of openclipart9
 bench-transfer IMAGES PYTHON="python3" *ARGS="":
     cargo build --locked --release

@@ -22,6 +22,7 @@ pub mod transfer;
 
 pub mod train;
 
+pub mod export;
 pub mod sweep;
 
 pub mod report;

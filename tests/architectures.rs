@@ -17,7 +17,7 @@ const SIZE: usize = 64;
 const BATCH: usize = 4;
 
 /// `count` numbers in [0, 1): SplitMix64 from the FNV-1a hash of `name`.
-fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> + use<> {
+pub(super) fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> + use<> {
     let state = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |state, byte| {
         (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
     });
@@ -30,7 +30,8 @@ fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> + use<> {
     })
 }
 
-fn value(name: &str, shape: &[usize]) -> Vec<f32> {
+/// Numbers for the tensor `name` that keep a deep network's values in bounds.
+pub(super) fn value(name: &str, shape: &[usize]) -> Vec<f32> {
     let signed = uniform(name, shape.iter().product()).map(|u| 2.0 * u - 1.0);
     let fan_in: usize = shape[1..].iter().product();
     let (start, spread) = if name.ends_with("running_var") {

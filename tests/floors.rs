@@ -13,7 +13,7 @@ const STOREYS: [&[&str]; 11] = [
     &["model"],
     &["transfer"],
     &["train"],
-    &["sweep"],
+    &["sweep", "export"],
     &["report"],
     &["cli"],
 ];

@@ -7,6 +7,7 @@ mod bench;
 mod data_images;
 mod data_sources;
 mod devices;
+mod export;
 #[cfg(unix)]
 mod fire;
 mod floors;
@@ -14,6 +15,7 @@ mod folder;
 #[cfg(unix)]
 mod launching;
 mod new;
+mod predict;
 mod presets;
 mod reference;
 mod report;

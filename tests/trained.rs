@@ -24,14 +24,14 @@ impl Bench {
     }
 
     /// The folder of the only trial.
-    fn trial(&self, name: &str) -> PathBuf {
+    pub(super) fn trial(&self, name: &str) -> PathBuf {
         let trials = self.path().join("results").join(name).join("trials");
         let folders = fs::read_dir(trials).unwrap().map(|entry| entry.unwrap().path());
         folders.filter(|path| path.is_dir()).min().unwrap()
     }
 
     /// `count` noisy images of 12×12 for each class; those of class `n` are brighter in stripe `n`.
-    fn images(&self, part: &str, classes: &[&str], count: usize) {
+    pub(super) fn images(&self, part: &str, classes: &[&str], count: usize) {
         for (class, name) in classes.iter().enumerate() {
             let folder = self.path().join("signs").join(part).join(name);
             fs::create_dir_all(&folder).unwrap();
@@ -47,7 +47,8 @@ impl Bench {
     }
 }
 
-const SIGNS: &str = r#"
+/// Three classes of noisy images, told apart by a stripe, and a small network.
+pub(super) const SIGNS: &str = r#"
 name = "signs"
 
 [data]

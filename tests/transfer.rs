@@ -259,6 +259,32 @@ epochs = 3
 }
 
 #[test]
+fn a_last_checkpoint_takes_what_never_changed_from_the_best_one_beside_it() {
+    let bench = bench();
+    bench.done(&["run", "transfer.toml"]);
+    let folder = &trials(&bench, "transfer")[0];
+    let last = fs::read(folder.join("last.safetensors")).unwrap();
+    let tensors = Checkpoint::from_bytes(&last).unwrap().tensors;
+    assert!(!tensors.contains_key("conv1.weight"), "frozen layers are written once");
+    let export = |model: &str, out: &str| {
+        bench.wick(&["export", "--model", model, "--to", "safetensors", "--out", out])
+    };
+    let output = export(folder.join("last.safetensors").to_str().unwrap(), "whole.safetensors");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let whole = fs::read(bench.path().join("whole.safetensors")).unwrap();
+    let whole = Checkpoint::from_bytes(&whole).unwrap().tensors;
+    let names = |tensors: &Tensors| tensors.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&whole), names(&best(folder)), "the network and nothing else");
+    let before = best(&trials(&bench, "pretrain")[0]);
+    assert!(CONVOLUTIONS.iter().all(|name| same(&whole, &before).contains(name)));
+    // Alone, it is not enough.
+    fs::write(bench.path().join("last.safetensors"), last).unwrap();
+    let output = export("last.safetensors", "whole.safetensors");
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"");
+}
+
+#[test]
 fn auto_is_what_advice_names() {
     let bench = bench();
     let said = bench.done(&["advise", "transfer.toml"]);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::layering::Request;
+use crate::export::Input;
 use crate::plan::device::Device;
 use crate::report::answers::Measure;
 use crate::report::printed::{Format, Table};
@@ -145,9 +146,26 @@ Example:
     #[command(after_help = "\
 Examples:
   wick predict --model results/quickstart/trials/…/best.safetensors photo.png
+  wick predict --model best.safetensors photos --csv predictions.csv
   wick predict --preset squeezenet1_1 --weights squeezenet1_1.safetensors *.jpg --top 3
-  wick predict --preset mobilenet_v2 --weights mobilenet_v2.pth *.jpg --logits logits.csv")]
+  wick predict --preset mobilenet_v2 --weights mobilenet_v2.pth *.jpg --logits logits.csv
+
+Where the class of each image is known, wick evaluate says how many are right.
+Exit codes: 0 every image was read, 2 one or more could not be, or the command line is wrong.")]
     Predict(Predict),
+    /// Write a trained network for other programs: as ONNX, or as plain weights
+    #[command(after_help = "\
+Examples:
+  wick export --model results/quickstart/trials/…/best.safetensors --to onnx
+  wick export --model best.safetensors --to onnx --input bytes --softmax --out signs.onnx
+  wick export --preset resnet18 --weights resnet18.pth --to onnx --fold-batch-norm
+  wick export --model best.safetensors --to safetensors --out weights.safetensors
+  wick export --preset resnet18-32 --seed 1 --to safetensors
+
+An ONNX file holds the network as it is at test time, for any number of images at once; its metadata
+has the class names and the preprocessing. A safetensors file holds every tensor under the names of
+PyTorch's networks, and can be used as --model and as --weights here.")]
+    Export(Export),
     /// Evaluate a trained network on a data set: metrics and confusion matrix
     #[command(after_help = "\
 Examples:
@@ -277,7 +295,7 @@ pub(super) struct Trained {
     #[arg(long, value_name = "CHECKPOINT")]
     pub(super) model: Option<PathBuf>,
     /// A built-in network, with --weights
-    #[arg(long, value_name = "NAME", requires = "weights")]
+    #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
     /// Its weights: safetensors, .pth or .npz, under torchvision's or timm's names
     #[arg(long, value_name = "FILE", requires = "preset")]
@@ -291,6 +309,11 @@ pub(super) struct Trained {
     /// Set a value of the preset, by its dotted path; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
     pub(super) sets: Vec<String>,
+}
+
+/// How a network looks at images.
+#[derive(Debug, Args)]
+pub(super) struct Looking {
     /// Further views of each image, as '[["horizontal-flip"]]': logits are averaged over all
     /// [default: what the checkpoint was tested with]
     #[arg(long, value_name = "CHAINS")]
@@ -315,12 +338,19 @@ fn size(text: &str) -> Result<[usize; 2], String> {
 pub(super) struct Predict {
     #[command(flatten)]
     pub(super) trained: Trained,
-    /// Image files: PNG, JPEG, BMP, GIF, WebP or PNM
+    #[command(flatten)]
+    pub(super) looking: Looking,
+    /// Image files (PNG, JPEG, BMP, GIF, WebP or PNM), or folders of them, which are searched to the
+    /// bottom
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
     /// Classes to show for each image
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub(super) top: usize,
+    /// Write the predictions as CSV instead of showing them: a row per image, with the most probable
+    /// classes and their probabilities
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
     /// Write the logits as CSV, one row per image
     #[arg(long, value_name = "FILE")]
     pub(super) logits: Option<PathBuf>,
@@ -328,9 +358,46 @@ pub(super) struct Predict {
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(super) struct Export {
+    #[command(flatten)]
+    pub(super) trained: Trained,
+    /// Without --weights: the weights with which the preset starts to train with this seed
+    #[arg(long, value_name = "N", requires = "preset", conflicts_with = "weights")]
+    pub(super) seed: Option<u64>,
+    /// The format
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) to: Foreign,
+    /// The file to write [default: the name of the checkpoint or preset with .onnx or
+    /// .weights.safetensors, here]
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// ONNX: work batch norms into the convolutions and dense layers before them
+    #[arg(long)]
+    pub(super) fold_batch_norm: bool,
+    /// ONNX: what images are when they come in [default: normalised]
+    #[arg(long, value_enum, value_name = "INPUT")]
+    pub(super) input: Option<Input>,
+    /// ONNX: give probabilities instead of logits
+    #[arg(long)]
+    pub(super) softmax: bool,
+}
+
+/// Formats of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Foreign {
+    /// The network with its weights, for onnxruntime, tract, TensorRT, OpenVINO and others
+    Onnx,
+    /// The weights alone, for PyTorch, candle and others
+    Safetensors,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
 pub(super) struct Evaluate {
     #[command(flatten)]
     pub(super) trained: Trained,
+    #[command(flatten)]
+    pub(super) looking: Looking,
     /// Labelled images, written as data.source in an experiment file
     #[arg(long, value_name = "SOURCE")]
     pub(super) data: String,

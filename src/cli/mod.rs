@@ -13,6 +13,7 @@ mod curves;
 mod describe;
 mod evaluate;
 mod exit;
+mod export;
 mod follow;
 mod launch;
 mod new;
@@ -59,6 +60,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Repro(repro) => repro::run(&repro),
         arguments::Command::Augment(augment) => augment::augment(&augment),
         arguments::Command::Predict(predict) => predict::predict(&predict),
+        arguments::Command::Export(export) => export::export(&export),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),
         arguments::Command::New(new) => new::new(&new),

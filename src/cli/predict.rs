@@ -1,10 +1,16 @@
 //! `wick predict`: the classes of images.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
-use crate::sweep::store::write_whole;
+use crate::data::images_in;
+use crate::report::layers::number;
+use crate::sweep::store::Gradual;
 
 use super::arguments::Predict;
 use super::exit::{Exit, print, say};
@@ -12,55 +18,141 @@ use super::trained::{BATCH, Ready, softmax};
 
 /// Runs the command.
 pub(super) fn predict(arguments: &Predict) -> Result<Exit> {
-    let mut ready = match Ready::new(&arguments.trained) {
-        Ok(ready) => ready,
+    let asked = images(&arguments.images).and_then(|images| {
+        Ok((images, Ready::new(&arguments.trained, &arguments.looking)?))
+    });
+    let (images, mut ready) = match asked {
+        Ok(asked) => asked,
         Err(message) => {
             say(&message);
             return Ok(Exit::Wrong);
         }
     };
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let header = std::iter::once("image").chain(ready.card.classes.iter().map(String::as_str));
-    table.write_record(header)?;
+    let classes = ready.card.classes.clone();
+    let top = arguments.top.clamp(1, classes.len());
+    let mut predictions =
+        arguments.csv.as_ref().map(|path| Table::new(path, columns(top))).transpose()?;
+    let header = std::iter::once("image").chain(classes.iter().map(String::as_str));
+    let mut logits = arguments.logits.as_ref().map(|path| Table::new(path, header)).transpose()?;
+    let decoder = ready.decoder();
+    let bar = bar(images.len(), arguments.csv.is_some());
     let mut bad = 0;
-    for paths in arguments.images.chunks(BATCH) {
+    // No more than a batch of images and logits is in memory.
+    for paths in images.chunks(BATCH) {
+        let read: Vec<_> = paths.par_iter().map(|path| (path, decoder.decode(path))).collect();
         let mut decoded = Vec::new();
-        for path in paths {
-            match ready.decode(path) {
+        for (path, pixels) in read {
+            match pixels {
                 Ok(pixels) => decoded.push((path, pixels)),
                 Err(message) => {
-                    say(&format!("error: {message}\n"));
+                    bar.suspend(|| say(&format!("error: {message}\n")));
                     bad += 1;
                 }
             }
         }
-        let images: Vec<&[u8]> = decoded.iter().map(|(_, pixels)| &pixels[..]).collect();
-        if images.is_empty() {
-            continue;
-        }
-        let logits = ready.logits(&images)?;
-        let classes = &ready.card.classes;
-        for ((path, _), row) in decoded.iter().zip(logits.chunks(classes.len())) {
+        let pixels: Vec<&[u8]> = decoded.iter().map(|(_, pixels)| &pixels[..]).collect();
+        let rows = if pixels.is_empty() { Vec::new() } else { ready.logits(&pixels)? };
+        for ((path, _), row) in decoded.iter().zip(rows.chunks(classes.len())) {
             let name = path.display().to_string();
-            print(&format!("{name}\n{}", best(row, classes, arguments.top)));
-            let numbers = row.iter().map(f32::to_string);
-            table.write_record(std::iter::once(name).chain(numbers))?;
+            let ranked = ranked(row, top);
+            match &mut predictions {
+                Some(table) => {
+                    let cells = ranked.iter().flat_map(|(class, probability)| {
+                        [classes[*class].clone(), probability.to_string()]
+                    });
+                    table.row(std::iter::once(name.clone()).chain(cells))?;
+                }
+                None => print(&format!("{name}\n{}", shown(&ranked, &classes))),
+            }
+            if let Some(table) = &mut logits {
+                let numbers = row.iter().map(f32::to_string);
+                table.row(std::iter::once(name).chain(numbers))?;
+            }
         }
+        bar.inc(paths.len() as u64);
     }
-    if let Some(path) = &arguments.logits {
-        write_whole(path, &table.into_inner().context("failed to write the logits")?)?;
+    bar.finish_and_clear();
+    for table in [predictions, logits].into_iter().flatten() {
+        table.finish()?;
+    }
+    let count = |images: usize| number(images as u64);
+    if let Some(path) = &arguments.csv {
+        let read = count(images.len() - bad);
+        print(&format!("{}: predictions for {read} images\n", path.display()));
+    }
+    if bad > 0 && images.len() > 1 {
+        say(&format!("{} of {} images could not be read\n", count(bad), count(images.len())));
     }
     Ok(if bad > 0 { Exit::Wrong } else { Exit::Done })
 }
 
-/// The most probable classes, one on a line; of equal ones the first.
-fn best(row: &[f32], classes: &[String], top: usize) -> String {
+/// The files that were named, and those in the folders that were.
+fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut images = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            images.extend(images_in(path).map_err(|error| format!("error: {error}\n"))?);
+        } else {
+            images.push(path.clone());
+        }
+    }
+    Ok(images)
+}
+
+/// A table that grows row by row and is there when it is whole.
+struct Table {
+    rows: csv::Writer<Gradual>,
+}
+
+impl Table {
+    fn new(path: &Path, header: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Table> {
+        let mut rows = csv::Writer::from_writer(Gradual::new(path)?);
+        rows.write_record(header)?;
+        Ok(Table { rows })
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> Result<()> {
+        Ok(self.rows.write_record(cells)?)
+    }
+
+    fn finish(self) -> Result<()> {
+        let file = self.rows.into_inner().map_err(|error| error.into_error());
+        Ok(file.context("failed to write a table")?.finish()?)
+    }
+}
+
+/// `image,predicted,probability,predicted_2,probability_2,…`
+fn columns(top: usize) -> Vec<String> {
+    let ranks = (1..=top).flat_map(|rank| {
+        let end = if rank == 1 { String::new() } else { format!("_{rank}") };
+        ["predicted", "probability"].map(|word| format!("{word}{end}"))
+    });
+    std::iter::once("image".to_owned()).chain(ranks).collect()
+}
+
+/// How far it is, if somebody can see it and predictions do not pass by.
+fn bar(images: usize, is_silent: bool) -> ProgressBar {
+    if images <= BATCH || !(is_silent || !std::io::stdout().is_terminal()) {
+        return ProgressBar::hidden();
+    }
+    let style = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} to go";
+    let bar = ProgressBar::new(images as u64);
+    bar.with_style(ProgressStyle::with_template(style).expect("a valid template"))
+}
+
+/// The most probable classes and their probabilities; of equal ones the first.
+fn ranked(row: &[f32], top: usize) -> Vec<(usize, f64)> {
     let probabilities = softmax(row);
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|a, b| row[*b].total_cmp(&row[*a]).then(a.cmp(b)));
+    order.into_iter().take(top).map(|class| (class, probabilities[class])).collect()
+}
+
+/// One class on a line.
+fn shown(ranked: &[(usize, f64)], classes: &[String]) -> String {
     let mut text = String::new();
-    for class in order.into_iter().take(top.max(1)) {
-        let _ = writeln!(text, "  {:6.2} %  {}", 100.0 * probabilities[class], classes[class]);
+    for (class, probability) in ranked {
+        let _ = writeln!(text, "  {:6.2} %  {}", 100.0 * probability, classes[*class]);
     }
     text
 }

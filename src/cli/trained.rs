@@ -22,7 +22,7 @@ use crate::plan::resolve::network;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
-use super::arguments::Trained;
+use super::arguments::{Looking, Trained};
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -30,33 +30,36 @@ const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 /// Images in a batch.
 pub(super) const BATCH: usize = 32;
 
-/// A network that is ready to look at images.
-pub(super) struct Ready {
+/// A network and its weights, as files give them.
+pub(super) struct Loaded {
     /// Classes, preprocessing, plan.
     pub(super) card: Card,
-    network: Network,
-    /// Whether images are cut to their centre instead of being stretched.
-    centre: bool,
+    /// All of the network's tensors, and perhaps others.
+    pub(super) weights: Weights,
 }
 
-impl Ready {
-    /// The network that was asked for; or what is wrong, to be shown as it is.
-    pub(super) fn new(asked: &Trained) -> Result<Ready, String> {
-        let mut ready = match (&asked.model, &asked.preset, &asked.weights) {
-            (Some(checkpoint), _, _) => Ready::of_checkpoint(checkpoint),
-            (None, Some(preset), Some(weights)) => Ready::of_preset(asked, preset, weights),
+impl Loaded {
+    /// What was asked for; or what is wrong, to be shown as it is.
+    pub(super) fn new(asked: &Trained) -> Result<Loaded, String> {
+        match (&asked.model, &asked.preset, &asked.weights) {
+            (Some(checkpoint), _, _) => Loaded::of_checkpoint(checkpoint),
+            (None, Some(preset), Some(weights)) => Loaded::of_preset(asked, preset, weights),
+            (None, Some(preset), None) => {
+                Err(format!("error: --preset {preset} needs its weights: --weights FILE\n"))
+            }
             _ => Err("error: name a network: --model, or --preset with --weights\n".to_owned()),
-        }?;
-        let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
-        let device = kernels::Device::open(asked.device).map_err(|error| on_device(&error))?;
-        ready.network = ready.network.on(&device).map_err(|error| on_device(&error))?;
-        if let Some(views) = &asked.test_time {
-            ready.card.test_time = test_time(views, &ready.card)?;
         }
-        Ok(ready)
     }
 
-    fn of_checkpoint(path: &Path) -> Result<Ready, String> {
+    /// A preset with the weights that it starts to train with.
+    pub(super) fn untrained(asked: &Trained, name: &str, seed: u64) -> Result<Loaded, String> {
+        let card = card(asked, name)?;
+        let wrong = |error: candle_core::Error| format!("error: {error}\n");
+        let weights = Network::new(&card.model, seed).and_then(|mut network| network.weights());
+        Ok(Loaded { card, weights: weights.map_err(wrong)? })
+    }
+
+    fn of_checkpoint(path: &Path) -> Result<Loaded, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("error: {}: {error}\n", path.display());
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
@@ -66,29 +69,26 @@ impl Ready {
                    file and run its experiment\n"
         })?;
         let card = Card::of(&checkpoint).map_err(|error| wrong(&error))?;
-        Ready::with(card, &checkpoint.tensors, false).map_err(|error| wrong(&error))
+        let mut weights = checkpoint.tensors;
+        complete(&card, &mut weights, path).map_err(|error| wrong(&error))?;
+        let names = card.model.tensors().into_iter().map(|(name, _)| name);
+        match names.into_iter().find(|name| !weights.contains_key(name)) {
+            Some(name) => Err(wrong(&format!("{name} is missing from the weights"))),
+            None => Ok(Loaded { card, weights }),
+        }
     }
 
-    fn of_preset(asked: &Trained, name: &str, file: &Path) -> Result<Ready, String> {
-        let names = match &asked.classes {
-            None => IMAGENET_CLASSES.to_owned(),
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| format!("error: {}: {error}\n", path.display()))?,
-        };
-        let classes: Vec<String> = names.lines().map(str::to_owned).collect();
-        let root = preset(name, &asked.sets).map_err(|problems| problems.render(false))?;
-        let image = ImagePlan { size: asked.image_size, channels: 3 };
-        let model = network(&root, [3, image.size[0], image.size[1]], classes.len())
-            .map_err(|problems| problems.render(false))?;
+    fn of_preset(asked: &Trained, name: &str, file: &Path) -> Result<Loaded, String> {
+        let mut card = card(asked, name)?;
         // Files for use often lack the heads that only training needs.
-        let without = model.without_auxiliary();
+        card.model = card.model.without_auxiliary();
         let plan = WeightsPlan {
             file: file.to_owned(),
             hash: String::new(),
             rename: Vec::new(),
             strict: false,
         };
-        let weights = model::weights::read(&plan, &without)
+        let weights = model::weights::read(&plan, &card.model)
             .and_then(|(weights, report)| {
                 if report.complete() {
                     Ok(weights)
@@ -97,31 +97,88 @@ impl Ready {
                 }
             })
             .map_err(|error| format!("error: {}: {error}\n", file.display()))?;
-        let card = Card {
-            program: String::new(),
-            seed: 0,
-            images: String::new(),
-            classes,
-            mean: IMAGENET[0].to_vec(),
-            std: IMAGENET[1].to_vec(),
-            image,
-            evaluation: Chain::default(),
-            test_time: Vec::new(),
-            model: without,
+        Ok(Loaded { card, weights })
+    }
+}
+
+/// What can be said of the preset `name` without its weights.
+fn card(asked: &Trained, name: &str) -> Result<Card, String> {
+    let names = match &asked.classes {
+        None => IMAGENET_CLASSES.to_owned(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("error: {}: {error}\n", path.display()))?,
+    };
+    let classes: Vec<String> = names.lines().map(str::to_owned).collect();
+    let root = preset(name, &asked.sets).map_err(|problems| problems.render(false))?;
+    let image = ImagePlan { size: asked.image_size, channels: 3 };
+    let model = network(&root, [3, image.size[0], image.size[1]], classes.len())
+        .map_err(|problems| problems.render(false))?;
+    Ok(Card {
+        program: String::new(),
+        seed: 0,
+        images: String::new(),
+        classes,
+        mean: IMAGENET[0].to_vec(),
+        std: IMAGENET[1].to_vec(),
+        image,
+        centre: true,
+        evaluation: Chain::default(),
+        test_time: Vec::new(),
+        model,
+    })
+}
+
+/// Adds to the weights of the checkpoint at `path` what transfer never changes: while a trial is under
+/// way and in its last checkpoint, only the best one may have it.
+fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), String> {
+    let is_missing = |name: &String| !weights.contains_key(name);
+    let missing: Vec<String> = Network::fixed(&card.model).into_iter().filter(is_missing).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let beside = path.with_file_name("best.safetensors");
+    let best = std::fs::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
+    // Only of the same trial are they the same.
+    let best = best.filter(|best| Card::of(best).is_ok_and(|other| other == *card));
+    let mut best = best.map(|best| best.tensors).unwrap_or_default();
+    for name in &missing {
+        let Some(tensor) = best.remove(name) else {
+            return Err(format!(
+                "it leaves out the layers that transfer has frozen, as {first}; a finished trial has \
+                 all of them in its best.safetensors"
+            ));
         };
-        Ready::with(card, &weights, true).map_err(|error| format!("error: {error}\n"))
+        weights.insert(name.clone(), tensor);
+    }
+    Ok(())
+}
+
+/// A network that is ready to look at images.
+pub(super) struct Ready {
+    /// Classes, preprocessing, plan.
+    pub(super) card: Card,
+    network: Network,
+}
+
+impl Ready {
+    /// The network that was asked for, which looks at images as `looking` says; or what is wrong, to be
+    /// shown as it is.
+    pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready, String> {
+        let Loaded { mut card, weights } = Loaded::new(asked)?;
+        let source = asked.model.as_ref().or(asked.weights.as_ref());
+        let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        let network = Network::starting_from(&card.model, 0, &weights);
+        let network = network.map_err(|error| format!("error: {place}{error}\n"))?;
+        let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
+        let device = kernels::Device::open(looking.device).map_err(|error| on_device(&error))?;
+        let network = network.on(&device).map_err(|error| on_device(&error))?;
+        if let Some(views) = &looking.test_time {
+            card.test_time = test_time(views, &card)?;
+        }
+        Ok(Ready { card, network })
     }
 
-    fn with(card: Card, weights: &Weights, centre: bool) -> candle_core::Result<Ready> {
-        let mut network = Network::new(&card.model, 0)?;
-        network.load(weights)?;
-        Ok(Ready { card, network, centre })
-    }
-
-    /// The pixels of an image file, `[height, width, channels]`.
-    pub(super) fn decode(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let decode = if self.centre { decode_centre } else { decode_image };
-        decode(path, &self.card.image).map_err(|error| error.to_string())
+    /// What makes pixels of image files.
+    pub(super) fn decoder(&self) -> Decoder {
+        Decoder { image: self.card.image, centre: self.card.centre }
     }
 
     /// The logits `[images, classes]` of images as they were decoded: the mean over the plain view
@@ -164,6 +221,21 @@ impl Ready {
         let batch = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
         let pass = self.network.forward(&batch, false, 0)?;
         values(pass.logits.tensor())
+    }
+}
+
+/// Reads images as a network wants them.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder {
+    image: ImagePlan,
+    centre: bool,
+}
+
+impl Decoder {
+    /// The pixels of an image file, `[height, width, channels]`.
+    pub(super) fn decode(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let decode = if self.centre { decode_centre } else { decode_image };
+        decode(path, &self.image).map_err(|error| error.to_string())
     }
 }
 

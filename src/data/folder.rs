@@ -70,6 +70,21 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     found.finish(classes)
 }
 
+/// The image files in `folder` and in the folders inside it, in order of their paths' bytes; images in
+/// formats that are not read are among them.
+///
+/// # Errors
+/// If a folder cannot be read or a name is not UTF-8, and if there is no image.
+pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Found { root: folder.to_owned(), images: Vec::new() };
+    found.search(Path::new(""), 0, Part::Undeclared, 0)?;
+    if found.images.is_empty() {
+        return Err(Error::layout(folder, format!("holds no images ({FORMATS})")));
+    }
+    found.images.sort();
+    Ok(found.images.into_iter().map(|(_, path, ..)| path).collect())
+}
+
 /// The classes are those of the training folders; the other parts may lack some.
 fn declared(mut found: Found, top: &Entries) -> Result<Listing, Error> {
     let mut parts: Vec<(Part, &String)> =

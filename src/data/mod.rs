@@ -30,6 +30,7 @@ pub use cache::Cache;
 pub use dataset::{Dataset, Part};
 pub use epochs::{Epochs, Share, Work};
 pub use error::{BadImage, Error};
+pub use folder::images_in;
 pub use load::{decode_centre, decode_image, load};
 pub use measure::{Measured, measure};
 pub use normalise::{Normalisation, Table, normalisation};

@@ -22,6 +22,7 @@
 //! Nothing that is read back is trusted for being there: checkpoints hold the hash of their tensors,
 //! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
 
+mod gradual;
 mod holder;
 mod lock;
 mod losses;
@@ -52,6 +53,7 @@ use super::slots::Slot;
 
 use rows::Row;
 
+pub use gradual::Gradual;
 pub use holder::host;
 pub use lock::Lock;
 pub use losses::BatchLoss;
@@ -92,13 +94,18 @@ pub enum Lasting {
     Power,
 }
 
-fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreError> {
-    // A name of its own for each writer: two may write the same file.
+/// Where `path` is written before it is whole. A name of its own for each writer: two may write the
+/// same file.
+fn beside(path: &Path) -> PathBuf {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut beside = path.as_os_str().to_owned();
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     beside.push(format!(".{}-{number}{UNFINISHED}", holder::name()));
-    let beside = PathBuf::from(beside);
+    PathBuf::from(beside)
+}
+
+fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreError> {
+    let beside = beside(path);
     let write = || {
         let mut file = File::create(&beside)?;
         file.write_all(bytes)?;

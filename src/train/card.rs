@@ -33,6 +33,9 @@ pub struct Card {
     pub std: Vec<f32>,
     /// Size and channels that images are decoded to.
     pub image: ImagePlan,
+    /// Whether they are cut to their centre for that, instead of being stretched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub centre: bool,
     /// What happens to them then.
     #[serde(default, skip_serializing_if = "Chain::is_empty")]
     pub evaluation: Chain,
@@ -70,6 +73,7 @@ impl Card {
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
+            centre: false,
             evaluation: plan.augment.evaluation.clone(),
             test_time: plan.augment.test_time.clone(),
             model,

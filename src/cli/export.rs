@@ -1,0 +1,147 @@
+//! `wick export`: a trained network for other programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::basis::shape::display;
+use crate::export::{ExportError, Input, OPSET, Options, onnx, safetensors};
+use crate::report::layers::number;
+use crate::sweep::store::write_whole;
+use crate::train::card::Card;
+
+use super::arguments::{Export, Foreign, Trained};
+use super::exit::{Exit, print, say};
+use super::trained::Loaded;
+
+/// Runs the command.
+pub(super) fn export(arguments: &Export) -> Result<Exit> {
+    let made = check(arguments).and_then(|()| {
+        let loaded = load(arguments)?;
+        let wrong = |error: ExportError| format!("error: {error}\n");
+        make(arguments, loaded).map_err(wrong)
+    });
+    let made = match made {
+        Ok(made) => made,
+        Err(message) => {
+            say(&message);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| out(arguments));
+    if is_source(&out, &arguments.trained) {
+        say(&format!(
+            "error: {} is what is exported: name another file with --out\n",
+            out.display()
+        ));
+        return Ok(Exit::Wrong);
+    }
+    write_whole(&out, &made.bytes)?;
+    say(&made.notes);
+    print(&format!("{}: {}\n", out.display(), made.summary));
+    Ok(Exit::Done)
+}
+
+/// What will be written, and what there is to say about it.
+struct Made {
+    bytes: Vec<u8>,
+    summary: String,
+    notes: String,
+}
+
+/// Options that do nothing are mistakes.
+fn check(arguments: &Export) -> Result<(), String> {
+    let of_onnx = [
+        ("--fold-batch-norm", arguments.fold_batch_norm),
+        ("--input", arguments.input.is_some()),
+        ("--softmax", arguments.softmax),
+    ];
+    match of_onnx.iter().find(|(_, is_given)| *is_given && arguments.to == Foreign::Safetensors) {
+        Some((option, _)) => Err(format!(
+            "error: {option} is for --to onnx: a safetensors file holds the weights as they are\n"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn load(arguments: &Export) -> Result<Loaded, String> {
+    match (&arguments.trained, arguments.seed) {
+        (Trained { preset: Some(name), .. }, Some(seed)) => {
+            Loaded::untrained(&arguments.trained, name, seed)
+        }
+        (Trained { model: None, preset: Some(name), weights: None, .. }, None) => Err(format!(
+            "error: --preset {name} needs its weights: --weights FILE, or --seed N for those with \
+             which it starts to train\n"
+        )),
+        (trained, _) => Loaded::new(trained),
+    }
+}
+
+fn make(arguments: &Export, loaded: Loaded) -> Result<Made, ExportError> {
+    let Loaded { card, weights } = loaded;
+    if arguments.to == Foreign::Safetensors {
+        let tensors = card.model.tensors().len();
+        let summary =
+            format!("{} parameters in {tensors} tensors", number(card.model.parameters()));
+        return Ok(Made { bytes: safetensors(&card, weights)?, summary, notes: String::new() });
+    }
+    let options = Options {
+        input: arguments.input.unwrap_or(Input::Normalised),
+        fold_batch_norm: arguments.fold_batch_norm,
+        softmax: arguments.softmax,
+    };
+    let exported = onnx(&card, weights, options)?;
+    let mut notes = String::new();
+    if options.fold_batch_norm && exported.batch_norms > 0 {
+        notes += &format!(
+            "note: {} batch norms follow no convolution or dense layer, and stay\n",
+            exported.batch_norms
+        );
+    }
+    if !card.evaluation.is_empty() {
+        notes += "note: images pass a chain of transforms before they reach the network, which is no \
+                  part of the file: see preprocessing in its metadata\n";
+    }
+    if !card.test_time.is_empty() {
+        notes += &format!(
+            "note: the network was tested with the mean logits of {} views of each image; the file \
+             looks at what it is given\n",
+            1 + card.test_time.len()
+        );
+    }
+    let nodes = exported.nodes;
+    let summary = format!("opset {OPSET}, {nodes} nodes, {}", shapes(&card, options));
+    Ok(Made { bytes: exported.bytes, summary, notes })
+}
+
+/// What goes in and what comes out.
+fn shapes(card: &Card, options: Options) -> String {
+    let [channels, height, width] = [0, 1, 2].map(|axis| card.model.input[axis]);
+    let (shape, kind) = match options.input {
+        Input::Normalised => ([channels, height, width], "f32, normalised"),
+        Input::Pixels => ([channels, height, width], "f32 from 0 to 255"),
+        Input::Bytes => ([height, width, channels], "u8"),
+    };
+    let output = if options.softmax { "probabilities" } else { "logits" };
+    format!("images N×{} ({kind}) → {output} N×{}", display(&shape), card.model.classes)
+}
+
+/// Where it is written if nothing else is said.
+fn out(arguments: &Export) -> PathBuf {
+    let Trained { model, preset, .. } = &arguments.trained;
+    let stem = model.as_ref().and_then(|path| path.file_stem()).map(Path::new);
+    let stem = stem.or(preset.as_ref().map(Path::new)).unwrap_or(Path::new("network"));
+    let mut name = stem.as_os_str().to_owned();
+    name.push(match arguments.to {
+        Foreign::Onnx => ".onnx",
+        Foreign::Safetensors => ".weights.safetensors",
+    });
+    PathBuf::from(name)
+}
+
+/// Whether `out` is a file that the network came from.
+fn is_source(out: &Path, trained: &Trained) -> bool {
+    let Ok(out) = out.canonicalize() else { return false };
+    let sources = [&trained.model, &trained.weights];
+    sources.into_iter().flatten().any(|source| source.canonicalize().is_ok_and(|it| it == out))
+}

@@ -1,0 +1,114 @@
+//! Layers as ONNX operators, at test time: dropout and stochastic depth pass their input on.
+
+use crate::plan::model::{BatchNormPlan, ConvPlan, DensePlan, LayerKind, LayerPlan, Tail};
+
+use super::super::error::ExportError;
+use super::graph::Graph;
+use super::messages::Attribute;
+
+impl Graph<'_> {
+    /// Adds what `layer` does to the values called `inputs`; the name of its result.
+    pub(super) fn layer(
+        &mut self,
+        layer: &LayerPlan,
+        inputs: &[&str],
+    ) -> Result<String, ExportError> {
+        let (name, x) = (layer.name.as_str(), inputs[0]);
+        Ok(match &layer.kind {
+            LayerKind::Conv(conv) => self.conv(layer, conv, x)?,
+            LayerKind::Dense(dense) => self.dense(layer, dense, x)?,
+            LayerKind::MaxPool(pool) => self.max_pool(layer, pool, x),
+            LayerKind::AvgPool(pool) => self.avg_pool(layer, pool, x),
+            LayerKind::AdaptiveAvgPool {} => self.adaptive_avg_pool(layer, x),
+            LayerKind::Flatten {} => self.node(name, "Flatten", &[x], [Attribute::int("axis", 1)]),
+            LayerKind::BatchNorm(norm) => self.batch_norm(name, name, *norm, layer.input[0], x)?,
+            LayerKind::Activation(activation) => self.activation(name, *activation, x),
+            LayerKind::Dropout(_) | LayerKind::StochasticDepth(_) => x.to_owned(),
+            LayerKind::Sum(sum) => {
+                let operator = if inputs.len() == 2 { "Add" } else { "Sum" };
+                let total = self.node(name, operator, inputs, []);
+                match sum.activation {
+                    Some(activation) => self.activation(name, activation, &total),
+                    None => total,
+                }
+            }
+            LayerKind::Concat {} => self.node(name, "Concat", inputs, [Attribute::int("axis", 1)]),
+            LayerKind::Scale {} => self.node(name, "Mul", inputs, []),
+        })
+    }
+
+    fn conv(&mut self, layer: &LayerPlan, conv: &ConvPlan, x: &str) -> Result<String, ExportError> {
+        let [rows, columns] = conv.padding;
+        let attributes = [
+            Attribute::ints("kernel_shape", conv.kernel),
+            Attribute::ints("strides", conv.stride),
+            Attribute::ints("pads", [rows[0], columns[0], rows[1], columns[1]]),
+            Attribute::ints("dilations", conv.dilation),
+            Attribute::int("group", conv.groups),
+        ];
+        let inputs = self.product(layer, conv.bias, x)?;
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let product = self.node(&layer.name, "Conv", &inputs, attributes);
+        self.tail(layer, &conv.tail, conv.filters, product)
+    }
+
+    fn dense(
+        &mut self,
+        layer: &LayerPlan,
+        dense: &DensePlan,
+        x: &str,
+    ) -> Result<String, ExportError> {
+        let inputs = self.product(layer, dense.bias, x)?;
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        // Weights lie as [neurons, inputs].
+        let product = self.node(&layer.name, "Gemm", &inputs, [Attribute::int("transB", 1)]);
+        self.tail(layer, &dense.tail, dense.neurons, product)
+    }
+
+    /// The inputs of a product: `x`, the weight and, if there is one, the bias.
+    fn product(
+        &mut self,
+        layer: &LayerPlan,
+        bias: bool,
+        x: &str,
+    ) -> Result<Vec<String>, ExportError> {
+        let parameters = layer.parameter_plans().into_iter().take(1 + usize::from(bias));
+        let parameters = parameters.map(|it| self.parameter(&it.name, &it.shape));
+        std::iter::once(Ok(x.to_owned())).chain(parameters).collect()
+    }
+
+    fn tail(
+        &mut self,
+        layer: &LayerPlan,
+        tail: &Tail,
+        channels: usize,
+        product: String,
+    ) -> Result<String, ExportError> {
+        let normalised = match tail.norm {
+            Some(norm) => {
+                self.batch_norm(&layer.name, &layer.norm_prefix(), norm, channels, &product)?
+            }
+            None => product,
+        };
+        Ok(match tail.activation {
+            Some(activation) => self.activation(&layer.name, activation, &normalised),
+            None => normalised,
+        })
+    }
+
+    fn batch_norm(
+        &mut self,
+        layer: &str,
+        prefix: &str,
+        norm: BatchNormPlan,
+        channels: usize,
+        x: &str,
+    ) -> Result<String, ExportError> {
+        let words = ["weight", "bias", "running_mean", "running_var"];
+        let parameters = words.map(|word| self.parameter(&format!("{prefix}.{word}"), &[channels]));
+        let [weight, bias, mean, variance] = parameters;
+        let inputs = [x, &weight?, &bias?, &mean?, &variance?];
+        let eps = Attribute::float("epsilon", norm.eps);
+        Ok(self.node(layer, "BatchNormalization", &inputs, [eps]))
+    }
+}

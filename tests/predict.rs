@@ -1,0 +1,249 @@
+//! Predictions for folders of images, networks for other programs, and what is wrong with either.
+
+use std::fmt::Write;
+use std::fs;
+
+use candle_core::Device;
+use candlewick::train::checkpoint::Checkpoint;
+use image::{Rgb, RgbImage};
+
+use super::bench::Bench;
+use super::trained::SIGNS;
+
+/// A folder with a trained network in `model.safetensors` and no images but those it learnt from.
+fn trained() -> Bench {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 8);
+    bench.done(&["run", "experiment.toml", "--set", "train.epochs=1"]);
+    let best = bench.trial("signs").join("best.safetensors");
+    fs::copy(best, bench.path().join("model.safetensors")).unwrap();
+    bench
+}
+
+/// The rows of a table, the header first.
+fn rows(bench: &Bench, name: &str) -> Vec<Vec<String>> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).from_path(bench.path().join(name)).unwrap();
+    let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect());
+    rows.collect()
+}
+
+#[test]
+fn folders_are_searched_to_the_bottom_and_predictions_are_a_table() {
+    let bench = trained();
+    bench.write("signs/notes.txt", "no image");
+    fs::copy(bench.path().join("signs/train/left/000.png"), bench.path().join("signs/.hidden.png"))
+        .unwrap();
+    let text = bench.done(&[
+        "predict",
+        "--model",
+        "model.safetensors",
+        "signs",
+        "--csv",
+        "out.csv",
+        "--logits",
+        "logits.csv",
+        "--top",
+        "2",
+    ]);
+    assert_eq!(text, "out.csv: predictions for 24 images\n");
+    let (table, logits) = (rows(&bench, "out.csv"), rows(&bench, "logits.csv"));
+    assert_eq!(table[0].join(","), "image,predicted,probability,predicted_2,probability_2");
+    // In order of paths, without hidden files and texts.
+    let mut paths: Vec<&str> = table[1..].iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(
+        (paths.len(), paths[0], paths[23]),
+        (24, "signs/train/left/000.png", "signs/train/right/007.png")
+    );
+    assert!(paths.is_sorted());
+    assert!(logits[1..].iter().map(|row| row[0].as_str()).eq(paths.drain(..)));
+    for (row, logits) in table[1..].iter().zip(&logits[1..]) {
+        let numbers: Vec<f64> = logits[1..].iter().map(|cell| cell.parse().unwrap()).collect();
+        let total: f64 = numbers.iter().map(|logit| logit.exp()).sum();
+        let of = |class: &str| {
+            let place = ["left", "middle", "right"].iter().position(|name| *name == class).unwrap();
+            numbers[place].exp() / total
+        };
+        let probability = |column: usize| row[column].parse::<f64>().unwrap();
+        assert!((of(&row[1]) - probability(2)).abs() < 1e-6, "{row:?}");
+        assert!((of(&row[3]) - probability(4)).abs() < 1e-6, "{row:?}");
+        assert!(probability(2) >= probability(4));
+    }
+    // An image alone gives what it gave among others, and is shown.
+    let text = bench.done(&["predict", "--model", "model.safetensors", &table[5][0], "--top", "1"]);
+    let shown =
+        format!("  {:6.2} %  {}\n", 100.0 * table[5][2].parse::<f64>().unwrap(), table[5][1]);
+    assert_eq!(text, format!("{}\n{shown}", table[5][0]));
+}
+
+#[test]
+fn more_classes_than_there_are_is_all_of_them_and_a_batch_is_not_seen_in_the_numbers() {
+    let bench = trained();
+    let folder = bench.path().join("many");
+    fs::create_dir(&folder).unwrap();
+    for number in 0..40 {
+        let image =
+            RgbImage::from_fn(12, 12, |x, y| Rgb([number * 6, (x * 20) as u8, (y * 20) as u8]));
+        image.save(folder.join(format!("{number:02}.png"))).unwrap();
+    }
+    bench.done(&[
+        "predict",
+        "--model",
+        "model.safetensors",
+        "many",
+        "--csv",
+        "all.csv",
+        "--top",
+        "99",
+    ]);
+    bench.done(&[
+        "predict",
+        "--model",
+        "model.safetensors",
+        "many/39.png",
+        "--csv",
+        "one.csv",
+        "--top",
+        "99",
+    ]);
+    let (all, one) = (rows(&bench, "all.csv"), rows(&bench, "one.csv"));
+    assert_eq!((all.len(), all[0].len()), (41, 7));
+    assert_eq!(all[40], one[1]);
+}
+
+#[test]
+fn bad_images_are_told_and_counted_and_the_others_are_predicted() {
+    let bench = trained();
+    fs::create_dir(bench.path().join("mixed")).unwrap();
+    let good = fs::read(bench.path().join("signs/train/left/000.png")).unwrap();
+    fs::write(bench.path().join("mixed/a.png"), &good).unwrap();
+    fs::write(bench.path().join("mixed/b.png"), &good[..good.len() / 2]).unwrap();
+    bench.write("mixed/c.png", "text");
+    bench.write("mixed/d.tif", "another format");
+    fs::write(bench.path().join("mixed/e.png"), &good).unwrap();
+    let output =
+        bench.wick(&["predict", "--model", "model.safetensors", "mixed", "--csv", "out.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"");
+    let table = rows(&bench, "out.csv");
+    assert_eq!(
+        table.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
+        ["image", "mixed/a.png", "mixed/e.png"]
+    );
+}
+
+#[test]
+fn an_exported_network_is_a_file_here_and_weights_are_a_checkpoint() {
+    let bench = trained();
+    let said = bench.done(&[
+        "export",
+        "--model",
+        "model.safetensors",
+        "--to",
+        "onnx",
+        "--fold-batch-norm",
+        "--input",
+        "bytes",
+        "--softmax",
+    ]);
+    insta::assert_snapshot!(said, @"");
+    assert!(bench.path().join("model.onnx").is_file());
+    let said = bench.done(&["export", "--model", "model.safetensors", "--to", "safetensors"]);
+    insta::assert_snapshot!(said, @"");
+    let logits = |model: &str| {
+        bench.done(&[
+            "predict",
+            "--model",
+            model,
+            "signs",
+            "--csv",
+            "out.csv",
+            "--logits",
+            "logits.csv",
+        ]);
+        rows(&bench, "logits.csv")
+    };
+    assert_eq!(logits("model.safetensors"), logits("model.weights.safetensors"));
+    // What anybody reads who knows the format, without momenta and counters.
+    let tensors = candle_core::safetensors::load(
+        bench.path().join("model.weights.safetensors"),
+        &Device::Cpu,
+    )
+    .unwrap();
+    let mut names: Vec<&String> = tensors.keys().collect();
+    names.sort();
+    insta::assert_snapshot!(names.iter().map(|name| format!("{name} ")).collect::<String>(), @"");
+}
+
+#[test]
+fn a_preset_starts_with_the_weights_of_its_seed_and_comes_back_as_weights() {
+    let bench = trained();
+    let size = ["--preset", "plain", "--image-size", "12"];
+    let out = |seed: &str, out: &str| {
+        let export = ["export", "--seed", seed, "--to", "safetensors", "--out", out];
+        bench.done(&[&export[..], &size].concat());
+        fs::read(bench.path().join(out)).unwrap()
+    };
+    assert_eq!(out("1", "a.safetensors"), out("1", "b.safetensors"));
+    let tensors = |bytes: &[u8]| Checkpoint::from_bytes(bytes).unwrap().tensors;
+    assert_ne!(tensors(&out("1", "a.safetensors")), tensors(&out("2", "b.safetensors")));
+    let predict = |network: &[&str]| {
+        let rest = ["signs/train/left/000.png", "--logits", "logits.csv"];
+        bench.done(&[&["predict"], network, &rest].concat());
+        rows(&bench, "logits.csv")
+    };
+    let as_weights = predict(&[&size[..], &["--weights", "a.safetensors"]].concat());
+    assert_eq!(as_weights, predict(&["--model", "a.safetensors"]));
+}
+
+#[test]
+fn what_cannot_be_predicted_or_exported_says_why_and_what_to_do() {
+    let bench = trained();
+    fs::create_dir_all(bench.path().join("empty/deeper")).unwrap();
+    bench.write("empty/deeper/notes.txt", "no image");
+    bench.write("text.png", "not an image");
+    bench.write("text.safetensors", "not a checkpoint, but long enough to be one");
+    let model = ["--model", "model.safetensors"];
+    let to_onnx = ["--to", "onnx"];
+    let cases: [&[&str]; 12] = [
+        &["predict", model[0], model[1], "empty"],
+        &["predict", model[0], model[1], "nowhere.png"],
+        &["predict", model[0], model[1], "text.png"],
+        &[
+            "predict",
+            model[0],
+            model[1],
+            "text.png",
+            "signs/train/left/000.png",
+            "--csv",
+            "out.csv",
+        ],
+        &["predict", model[0], "text.safetensors", "text.png"],
+        &["predict", "--preset", "plain", "text.png"],
+        &["export", model[0], "text.safetensors", to_onnx[0], to_onnx[1]],
+        &["export", model[0], model[1], "--to", "tensorflow"],
+        &["export", model[0], model[1], "--to", "safetensors", "--softmax"],
+        &["export", model[0], model[1], "--to", "safetensors", "--out", "model.safetensors"],
+        &["export", "--preset", "plain", to_onnx[0], to_onnx[1]],
+        &["export", model[0], model[1], "--seed", "1", to_onnx[0], to_onnx[1]],
+    ];
+    let mut said = String::new();
+    for arguments in cases {
+        let output = bench.wick(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        writeln!(
+            said,
+            "$ wick {}\n{errors}exit {}\n",
+            arguments.join(" "),
+            output.status.code().unwrap()
+        )
+        .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+    }
+    insta::assert_snapshot!(said);
+    // A table that cannot be written is the environment's trouble, and told before the work.
+    let output =
+        bench.wick(&["predict", model[0], model[1], "text.png", "--csv", "nowhere/out.csv"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("failed to write nowhere/out.csv"));
+}

@@ -6,6 +6,7 @@ mod bad_configs;
 mod bench;
 mod data_images;
 mod data_sources;
+mod exports;
 #[cfg(unix)]
 mod fire;
 mod floors;
@@ -16,6 +17,7 @@ mod reference;
 mod report;
 mod schema;
 mod sweeps;
+mod synthetic;
 mod trained;
 mod training;
 mod transfer;

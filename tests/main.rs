@@ -8,6 +8,7 @@ mod data_images;
 mod data_sources;
 mod devices;
 mod export;
+mod exports;
 #[cfg(unix)]
 mod fire;
 mod floors;
@@ -21,6 +22,7 @@ mod reference;
 mod report;
 mod schema;
 mod sweeps;
+mod synthetic;
 mod trained;
 mod training;
 mod transfer;

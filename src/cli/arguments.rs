@@ -8,6 +8,8 @@ use crate::config::layering::Request;
 use crate::export::Input;
 use crate::plan::device::Device;
 use crate::report::answers::Measure;
+use crate::report::charts::PlotFormat;
+use crate::report::exports::Ending;
 use crate::report::printed::{Format, Table};
 
 /// Declarative, reproducible experiments with convolutional networks.
@@ -76,7 +78,10 @@ Examples:
   wick report results/quickstart --format markdown --table ranking >> notes.md
   wick report results/quickstart --format csv --table effects > effects.csv
   wick report results/quickstart --metric val_loss --html loss.html
-  wick report results/quickstart --plots figures")]
+  wick report results/quickstart --plots figures --plot-format png --dpi 600
+  wick report results/quickstart --tensorboard runs && tensorboard --logdir runs
+  wick report results/quickstart --mlflow mlruns && mlflow ui --backend-store-uri mlruns
+  wick report results/quickstart --long quickstart.parquet")]
     Report(Report),
     /// Draw learning curves in the terminal
     #[command(after_help = "\
@@ -205,9 +210,31 @@ pub(super) struct Report {
     /// Where the page is written [default: report.html in DIR, with the terminal's format]
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// Write every chart as an SVG file into a folder
+    /// Write every chart as a file into a folder
     #[arg(long, value_name = "FOLDER")]
     pub(super) plots: Option<PathBuf>,
+    /// How charts are written
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "plots", default_value_t = PlotFormat::Svg)]
+    pub(super) plot_format: PlotFormat,
+    /// Pixels per inch of PNG charts, which are as wide as a column of print
+    #[arg(long, value_name = "N", requires = "plots", default_value_t = 300, value_parser = clap::value_parser!(u16).range(72..=1200))]
+    pub(super) dpi: u16,
+    /// Write every trial as a run of TensorBoard into a folder: scalars, and settings for its HParams tab
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) tensorboard: Option<PathBuf>,
+    /// Write every trial as a run of MLflow into a folder as its file store lays them out
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) mlflow: Option<PathBuf>,
+    /// Write every number of every epoch as a row of a table, .csv or .parquet
+    #[arg(long, value_name = "FILE", value_parser = long_table)]
+    pub(super) long: Option<(PathBuf, Ending)>,
+}
+
+/// A file for the long form, by its ending.
+fn long_table(text: &str) -> Result<(PathBuf, Ending), String> {
+    let path = PathBuf::from(text);
+    let ending = Ending::of(&path)?;
+    Ok((path, ending))
 }
 
 #[derive(Debug, Args)]

@@ -2,11 +2,13 @@
 
 pub mod advice;
 pub mod answers;
+pub mod augmented;
 pub mod charts;
 pub mod compare;
 pub mod confusion;
 pub mod curves;
 pub mod environment;
+pub mod exports;
 pub mod folder;
 mod grid;
 pub mod html;

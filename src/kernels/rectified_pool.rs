@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_stays_so() {
         let mut tape = Tape::inference();
-        let values = vec![f32::NAN, -1.0, 2.0, 3.0].repeat(16);
+        let values = [f32::NAN, -1.0, 2.0, 3.0].repeat(16);
         let x = tape.leaf(&tensor(values, (16, 1, 2, 2)).unwrap(), false);
         let y = rectified_max_pool2d(&mut tape, &x, None, [window(2, 2, 0, 1); 2], false).unwrap();
         assert!(numbers(y.tensor()).unwrap().iter().all(|y| y.is_nan()));

@@ -377,7 +377,8 @@ fn failed_trials_and_hostile_names_are_exported_as_they_are() {
     assert_eq!(runs.len(), 5, "{:?}", runs.keys());
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.=+/".contains(c);
     for (name, bytes) in &runs {
-        assert!(name.chars().all(plain) && !name.contains(".."), "{name}");
+        let climbs = name.split('/').any(|part| part == "..");
+        assert!(name.chars().all(plain) && !climbs, "{name}");
         let ends = events(bytes).plugin.remove("_hparams_/session_end_info");
         let failure = |end: Vec<u8>| {
             let end = message(field(&message(&end), 4).unwrap().bytes()).len();

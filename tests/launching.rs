@@ -60,7 +60,7 @@ cat "$FAKE/queue"
 const SCONTROL: &str = r#"#!/bin/sh
 case "$1" in
   show) echo "MaxArraySize            = $(cat "$FAKE/max-array-size" 2>/dev/null || echo 1001)" ;;
-  *) echo "$*" >>"$FAKE/scontrol" ;;
+  *) echo "$*" >>"$FAKE/controlled" ;;
 esac
 "#;
 
@@ -401,11 +401,11 @@ fn a_task_whose_time_is_over_soon_stops_with_a_checkpoint_and_goes_back_into_the
     };
     let said = run("0");
     assert!(said.contains("back into the queue"), "{said}");
-    assert_eq!(cluster.said("scontrol"), "requeue 17_3\n");
+    assert_eq!(cluster.said("controlled"), "requeue 17_3\n");
     let before = epochs(&results);
     let said = run("2");
     assert!(said.contains("started again 2 times, and no more are allowed"), "{said}");
-    assert_eq!(cluster.said("scontrol"), "requeue 17_3\n");
+    assert_eq!(cluster.said("controlled"), "requeue 17_3\n");
     assert!(epochs(&results) > before, "it goes on where it was");
 }
 

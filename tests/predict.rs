@@ -124,7 +124,12 @@ fn bad_images_are_told_and_counted_and_the_others_are_predicted() {
     let output =
         bench.wick(&["predict", "--model", "model.safetensors", "mixed", "--csv", "out.csv"]);
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @r"
+    error: mixed/b.png: a PNG file that ends too early
+    error: mixed/c.png: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+    error: mixed/d.tif: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+    3 of 5 images could not be read
+    ");
     let table = rows(&bench, "out.csv");
     assert_eq!(
         table.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
@@ -146,10 +151,16 @@ fn an_exported_network_is_a_file_here_and_weights_are_a_checkpoint() {
         "bytes",
         "--softmax",
     ]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(
+        said,
+        @"model.onnx: opset 18, 12 nodes, images N×12×12×3 (u8) → probabilities N×3"
+    );
     assert!(bench.path().join("model.onnx").is_file());
     let said = bench.done(&["export", "--model", "model.safetensors", "--to", "safetensors"]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(
+        said,
+        @"model.onnx: opset 18, 12 nodes, images N×12×12×3 (u8) → probabilities N×3"
+    );
     let logits = |model: &str| {
         bench.done(&[
             "predict",

@@ -314,7 +314,8 @@ pub(super) struct Presets {
     pub(super) name: Option<String>,
 }
 
-/// A network with its weights.
+/// A network with its weights. What goes with --preset conflicts with --model by name: clap asks for no
+/// argument that another one excludes.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(super) struct Trained {
@@ -325,16 +326,16 @@ pub(super) struct Trained {
     #[arg(long, value_name = "NAME")]
     pub(super) preset: Option<String>,
     /// Its weights: safetensors, .pth or .npz, under torchvision's or timm's names
-    #[arg(long, value_name = "FILE", requires = "preset")]
+    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
     pub(super) weights: Option<PathBuf>,
     /// Class names for --preset, one on a line [default: ImageNet's 1,000]
-    #[arg(long, value_name = "FILE", requires = "preset")]
+    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
     pub(super) classes: Option<PathBuf>,
     /// Size of the input for --preset
-    #[arg(long, value_name = "HxW", requires = "preset", default_value = "224x224", value_parser = size)]
+    #[arg(long, value_name = "HxW", requires = "preset", conflicts_with = "model", default_value = "224x224", value_parser = size)]
     pub(super) image_size: [usize; 2],
     /// Set a value of the preset, by its dotted path; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset")]
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset", conflicts_with = "model")]
     pub(super) sets: Vec<String>,
 }
 
@@ -389,7 +390,7 @@ pub(super) struct Export {
     #[command(flatten)]
     pub(super) trained: Trained,
     /// Without --weights: the weights with which the preset starts to train with this seed
-    #[arg(long, value_name = "N", requires = "preset", conflicts_with = "weights")]
+    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["weights", "model"])]
     pub(super) seed: Option<u64>,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]

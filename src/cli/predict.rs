@@ -131,7 +131,8 @@ fn columns(top: usize) -> Vec<String> {
 
 /// How far it is, if somebody can see it and predictions do not pass by.
 fn bar(images: usize, is_silent: bool) -> ProgressBar {
-    if images <= BATCH || !(is_silent || !std::io::stdout().is_terminal()) {
+    let fills_terminal = !is_silent && std::io::stdout().is_terminal();
+    if images <= BATCH || fills_terminal {
         return ProgressBar::hidden();
     }
     let style = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} to go";

@@ -1,7 +1,5 @@
 //! Exported networks give the logits that they give here, in another program.
 
-use std::fs;
-use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use candlewick::augment::Chain;
@@ -17,7 +15,6 @@ use candlewick::train::card::Card;
 use tract_onnx::prelude::*;
 
 use super::architectures::{uniform, value};
-use super::bench::Bench;
 
 const CLASSES: usize = 7;
 const BATCH: usize = 3;

@@ -53,6 +53,11 @@ bench-transfer IMAGES PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/transfer.py target/release/wick data/bundled/squeezenet1_1.safetensors {{IMAGES}} {{ARGS}}
 
+# Sweeps on a real Slurm of two nodes on this machine, under fire; installs Debian's packages where it may
+slurm-test *CASES:
+    cargo build --locked
+    WICK=target/debug/wick bash tests/slurm/run.sh {{CASES}}
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

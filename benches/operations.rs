@@ -6,9 +6,11 @@
 use std::fmt;
 
 use candle_core::{Device, Result, Tensor};
+use candlewick::basis::memory::Allocator;
 use candlewick::basis::seed::derive;
 use candlewick::basis::shape::Window;
 use candlewick::kernels::activation::Activation;
+use candlewick::kernels::buffer::Buffer;
 use candlewick::kernels::conv::conv2d;
 use candlewick::kernels::dense::dense;
 use candlewick::kernels::loss::cross_entropy;
@@ -20,7 +22,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() {
     divan::main();
@@ -170,7 +172,7 @@ fn global_avg_pool_train(bencher: Bencher, [batch, channels, size]: [usize; 3]) 
 
 fn norm(bencher: Bencher, [batch, channels, size]: [usize; 3], train: bool) {
     let shapes: [&[usize]; 3] = [&[batch, channels, size, size], &[channels], &[channels]];
-    let (mean, variance) = (vec![0.1; channels], vec![1.1; channels]);
+    let [mean, variance] = [0.1, 1.1].map(|value| Buffer::Host(vec![value; channels]));
     run(bencher, train, &shapes, |tape, v| {
         let statistics = if train {
             Statistics::Batch

@@ -1,10 +1,10 @@
 //! The `wick` binary.
 
+use candlewick::basis::memory::Allocator;
 use candlewick::cli::{Exit, main as run};
 
-/// Keeps freed pages: a training step frees and takes the same buffers again and again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 /// mimalloc's `purge_delay`, which the crate does not name: how long freed pages are kept, in
 /// milliseconds. Its 10 are shorter than a training step of a large network, which then waits for

@@ -144,6 +144,7 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
             let row = rows.iter().find(|(what, ..)| *what == parameter.name);
             let (_, norm, dot) = row.unwrap_or_else(|| panic!("{name}: no {}", parameter.name));
+            let gradient = gradient.numbers().unwrap();
             let pattern = uniform(&format!("{} pattern", parameter.name), gradient.len());
             let found_dot: f64 =
                 gradient.iter().zip(pattern).map(|(g, u)| f64::from(*g) * (2.0 * u - 1.0)).sum();

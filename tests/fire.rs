@@ -270,6 +270,28 @@ fn a_flipped_byte_or_a_torn_file_is_noticed_wherever_it_is() {
     assert_same(&expected, &results(&bench, "damaged"), "four epochs");
 }
 
+/// Nothing reads the time of day, and nothing may read the dates of files.
+#[test]
+fn a_clock_that_was_set_back_or_forward_changes_nothing() {
+    let way = WAYS[2].1;
+    let bench = Bench::new(TWELVE);
+    bench.done(&arguments(way, "whole", &["--set", "train.epochs=6"]));
+    for epochs in ["2", "4", "6"] {
+        let set = format!("train.epochs={epochs}");
+        bench.done(&arguments(way, "dated", &["--set", &set]));
+        // The newest files are the oldest now, and half of them come from the future.
+        for (index, folder) in folders(&bench.path().join("dated/fire")).iter().enumerate() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let years = if index % 2 == 0 { 31 } else { 130 };
+                let date = Duration::from_secs(years * 365 * 24 * 3600);
+                let file = fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+                file.set_modified(std::time::SystemTime::UNIX_EPOCH + date).unwrap();
+            }
+        }
+    }
+    assert_same(&results(&bench, "whole"), &results(&bench, "dated"), "other dates");
+}
+
 #[test]
 fn a_results_folder_that_vanishes_is_an_error_and_the_next_run_starts_it_anew() {
     let bench = Bench::new(TWELVE);

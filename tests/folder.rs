@@ -144,6 +144,41 @@ fn every_device_has_so_many_slots_for_trials() {
 }
 
 #[test]
+fn every_running_trial_holds_a_slot_of_its_own() {
+    let bench = Bench::new(TWO);
+    let sets = ["--set", "run.slots-per-device=3", "--set", "sweep.seeds=4"];
+    let output = bench.wick(&[&["run", "experiment.toml", "--json"][..], &sets].concat());
+    let mut held = std::collections::BTreeMap::new();
+    let mut all = std::collections::BTreeSet::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let trial = event["trial"].as_u64();
+        if event["event"] == "started" {
+            let slot = format!("{}/{}", event["device"].as_str().unwrap(), event["slot"]);
+            all.insert(slot.clone());
+            assert!(!held.values().any(|other| *other == slot), "{slot} twice: {held:?}");
+            held.insert(trial, slot);
+        } else if event["event"] == "ended" {
+            assert!(held.remove(&trial).is_some());
+        }
+    }
+    assert!(held.is_empty());
+    let known = ["cpu/1", "cpu/2", "cpu/3"];
+    assert!(all.iter().all(|slot| known.contains(&&slot[..])), "{all:?}");
+    let timings = fs::read_to_string(bench.path().join("results/two/timings.csv")).unwrap();
+    assert!(timings.lines().next().unwrap().ends_with(",device,slot"), "{timings}");
+    for row in timings.lines().skip(1) {
+        let [slot, device] = row.rsplit(',').take(2).collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        assert!(all.contains(&format!("{device}/{slot}")), "{row}");
+    }
+    let environment =
+        fs::read_to_string(bench.path().join("results/two/environment.toml")).unwrap();
+    assert!(environment.contains("devices = [\"cpu\"]"), "{environment}");
+}
+
+#[test]
 fn a_schedule_that_depends_on_all_epochs_says_that_trials_start_again() {
     let bench = Bench::new(TWO);
     let run = |schedule: &str, epochs: &str| {

@@ -6,11 +6,15 @@ mod bad_configs;
 mod bench;
 mod data_images;
 mod data_sources;
+mod devices;
 mod export;
+mod exports;
 #[cfg(unix)]
 mod fire;
 mod floors;
 mod folder;
+#[cfg(unix)]
+mod launching;
 mod new;
 mod predict;
 mod presets;
@@ -18,6 +22,7 @@ mod reference;
 mod report;
 mod schema;
 mod sweeps;
+mod synthetic;
 mod trained;
 mod training;
 mod transfer;

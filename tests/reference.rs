@@ -89,6 +89,7 @@ fn tables() -> Vec<(String, String, String)> {
         ("`[train]`", train("qqqq = 1"), "Train"),
         ("`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
         ("`[run]`", format!("{data}{model}[run]\nqqqq = 1\n"), "Run"),
+        ("`[launcher.slurm]`", format!("{data}{model}[launcher.slurm]\nqqqq = 1\n"), "Slurm"),
         ("`[sweep]`", format!("{data}{model}[sweep]\nqqqq = 1\n"), "Sweep"),
         // Any key may be the path of an axis, unless it is like one of the others.
         ("`sweep.random`", format!("{data}{model}[sweep.random]\nsample = 1\n"), "Random"),

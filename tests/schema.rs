@@ -95,6 +95,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "extends-missing-file",
     "groups-do-not-divide",
     "kernel-larger-than-image",
+    "launcher-slurm",
     "metric-without-validation",
     "missing-folder",
     "name-with-slash",

@@ -175,8 +175,10 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     use candlewick::config::layering::{Request, load};
     use candlewick::data::Cache;
     use candlewick::plan::prune::Nothing;
+    use candlewick::plan::run::RunPlan;
     use candlewick::plan::sweep::expand;
-    use candlewick::sweep::runner::{Runner, Share, SweepEvent};
+    use candlewick::sweep::runner::{Runner, SweepEvent};
+    use candlewick::sweep::slots::Share;
     use candlewick::sweep::standing::standing;
     use candlewick::sweep::store::Store;
     use candlewick::train::trainer::Event;
@@ -192,12 +194,14 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
         experiment: &experiment,
         store: &store,
         images: &images,
-        share: Share { workers: 2, threads: 1 },
+        share: Share::new(2, 8, &RunPlan::default(), None, None),
         augment_memory: 1 << 20,
         interrupt: &std::sync::atomic::AtomicBool::new(false),
         order: None,
         memory: None,
+        waits_for_others: false,
         run: "a test",
+        watch: "test",
         hung: None,
     };
     runner

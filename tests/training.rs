@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use candlewick::config::layering::{Request, load};
 use candlewick::data::Cache;
+use candlewick::kernels::device::Device;
 use candlewick::kernels::loss::cross_entropy;
 use candlewick::model::network::{Network, Weights};
 use candlewick::plan::prune::Nothing;
@@ -64,7 +65,8 @@ fn batch(step: u64) -> (Tensor, Vec<u32>) {
             line[..8].iter_mut().for_each(|pixel| *pixel += labels[map / 3] as f32 / 4.0);
         }
     }
-    (Tensor::from_vec(images, (BATCH, 3, 32, 32), &Device::Cpu).unwrap(), labels)
+    let cpu = candle_core::Device::Cpu;
+    (Tensor::from_vec(images, (BATCH, 3, 32, 32), &cpu).unwrap(), labels)
 }
 
 fn golden(network: &str) -> Vec<f64> {
@@ -78,8 +80,15 @@ fn golden(network: &str) -> Vec<f64> {
 }
 
 fn follows_pytorch(name: &str) {
+    // The kernels, and candle's operations as on every other device.
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        follows_pytorch_on(&device, name);
+    }
+}
+
+fn follows_pytorch_on(device: &Device, name: &str) {
     let plan = plan(name);
-    let mut network = Network::new(&plan.model, 1).unwrap();
+    let mut network = Network::new(&plan.model, 1).unwrap().on(device).unwrap();
     let weights = start(&mut network);
     network.load(&weights).unwrap();
     let train = &plan.train;

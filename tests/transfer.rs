@@ -310,6 +310,27 @@ fn auto_is_what_advice_names() {
     assert!(large.contains("case = \"large-"), "{large}");
 }
 
+#[cfg(unix)]
+#[test]
+fn advice_ends_with_the_command_that_holds_it_against_training() {
+    let bench = bench();
+    let said = bench.done(&["advise", "transfer.toml", "--set", "train.epochs=1"]);
+    let command = said.lines().find_map(|line| line.trim().strip_prefix("wick run ")).unwrap();
+    let status = std::process::Command::new("sh")
+        .current_dir(bench.path())
+        .args(["-c", &format!("\"$0\" run {command} --quiet"), env!("CARGO_BIN_EXE_wick")])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{command}");
+    assert_eq!(trials(&bench, "transfer-cases").len(), 20);
+    let advised = fs::read_to_string(bench.path().join("results/transfer-cases/advice.csv"));
+    assert_eq!(advised.unwrap().lines().count(), 2);
+    // What is settled already is not compared.
+    let settled = bench.done(&["advise", "transfer.toml", "--set", "transfer.cut=second"]);
+    assert!(!settled.contains("wick run"), "{settled}");
+}
+
 #[test]
 fn features_without_room_are_told_at_the_line_before_anything_runs() {
     let bench = bench();

@@ -6,7 +6,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::layering::Request;
 use crate::export::Input;
+use crate::plan::device::Device;
 use crate::report::answers::Measure;
+use crate::report::charts::PlotFormat;
+use crate::report::exports::Ending;
 use crate::report::printed::{Format, Table};
 
 /// Declarative, reproducible experiments with convolutional networks.
@@ -28,8 +31,31 @@ Examples:
   wick run experiments/quickstart.toml
   wick run experiments/quickstart.toml --set train.epochs=1 --workers 1
   wick run experiments/quickstart.toml --json > events.jsonl
-  wick run experiments/plain-cnn.toml --set data.source.folder=signs")]
-    Run(Run),
+  wick run experiments/plain-cnn.toml --set data.source.folder=signs
+  wick run experiments/quickstart.toml --launcher slurm --partition short --max-parallel 4 --wait
+  wick run experiments/quickstart.toml --launcher slurm --time 2h --dry-run")]
+    Run(Box<Run>),
+    /// Work on the trials of a shared results folder until none is left, beside other workers
+    #[command(after_help = "\
+Examples:
+  wick run experiments/quickstart.toml --launcher worker     # makes the folder, and says where it is
+  wick worker results/quickstart                             # on as many machines as you like
+Workers share the folder and nothing else; docs/clusters.md has recipes for PBS, LSF, Kubernetes, ssh
+and GNU parallel.")]
+    Worker(Worker),
+    /// Run some trials of a shared results folder: what the tasks of a job array do
+    #[command(after_help = "\
+Examples:
+  wick trial results/quickstart 3
+  wick trial results/quickstart 1 4 6 --threads 2
+With --submission N, as in the scripts of wick run --launcher slurm, INDEX is a task of
+results/<name>/slurm/N/tasks.csv, counted from 0.")]
+    Trial(TrialTask),
+    /// Write the tables and the report of a shared results folder: what the last job of an array does
+    #[command(after_help = "\
+Example:
+  wick collect results/quickstart")]
+    Collect(Collect),
     /// Check an experiment: errors, layers with shapes and costs, trials, what is done already
     #[command(after_help = "\
 Example:
@@ -52,7 +78,10 @@ Examples:
   wick report results/quickstart --format markdown --table ranking >> notes.md
   wick report results/quickstart --format csv --table effects > effects.csv
   wick report results/quickstart --metric val_loss --html loss.html
-  wick report results/quickstart --plots figures")]
+  wick report results/quickstart --plots figures --plot-format png --dpi 600
+  wick report results/quickstart --tensorboard runs && tensorboard --logdir runs
+  wick report results/quickstart --mlflow mlruns && mlflow ui --backend-store-uri mlruns
+  wick report results/quickstart --long quickstart.parquet")]
     Report(Report),
     /// Draw learning curves in the terminal
     #[command(after_help = "\
@@ -181,9 +210,31 @@ pub(super) struct Report {
     /// Where the page is written [default: report.html in DIR, with the terminal's format]
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// Write every chart as an SVG file into a folder
+    /// Write every chart as a file into a folder
     #[arg(long, value_name = "FOLDER")]
     pub(super) plots: Option<PathBuf>,
+    /// How charts are written
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "plots", default_value_t = PlotFormat::Svg)]
+    pub(super) plot_format: PlotFormat,
+    /// Pixels per inch of PNG charts, which are as wide as a column of print
+    #[arg(long, value_name = "N", requires = "plots", default_value_t = 300, value_parser = clap::value_parser!(u16).range(72..=1200))]
+    pub(super) dpi: u16,
+    /// Write every trial as a run of TensorBoard into a folder: scalars, and settings for its HParams tab
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) tensorboard: Option<PathBuf>,
+    /// Write every trial as a run of MLflow into a folder as its file store lays them out
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) mlflow: Option<PathBuf>,
+    /// Write every number of every epoch as a row of a table, .csv or .parquet
+    #[arg(long, value_name = "FILE", value_parser = long_table)]
+    pub(super) long: Option<(PathBuf, Ending)>,
+}
+
+/// A file for the long form, by its ending.
+fn long_table(text: &str) -> Result<(PathBuf, Ending), String> {
+    let path = PathBuf::from(text);
+    let ending = Ending::of(&path)?;
+    Ok((path, ending))
 }
 
 #[derive(Debug, Args)]
@@ -294,6 +345,9 @@ pub(super) struct Looking {
     /// [default: what the checkpoint was tested with]
     #[arg(long, value_name = "CHAINS")]
     pub(super) test_time: Option<String>,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(super) device: Device,
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {
@@ -408,6 +462,9 @@ pub(super) struct BenchStep {
     /// Height and width of images
     #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) image_size: u16,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(super) device: Device,
     /// Measure evaluation instead of training
     #[arg(long)]
     pub(super) forward: bool,
@@ -448,12 +505,8 @@ pub(super) struct Written {
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) written: Written,
-    /// Trials at once [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) workers: Option<u16>,
-    /// Threads of a trial [default: the cores that are left over]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) threads: Option<u16>,
+    #[command(flatten)]
+    pub(super) effort: Effort,
     /// Stop the sweep when a trial fails: run.on-failure = "stop"
     #[arg(long)]
     pub(super) fail_fast: bool,
@@ -463,15 +516,151 @@ pub(super) struct Run {
     /// Run what fits into this time by estimate, as 2h, the cheapest trials first: run.budget
     #[arg(long, value_name = "TIME")]
     pub(super) budget: Option<String>,
-    /// Memory for augmented images that trials share; what does not fit is augmented again
-    #[arg(long, value_name = "MB", default_value_t = AUGMENT_MEMORY, value_parser = megabytes)]
-    pub(super) augment_memory: usize,
     /// Show nothing but errors and the final ranking
     #[arg(long, short, conflicts_with = "json")]
     pub(super) quiet: bool,
     /// Write events for scripts, one JSON object per line on standard output, and no ranking
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) launch: Launch,
+}
+
+/// How many trials run at once, and on what.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Effort {
+    /// Trials at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) workers: Option<u16>,
+    /// Threads of a trial [default: the cores that are left over]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
+    /// Memory for augmented images that trials share; what does not fit is augmented again
+    #[arg(long, value_name = "MB", default_value_t = AUGMENT_MEMORY, value_parser = megabytes)]
+    pub(super) augment_memory: usize,
+}
+
+/// Where trials run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Launcher {
+    /// On this machine
+    Local,
+    /// On the nodes of a cluster, as a job array of Slurm
+    Slurm,
+    /// Wherever wick worker DIR is started
+    Worker,
+}
+
+/// Where trials run, and how that is asked for.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Launching")]
+pub(super) struct Launch {
+    /// Where trials run
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Launcher::Local)]
+    pub(super) launcher: Launcher,
+    /// The partition for jobs of Slurm: launcher.slurm.partition
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+    /// Tasks at once: launcher.slurm.max-parallel
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_parallel: Option<u16>,
+    /// The time of a task, as 2h or as sbatch takes it: launcher.slurm.time
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// A further argument of sbatch, in place of launcher.slurm.sbatch-args; may be repeated
+    #[arg(long = "sbatch-arg", value_name = "ARG", allow_hyphen_values = true)]
+    sbatch_args: Vec<String>,
+    /// Print the scripts that would be submitted, and do nothing
+    #[arg(long, conflicts_with = "wait")]
+    pub(super) dry_run: bool,
+    /// Follow what was launched until it is over, then rank
+    #[arg(long)]
+    pub(super) wait: bool,
+}
+
+impl Launch {
+    /// The option that makes no sense with this launcher, if one was given.
+    pub(super) fn misplaced(&self) -> Option<&'static str> {
+        let slurm = [
+            ("--partition", self.partition.is_some()),
+            ("--max-parallel", self.max_parallel.is_some()),
+            ("--time", self.time.is_some()),
+            ("--sbatch-arg", !self.sbatch_args.is_empty()),
+            ("--dry-run", self.dry_run),
+        ];
+        let wait = [("--wait", self.wait)];
+        let wrong = |options: &[(&'static str, bool)]| {
+            options.iter().find(|(_, is_given)| *is_given).map(|(name, _)| *name)
+        };
+        match self.launcher {
+            Launcher::Slurm => None,
+            Launcher::Worker => wrong(&slurm),
+            Launcher::Local => wrong(&slurm).or(wrong(&wait)),
+        }
+    }
+
+    /// What these options set in the experiment.
+    fn sets(&self) -> Vec<String> {
+        let text = |text: &str| toml::Value::from(text).to_string();
+        let mut sets = Vec::new();
+        let mut set = |key: &str, value: String| sets.push(format!("launcher.slurm.{key}={value}"));
+        if let Some(partition) = &self.partition {
+            set("partition", text(partition));
+        }
+        if let Some(number) = self.max_parallel {
+            set("max-parallel", number.to_string());
+        }
+        if let Some(time) = &self.time {
+            set("time", text(time));
+        }
+        if !self.sbatch_args.is_empty() {
+            set("sbatch-args", toml::Value::from(self.sbatch_args.clone()).to_string());
+        }
+        sets
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Worker {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    #[command(flatten)]
+    pub(super) effort: Effort,
+    /// Cores to use [default: all that this process may use]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) cores: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrialTask {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Numbers of trials, as in trials.csv; with --submission, of a task
+    #[arg(value_name = "INDEX", required = true)]
+    pub(super) indices: Vec<usize>,
+    /// The submission of which this is a task
+    #[arg(long, value_name = "N")]
+    pub(super) submission: Option<usize>,
+    #[command(flatten)]
+    pub(super) effort: Effort,
+    /// Cores to use [default: all that this process may use]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) cores: Option<u16>,
+    /// On the signal USR1 a job of Slurm goes back into the queue, so many times
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) max_requeues: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Collect {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// The submission that is over; what it has made possible is submitted
+    #[arg(long, value_name = "N")]
+    pub(super) submission: Option<usize>,
 }
 
 /// Megabytes for augmented images that trials share, unless something else is said.
@@ -542,6 +731,7 @@ impl Run {
         for (key, value) in options {
             written.sets.extend(value.map(|value| format!("{key}={value}")));
         }
+        written.sets.extend(self.launch.sets());
         written
     }
 }

@@ -1,15 +1,15 @@
 //! `wick augment`: what training images look like, as a contact sheet or as a data set.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::augment::{AnyTransform, Applied, BBox, BoxRules, Image, Mixing, Scene, Step};
+use crate::augment::{AnyTransform, BoxRules, Scene, Step};
 use crate::basis::seed::derive;
-use crate::data::{self, Cache, Dataset, augmentation_stream, mixing_stream};
+use crate::data::{self, Cache};
 use crate::plan::sweep::Trial;
+use crate::report::augmented::{Augmented, Variant, in_words};
 use crate::report::sheet::{Picture, Sheet, png};
 use crate::sweep::store::write_whole;
 
@@ -45,14 +45,14 @@ pub(super) fn augment(arguments: &Arguments) -> Result<Exit> {
         Ok(split) => split.train,
         Err(error) => return Ok(wrong(&error.to_string())),
     };
-    let shown = Shown { trial, dataset };
+    let shown = Shown { trial, images: Augmented { plan: &trial.plan, dataset } };
     if let Some(folder) = &arguments.export {
         return export(&shown, &train, arguments, folder);
     }
     let Some(out) = &arguments.out else {
         return Ok(wrong("say where to: --out sheet.png, or --export FOLDER"));
     };
-    let chosen = shown.some_of_each_class(&train, arguments.images.unwrap_or(6));
+    let chosen = shown.images.some_of_each_class(&train, arguments.images.unwrap_or(6));
     let variants = arguments.variants.unwrap_or(5);
     if chosen.len() * (variants + 1) > MOST_PICTURES {
         let pictures = chosen.len() * (variants + 1);
@@ -87,14 +87,7 @@ fn wrong(message: &str) -> Exit {
 /// A trial's images.
 struct Shown<'a> {
     trial: &'a Trial,
-    dataset: Arc<Dataset>,
-}
-
-/// An image as it is in some epoch.
-struct Variant {
-    image: Image,
-    boxes: Vec<BBox>,
-    applied: Vec<Applied>,
+    images: Augmented<'a>,
 }
 
 impl Shown<'_> {
@@ -104,50 +97,13 @@ impl Shown<'_> {
             [] => String::new(),
             settings => format!(" ({})", settings.join(", ")),
         };
-        format!("{}, trial {}{settings}: {what}", self.dataset.origin(), trial.number)
-    }
-
-    /// `count` of the images `train`, from one class after the other.
-    fn some_of_each_class(&self, train: &[u32], count: usize) -> Vec<u32> {
-        let classes = self.dataset.classes().len();
-        let mut by_class = vec![Vec::new(); classes];
-        for image in train {
-            by_class[self.dataset.label(*image) as usize].push(*image);
-        }
-        let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
-        let rounds = (0..most)
-            .flat_map(|round| by_class.iter().filter_map(move |images| images.get(round)).copied());
-        rounds.take(count).collect()
-    }
-
-    fn original(&self, image: u32) -> Variant {
-        Variant {
-            image: Image::new(self.dataset.frame(), self.dataset.image(image).to_vec()),
-            boxes: Vec::from_iter(self.dataset.bbox(image)),
-            applied: Vec::new(),
-        }
-    }
-
-    /// Exactly what training sees of `image` in epoch `epoch`.
-    fn variant(&self, image: u32, epoch: u64) -> Variant {
-        let plan = &self.trial.plan;
-        let mut variant = self.original(image);
-        let mut stream = augmentation_stream(plan.seed, plan.data.fold, epoch, image);
-        plan.augment.train.apply(
-            &mut variant.image,
-            &mut variant.boxes,
-            plan.augment.boxes,
-            &mut stream,
-            Some(&mut variant.applied),
-        );
-        variant
+        format!("{}, trial {}{settings}: {what}", self.images.dataset.origin(), trial.number)
     }
 
     fn first_column(&self, image: u32, with_boxes: bool) -> Picture {
-        let original = self.original(image);
-        let class = &self.dataset.classes()[self.dataset.label(image) as usize];
-        let words = vec![class.clone(), self.dataset.names()[image as usize].clone()];
-        Picture { boxes: boxes(original.boxes, with_boxes), image: original.image, words }
+        let mut picture = self.images.original_picture(image);
+        picture.words.push(self.images.dataset.names()[image as usize].clone());
+        with(picture, with_boxes)
     }
 
     /// The trial's chain, in as many epochs as there are variants.
@@ -155,54 +111,14 @@ impl Shown<'_> {
         let mut rows: Vec<Vec<Picture>> =
             chosen.iter().map(|image| vec![self.first_column(*image, with_boxes)]).collect();
         for epoch in 1..=variants as u64 {
-            let mut column: Vec<Picture> = chosen
-                .iter()
-                .map(|image| {
-                    let variant = self.variant(*image, epoch);
-                    let words = match &variant.applied[..] {
-                        [] => vec!["as it was".to_owned()],
-                        applied => applied.iter().map(in_words).collect(),
-                    };
-                    let boxes = boxes(variant.boxes, with_boxes);
-                    Picture { image: variant.image, boxes, words }
-                })
-                .collect();
-            if let Some(mixing) = &self.trial.plan.augment.mixing {
-                self.mix(mixing, epoch, &mut column);
-            }
+            let column = self.images.epoch(chosen, epoch).into_iter();
+            let column = column.map(|picture| with(picture, with_boxes));
             rows.iter_mut().zip(column).for_each(|(row, picture)| row.push(picture));
         }
         let columns: Vec<String> = std::iter::once("original".to_owned())
             .chain((1..=variants).map(|epoch| format!("epoch {epoch}")))
             .collect();
         Sheet::draw(&self.title("augmented training images"), &columns, &rows)
-    }
-
-    /// Mixes the pictures of a column with each other, as training mixes those of a batch.
-    fn mix(&self, mixing: &Mixing, epoch: u64, column: &mut [Picture]) {
-        let Some(frame) = column.first().map(|picture| picture.image.frame()) else { return };
-        let plan = &self.trial.plan;
-        let mut stream = mixing_stream(plan.seed, plan.data.fold, epoch, 0);
-        let Some(mixed) = mixing.draw(column.len(), frame, &mut stream) else { return };
-        let area = frame.height * frame.width;
-        let mut pixels = vec![0.0; column.len() * frame.bytes()];
-        for (picture, planes) in column.iter().zip(pixels.chunks_mut(frame.bytes())) {
-            for (place, value) in picture.image.pixels().iter().enumerate() {
-                planes[place % frame.channels * area + place / frame.channels] = f32::from(*value);
-            }
-        }
-        mixed.apply(&mut pixels, frame);
-        let kind = if mixed.window.is_some() { "cutmix" } else { "mixup" };
-        for (row, (picture, planes)) in
-            column.iter_mut().zip(pixels.chunks(frame.bytes())).enumerate()
-        {
-            for (place, value) in picture.image.pixels_mut().iter_mut().enumerate() {
-                let from = planes[place % frame.channels * area + place / frame.channels];
-                *value = from.round_ties_even() as u8;
-            }
-            let partner = mixed.partners[row] + 1;
-            picture.words.push(format!("{kind} own {:.2} with row {partner}", mixed.own));
-        }
     }
 
     /// The transform that is named: one of the trial's chain by its kind, or written as in a chain.
@@ -217,7 +133,7 @@ impl Shown<'_> {
         } else {
             format!("\"{text}\"")
         };
-        let chain = chain(&format!("[{item}]"), self.dataset.frame())?;
+        let chain = chain(&format!("[{item}]"), self.images.dataset.frame())?;
         match &chain.steps[..] {
             [Step::Transform { transform, .. }] => Ok(transform.clone()),
             _ => Err(format!("error: {text} is not a single transform\n")),
@@ -235,7 +151,7 @@ impl Shown<'_> {
         let rows: Vec<Vec<Picture>> = chosen
             .iter()
             .map(|index| {
-                let original = self.original(*index);
+                let original = self.images.original(*index);
                 let mut row = vec![self.first_column(*index, with_boxes)];
                 for drawn in self.spread(transform, &original, variants) {
                     let (mut image, mut bboxes) = (original.image.clone(), original.boxes.clone());
@@ -244,7 +160,7 @@ impl Shown<'_> {
                         .expect("it has drawn this itself");
                     BoxRules::default().apply(&mut bboxes, image.frame());
                     let words = vec![in_words(&(transform.kind(), drawn))];
-                    row.push(Picture { image, boxes: boxes(bboxes, with_boxes), words });
+                    row.push(with(Picture { image, boxes: bboxes, words }, with_boxes));
                 }
                 row
             })
@@ -267,8 +183,12 @@ impl Shown<'_> {
     }
 }
 
-fn boxes(boxes: Vec<BBox>, shown: bool) -> Vec<BBox> {
-    if shown { boxes } else { Vec::new() }
+/// The picture with its boxes, or without them.
+fn with(mut picture: Picture, boxes: bool) -> Picture {
+    if !boxes {
+        picture.boxes.clear();
+    }
+    picture
 }
 
 fn transforms<'a>(steps: &'a [Step], into: &mut Vec<&'a AnyTransform>) {
@@ -291,45 +211,6 @@ fn first_number(value: &Value) -> f64 {
     }
 }
 
-/// `rotate angle -12.3`; keys of random streams and long lists say nothing to people.
-fn in_words((kind, drawn): &Applied) -> String {
-    let mut words = vec![(*kind).to_owned()];
-    let mut say = |key: &str, value: &Value| {
-        if key != "key" && !key.ends_with("_key") {
-            words.extend(short(value).map(|value| format!("{key} {value}").trim().to_owned()));
-        }
-    };
-    match drawn {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| say(key, value)),
-        other => say("", other),
-    }
-    words.join(" ")
-}
-
-/// Numbers with up to three digits behind the point, short lists of them, names.
-fn short(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            // No zero has a sign.
-            let text = format!("{:.3}", (number.as_f64()? * 1000.0).round() / 1000.0 + 0.0);
-            Some(text.trim_end_matches('0').trim_end_matches('.').to_owned())
-        }
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(name) => Some(name.clone()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Array(items) if items.len() <= 4 => {
-            Some(items.iter().filter_map(short).collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => Some(format!("{} of them", items.len())),
-        Value::Object(fields) => {
-            let inner =
-                fields.iter().filter_map(|(key, value)| Some(format!("{key} {}", short(value)?)));
-            Some(inner.collect::<Vec<_>>().join(" "))
-        }
-        Value::Null => None,
-    }
-}
-
 /// Writes augmented images into folders of classes, with a table of labels and boxes beside them.
 fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) -> Result<Exit> {
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -337,25 +218,25 @@ fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) ->
         return Ok(wrong(&format!("{folder} is not empty: name a new folder for --export")));
     }
     let chosen = match arguments.images {
-        Some(count) => shown.some_of_each_class(train, count),
+        Some(count) => shown.images.some_of_each_class(train, count),
         None => train.to_vec(),
     };
     let variants = arguments.variants.unwrap_or(1);
     let format = shown.trial.plan.data.boxes.format;
-    let has_boxes = chosen.iter().any(|image| shown.dataset.bbox(*image).is_some());
+    let has_boxes = chosen.iter().any(|image| shown.images.dataset.bbox(*image).is_some());
     let mut table = csv::Writer::from_writer(Vec::new());
     let columns = format.columns();
     let header = ["path", "label"].into_iter().chain(columns.into_iter().filter(|_| has_boxes));
     table.write_record(header)?;
     for index in &chosen {
-        let label = shown.dataset.label(*index) as usize;
-        let class = &shown.dataset.classes()[label];
+        let label = shown.images.dataset.label(*index) as usize;
+        let class = &shown.images.dataset.classes()[label];
         // Names of classes may hold what names of folders cannot.
         let safe = class.replace(|c: char| !(c.is_alphanumeric() || "-_. ".contains(c)), "_");
         std::fs::create_dir_all(folder.join(&safe))
             .with_context(|| format!("failed to make {}", folder.join(&safe).display()))?;
         for epoch in 1..=variants as u64 {
-            let variant = shown.variant(*index, epoch);
+            let variant = shown.images.variant(*index, epoch);
             let name = format!("{safe}/{index:06}-{epoch}.png");
             let bytes = png(variant.image.frame(), variant.image.pixels())?;
             write_whole(&folder.join(&name), &bytes)?;

@@ -4,9 +4,11 @@
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 
+use crate::basis::memory;
 use crate::basis::seed::derive;
 use crate::config::layering::preset;
 use crate::config::presets::text;
+use crate::kernels::device as kernels;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::memory::training_bytes;
@@ -43,9 +45,16 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
+    let device = match kernels::Device::open(arguments.device) {
+        Ok(device) => device,
+        Err(error) => {
+            say(&format!("error: --device: {error}\n"));
+            return Ok(Exit::Wrong);
+        }
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let fastest = pool.install(|| -> Result<f64> {
-        let mut network = Network::new(&plan, 1)?;
+        let mut network = Network::new(&plan, 1)?.on(&device)?;
         let mut stream = derive(1, "bench", &[]);
         let count = batch * 3 * size * size;
         let pixels: Vec<f32> = (0..count).map(|_| stream.normal() as f32).collect();
@@ -64,6 +73,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             Ok(())
         };
         step(0)?;
+        device.finish()?;
         let part = steps.div_ceil(PARTS).max(1);
         let mut fastest: f64 = 0.0;
         for number in 0..PARTS {
@@ -71,14 +81,21 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             for offset in 0..part {
                 step((1 + number * part + offset) as u64)?;
             }
+            device.finish()?;
             fastest = fastest.max((part * batch) as f64 / stopwatch.seconds());
         }
         Ok(fastest)
     })?;
+    let large = memory::large();
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
     let least = training_bytes(&plan, batch) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
     print(&format!("a training step needs at least {least:.0} MB\n"));
+    print(&format!(
+        "its large blocks took {:.0} MB at the peak, on pages of {:.0} MB\n",
+        large.peak as f64 / 1e6,
+        large.touched as f64 / 1e6
+    ));
     Ok(Exit::Done)
 }
 

@@ -19,7 +19,7 @@ use crate::sweep::cost::{Cost, costs};
 use crate::sweep::counts::Counts;
 use crate::sweep::machine;
 use crate::sweep::memory::{Needs, feature_bytes, needs};
-use crate::sweep::runner::Share;
+use crate::sweep::slots::Share;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
@@ -103,15 +103,14 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let standing = standing(&experiment, &store);
     let open = standing.known.iter().filter(|known| !known.is_done()).count();
-    let slots = experiment.run.slots_per_device;
-    let share = Share::new(cores, open, slots.map(|n| n * experiment.run.devices.len()), None);
+    let share = Share::new(cores, open, &experiment.run, None, None);
     let summary = Overview {
         experiment: &experiment,
         images: Counts::of(&shown.plan.data, &images).all(),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: machine::bytes(experiment.run.memory_limit),
-        share,
         costs: costs(&experiment, &store, &images, share.threads),
+        share,
         standing,
     };
     print(&overview(&summary, shown, width()));
@@ -160,7 +159,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }
-    text.push_str(&cost(standing, costs, *share));
+    text.push_str(&cost(standing, costs, share));
     text.push_str(&memory(needs, overview.limit));
     text.push('\n');
     for known in standing.known.iter().take(LISTED) {
@@ -173,7 +172,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
 }
 
 /// Time by estimate, for what is still to run.
-fn cost(standing: &Standing, costs: &[Cost], share: Share) -> String {
+fn cost(standing: &Standing, costs: &[Cost], share: &Share) -> String {
     let open: Vec<Cost> = standing
         .known
         .iter()
@@ -198,13 +197,11 @@ fn cost(standing: &Standing, costs: &[Cost], share: Share) -> String {
     };
     let total: f64 = open.iter().map(|cost| cost.to_go).sum();
     format!(
-        "about {} an epoch and {} a trial; {} at once with {} {} each: {} in all\n",
+        "about {} an epoch and {} a trial; {}: {} in all\n",
         range(|cost| cost.epoch),
         range(|cost| cost.to_go),
-        share.workers,
-        share.threads,
-        if share.threads == 1 { "thread" } else { "threads" },
-        span(total / share.workers as f64)
+        share.words(),
+        span(total / share.workers() as f64)
     )
 }
 

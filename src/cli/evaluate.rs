@@ -32,7 +32,7 @@ const TOP: usize = 5;
 
 /// Runs the command.
 pub(super) fn evaluate(arguments: &Evaluate) -> Result<Exit> {
-    let mut ready = match Ready::new(&arguments.trained, arguments.looking.test_time.as_deref()) {
+    let mut ready = match Ready::new(&arguments.trained, &arguments.looking) {
         Ok(ready) => ready,
         Err(message) => {
             say(&message);

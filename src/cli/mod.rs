@@ -6,21 +6,28 @@ mod augment;
 mod bench_augment;
 mod bench_step;
 mod check;
+mod collect;
 mod compare;
+mod conclude;
 mod curves;
 mod describe;
 mod evaluate;
 mod exit;
 mod export;
+mod follow;
+mod launch;
 mod new;
 mod predict;
 mod presets;
 mod report;
 mod repro;
 mod run;
+mod shared;
 mod status;
+mod submit;
 mod supervise;
 mod trained;
+mod worker;
 
 use std::ffi::OsString;
 
@@ -40,6 +47,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match parsed.command {
         arguments::Command::Run(run) => run::run(&run),
+        arguments::Command::Worker(worker) => worker::worker(&worker),
+        arguments::Command::Trial(trial) => worker::trial(&trial),
+        arguments::Command::Collect(collect) => collect::collect(&collect),
         arguments::Command::Check(check) => check::check(&check),
         arguments::Command::Advise(advise) => advise::advise(&advise),
         arguments::Command::Status(status) => status::status(&status),

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::data::Cache;
 use crate::report::answers::{Answers, Measure};
+use crate::report::exports::{self, ExportError};
 use crate::report::html;
 use crate::report::printed::{Format, tables};
 
@@ -31,12 +32,19 @@ pub(super) fn report(arguments: &Report) -> Result<Exit> {
     if let Some(folder) = &arguments.plots {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("failed to make the folder {}", folder.display()))?;
-        let charts = html::write_charts(&answers, folder)?;
+        let charts = html::write_charts(&answers, folder, arguments.plot_format, arguments.dpi)?;
         say(&format!("{} charts in {}\n", charts.len(), folder.display()));
+    }
+    if !export(&answers, arguments)? {
+        return Ok(Exit::Wrong);
     }
     let usual = || arguments.folder.join(html::FILE);
     // A table that goes to another program is no reason to touch the folder.
-    let is_for_people = arguments.format == Format::Terminal && arguments.plots.is_none();
+    let is_for_people = arguments.format == Format::Terminal
+        && arguments.plots.is_none()
+        && arguments.tensorboard.is_none()
+        && arguments.mlflow.is_none()
+        && arguments.long.is_none();
     let page = arguments.html.clone().or_else(|| is_for_people.then(usual));
     if let Some(page) = page {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -44,4 +52,34 @@ pub(super) fn report(arguments: &Report) -> Result<Exit> {
         say(&format!("the report is {}\n", page.display()));
     }
     Ok(Exit::Done)
+}
+
+/// Writes results for other tools, as far as they are asked for; false if it was told why that cannot be.
+fn export(answers: &Answers, arguments: &Report) -> Result<bool> {
+    let mut said = Vec::new();
+    let mut write = || -> Result<(), ExportError> {
+        if let Some(folder) = &arguments.tensorboard {
+            let runs = exports::tensorboard(answers, folder)?;
+            said.push(format!("{runs} runs for TensorBoard in {}", folder.display()));
+        }
+        if let Some(folder) = &arguments.mlflow {
+            let runs = exports::mlflow(answers, folder)?;
+            said.push(format!("{runs} runs for MLflow in {}", folder.display()));
+        }
+        if let Some((path, ending)) = &arguments.long {
+            let rows = exports::long(answers, path, *ending)?;
+            said.push(format!("{rows} rows in {}", path.display()));
+        }
+        Ok(())
+    };
+    let result = write();
+    said.iter().for_each(|line| say(&format!("{line}\n")));
+    match result {
+        Ok(()) => Ok(true),
+        Err(error @ ExportError::File { .. }) => Err(error.into()),
+        Err(error) => {
+            say(&format!("error: {error}\n"));
+            Ok(false)
+        }
+    }
 }

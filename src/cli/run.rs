@@ -1,5 +1,7 @@
 //! `wick run`: train what is missing, keep the tables up to date, rank.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,26 +13,27 @@ use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, expand};
-use crate::report::answers::Answers;
-use crate::report::html;
 use crate::report::layers::number;
 use crate::report::progress::{Progress, View};
-use crate::report::ranking::ranking;
 use crate::report::{environment, tables};
 use crate::sweep::advised;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::cost::{costs, within};
 use crate::sweep::machine;
 use crate::sweep::memory::needs;
-use crate::sweep::runner::{Runner, Share, SweepEvent};
+use crate::sweep::runner::{Runner, SweepEvent};
+use crate::sweep::slots::Share;
 use crate::sweep::standing::standing;
 use crate::sweep::store::{Mark, Store, csv_bytes, write_whole};
 use crate::sweep::survey::Files;
 use crate::sweep::trial;
 
-use super::arguments::Run;
-use super::check::{experiment, tell, width};
-use super::exit::{Exit, print, say};
+use super::arguments::{Effort, Launcher, Run};
+use super::check::{experiment, tell};
+use super::conclude::Conclusion;
+use super::exit::{Exit, say};
+use super::launch::launch;
+use super::shared::freeze;
 use super::supervise::{Voice, Watched, end_hung, interrupt, supervise, watched};
 
 /// The tables are rebuilt at most this often while trials run, in seconds.
@@ -38,7 +41,15 @@ const REBUILD_EVERY: f64 = 2.0;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Run) -> Result<Exit> {
-    let Some(watched) = watched() else { return supervise() };
+    if let Some(option) = arguments.launch.misplaced() {
+        let option = option.trim_start_matches('-');
+        say(&format!("error: --{option} is for --launcher slurm\n"));
+        return Ok(Exit::Wrong);
+    }
+    if arguments.launch.launcher != Launcher::Local {
+        return launch(arguments);
+    }
+    let Some(watched) = watched() else { return supervise(0) };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let (root, mut experiment, store) = match experiment(&arguments.written(), &images) {
@@ -52,72 +63,145 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     {
         say(&notice);
     }
+    write_experiment(&root, &store)?;
+    if let Err(exit) = freeze(&arguments.written(), &store, &watched.watch)? {
+        return Ok(exit);
+    }
+    let watch = Stopwatch::start();
+    let run = watched.watch.clone();
+    let mut work = Work {
+        effort: arguments.effort,
+        scope: Scope::Sweep,
+        view,
+        cores,
+        images: &images,
+        store: &store,
+        run: &run,
+        watched,
+        voice: Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n"))))),
+        interrupt: Arc::default(),
+        has_run: false,
+    };
+    work.listen()?;
+    if let Some(exit) = work.rounds(&root, &mut experiment)? {
+        return Ok(exit);
+    }
+    work.advise(&root, &experiment)?;
+    let is_stopped = work.interrupt.load(Ordering::Relaxed);
+    Conclusion { images: &images, store: &store, view, is_stopped }.tell(&experiment, watch)
+}
+
+/// The experiment with all layers merged, for people.
+pub(super) fn write_experiment(root: &Node, store: &Store) -> Result<()> {
     let mut resolved = root.clone();
     presets::withdraw(&mut resolved);
     let resolved =
         toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
     write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
-    quiet_panics_of_trials();
-    let watch = Stopwatch::start();
-    let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
-    let interrupt = interrupt(voice.clone())?;
-    let mut work = Work {
-        arguments,
-        view,
-        cores,
-        images: &images,
-        store: &store,
-        watched,
-        interrupt,
-        has_run: false,
-    };
-    let mut progress: Option<Progress> = None;
-    loop {
-        // Bars are drawn once there is something to run.
-        let make = |done: usize| {
-            let progress = Progress::new(view, &experiment, done);
-            *voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
-            progress
-        };
-        if let Some(exit) = work.round(&experiment, &mut progress, make)? {
-            return Ok(exit);
-        }
-        if experiment.unsuggested == 0 || !work.is_settled(&experiment) {
-            break;
-        }
-        // What the search suggests next follows from what the trials have come to.
-        match expand(&root, &Files::new(&images, &arguments.written.results), &store) {
-            Ok(further) if further.trials.len() > experiment.trials.len() => {
-                if let Some(progress) = &progress {
-                    progress.extend(&further);
-                }
-                experiment = further;
-            }
-            Ok(_) => break,
-            Err(problems) => return Ok(tell(problems)),
+    Ok(())
+}
+
+/// For a sweep over cases of transfer, what would have been advised.
+pub(super) fn write_advice(
+    root: &Node,
+    experiment: &Experiment,
+    images: &Cache,
+    store: &Store,
+) -> Result<()> {
+    let rows = advised::advised(root, experiment, images);
+    if !rows.is_empty() {
+        write_whole(&store.root().join(advised::FILE), &csv_bytes(rows)?)?;
+    }
+    Ok(())
+}
+
+/// Which part of a sweep a process works on.
+pub(super) enum Scope {
+    /// All of it, with the tables.
+    Sweep,
+    /// All of it, beside other workers.
+    Shared,
+    /// The trials with these indices, beside other tasks.
+    Trials(BTreeSet<usize>),
+}
+
+impl Scope {
+    fn has(&self, index: usize) -> bool {
+        match self {
+            Scope::Trials(indices) => indices.contains(&index),
+            Scope::Sweep | Scope::Shared => true,
         }
     }
-    if let Some(progress) = progress {
-        progress.finish();
-    }
-    work.advise(&root, &experiment)?;
-    work.conclude(&experiment, watch)
 }
 
 /// The work of one process.
-struct Work<'a> {
-    arguments: &'a Run,
-    view: View,
-    cores: usize,
-    images: &'a Cache,
-    store: &'a Store,
-    watched: Watched,
-    interrupt: Arc<AtomicBool>,
+pub(super) struct Work<'a> {
+    pub(super) effort: Effort,
+    pub(super) scope: Scope,
+    pub(super) view: View,
+    pub(super) cores: usize,
+    pub(super) images: &'a Cache,
+    pub(super) store: &'a Store,
+    /// The name of the run, for which other processes may work too.
+    pub(super) run: &'a str,
+    pub(super) watched: Watched,
+    /// Puts lines where they do not spoil the progress.
+    pub(super) voice: Voice,
+    /// Set when everything shall stop.
+    pub(super) interrupt: Arc<AtomicBool>,
     /// Whether there was anything to run.
-    has_run: bool,
+    pub(super) has_run: bool,
 }
 
 impl Work<'_> {
+    /// From now on whoever watches can ask the process to stop.
+    pub(super) fn listen(&mut self) -> Result<()> {
+        quiet_panics_of_trials();
+        self.interrupt = interrupt(self.voice.clone())?;
+        Ok(())
+    }
+
+    /// Runs all trials, and those that a search makes of them; the exit code, if nothing can be run.
+    pub(super) fn rounds(
+        &mut self,
+        root: &Node,
+        experiment: &mut Experiment,
+    ) -> Result<Option<Exit>> {
+        let mut progress: Option<Progress> = None;
+        loop {
+            // Bars are drawn once there is something to run.
+            let (view, voice) = (self.view, self.voice.clone());
+            let make = |done: usize| {
+                let progress = Progress::new(view, experiment, done);
+                *voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
+                progress
+            };
+            if let Some(exit) = self.round(experiment, &mut progress, make)? {
+                return Ok(Some(exit));
+            }
+            let is_part = matches!(self.scope, Scope::Trials(_));
+            if is_part || experiment.unsuggested == 0 || !self.is_settled(experiment) {
+                break;
+            }
+            // What the search suggests next follows from what the trials have come to.
+            let results = self.store.root().parent().unwrap_or(Path::new(""));
+            match expand(root, &Files::new(self.images, results), self.store) {
+                Ok(further) if further.trials.len() > experiment.trials.len() => {
+                    if let Some(progress) = &progress {
+                        progress.extend(&further);
+                    }
+                    *experiment = further;
+                }
+                Ok(_) => break,
+                Err(problems) => return Ok(Some(tell(problems))),
+            }
+        }
+        if let Some(progress) = progress {
+            progress.finish();
+        }
+        Ok(None)
+    }
+
     /// Runs all trials that are known; the exit code, if nothing can be run.
     fn round(
         &mut self,
@@ -125,23 +209,22 @@ impl Work<'_> {
         progress: &mut Option<Progress>,
         make: impl FnOnce(usize) -> Progress,
     ) -> Result<Option<Exit>> {
-        let Run { workers, threads, augment_memory, .. } = self.arguments;
+        let Effort { workers, threads, augment_memory } = self.effort;
         let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
-        let slots = experiment.run.slots_per_device;
-        let workers = workers.or(slots.map(|slots| slots * experiment.run.devices.len()));
         let before = standing(experiment, self.store);
-        let is_missing = |index: &usize| !before.known[*index].is_done();
+        let is_missing = |index: &usize| self.scope.has(*index) && !before.known[*index].is_done();
         let missing: Vec<usize> = (0..before.known.len()).filter(is_missing).collect();
-        let share = Share::new(self.cores, missing.len(), workers, threads);
+        let share = Share::new(self.cores, missing.len(), &experiment.run, workers, threads);
         let memory = match self.memory(experiment, augment_memory << 20) {
             Ok(memory) => memory,
             Err(exit) => return Ok(Some(exit)),
         };
-        let order = match experiment.run.budget {
-            None => None,
-            Some(budget) => {
+        let order = match (&self.scope, experiment.run.budget) {
+            (Scope::Trials(_), _) => Some(missing.clone()),
+            (_, None) => None,
+            (_, Some(budget)) => {
                 let costs = costs(experiment, self.store, self.images, share.threads);
-                let order = within(budget, share.workers, &missing, &costs);
+                let order = within(budget, share.workers(), &missing, &costs);
                 if order.len() < missing.len() {
                     let (fit, all) = (order.len(), missing.len());
                     self.tell(
@@ -152,23 +235,25 @@ impl Work<'_> {
                 Some(order)
             }
         };
-        environment::write(self.store, share, self.cores)?;
+        let keeps_tables = matches!(self.scope, Scope::Sweep);
         let total = experiment.trials.len();
-        let is_first = progress.is_none();
+        let is_part = matches!(self.scope, Scope::Trials(_));
+        let is_first = progress.is_none() && !is_part;
         self.tell(
             is_first,
             &format!(
-                "{}: {total} trials, {} done, {} to run, {} at once with {} {} each\n",
+                "{}: {total} trials, {} done, {} to run, {}\n",
                 experiment.name,
                 total - missing.len(),
                 missing.len(),
-                share.workers,
-                share.threads,
-                if share.threads == 1 { "thread" } else { "threads" }
+                share.words()
             ),
         );
-        // Until something has run, the tables say that nothing has.
-        tables::write(experiment, self.store, &before)?;
+        if keeps_tables {
+            environment::write(self.store, &share, self.cores)?;
+            // Until something has run, the tables say that nothing has.
+            tables::write(experiment, self.store, &before)?;
+        }
         let suspects = self.suspects(experiment)?;
         let progress = progress.get_or_insert_with(|| make(total - missing.len()));
         if missing.is_empty() {
@@ -178,7 +263,7 @@ impl Work<'_> {
         let rebuilt = Mutex::new(Stopwatch::start());
         let watch = |event: &SweepEvent| {
             progress.notice(event);
-            if matches!(event, SweepEvent::Ended(..)) {
+            if keeps_tables && matches!(event, SweepEvent::Ended(..)) {
                 rebuild_now_and_then(experiment, self.store, &rebuilt);
             }
         };
@@ -190,17 +275,21 @@ impl Work<'_> {
             images: self.images,
             augment_memory: augment_memory << 20,
             memory,
+            waits_for_others: matches!(self.scope, Scope::Trials(_)),
             interrupt: &self.interrupt,
-            run: &self.watched.run,
+            run: self.run,
+            watch: &self.watched.watch,
             hung: Some(&end_hung),
         };
         let mut ran = Ok(());
         if !suspects.is_empty() {
             // Should the process die again, it is known over which trial.
-            ran = runner(Some(suspects), Share { workers: 1, ..share }).run(&watch);
+            ran = runner(Some(suspects), share.alone()).run(&watch);
         }
         let ran = ran.and_then(|()| runner(order, share).run(&watch));
-        tables::write(experiment, self.store, &standing(experiment, self.store))?;
+        if keeps_tables {
+            tables::write(experiment, self.store, &standing(experiment, self.store))?;
+        }
         ran?;
         Ok(None)
     }
@@ -229,30 +318,33 @@ impl Work<'_> {
     /// is only one, it has failed.
     fn suspects(&mut self, experiment: &Experiment) -> Result<Vec<usize>> {
         let Some(death) = self.watched.death.take() else { return Ok(Vec::new()) };
-        let mark = Some(Mark::Works(self.watched.run.clone()));
-        let is_suspect = |index: &usize| {
-            let store = self.store.trial(&experiment.trials[*index]);
-            store.mark() == mark && !store.is_locked()
-        };
-        let suspects: Vec<usize> = (0..experiment.trials.len()).filter(is_suspect).collect();
-        for index in &suspects {
-            let trial = &experiment.trials[*index];
+        let mark = Some(Mark::Works(self.watched.watch.clone()));
+        let mut suspects = Vec::new();
+        for (index, trial) in experiment.trials.iter().enumerate() {
             let store = self.store.trial(trial);
-            if let [_] = suspects[..] {
-                trial::fail(trial, &store, format!("its process died of {death}"))?;
-                store.set_mark(Some(&Mark::Failed(self.watched.run.clone())))?;
-                return Ok(Vec::new());
+            if store.mark() == mark
+                && let Some(lock) = store.lock()?
+            {
+                suspects.push((index, store, lock));
             }
+        }
+        if let [(index, store, _)] = &suspects[..] {
+            let reason = format!("its process died of {death}");
+            trial::fail(&experiment.trials[*index], store, reason)?;
+            store.set_mark(Some(&Mark::Failed(self.run.to_owned())))?;
+            return Ok(Vec::new());
+        }
+        for (_, store, _) in &suspects {
             store.set_mark(None)?;
         }
         if suspects.is_empty() {
             bail!("the working process died of {death} with no trial at work");
         }
-        Ok(suspects)
+        Ok(suspects.into_iter().map(|(index, ..)| index).collect())
     }
 
     /// Whether all trials have ended, and the sweep is to go on.
-    fn is_settled(&self, experiment: &Experiment) -> bool {
+    pub(super) fn is_settled(&self, experiment: &Experiment) -> bool {
         let known = standing(experiment, self.store).known;
         let has_failed = || known.iter().any(|known| known.status() == Status::Failed);
         !self.interrupt.load(Ordering::Relaxed)
@@ -269,81 +361,17 @@ impl Work<'_> {
 
     /// For a sweep over cases of transfer, what would have been advised.
     fn advise(&self, root: &Node, experiment: &Experiment) -> Result<()> {
-        let path = self.store.root().join(advised::FILE);
+        let is_known = self.store.root().join(advised::FILE).exists();
         let is_stopped = self.interrupt.load(Ordering::Relaxed);
-        if !is_stopped && (self.has_run || !path.exists()) {
-            let rows = advised::advised(root, experiment, self.images);
-            if !rows.is_empty() {
-                write_whole(&path, &csv_bytes(rows)?)?;
-            }
+        if !is_stopped && (self.has_run || !is_known) {
+            write_advice(root, experiment, self.images, self.store)?;
         }
         Ok(())
-    }
-
-    /// The page of answers.
-    fn report(&self) -> Result<()> {
-        let root = self.store.root();
-        html::write(&Answers::read(root, None)?, self.images, &root.join(html::FILE))?;
-        Ok(())
-    }
-
-    /// The ranking, and what is worth a word.
-    fn conclude(&self, experiment: &Experiment, watch: Stopwatch) -> Result<Exit> {
-        // Standard output is for the ranking, or for events.
-        let print = |text: &str| {
-            if self.view != View::Json {
-                print(text);
-            }
-        };
-        let known = standing(experiment, self.store).known;
-        print(&ranking(experiment, &known, width()));
-        for (path, images) in self.store.images() {
-            let path = path.display();
-            if !images.skipped.is_empty() {
-                let count = images.skipped.len();
-                print(&format!(
-                    "{count} images could not be decoded and were left out: see {path}\n"
-                ));
-            }
-            if images.set_aside > 0 {
-                let count = images.set_aside;
-                print(&format!(
-                    "{count} test images of the source were left out for data.test: see {path}\n"
-                ));
-            }
-        }
-        let root = self.store.root().display();
-        match self.report() {
-            Ok(()) => {
-                self.tell(
-                    true,
-                    &format!("{:.1} s; results in {root}, with {}\n", watch.seconds(), html::FILE),
-                );
-            }
-            // The results are there all the same.
-            Err(error) => say(&format!("failed to make the report: {error:#}\n")),
-        }
-        let count = |status| known.iter().filter(|known| known.status() == status).count();
-        let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
-        if unfinished > 0 && self.interrupt.load(Ordering::Relaxed) {
-            say(&format!(
-                "interrupted with {unfinished} trials to go: run the command again to resume\n"
-            ));
-            return Ok(Exit::Interrupted);
-        }
-        if unfinished > 0 {
-            say(&format!("{unfinished} trials are not finished: run the command again for them\n"));
-        }
-        if failed > 0 {
-            say(&format!("{failed} trials failed: the reasons are in {root}/trials.csv\n"));
-            return Ok(Exit::Failed);
-        }
-        Ok(Exit::Done)
     }
 }
 
 /// A word on trials that cannot go on for longer because their schedule depends on all epochs.
-fn epochs_changed(experiment: &Experiment, store: &Store) -> Option<String> {
+pub(super) fn epochs_changed(experiment: &Experiment, store: &Store) -> Option<String> {
     let text = std::fs::read_to_string(store.root().join("experiment.toml")).ok()?;
     let before: toml::Table = toml::from_str(&text).ok()?;
     let before = before.get("train")?.get("epochs")?.as_integer()?;

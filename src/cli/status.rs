@@ -1,15 +1,22 @@
 //! `wick status` and `wick clean`: a results folder as it stands, and what can go.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::report::folder::Folder;
+use crate::report::machines::{differences, kinds};
+use crate::sweep::slurm::submission::Submission;
+use crate::sweep::slurm::watch::Situation;
+use crate::sweep::store::Store;
 
 use super::arguments::{Clean, Status};
 use super::check::width;
 use super::exit::{Exit, print, say};
+use super::follow::no_trace;
 
 /// The folder at `path`; or the exit code, when it was told why there is none.
-pub(super) fn folder(path: &std::path::Path) -> Result<Folder, Exit> {
+pub(super) fn folder(path: &Path) -> Result<Folder, Exit> {
     Folder::read(path).map_err(|error| {
         say(&format!("error: {error}\n"));
         Exit::Wrong
@@ -23,7 +30,31 @@ pub(super) fn status(arguments: &Status) -> Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     print(&folder.status(width()));
+    let trials = folder.rows.iter().map(|row| (row.number, row.digest.as_str()));
+    for line in differences(&kinds(folder.root(), trials)) {
+        print(&format!("{line}\n"));
+    }
+    print(&jobs(folder.root()));
     Ok(Exit::Done)
+}
+
+/// How the jobs stand that were submitted for the folder; nothing if there were none.
+fn jobs(root: &Path) -> String {
+    let submissions = Submission::all(root);
+    if submissions.is_empty() {
+        return String::new();
+    }
+    let mut lines = match Situation::of(submissions) {
+        Ok(situation) => {
+            let mut lines = situation.lines();
+            let store = Store::of(root);
+            lines.extend(situation.without_trace().into_iter().map(|job| no_trace(job, &store)));
+            lines
+        }
+        Err(error) => vec![format!("the queue of jobs cannot be asked: {error}")],
+    };
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// Runs `wick clean`.

@@ -3,7 +3,8 @@
 //! and not the end of the sweep: the work goes on in a new process, from the last checkpoints.
 //!
 //! The working process listens on its standard input: a byte asks it to stop, and the end of the
-//! input says that nobody watches any more.
+//! input says that nobody watches any more. In a job of Slurm the signal USR1 says that the time is over
+//! soon: then the work stops at the next batch, and the job goes back into the queue.
 
 use std::io::{Read, Write};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
@@ -12,10 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::sweep::slurm::client;
+
 use super::exit::{Exit, say};
 
-/// Names the run in the environment of the working process.
-const RUN: &str = "CANDLEWICK_RUN";
+/// Names whoever watches in the environment of the working process.
+const WATCH: &str = "CANDLEWICK_RUN";
 
 /// Says there how the working process before it died.
 const DEATH: &str = "CANDLEWICK_DEATH";
@@ -23,27 +26,31 @@ const DEATH: &str = "CANDLEWICK_DEATH";
 /// The exit code of a working process with a trial that hangs.
 const HUNG: i32 = 75;
 
-/// What the working process knows of its run.
+/// What the working process knows of whoever watches over it.
 pub(super) struct Watched {
-    /// The name of the run.
-    pub(super) run: String,
+    /// A name that nobody else has.
+    pub(super) watch: String,
     /// How the process before this one died.
     pub(super) death: Option<String>,
 }
 
 /// Whether this is the working process.
 pub(super) fn watched() -> Option<Watched> {
-    let run = std::env::var(RUN).ok()?;
-    Some(Watched { run, death: std::env::var(DEATH).ok() })
+    let watch = std::env::var(WATCH).ok()?;
+    Some(Watched { watch, death: std::env::var(DEATH).ok() })
 }
 
-/// Runs the same command line in a working process, and in further ones for as long as they die.
-pub(super) fn supervise() -> Result<Exit> {
+/// A name that nothing else has.
+pub(super) fn new_name() -> String {
+    let drawn = format!("{:?}", std::collections::hash_map::RandomState::new());
+    format!("{}-{}", std::process::id(), &blake3::hash(drawn.as_bytes()).to_hex()[..8])
+}
+
+/// Runs the same command line in a working process, and in further ones for as long as they die. A job
+/// of Slurm whose time is over soon goes back into the queue, `requeues` times at most.
+pub(super) fn supervise(requeues: u32) -> Result<Exit> {
     let program = std::env::current_exe().context("failed to find the program's own file")?;
-    // Only has to differ from the names of other runs.
-    let run =
-        blake3::hash(format!("{:?}", std::collections::hash_map::RandomState::new()).as_bytes());
-    let run = format!("{}-{}", std::process::id(), &run.to_hex()[..8]);
+    let watch = new_name();
     let input: Arc<Mutex<Option<ChildStdin>>> = Arc::default();
     let interrupted = Arc::new(AtomicBool::new(false));
     let (to, flag) = (input.clone(), interrupted.clone());
@@ -55,10 +62,11 @@ pub(super) fn supervise() -> Result<Exit> {
         }
     })
     .context("failed to listen for Ctrl-C")?;
+    let is_expiring = on_expiry(input.clone())?;
     let mut death: Option<String> = None;
     loop {
         let mut command = Command::new(&program);
-        command.args(std::env::args_os().skip(1)).env(RUN, &run).stdin(Stdio::piped());
+        command.args(std::env::args_os().skip(1)).env(WATCH, &watch).stdin(Stdio::piped());
         match &death {
             Some(death) => command.env(DEATH, death),
             None => command.env_remove(DEATH),
@@ -68,7 +76,13 @@ pub(super) fn supervise() -> Result<Exit> {
         let status = child.wait().context("failed to wait for the working process")?;
         death = match status.code() {
             Some(HUNG) => None,
-            Some(code) => return Ok(Exit::from_code(code)),
+            Some(code) => {
+                let exit = Exit::from_code(code);
+                if exit == Exit::Interrupted && is_expiring.load(Ordering::Relaxed) {
+                    requeue(requeues);
+                }
+                return Ok(exit);
+            }
             None if interrupted.load(Ordering::Relaxed) => return Ok(Exit::Interrupted),
             None => Some(cause(status)),
         };
@@ -78,6 +92,51 @@ pub(super) fn supervise() -> Result<Exit> {
             }
             None => say("a trial hangs; going on without it\n"),
         }
+    }
+}
+
+/// The flag that is set when the time of this job is over soon; the working process is told.
+#[cfg(unix)]
+fn on_expiry(input: Arc<Mutex<Option<ChildStdin>>>) -> Result<Arc<AtomicBool>> {
+    use signal_hook::consts::SIGUSR1;
+    use signal_hook::iterator::Signals;
+    let is_expiring = Arc::new(AtomicBool::new(false));
+    let flag = is_expiring.clone();
+    let mut signals = Signals::new([SIGUSR1]).context("failed to listen for signals")?;
+    std::thread::Builder::new()
+        .name("expiry".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                if !flag.swap(true, Ordering::Relaxed)
+                    && let Some(input) =
+                        input.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+                {
+                    say("the time of this job is over soon\n");
+                    let _ = input.write_all(b"\n").and_then(|()| input.flush());
+                }
+            }
+        })
+        .context("failed to start a thread")?;
+    Ok(is_expiring)
+}
+
+#[cfg(not(unix))]
+fn on_expiry(_: Arc<Mutex<Option<ChildStdin>>>) -> Result<Arc<AtomicBool>> {
+    Ok(Arc::default())
+}
+
+/// Puts this job back into the queue, if it is one and has not been there too often.
+fn requeue(most: u32) {
+    if std::env::var_os("SLURM_JOB_ID").is_none() || most == 0 {
+        return;
+    }
+    let restarts = client::restarts();
+    if restarts >= most {
+        say(&format!("it has been started again {restarts} times, and no more are allowed\n"));
+    } else if let Err(error) = client::requeue_this() {
+        say(&format!("failed to put this job back into the queue: {error}\n"));
+    } else {
+        say("back into the queue\n");
     }
 }
 

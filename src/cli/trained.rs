@@ -11,7 +11,8 @@ use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
 use crate::config::problem::Problems;
 use crate::data::{decode_centre, decode_image};
-use crate::kernels::tape::numbers;
+use crate::kernels::device as kernels;
+use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::plan::augment::augment;
@@ -21,7 +22,7 @@ use crate::plan::resolve::network;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
-use super::arguments::Trained;
+use super::arguments::{Looking, Trained};
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -158,15 +159,18 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// The network that was asked for, looking through the `views` of test-time augmentation if any
-    /// are named; or what is wrong, to be shown as it is.
-    pub(super) fn new(asked: &Trained, views: Option<&str>) -> Result<Ready, String> {
+    /// The network that was asked for, which looks at images as `looking` says; or what is wrong, to be
+    /// shown as it is.
+    pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready, String> {
         let Loaded { mut card, weights } = Loaded::new(asked)?;
         let source = asked.model.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
         let network = Network::starting_from(&card.model, 0, &weights);
         let network = network.map_err(|error| format!("error: {place}{error}\n"))?;
-        if let Some(views) = views {
+        let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
+        let device = kernels::Device::open(looking.device).map_err(|error| on_device(&error))?;
+        let network = network.on(&device).map_err(|error| on_device(&error))?;
+        if let Some(views) = &looking.test_time {
             card.test_time = test_time(views, &card)?;
         }
         Ok(Ready { card, network })
@@ -216,7 +220,7 @@ impl Ready {
         let shape: Vec<usize> = [images.len()].into_iter().chain(input).collect();
         let batch = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
         let pass = self.network.forward(&batch, false, 0)?;
-        Ok(numbers(pass.logits.tensor())?.to_vec())
+        values(pass.logits.tensor())
     }
 }
 

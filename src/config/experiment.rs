@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use super::augment::Augment;
 use super::data::Data;
+use super::launcher::Launcher;
 use super::model::Model;
 use super::run::Run;
 use super::sweep::Sweep;
@@ -35,4 +36,6 @@ pub struct Experiment {
     pub sweep: Sweep,
     /// How trials are run; changes no number.
     pub run: Run,
+    /// Where trials are run when one machine is not enough; changes no number.
+    pub launcher: Launcher,
 }

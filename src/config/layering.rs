@@ -64,8 +64,16 @@ pub struct Request {
 
 /// Reads and merges all layers.
 pub fn load(request: &Request) -> Result<Node, Problems> {
+    load_by(request, &|path| std::fs::read_to_string(path))
+}
+
+/// Gives the text of a file.
+type ReadFile<'a> = dyn Fn(&Path) -> std::io::Result<String> + 'a;
+
+/// As [`load`], with the text of files from `by`.
+pub(super) fn load_by(request: &Request, by: &ReadFile) -> Result<Node, Problems> {
     let mut layers = vec![defaults()];
-    files(&request.file, &mut Vec::new(), None, request.profile.as_deref(), &mut layers)?;
+    files(&request.file, by, &mut Vec::new(), None, request.profile.as_deref(), &mut layers)?;
     finish(merge(&layers), &request.environment, &request.sets)
 }
 
@@ -122,6 +130,7 @@ fn finish(
 /// Pushes the layers of a file and of all it extends, lowest first.
 fn files(
     path: &Path,
+    by: &ReadFile,
     chain: &mut Vec<(PathBuf, PathBuf)>,
     named_at: Option<Place>,
     profile: Option<&str>,
@@ -144,7 +153,7 @@ fn files(
             .note(names.join(" → "))
             .into());
     }
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = by(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => "see experiments/ for examples",
             _ => "an experiment is a TOML file in UTF-8",
@@ -171,7 +180,7 @@ fn files(
             let name = read::<String>(&item, &at).map_err(|problem| {
                 Problems::from(Problem::at(item.place.clone(), problem.message()))
             })?;
-            files(&folder.join(name), chain, Some(item.place), None, layers)?;
+            files(&folder.join(name), by, chain, Some(item.place), None, layers)?;
         }
     }
     chain.pop();

@@ -5,6 +5,8 @@ pub mod augment;
 pub mod data;
 pub mod experiment;
 pub mod expression;
+pub mod frozen;
+pub mod launcher;
 pub mod layer;
 pub mod layer_values;
 pub mod layering;

@@ -5,8 +5,9 @@
 //! The aspect ratio is not kept. A picture that has the size already keeps its bytes untouched.
 //! The arithmetic is in integers, so every machine gives the same bytes.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::decode::Picture;
 use crate::plan::data::ImagePlan;
@@ -36,14 +37,27 @@ pub(super) fn fit(picture: Picture, plan: &ImagePlan, resizer: &mut Resizer, out
 }
 
 fn resize(picture: &Picture, resizer: &mut Resizer, plan: &ImagePlan, out: &mut [u8]) {
-    let pixel = if picture.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    match picture.channels {
+        1 => resize_as::<U8>(picture, resizer, plan, out),
+        _ => resize_as::<U8x3>(picture, resizer, plan, out),
+    }
+}
+
+/// Naming the kind of pixels keeps the code for a dozen other kinds out of the program.
+fn resize_as<P: PixelTrait>(
+    picture: &Picture,
+    resizer: &mut Resizer,
+    plan: &ImagePlan,
+    out: &mut [u8],
+) {
     let [height, width] = plan.size.map(|side| side as u32);
-    let from = ImageRef::new(picture.width as u32, picture.height as u32, &picture.pixels, pixel)
+    let (from_width, from_height) = (picture.width as u32, picture.height as u32);
+    let from = TypedImageRef::<P>::from_buffer(from_width, from_height, &picture.pixels)
         .expect("a picture has as many bytes as its size says");
-    let mut to = Image::from_slice_u8(width, height, out, pixel)
+    let mut to = TypedImage::<P>::from_buffer(width, height, out)
         .expect("the output has as many bytes as the plan says");
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .use_alpha(false);
-    resizer.resize(&from, &mut to, &options).expect("both images have the same kind of pixels");
+    resizer.resize_typed(&from, &mut to, &options).expect("no part of the picture is cut off");
 }

@@ -3,6 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::device;
 use super::lanes::overwritten;
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
@@ -207,6 +208,9 @@ impl Activation {
 
 /// The activation of every element of `x`, which has any shape.
 pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<Value> {
+    if tape.is_by_candle() {
+        return device::activation::activation(tape, x, activation);
+    }
     let mut result = overwritten(x.tensor().elem_count());
     result.par_chunks_mut(PIECE).zip(numbers(x.tensor())?.par_chunks(PIECE)).for_each(
         |(piece, x)| {

@@ -14,7 +14,7 @@ use super::activation::Activation;
 use super::matmul::{Matrix, matmul};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{correlation, depthwise, lanes, winograd, winograd_weights};
+use super::{correlation, depthwise, device, lanes, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -67,6 +67,9 @@ pub fn conv2d(
         filters,
         out: [out_height, out_width],
     };
+    if tape.is_by_candle() {
+        return device::conv::conv2d(tape, x, w, bias, geometry, activation, lanes::worthwhile(x));
+    }
     if lanes::worthwhile(x) {
         return conv_in_lanes(tape, x, w, bias, geometry, activation);
     }
@@ -126,15 +129,23 @@ fn conv_in_lanes(
     let [height, width] = geometry.out;
     let blocks = geometry.batch.div_ceil(LANES);
     let result = tensor(result, (blocks, geometry.filters, height, width, LANES))?;
-    let (kept_x, kept_w, kept) = (x.tensor().clone(), w.tensor().clone(), result.clone());
+    let (kept_x, kept_w) = (x.tensor().clone(), w.tensor().clone());
+    let activation = activation.map(|activation| (activation, result.clone()));
     let mut arguments = vec![x, w];
     arguments.extend(bias);
     let backward = move |mut gradient: Gradient, wanted: &[bool]| {
         let (x, w) = (numbers(&kept_x)?, numbers(&kept_w)?);
         let wants_bias = wanted.len() == 3 && wanted[2];
         let for_bias = if activation.is_some() || wants_bias {
-            let kept = numbers(&kept)?;
-            Some(geometry.through_activation(&mut gradient, &kept, activation))
+            Some(match &activation {
+                Some((activation, kept)) => {
+                    let kept = numbers(kept)?;
+                    geometry.through_activation(&mut gradient, |gradient, at| {
+                        activation.back_in_place(gradient, &kept[at..at + gradient.len()]);
+                    })
+                }
+                None => geometry.through_activation(&mut gradient, |_, _| {}),
+            })
         } else {
             None
         };
@@ -166,26 +177,24 @@ fn conv_in_lanes(
 }
 
 impl Geometry {
-    /// Takes a gradient in lanes back through the activation, and sums it up to that of the bias in
-    /// the same pass.
+    /// Takes a gradient in lanes back through the activation, by `back` of the part from a number on,
+    /// and sums it up to that of the bias in the same pass.
     fn through_activation(
         &self,
         gradient: &mut [f32],
-        result: &[f32],
-        activation: Option<Activation>,
+        back: impl Fn(&mut [f32], usize) + Sync,
     ) -> Vec<f32> {
+        /// Runs that stay in the first-level cache between both loops.
+        const RUN: usize = 2048;
         let map = self.positions() * LANES;
         let sums: Vec<f64> = gradient
             .par_chunks_mut(map)
-            .zip(result.par_chunks(map))
+            .enumerate()
             .with_min_len(8)
-            .map(|(gradient, result)| {
+            .map(|(index, gradient)| {
                 let mut sum = 0.0;
-                // Short runs stay in the first-level cache between both loops.
-                for (gradient, result) in gradient.chunks_mut(2048).zip(result.chunks(2048)) {
-                    if let Some(activation) = activation {
-                        activation.back_in_place(gradient, result);
-                    }
+                for (run, gradient) in gradient.chunks_mut(RUN).enumerate() {
+                    back(gradient, index * map + run * RUN);
                     sum += sum_of(gradient);
                 }
                 sum

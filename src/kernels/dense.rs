@@ -4,6 +4,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::activation::Activation;
+use super::device;
 use super::matmul::{Matrix, matmul};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -26,6 +27,9 @@ pub fn dense(
     let (neurons, expected) = w.tensor().dims2()?;
     if inputs != expected {
         candle_core::bail!("dense weights {:?} do not fit an input {:?}", w.dims(), x.dims());
+    }
+    if tape.is_by_candle() {
+        return device::dense::dense(tape, x, w, bias, activation);
     }
     let mut result = vec![0.0; batch * neurons];
     {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::basis::seed::Stream;
 
+use super::device;
 use super::lanes::{self, overwritten};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
@@ -48,7 +49,7 @@ pub fn dropout(
     // A channel of an image is not one run of numbers in lanes; each element is one in any order.
     let x = match granularity {
         Granularity::Elements => x.clone(),
-        Granularity::Channels => lanes::leave(tape, x)?,
+        Granularity::Channels => lanes::leave(tape, x)?.counted_in_lanes(false),
     };
     let x = &x;
     let run = match granularity {
@@ -56,6 +57,9 @@ pub fn dropout(
         Granularity::Channels => x.dims().iter().skip(2).product(),
     };
     let mask = Mask::new(p, run, stream);
+    if tape.is_by_candle() {
+        return mask.applied_by_candle(tape, x);
+    }
     let result = tensor(mask.applied(&numbers(x.tensor())?), x.tensor().shape())?;
     Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
         mask.apply(&mut gradient);
@@ -70,6 +74,9 @@ pub fn dropout(
 /// values nor the mask is needed any more.
 pub fn drop_in_place(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result<Value> {
     let mask = Mask::new(p, 1, stream);
+    if tape.is_by_candle() {
+        return mask.applied_by_candle(tape, x);
+    }
     change(x.tensor(), |values| mask.apply(values))?;
     Ok(tape.record_like(x, x.tensor().clone(), &[x], move |mut gradient: Gradient, _| {
         gradient
@@ -86,6 +93,12 @@ pub fn drop_in_place(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Resu
 /// x has any shape with the batch first; the result has the same.
 pub fn drop_images(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result<Value> {
     let mask = Mask::new(p, 1, stream);
+    if tape.is_by_candle() {
+        let factors: Vec<f32> = (0..x.dims()[0]).map(|image| mask.at(image)).collect();
+        let mut dims = vec![1; x.dims().len()];
+        dims[0] = factors.len();
+        return device::dropout::times(tape, x, factors, &dims);
+    }
     let lanes = if x.is_in_lanes() { lanes::LANES } else { 1 };
     let group = (x.tensor().elem_count() / x.tensor().dims()[0].max(1)).max(1);
     let apply = move |values: &mut [f32]| {
@@ -106,8 +119,9 @@ pub fn drop_images(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result
     }))
 }
 
+/// Which elements are dropped, and what the others are multiplied by.
 #[derive(Clone, Copy)]
-struct Mask {
+pub(super) struct Mask {
     stream: Stream,
     /// Neighbours that share one decision.
     run: usize,
@@ -117,7 +131,8 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(p: f64, run: usize, stream: Stream) -> Mask {
+    /// Runs of `run` elements are dropped with probability `p`.
+    pub(super) fn new(p: f64, run: usize, stream: Stream) -> Mask {
         let threshold = (p * 65_536.0).round() as u32;
         Mask { stream, run, threshold, scale: (1.0 / (1.0 - p)) as f32 }
     }
@@ -147,6 +162,54 @@ impl Mask {
             }
         }
         factors
+    }
+
+    /// The mask on a device, which gets the same factors for the same elements as the kernels.
+    fn applied_by_candle(&self, tape: &mut Tape, x: &Value) -> Result<Value> {
+        let dims = x.dims();
+        if self.run != 1 {
+            let runs = dims[..2].iter().product();
+            let factors = (0..runs).map(|run| self.at(run)).collect();
+            let mut stretched = dims.to_vec();
+            stretched[2..].fill(1);
+            return device::dropout::times(tape, x, factors, &stretched);
+        }
+        let (batch, size) = (dims[0], dims[1..].iter().product::<usize>());
+        let factors = match x.counts_in_lanes() {
+            false => self.applied(&vec![1.0; batch * size]),
+            true => {
+                let whole = batch.next_multiple_of(lanes::LANES) * size;
+                lanes::from_lanes(&self.applied(&vec![1.0; whole]), batch, size)
+            }
+        };
+        device::dropout::times(tape, x, factors, dims)
+    }
+
+    /// What elements are multiplied by that stay.
+    pub(super) fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// Applies the mask to single elements, of which `values` are those from number `first` on.
+    pub(super) fn apply_from(&self, first: usize, values: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || {
+                let (mut block, offset) = (first / BLOCK, first % BLOCK);
+                let before = values.len().min((BLOCK - offset) % BLOCK);
+                let (start, values) = values.split_at_mut(before);
+                if !start.is_empty() {
+                    let factors = &self.block(block)[offset..];
+                    start.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+                    block += 1;
+                }
+                for values in values.chunks_mut(BLOCK) {
+                    let factors = self.block(block);
+                    values.iter_mut().zip(&factors).for_each(|(value, factor)| *value *= factor);
+                    block += 1;
+                }
+            },
+        );
     }
 
     fn apply(&self, values: &mut [f32]) {

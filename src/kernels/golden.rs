@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::basis::shape::Window;
 
 use super::activation::{Activation, activation};
+use super::buffer::Buffer;
 use super::conv::conv2d;
 use super::dense::dense;
+use super::device::Device;
 use super::lanes::leave;
 use super::loss::cross_entropy;
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use super::tape::{Tape, Value, numbers, tensor};
+use super::tests::taken;
 use super::update::{Update, apply};
 
 /// The tensors of a case by name.
@@ -22,7 +25,7 @@ type Case = BTreeMap<String, Tensor>;
 /// The cases of one operation: settings and tensors.
 fn cases(operation: &str) -> Vec<(BTreeMap<String, String>, Case)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/kernels.safetensors");
-    let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+    let tensors = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
     let mut cases: BTreeMap<String, Case> = BTreeMap::new();
     for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
         let (key, label) = name.split_once('|').unwrap();
@@ -51,8 +54,20 @@ fn close(found: &[f32], expected: &Tensor, tolerance: f32, what: &str) {
     }
 }
 
-/// Compares `forward` of the leaves x, w and b, as far as there are, and their gradients.
+/// Compares `forward` of the leaves x, w and b, as far as there are, and their gradients: the kernels'
+/// and candle's.
 fn compare(
+    operation: &str,
+    tolerance: f32,
+    forward: impl Fn(&mut Tape, &[Value], &dyn Fn(&str) -> String) -> Result<Value>,
+) {
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        compare_on(&device, operation, tolerance, &forward);
+    }
+}
+
+fn compare_on(
+    device: &Device,
     operation: &str,
     tolerance: f32,
     forward: impl Fn(&mut Tape, &[Value], &dyn Fn(&str) -> String) -> Result<Value>,
@@ -60,12 +75,12 @@ fn compare(
     for (settings, case) in cases(operation) {
         let labels: Vec<&str> =
             ["x", "w", "b"].into_iter().filter(|label| case.contains_key(*label)).collect();
-        let mut tape = Tape::recording();
+        let mut tape = Tape::recording_on(device);
         let leaves: Vec<Value> =
             labels.iter().map(|label| tape.leaf(&case[*label], true)).collect();
         let out = forward(&mut tape, &leaves, &|name| settings[name].clone()).unwrap();
         let out = leave(&mut tape, &out).unwrap();
-        let what = |label: &str| format!("{operation} {settings:?} {label}");
+        let what = |label: &str| format!("{operation} {settings:?} {label} by {}", device.name());
         assert_eq!(out.dims(), case["out"].dims(), "{}", what("shape"));
         close(&numbers(out.tensor()).unwrap(), &case["out"], tolerance, &what("out"));
         let weights = numbers(&case["r"]).unwrap().to_vec();
@@ -74,7 +89,7 @@ fn compare(
         let mut gradients = tape.backward(&total).unwrap();
         for (label, leaf) in labels.iter().zip(&leaves) {
             let label = format!("d{label}");
-            let found = gradients.take(leaf).unwrap();
+            let found = taken(&mut gradients, leaf).unwrap();
             close(&found, &case[&label], tolerance, &what(&label));
         }
     }
@@ -116,7 +131,7 @@ fn pooling_is_that_of_pytorch() {
 fn batch_norm_is_that_of_pytorch() {
     compare("batch_norm", 1e-5, |tape, v, setting| {
         let channels = v[0].dims()[1];
-        let (mean, variance) = (vec![0.25; channels], vec![1.5; channels]);
+        let [mean, variance] = [0.25, 1.5].map(|value| Buffer::Host(vec![value; channels]));
         let statistics = if setting("training") == "1" {
             Statistics::Batch
         } else {
@@ -146,15 +161,16 @@ fn activations_are_those_of_pytorch() {
                 numbers(&case[name]).unwrap().iter().map(|x| x * factor).collect();
             values
         };
-        let mut tape = Tape::recording();
-        let x = tape.leaf(&tensor(scaled("x"), case["x"].shape()).unwrap(), true);
-        let y = activation(&mut tape, &x, function).unwrap();
-        close(&numbers(y.tensor()).unwrap(), &case["out"], 1e-6, &format!("{settings:?}"));
-        let weights = scaled("r");
-        let total =
-            tape.record(tensor(vec![0.0], ()).unwrap(), &[&y], move |_, _| Ok(vec![Some(weights)]));
-        let found = tape.backward(&total).unwrap().take(&x).unwrap();
-        close(&found, &case["dx"], 1e-6, &format!("{settings:?} dx"));
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let what = |label: &str| format!("{settings:?} {label} by {}", device.name());
+            let mut tape = Tape::recording_on(&device);
+            let x = tape.leaf(&tensor(scaled("x"), case["x"].shape()).unwrap(), true);
+            let y = activation(&mut tape, &x, function).unwrap();
+            close(&numbers(y.tensor()).unwrap(), &case["out"], 1e-6, &what("out"));
+            let gradients = tape.backward_from(&y, scaled("r"));
+            let found = taken(&mut gradients.unwrap(), &x).unwrap();
+            close(&found, &case["dx"], 1e-6, &what("dx"));
+        }
     }
 }
 
@@ -175,35 +191,42 @@ fn cross_entropy_is_that_of_pytorch() {
 
 #[test]
 fn optimisers_take_the_steps_of_pytorch() {
-    for (settings, case) in cases("optimizer") {
-        let name = settings["name"].as_str();
-        let parameter = case["x"].copy().unwrap();
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for (index, gradient) in numbers(&case["r"]).unwrap().chunks(13).enumerate() {
-            let (first, second) = (&mut first, &mut second);
-            let nesterov = name == "nesterov";
-            let update = match name {
-                "sgd" => Update::Sgd { velocity: first, momentum: 0.0, nesterov },
-                "momentum" | "nesterov" => Update::Sgd { velocity: first, momentum: 0.9, nesterov },
-                "adam" | "adamw" => Update::Adam {
-                    first,
-                    second,
-                    betas: [0.9, 0.999],
-                    eps: 1e-8,
-                    step: index as u64 + 1,
-                    decoupled: name == "adamw",
-                },
-                "rmsprop" => Update::Rmsprop {
-                    square: first,
-                    velocity: second,
-                    alpha: 0.9,
-                    eps: 1e-8,
-                    momentum: 0.9,
-                },
-                other => panic!("{other} is not known here"),
-            };
-            apply(update, &parameter, &mut gradient.to_vec(), 0.05, 0.01).unwrap();
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        for (settings, case) in cases("optimizer") {
+            takes_the_steps(&device, settings["name"].as_str(), &case);
         }
-        close(&numbers(&parameter).unwrap(), &case["out"], 1e-6, name);
     }
+}
+
+fn takes_the_steps(device: &Device, name: &str, case: &Case) {
+    let parameter = case["x"].copy().unwrap();
+    let [mut first, mut second] = [Buffer::default(), Buffer::default()];
+    for (index, gradient) in numbers(&case["r"]).unwrap().chunks(13).enumerate() {
+        let (first, second) = (&mut first, &mut second);
+        let nesterov = name == "nesterov";
+        let update = match name {
+            "sgd" => Update::Sgd { velocity: first, momentum: 0.0, nesterov },
+            "momentum" | "nesterov" => Update::Sgd { velocity: first, momentum: 0.9, nesterov },
+            "adam" | "adamw" => Update::Adam {
+                first,
+                second,
+                betas: [0.9, 0.999],
+                eps: 1e-8,
+                step: index as u64 + 1,
+                decoupled: name == "adamw",
+            },
+            "rmsprop" => Update::Rmsprop {
+                square: first,
+                velocity: second,
+                alpha: 0.9,
+                eps: 1e-8,
+                momentum: 0.9,
+            },
+            other => panic!("{other} is not known here"),
+        };
+        let gradient = device.buffer(gradient.to_vec(), parameter.dims()).unwrap();
+        apply(update, &parameter, gradient, 0.05, 0.01).unwrap();
+    }
+    let what = format!("{name} by {}", device.name());
+    close(&numbers(&parameter).unwrap(), &case["out"], 1e-6, &what);
 }

@@ -20,7 +20,7 @@ const SMALLEST_BATCH: usize = 8;
 
 /// Whether an operation on `x` should work in lanes.
 pub(super) fn worthwhile(x: &Value) -> bool {
-    x.is_in_lanes() || x.dims()[0] >= SMALLEST_BATCH
+    x.counts_in_lanes() || x.dims()[0] >= SMALLEST_BATCH
 }
 
 /// `x`, `[batch, channels, height, width]`, in lanes.
@@ -78,7 +78,7 @@ pub(super) fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
 }
 
 /// `[blocks, size, LANES]` to `[batch, size]`.
-fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
+pub(super) fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
     let mut into = overwritten(batch * size);
     let block = (LANES * size).max(1);
     into.par_chunks_mut(block).zip(lanes.par_chunks(block)).for_each(|(into, lanes)| {

@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 
-use super::tape::{Gradient, Tape, Value, numbers, tensor};
+use super::tape::{Gradient, Tape, Value, tensor, values};
 
 /// A batch's loss and the pieces that metrics are made of.
 pub struct Loss {
@@ -77,7 +77,8 @@ pub fn cross_entropy<'a>(
     // The gradient of each term by the logits, not yet divided by the total weight.
     let mut slopes = vec![0.0f32; batch * classes];
     {
-        let logits = numbers(logits.tensor())?;
+        // On a device, too: metrics want the logits beside the kernels anyway, and f64 is here.
+        let logits = values(logits.tensor())?;
         let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).enumerate();
         let mut targets = vec![0.0; classes];
         for (image, (row, slopes)) in rows {

@@ -5,6 +5,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::activation::{Activation, activation};
+use super::device;
 use super::lanes::{self, LANES};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -33,6 +34,9 @@ pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Resul
     let Some(first) = values.first() else { candle_core::bail!("a sum of nothing") };
     if let Some(other) = values.iter().find(|value| value.dims() != first.dims()) {
         candle_core::bail!("cannot add {:?} and {:?}", first.dims(), other.dims());
+    }
+    if tape.is_by_candle() {
+        return device::merge::sum(tape, &values, then);
     }
     let fused = then.filter(|activation| activation.is_known_by_result());
     let mut result = lanes::overwritten(first.tensor().elem_count());
@@ -101,6 +105,9 @@ pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
             candle_core::bail!("cannot concatenate {:?} and {:?}", first.dims(), other.dims());
         }
     }
+    if tape.is_by_candle() {
+        return device::merge::concat(tape, &values);
+    }
     // What belongs together: an image, or a block of images in lanes.
     let groups = first.tensor().dims()[0];
     let lengths: Vec<usize> =
@@ -156,6 +163,9 @@ pub fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
     let fits = x.dims().len() == 4 && factors.dims() == [x.dims()[0], x.dims()[1], 1, 1];
     if !fits {
         candle_core::bail!("factors {:?} do not fit {:?}", factors.dims(), x.dims());
+    }
+    if tape.is_by_candle() {
+        return device::merge::scale(tape, x, factors);
     }
     // A factor has one number, or one for each lane.
     let lanes = if x.is_in_lanes() { LANES } else { 1 };

@@ -1,4 +1,5 @@
-//! CPU operations for f32 tensors in NCHW order, each with its exact gradient.
+//! Operations on f32 tensors in NCHW order, each with its exact gradient: kernels for processors, and
+//! their sisters in candle's operations for every other [`device`].
 //!
 //! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
 //! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
@@ -7,10 +8,12 @@
 
 pub mod activation;
 pub mod arrange;
+pub mod buffer;
 pub mod conv;
 mod correlation;
 pub mod dense;
 mod depthwise;
+pub mod device;
 mod direct;
 pub mod dropout;
 mod frame;
@@ -22,6 +25,7 @@ pub mod merge;
 pub mod norm;
 mod pieces;
 pub mod pool;
+pub mod rectified_pool;
 mod simd;
 pub mod tape;
 mod transform;

@@ -5,17 +5,19 @@ use rayon::prelude::*;
 
 use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
+use super::buffer::Buffer;
+use super::device;
 use super::lanes::{LANES, overwritten};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// What a batch says about its channels.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct BatchStatistics {
     /// Mean per channel.
-    pub mean: Vec<f32>,
+    pub mean: Buffer,
     /// Variance per channel with n − 1 in the denominator (n, if n is 1), for running averages.
-    pub unbiased_variance: Vec<f32>,
+    pub unbiased_variance: Buffer,
 }
 
 /// Where mean and variance come from.
@@ -26,9 +28,9 @@ pub enum Statistics<'a> {
     /// From running averages: evaluation, and frozen layers.
     Running {
         /// `[channels]`.
-        mean: &'a [f32],
+        mean: &'a Buffer,
         /// `[channels]`.
-        variance: &'a [f32],
+        variance: &'a Buffer,
     },
 }
 
@@ -50,6 +52,9 @@ pub fn batch_norm(
     let [batch, channels, rest @ ..] = x.dims() else {
         candle_core::bail!("batch norm needs [batch, channels, …], found {:?}", x.dims());
     };
+    if tape.is_by_candle() {
+        return device::norm::batch_norm(tape, x, gamma, beta, eps, statistics, activation);
+    }
     let pixels = rest.iter().product::<usize>();
     let count = (batch * pixels) as f64;
     let layout = if x.is_in_lanes() {
@@ -64,16 +69,18 @@ pub fn batch_norm(
         let (mean, variance): (Vec<f64>, Vec<f64>) = match statistics {
             Statistics::Batch => layout.moments(&x, count),
             Statistics::Running { mean, variance } => (
-                mean.iter().map(|mean| f64::from(*mean)).collect(),
-                variance.iter().map(|variance| f64::from(*variance)).collect(),
+                mean.numbers()?.into_iter().map(f64::from).collect(),
+                variance.numbers()?.into_iter().map(f64::from).collect(),
             ),
         };
         let found = from_batch.then(|| BatchStatistics {
-            mean: mean.iter().map(|mean| *mean as f32).collect(),
-            unbiased_variance: variance
-                .iter()
-                .map(|variance| (variance * count / (count - 1.0).max(1.0)) as f32)
-                .collect(),
+            mean: Buffer::Host(mean.iter().map(|mean| *mean as f32).collect()),
+            unbiased_variance: Buffer::Host(
+                variance
+                    .iter()
+                    .map(|variance| (variance * count / (count - 1.0).max(1.0)) as f32)
+                    .collect(),
+            ),
         });
         let inverse: Vec<f64> =
             variance.iter().map(|variance| 1.0 / (variance + eps).sqrt()).collect();
@@ -117,11 +124,12 @@ pub fn batch_norm(
         );
     }
     let result = tensor(result, x.tensor().shape())?;
-    let (kept_x, kept_gamma, kept) = (x.tensor().clone(), gamma.tensor().clone(), result.clone());
+    let (kept_x, kept_gamma) = (x.tensor().clone(), gamma.tensor().clone());
+    let activation = activation.map(|activation| (activation, result.clone()));
     let value =
         tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
             let (x, gamma) = (numbers(&kept_x)?, numbers(&kept_gamma)?);
-            if let Some(activation) = activation {
+            if let Some((activation, kept)) = activation {
                 let kept = numbers(&kept)?;
                 gradient
                     .par_chunks_mut(layout.piece())

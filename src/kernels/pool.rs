@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::basis::shape::Window;
 
+use super::device;
 use super::lanes::{LANES, enter, overwritten, worthwhile};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
@@ -20,6 +21,9 @@ pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) 
     let [batch, channels, height, width] = image_dims(x)?;
     let [rows, columns] = ranges(x, &windows, ceil)?;
     let positions = rows.len() * columns.len();
+    if tape.is_by_candle() {
+        return device::pool::max(tape, x, [rows, columns], worthwhile(x));
+    }
     if worthwhile(x) {
         return max_pool_in_lanes(tape, x, rows, columns);
     }
@@ -103,12 +107,7 @@ fn max_pool_in_lanes(
     let result = tensor(result, (blocks, channels, rows.len(), columns.len(), LANES))?;
     let (kept_x, kept) = (x.tensor().clone(), result.clone());
     // Where windows tile the map, each pixel is written once.
-    let tiles = |ranges: &[Range<usize>], size: usize| {
-        let ends = ranges.iter().map(|range| range.end);
-        ranges.iter().map(|range| range.start).eq([0].into_iter().chain(ends).take(ranges.len()))
-            && ranges.last().is_some_and(|last| last.end == size)
-    };
-    let covers = tiles(&rows, height) && tiles(&columns, width);
+    let covers = covers(&rows, height) && covers(&columns, width);
     Ok(tape.record_lanes(batch, result, &[x], move |gradient: Gradient, _| {
         let (x, y) = (numbers(&kept_x)?, numbers(&kept)?);
         let mut for_x = overwritten(x.len());
@@ -155,6 +154,13 @@ fn max_pool_in_lanes(
             });
         Ok(vec![Some(for_x)])
     }))
+}
+
+/// Whether `ranges` cover an axis of `size` without overlap.
+pub(super) fn covers(ranges: &[Range<usize>], size: usize) -> bool {
+    let ends = ranges.iter().map(|range| range.end);
+    ranges.iter().map(|range| range.start).eq([0].into_iter().chain(ends).take(ranges.len()))
+        && ranges.last().is_some_and(|last| last.end == size)
 }
 
 /// The common pool of 2 by 2 without overlap, free of bounds of any kind.
@@ -260,6 +266,9 @@ fn mean_over(
     ranges: [Vec<Range<usize>>; 2],
     [heights, widths]: [Vec<usize>; 2],
 ) -> Result<Value> {
+    if tape.is_by_candle() {
+        return device::pool::mean(tape, x, &ranges, [&heights, &widths], worthwhile(x));
+    }
     let [batch, channels, height, width] = image_dims(x)?;
     let means = Means { ranges, heights, widths, size: [height, width] };
     let out = means.ranges.each_ref().map(Vec::len);
@@ -348,7 +357,11 @@ impl Means {
 }
 
 /// The pixels that each output looks at, per axis, padding left out.
-fn ranges(x: &Value, windows: &[Window; 2], ceil: bool) -> Result<[Vec<Range<usize>>; 2]> {
+pub(super) fn ranges(
+    x: &Value,
+    windows: &[Window; 2],
+    ceil: bool,
+) -> Result<[Vec<Range<usize>>; 2]> {
     let dims = image_dims(x)?;
     let axis = |axis: usize| {
         let (window, size) = (&windows[axis], dims[axis + 2]);

@@ -10,6 +10,7 @@ use super::conv::conv2d;
 use super::lanes::leave;
 use super::pool::max_pool2d;
 use super::tape::{Tape, numbers, tensor};
+use super::tests::taken;
 
 fn normal(shape: &[usize], name: &str, seed: u64) -> Tensor {
     let mut stream = derive(seed, name, &[]);
@@ -90,8 +91,8 @@ fn errors(shape: &Shape, seed: u64) -> [f64; 3] {
     });
     [
         relative_error(&numbers(y.tensor()).unwrap(), &expected[0]),
-        relative_error(&gradients.take(&vx).unwrap(), &expected[1]),
-        relative_error(&gradients.take(&vw).unwrap(), &expected[2]),
+        relative_error(&taken(&mut gradients, &vx).unwrap(), &expected[1]),
+        relative_error(&taken(&mut gradients, &vw).unwrap(), &expected[2]),
     ]
 }
 
@@ -185,7 +186,7 @@ proptest! {
         let slopes = kept.clone();
         let total = tensor(vec![0.0], ()).unwrap();
         let total = tape.record(total, &[&y], move |_, _| Ok(vec![Some(kept)]));
-        let found = tape.backward(&total).unwrap().take(&vx).unwrap();
+        let found = taken(&mut tape.backward(&total).unwrap(), &vx).unwrap();
         let (x, y) = (numbers(&x).unwrap(), numbers(y.tensor()).unwrap());
         let mut expected = vec![0.0; x.len()];
         for (at, slope) in slopes.iter().enumerate() {

@@ -3,13 +3,18 @@
 //! candle's own `backward` fills a gradient with zeros and adds to it at every node. Here a
 //! gradient with one consumer is handed on as it is, gradients that nobody wants are never computed,
 //! and what an operation has kept is freed as soon as its backward pass is done.
+//!
+//! A tape belongs to a [`Device`]. On the processor operations are the kernels and gradients plain rows
+//! of numbers; elsewhere both are candle's tensors, and each operation's backward pass is written in
+//! candle's operations.
 
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, Device, Error, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, Error, Result, Shape, Storage, Tensor};
 
+use super::buffer::Buffer;
+use super::device::Device;
 use super::lanes::to_lanes;
-use super::pieces::add_to;
 
 /// A tensor and, while recording, the operation that made it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,7 +23,19 @@ pub struct Value {
     node: Option<usize>,
     /// `[batch, …]`, in whatever order the numbers lie.
     dims: Vec<usize>,
-    in_lanes: bool,
+    order: Order,
+}
+
+/// In which order the numbers of a value lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As the shape says.
+    Plain,
+    /// Interleaved by image.
+    Lanes,
+    /// As the shape says, on a device; the kernels would have interleaved them, and masks of dropout
+    /// count elements in that order.
+    PlainForLanes,
 }
 
 impl Value {
@@ -35,7 +52,18 @@ impl Value {
 
     /// Whether the numbers are interleaved by image.
     pub(super) fn is_in_lanes(&self) -> bool {
-        self.in_lanes
+        self.order == Order::Lanes
+    }
+
+    /// Whether masks of dropout count elements interleaved by image.
+    pub(super) fn counts_in_lanes(&self) -> bool {
+        self.order != Order::Plain
+    }
+
+    /// Has masks of dropout count elements as if they lay in lanes.
+    pub(super) fn counted_in_lanes(mut self, is_so: bool) -> Value {
+        self.order = if is_so { Order::PlainForLanes } else { Order::Plain };
+        self
     }
 
     /// Whether a gradient will reach this value.
@@ -44,12 +72,12 @@ impl Value {
     }
 }
 
-/// A gradient, in the order of its value's elements.
+/// A gradient beside the kernels, in the order of its value's elements.
 pub type Gradient = Vec<f32>;
 
 /// The backward pass of one operation: from the gradient of its result to those of its arguments;
 /// only the wanted ones need be given.
-type Backward = Box<dyn FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send>;
+type Backward = Box<dyn FnOnce(Buffer, &[bool]) -> Result<Vec<Option<Buffer>>> + Send>;
 
 struct Node {
     /// The nodes of the arguments; none for arguments without gradient.
@@ -62,17 +90,33 @@ struct Node {
 pub struct Tape {
     nodes: Vec<Node>,
     recording: bool,
+    device: Device,
 }
 
 impl Tape {
-    /// A tape for training.
+    /// A tape for training with the kernels.
     pub fn recording() -> Tape {
-        Tape { nodes: Vec::new(), recording: true }
+        Tape::recording_on(&Device::cpu())
     }
 
-    /// A tape that keeps nothing.
+    /// A tape for the kernels that keeps nothing.
     pub fn inference() -> Tape {
-        Tape { nodes: Vec::new(), recording: false }
+        Tape::inference_on(&Device::cpu())
+    }
+
+    /// A tape for training on `device`, where all its leaves have to be.
+    pub fn recording_on(device: &Device) -> Tape {
+        Tape { nodes: Vec::new(), recording: true, device: device.clone() }
+    }
+
+    /// A tape for `device` that keeps nothing.
+    pub fn inference_on(device: &Device) -> Tape {
+        Tape { nodes: Vec::new(), recording: false, device: device.clone() }
+    }
+
+    /// Whether operations are candle's and not the kernels.
+    pub(super) fn is_by_candle(&self) -> bool {
+        self.device.is_by_candle()
     }
 
     /// A value that no operation made. Only a parameter wants a gradient.
@@ -82,7 +126,7 @@ impl Tape {
             self.nodes.len() - 1
         });
         let dims = tensor.dims().to_vec();
-        Value { tensor: tensor.clone(), node, dims, in_lanes: false }
+        Value { tensor: tensor.clone(), node, dims, order: Order::Plain }
     }
 
     /// The result of an operation on `arguments`, with its backward pass. The latter is dropped at
@@ -94,8 +138,8 @@ impl Tape {
         backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
     ) -> Value {
         let dims = tensor.dims().to_vec();
-        let node = self.node(arguments, backward);
-        Value { tensor, node, dims, in_lanes: false }
+        let node = self.node(arguments, on_host(backward));
+        Value { tensor, node, dims, order: Order::Plain }
     }
 
     /// As [`record`](Self::record), of a result `[blocks, channels, height, width, 16]` that stands
@@ -109,8 +153,8 @@ impl Tape {
     ) -> Value {
         let mut dims = tensor.dims()[..4].to_vec();
         dims[0] = batch;
-        let node = self.node(arguments, backward);
-        Value { tensor, node, dims, in_lanes: true }
+        let node = self.node(arguments, on_host(backward));
+        Value { tensor, node, dims, order: Order::Lanes }
     }
 
     /// As [`record`](Self::record), of a result with the shape and order of `like`.
@@ -121,14 +165,31 @@ impl Tape {
         arguments: &[&Value],
         backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
     ) -> Value {
-        let node = self.node(arguments, backward);
-        Value { tensor, node, dims: like.dims.clone(), in_lanes: like.in_lanes }
+        let node = self.node(arguments, on_host(backward));
+        Value { tensor, node, dims: like.dims.clone(), order: like.order }
+    }
+
+    /// The result of candle's operations on `arguments`, with its backward pass in candle's operations.
+    pub(super) fn record_by_candle(
+        &mut self,
+        tensor: Tensor,
+        arguments: &[&Value],
+        backward: impl FnOnce(Tensor, &[bool]) -> Result<Vec<Option<Tensor>>> + Send + 'static,
+    ) -> Result<Value> {
+        let tensor = tensor.contiguous()?;
+        let dims = tensor.dims().to_vec();
+        let (shape, device) = (dims.clone(), tensor.device().clone());
+        let node = self.node(arguments, move |gradient: Buffer, wanted: &[bool]| {
+            let found = backward(gradient.into_tensor(&shape, &device)?, wanted)?;
+            Ok(found.into_iter().map(|gradient| gradient.map(Buffer::Device)).collect())
+        });
+        Ok(Value { tensor, node, dims, order: Order::Plain })
     }
 
     fn node(
         &mut self,
         arguments: &[&Value],
-        backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
+        backward: impl FnOnce(Buffer, &[bool]) -> Result<Vec<Option<Buffer>>> + Send + 'static,
     ) -> Option<usize> {
         let arguments: Vec<Option<usize>> = arguments.iter().map(|value| value.node).collect();
         (self.recording && arguments.iter().any(Option::is_some)).then(|| {
@@ -158,13 +219,13 @@ impl Tape {
         if slopes.len() != count {
             candle_core::bail!("{} slopes do not fit {:?}", slopes.len(), of.dims());
         }
-        let mut gradients: Vec<Option<Gradient>> = self.nodes.iter().map(|_| None).collect();
+        let mut gradients: Vec<Option<Buffer>> = self.nodes.iter().map(|_| None).collect();
         let Some(last) = of.node else { return Ok(Gradients(gradients)) };
-        gradients[last] = Some(if of.in_lanes {
+        gradients[last] = Some(Buffer::Host(if of.is_in_lanes() {
             to_lanes(&slopes, of.dims[0], count / of.dims[0].max(1))
         } else {
             slopes
-        });
+        }));
         for (index, node) in self.nodes.into_iter().enumerate().rev() {
             let Some(backward) = node.backward else { continue };
             let Some(gradient) = gradients[index].take() else { continue };
@@ -174,7 +235,7 @@ impl Tape {
                 let (Some(argument), Some(result)) = (argument, result) else { continue };
                 match &mut gradients[*argument] {
                     empty @ None => *empty = Some(result),
-                    Some(sum) => add_to(sum, &result),
+                    Some(sum) => sum.add(&result)?,
                 }
             }
         }
@@ -183,12 +244,22 @@ impl Tape {
 }
 
 /// What [`Tape::backward`] found.
-pub struct Gradients(Vec<Option<Gradient>>);
+pub struct Gradients(Vec<Option<Buffer>>);
 
 impl Gradients {
-    /// The gradient of a leaf; none if it has no influence.
-    pub fn take(&mut self, leaf: &Value) -> Option<Gradient> {
+    /// The gradient of a leaf, where the leaf is; none if it has no influence.
+    pub fn take(&mut self, leaf: &Value) -> Option<Buffer> {
         leaf.node.and_then(|node| self.0[node].take())
+    }
+}
+
+/// The backward pass of a kernel.
+fn on_host(
+    backward: impl FnOnce(Gradient, &[bool]) -> Result<Vec<Option<Gradient>>> + Send + 'static,
+) -> impl FnOnce(Buffer, &[bool]) -> Result<Vec<Option<Buffer>>> + Send + 'static {
+    move |gradient, wanted| {
+        let found = backward(gradient.into_numbers()?, wanted)?;
+        Ok(found.into_iter().map(|gradient| gradient.map(Buffer::Host)).collect())
     }
 }
 
@@ -225,9 +296,17 @@ pub fn numbers(tensor: &Tensor) -> Result<Numbers<impl Deref<Target = Storage>>>
     Ok(Numbers { guard, start, len: end - start })
 }
 
+/// A copy of the elements of an f32 tensor on any device.
+pub fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    match tensor.device() {
+        candle_core::Device::Cpu if tensor.is_contiguous() => Ok(numbers(tensor)?.to_vec()),
+        _ => tensor.flatten_all()?.to_vec1(),
+    }
+}
+
 /// A tensor that takes over `numbers`.
 pub(super) fn tensor(numbers: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
-    Tensor::from_vec(numbers, shape, &Device::Cpu)
+    Tensor::from_vec(numbers, shape, &candle_core::Device::Cpu)
 }
 
 /// `[batch, channels, height, width]`.

@@ -7,15 +7,17 @@ use crate::basis::shape::Window;
 
 use super::activation::{Activation, activation};
 use super::arrange::flatten;
+use super::buffer::Buffer;
 use super::conv::conv2d;
 use super::dense::dense;
+use super::device::Device;
 use super::dropout::{Granularity, drop_in_place, dropout};
 use super::lanes::leave;
 use super::loss::cross_entropy;
 use super::merge;
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
-use super::tape::{Tape, Value, numbers, tensor};
+use super::tape::{Gradients, Tape, Value, numbers, tensor};
 
 /// Numbers between −1 and 1, all different and (for an even count) none 0, so that neither a maximum nor
 /// a kink lies within a finite difference.
@@ -28,13 +30,28 @@ pub(super) fn spread(shape: &[usize], name: &str) -> Tensor {
     tensor(values, shape).unwrap()
 }
 
+/// The gradient of a leaf as numbers.
+pub(super) fn taken(gradients: &mut Gradients, leaf: &Value) -> Option<Vec<f32>> {
+    gradients.take(leaf).map(|gradient| gradient.into_numbers().unwrap())
+}
+
 /// `forward` maps the leaves to any value; its gradient along each element of each leaf is compared
 /// with a central difference of Σ value · weight.
 pub(super) fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>) {
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        check_on(&device, shapes, &forward);
+    }
+}
+
+fn check_on(
+    device: &Device,
+    shapes: &[&[usize]],
+    forward: impl Fn(&mut Tape, &[Value]) -> Result<Value>,
+) {
     let leaves: Vec<Tensor> =
         shapes.iter().enumerate().map(|(i, shape)| spread(shape, &format!("leaf{i}"))).collect();
     let objective = |leaves: &[Tensor], record: bool| {
-        let mut tape = if record { Tape::recording() } else { Tape::inference() };
+        let mut tape = if record { Tape::recording_on(device) } else { Tape::inference_on(device) };
         let values: Vec<Value> = leaves.iter().map(|leaf| tape.leaf(leaf, true)).collect();
         let out = forward(&mut tape, &values).unwrap();
         let out = leave(&mut tape, &out).unwrap();
@@ -49,7 +66,7 @@ pub(super) fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -
         });
         let gradients = record.then(|| {
             let mut gradients = tape.backward(&total).unwrap();
-            values.iter().map(|leaf| gradients.take(leaf)).collect::<Vec<_>>()
+            values.iter().map(|leaf| taken(&mut gradients, leaf)).collect::<Vec<_>>()
         });
         (sum, gradients)
     };
@@ -71,7 +88,7 @@ pub(super) fn check(shapes: &[&[usize]], forward: impl Fn(&mut Tape, &[Value]) -
             let error = (slope - f64::from(gradient[place])).abs() / f64::from(scale);
             assert!(
                 error < 5e-3,
-                "leaf {index}[{place}]: {} by tape, {slope} by differences",
+                "leaf {index}[{place}]: {} by tape, {slope} by differences, {device:?}",
                 gradient[place]
             );
         }
@@ -131,12 +148,18 @@ fn pooling_has_the_gradient_of_finite_differences() {
 }
 
 #[test]
-fn a_pool_of_two_by_two_hands_the_whole_gradient_to_the_maximum() {
-    let mut tape = Tape::recording();
-    let x = tape.leaf(&tensor(vec![1.0, 2.0, 3.0, 4.0], (1, 1, 2, 2)).unwrap(), true);
-    let y = max_pool2d(&mut tape, &x, [window(2, 2, 0, 1); 2], false).unwrap();
-    let gradient = tape.backward(&y).unwrap().take(&x).unwrap();
-    assert_eq!(gradient, [0.0, 0.0, 0.0, 1.0]);
+fn a_pool_of_two_by_two_hands_the_whole_gradient_to_the_first_maximum() {
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        for (numbers, expected) in
+            [([1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 1.0]), ([0.0; 4], [1.0, 0.0, 0.0, 0.0])]
+        {
+            let mut tape = Tape::recording_on(&device);
+            let x = tape.leaf(&tensor(numbers.to_vec(), (1, 1, 2, 2)).unwrap(), true);
+            let y = max_pool2d(&mut tape, &x, [window(2, 2, 0, 1); 2], false).unwrap();
+            let gradient = taken(&mut tape.backward(&y).unwrap(), &x).unwrap();
+            assert_eq!(gradient, expected, "{device:?}");
+        }
+    }
 }
 
 #[test]
@@ -172,8 +195,8 @@ fn batch_norm_has_the_gradient_of_finite_differences() {
         check(&[shape, &[3], &[3]], |tape, v| {
             Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-2, Statistics::Batch, None)?.0)
         });
-        let statistics =
-            Statistics::Running { mean: &[0.1, -0.2, 0.0], variance: &[1.0, 0.5, 2.0] };
+        let [mean, variance] = [vec![0.1, -0.2, 0.0], vec![1.0, 0.5, 2.0]].map(Buffer::Host);
+        let statistics = Statistics::Running { mean: &mean, variance: &variance };
         check(&[shape, &[3], &[3]], |tape, v| {
             Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-5, statistics, Some(Activation::Tanh))?.0)
         });
@@ -225,10 +248,7 @@ fn dropping_in_place_after_a_relu_is_the_same_as_dropping_behind_it() {
             });
             let mut gradients = tape.backward(&total)?;
             all.extend(
-                [&images, &weights]
-                    .into_iter()
-                    .filter_map(|leaf| gradients.take(leaf))
-                    .map(|gradient| gradient.to_vec()),
+                [&images, &weights].into_iter().filter_map(|leaf| taken(&mut gradients, leaf)),
             );
             Ok(all)
         };
@@ -285,7 +305,7 @@ fn gradients_that_nobody_wants_are_not_computed() {
     let loss = cross_entropy(&mut tape, &y, &[0, 1], 0.0, None).unwrap().mean;
     let mut gradients = tape.backward(&loss).unwrap();
     assert!(gradients.take(&x).is_none());
-    assert_eq!(gradients.take(&w).map(|gradient| gradient.len()), Some(12));
+    assert_eq!(taken(&mut gradients, &w).map(|gradient| gradient.len()), Some(12));
 }
 
 /// A result and the gradients of Σ result · weight by all leaves, the first of which is a batch.
@@ -304,7 +324,7 @@ fn outcome(
         tape.record(tensor(vec![0.0], ()).unwrap(), &[&out], move |_, _| Ok(vec![Some(weights)]));
     let mut gradients = tape.backward(&total).unwrap();
     let mut all = vec![result];
-    all.extend(values.iter().map(|leaf| gradients.take(leaf).unwrap()));
+    all.extend(values.iter().map(|leaf| taken(&mut gradients, leaf).unwrap()));
     all
 }
 

@@ -6,6 +6,7 @@ use crate::basis::seed::derive;
 
 use super::activation::Activation;
 use super::arrange::flatten;
+use super::buffer::Buffer;
 use super::conv::conv2d;
 use super::dense::dense;
 use super::dropout::{Granularity, dropout};
@@ -14,7 +15,7 @@ use super::loss::cross_entropy;
 use super::norm::{Statistics, batch_norm};
 use super::pool::max_pool2d;
 use super::tape::{Tape, numbers};
-use super::tests::{spread, window};
+use super::tests::{spread, taken, window};
 use super::update::{Update, apply};
 
 /// Runs `work` with one thread, then with more, and compares what it returns.
@@ -54,7 +55,9 @@ fn a_network_gives_the_same_bits_for_any_number_of_threads() {
         let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None).unwrap();
         let mut gradients = tape.backward(&loss.mean).unwrap();
         let gradients: Vec<_> =
-            [&x, &w, &v, &b, &gamma, &d].map(|leaf| gradients.take(leaf).unwrap()).into();
+            [&x, &w, &v, &b, &gamma, &d].map(|leaf| taken(&mut gradients, leaf).unwrap()).into();
+        let found = found.unwrap();
+        let found = [found.mean, found.unbiased_variance].map(|row| row.into_numbers().unwrap());
         (loss.sum.to_bits(), found, gradients)
     });
 }
@@ -82,7 +85,8 @@ fn convolutions_deep_depthwise_and_strided_give_the_same_bits_for_any_number_of_
             let slopes = numbers(&spread(y.dims(), "slopes")).unwrap().to_vec();
             let result = numbers(y.tensor()).unwrap().to_vec();
             let mut gradients = tape.backward_from(&y, slopes).unwrap();
-            (result, gradients.take(&x).unwrap(), gradients.take(&weights).unwrap())
+            let [for_x, for_w] = [&x, &weights].map(|leaf| taken(&mut gradients, leaf).unwrap());
+            (result, for_x, for_w)
         });
     }
 }
@@ -93,11 +97,11 @@ fn updates_give_the_same_bits_for_any_number_of_threads() {
     const COUNT: usize = 70_001;
     same_bits(|| {
         let parameter = spread(&[COUNT], "parameter").copy().unwrap();
-        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let [mut first, mut second] = [Buffer::default(), Buffer::default()];
         for step in 1..=3 {
-            let mut gradient = numbers(&spread(&[COUNT], "gradient")).unwrap().to_vec();
+            let gradient = Buffer::Host(numbers(&spread(&[COUNT], "gradient")).unwrap().to_vec());
             let update = Update::Sgd { velocity: &mut first, momentum: 0.9, nesterov: true };
-            apply(update, &parameter, &mut gradient, 0.1, 0.01).unwrap();
+            apply(update, &parameter, gradient.clone(), 0.1, 0.01).unwrap();
             let update = Update::Rmsprop {
                 square: &mut second,
                 velocity: &mut first,
@@ -105,8 +109,9 @@ fn updates_give_the_same_bits_for_any_number_of_threads() {
                 eps: 1e-8,
                 momentum: 0.5,
             };
-            apply(update, &parameter, &mut gradient, 0.1, 0.01 * f64::from(step)).unwrap();
+            apply(update, &parameter, gradient, 0.1, 0.01 * f64::from(step)).unwrap();
         }
-        (numbers(&parameter).unwrap().to_vec(), first, second)
+        let state = [first, second].map(|row| row.into_numbers().unwrap());
+        (numbers(&parameter).unwrap().to_vec(), state)
     });
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Mutex;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Tensor};
 use rayon::prelude::*;
 
+use super::buffer::Buffer;
+use super::device as on_device;
 use super::pieces::PIECE;
 use super::simd::vectorised;
 
@@ -13,7 +15,7 @@ pub enum Update<'a> {
     /// Stochastic gradient descent. `velocity` is empty before the first step.
     Sgd {
         /// Momentum buffer.
-        velocity: &'a mut Vec<f32>,
+        velocity: &'a mut Buffer,
         /// Its decay; 0 needs no buffer.
         momentum: f64,
         /// Look ahead along the velocity.
@@ -22,9 +24,9 @@ pub enum Update<'a> {
     /// Adam, or AdamW if `decoupled`.
     Adam {
         /// Exponential mean of gradients; empty before the first step.
-        first: &'a mut Vec<f32>,
+        first: &'a mut Buffer,
         /// Exponential mean of squared gradients; empty before the first step.
-        second: &'a mut Vec<f32>,
+        second: &'a mut Buffer,
         /// Decay of both.
         betas: [f64; 2],
         /// Added to the root.
@@ -37,9 +39,9 @@ pub enum Update<'a> {
     /// RMSprop.
     Rmsprop {
         /// Exponential mean of squared gradients; empty before the first step.
-        square: &'a mut Vec<f32>,
+        square: &'a mut Buffer,
         /// Momentum buffer; empty before the first step.
-        velocity: &'a mut Vec<f32>,
+        velocity: &'a mut Buffer,
         /// Decay of the squares.
         alpha: f64,
         /// Added to the root.
@@ -49,43 +51,53 @@ pub enum Update<'a> {
     },
 }
 
-/// Applies `update` with learning rate `lr` and weight decay to `parameter`, whose gradient is
-/// overwritten.
+/// Applies `update` with learning rate `lr` and weight decay to `parameter`, for everybody who holds it;
+/// its gradient is used up.
+///
+/// # Errors
+/// If the state or the gradient is not where the parameter is.
 pub fn apply(
     update: Update,
     parameter: &Tensor,
-    gradient: &mut [f32],
+    gradient: Buffer,
     lr: f64,
     weight_decay: f64,
 ) -> Result<()> {
-    let mut update = Some(update);
-    parameter.inplace_op1(&InPlace(Mutex::new(move |values: &mut [f32]| {
-        if let Some(update) = update.take() {
-            update.run(values, gradient, lr as f32, weight_decay as f32);
+    let mut gradient = match gradient {
+        Buffer::Host(numbers) => numbers,
+        Buffer::Device(gradient) => {
+            return on_device::update::apply(update, parameter, &gradient, lr, weight_decay);
         }
-    })))
+    };
+    let (mut update, mut outcome) = (Some(update), Ok(()));
+    change(parameter, |values| {
+        if let Some(update) = update.take() {
+            outcome = update.run(values, &mut gradient, lr as f32, weight_decay as f32);
+        }
+    })?;
+    outcome
 }
 
-/// Overwrites `parameter` with `values`.
+/// Overwrites `parameter` with `values`, for everybody who holds it.
+///
+/// # Errors
+/// If they are not as many.
 pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
     if parameter.elem_count() != values.len() {
         candle_core::bail!("{} values do not fit {:?}", values.len(), parameter.dims());
     }
-    change(parameter, |into| into.copy_from_slice(values))
+    match parameter.device() {
+        Device::Cpu => change(parameter, |into| into.copy_from_slice(values)),
+        device => {
+            let values = Tensor::from_slice(values, parameter.shape(), device)?;
+            on_device::update::assign(parameter, &values)
+        }
+    }
 }
 
-/// Changes the numbers of `tensor`, for everybody who holds it.
+/// Changes the numbers of `tensor`, which is on the CPU, for everybody who holds it.
 pub(super) fn change(tensor: &Tensor, change: impl FnMut(&mut [f32])) -> Result<()> {
     tensor.inplace_op1(&InPlace(Mutex::new(change)))
-}
-
-/// The 2-norm of all gradients together, in f64 and in their order.
-pub fn global_norm(gradients: &[Vec<f32>]) -> f64 {
-    gradients
-        .iter()
-        .map(|gradient| gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>())
-        .sum::<f64>()
-        .sqrt()
 }
 
 struct InPlace<F>(Mutex<F>);
@@ -107,7 +119,13 @@ impl<F: FnMut(&mut [f32])> InplaceOp1 for InPlace<F> {
 }
 
 impl Update<'_> {
-    fn run(self, values: &mut [f32], gradient: &mut [f32], lr: f32, weight_decay: f32) {
+    fn run(
+        self,
+        values: &mut [f32],
+        gradient: &mut [f32],
+        lr: f32,
+        weight_decay: f32,
+    ) -> Result<()> {
         let decoupled = matches!(self, Update::Adam { decoupled: true, .. });
         let decay = Decay { decoupled, lr, weight_decay };
         match self {
@@ -118,7 +136,7 @@ impl Update<'_> {
                 });
             }
             Update::Sgd { velocity, momentum, nesterov } => {
-                let momentum = momentum as f32;
+                let (velocity, momentum) = (on_host(velocity)?, momentum as f32);
                 // PyTorch starts with the first gradient, not with zero.
                 let is_first = velocity.is_empty();
                 velocity.resize(values.len(), 0.0);
@@ -138,6 +156,7 @@ impl Update<'_> {
                 });
             }
             Update::Adam { first, second, betas, eps, step, .. } => {
+                let (first, second) = (on_host(first)?, on_host(second)?);
                 first.resize(values.len(), 0.0);
                 second.resize(values.len(), 0.0);
                 let correction = betas.map(|beta| 1.0 - beta.powi(step.min(1 << 30) as i32));
@@ -158,6 +177,7 @@ impl Update<'_> {
                 });
             }
             Update::Rmsprop { square, velocity, alpha, eps, momentum } => {
+                let (square, velocity) = (on_host(square)?, on_host(velocity)?);
                 square.resize(values.len(), 0.0);
                 let (keep, new) = (alpha as f32, (1.0 - alpha) as f32);
                 let (eps, momentum) = (eps as f32, momentum as f32);
@@ -182,6 +202,15 @@ impl Update<'_> {
                 });
             }
         }
+        Ok(())
+    }
+}
+
+/// The state of a parameter on the host.
+fn on_host(state: &mut Buffer) -> Result<&mut Vec<f32>> {
+    match state {
+        Buffer::Host(numbers) => Ok(numbers),
+        Buffer::Device(_) => candle_core::bail!("a parameter and its state are on two devices"),
     }
 }
 

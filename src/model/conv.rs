@@ -3,9 +3,11 @@
 use candle_core::Result;
 
 use crate::basis::shape::Window;
+use crate::kernels::activation::Activation;
+use crate::kernels::buffer::Buffer;
 use crate::kernels::conv::conv2d;
 use crate::kernels::tape::Value;
-use crate::plan::model::ConvPlan;
+use crate::plan::model::{ConvPlan, PoolPlan};
 
 use super::layer::{Layer, Pass, Slots};
 use super::tail::Tail;
@@ -33,16 +35,34 @@ impl Conv {
     }
 }
 
-impl Layer for Conv {
-    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+impl Conv {
+    fn product(&self, pass: &mut Pass, x: &Value, fused: Option<Activation>) -> Result<Value> {
         let weight = self.slots.get(pass, 0);
         let bias = self.has_bias.then(|| self.slots.get(pass, 1));
-        let fused = self.tail.fused_with_product();
-        let y = conv2d(&mut pass.tape, x, weight, bias, self.windows, self.groups, fused)?;
+        conv2d(&mut pass.tape, x, weight, bias, self.windows, self.groups, fused)
+    }
+}
+
+impl Layer for Conv {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        let y = self.product(pass, x, self.tail.fused_with_product())?;
         self.tail.forward(pass, &y)
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn forward_into_pool(
+        &mut self,
+        pass: &mut Pass,
+        x: &Value,
+        pool: &PoolPlan,
+    ) -> Result<Option<Value>> {
+        if !self.tail.is_rectified() {
+            return Ok(None);
+        }
+        let y = self.product(pass, x, None)?;
+        self.tail.forward_into_pool(pass, &y, pool).map(Some)
+    }
+
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         self.tail.buffers()
     }
 }

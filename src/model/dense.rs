@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 
+use crate::kernels::buffer::Buffer;
 use crate::kernels::dense::dense;
 use crate::kernels::tape::Value;
 use crate::plan::model::DensePlan;
@@ -36,7 +37,7 @@ impl Layer for Dense {
         self.tail.forward(pass, &y)
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         self.tail.buffers()
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 
-use crate::basis::seed::derive;
+use crate::basis::seed::{Stream, derive};
 use crate::kernels::dropout::{Granularity, drop_images, drop_in_place, dropout};
 use crate::kernels::tape::Value;
 use crate::plan::model::DropoutPlan;
@@ -23,25 +23,28 @@ impl Dropout {
 }
 
 impl Dropout {
+    /// The probability with which elements are dropped in this pass, and what decides; none if none
+    /// are.
+    pub fn dropping(&self, pass: &Pass) -> Option<(f64, Stream)> {
+        let drops = pass.training && self.plan.p > 0.0;
+        drops.then(|| (self.plan.p, derive(pass.seed, &self.purpose, &[pass.step])))
+    }
+
     /// Drops what a ReLU at the end of another operation has made, which nothing else looks at.
     pub fn forward_after_relu(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
-        if !pass.training || self.plan.p == 0.0 || self.plan.channels {
-            return self.forward(pass, x);
+        match self.dropping(pass) {
+            Some((p, stream)) if !self.plan.channels => drop_in_place(&mut pass.tape, x, p, stream),
+            _ => self.forward(pass, x),
         }
-        let stream = derive(pass.seed, &self.purpose, &[pass.step]);
-        drop_in_place(&mut pass.tape, x, self.plan.p, stream)
     }
 }
 
 impl Layer for Dropout {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
-        if !pass.training || self.plan.p == 0.0 {
-            return Ok(x.clone());
-        }
+        let Some((p, stream)) = self.dropping(pass) else { return Ok(x.clone()) };
         let granularity =
             if self.plan.channels { Granularity::Channels } else { Granularity::Elements };
-        let stream = derive(pass.seed, &self.purpose, &[pass.step]);
-        dropout(&mut pass.tape, x, self.plan.p, granularity, stream)
+        dropout(&mut pass.tape, x, p, granularity, stream)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use candle_core::Result;
 
+use crate::kernels::buffer::Buffer;
 use crate::kernels::tape::{Tape, Value};
+use crate::plan::model::PoolPlan;
 
 /// One pass over one batch.
 pub struct Pass<'a> {
@@ -23,8 +25,19 @@ pub trait Layer: Send {
     /// The output for `x`; shapes are those of the plan, with the batch axis in front.
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value>;
 
+    /// The output of the max pool `pool` for that of this layer, if both can be had as one; nothing
+    /// else asks for the latter then.
+    fn forward_into_pool(
+        &mut self,
+        _pass: &mut Pass,
+        _x: &Value,
+        _pool: &PoolPlan,
+    ) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
     /// What the layer remembers besides parameters: name and numbers. Running statistics.
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         Vec::new()
     }
 }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use crate::kernels::arrange::flatten;
+use crate::kernels::buffer::Buffer;
+use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
-use crate::kernels::tape::{Gradients, Tape, Value, numbers};
+use crate::kernels::tape::{Gradients, Tape, Value, values};
 use crate::kernels::update::assign;
-use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
+use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
 use super::activation::kernel;
 use super::conv::Conv;
@@ -49,6 +51,7 @@ pub struct Network {
     heads: Vec<usize>,
     parameters: Vec<Parameter>,
     seed: u64,
+    device: Device,
 }
 
 /// A layer and where it stands among the others.
@@ -60,6 +63,8 @@ struct Part {
     needed: [bool; 2],
     /// Whether training finds it at work as in training; a frozen layer is as at test time.
     as_in_training: bool,
+    /// The max pool behind it, if nothing else asks for its result in training.
+    pool: Option<PoolPlan>,
 }
 
 /// What is done to the values that come in.
@@ -77,22 +82,21 @@ pub struct Forward {
     /// The tape, to put a loss on.
     pub tape: Tape,
     leaves: Vec<Value>,
+    device: Device,
 }
 
 impl Forward {
     /// The gradients of `loss` by the network's parameters, in their order; zeros where a parameter
     /// has no influence, nothing where it does not learn.
-    pub fn backward(self, loss: &Value) -> Result<Vec<Vec<f32>>> {
+    pub fn backward(self, loss: &Value) -> Result<Vec<Buffer>> {
         let mut gradients: Gradients = self.tape.backward(loss)?;
+        let device = &self.device;
         let zeros = |leaf: &Value| match leaf.wants_gradient() {
-            true => vec![0.0; leaf.tensor().elem_count()],
-            false => Vec::new(),
+            true => device.buffer(vec![0.0; leaf.tensor().elem_count()], leaf.dims()),
+            false => Ok(Buffer::default()),
         };
-        Ok(self
-            .leaves
-            .iter()
-            .map(|leaf| gradients.take(leaf).unwrap_or_else(|| zeros(leaf)))
-            .collect())
+        let found = |leaf: &Value| gradients.take(leaf).map_or_else(|| zeros(leaf), Ok);
+        self.leaves.iter().map(found).collect()
     }
 }
 
@@ -116,6 +120,7 @@ impl Network {
                 sources: plan.sources(index),
                 needed: [evaluated[index], trained[index]],
                 as_in_training: true,
+                pool: plan.pool_behind(index).cloned(),
             });
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
@@ -125,7 +130,7 @@ impl Network {
                     }
                     None => initial(&parameter, seed),
                 };
-                let tensor = Tensor::from_vec(values, parameter.shape, &Device::Cpu)?;
+                let tensor = Tensor::from_vec(values, parameter.shape, &candle_core::Device::Cpu)?;
                 parameters.push(Parameter {
                     name: parameter.name,
                     tensor,
@@ -137,17 +142,38 @@ impl Network {
             }
         }
         let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
-        let mut network = Network { layers, heads, parameters, seed };
+        let mut network = Network { layers, heads, parameters, seed, device: Device::cpu() };
         for layer in network.layers() {
             for (name, values) in layer.buffers() {
                 if let Some((shape, found)) = weights.get(name) {
-                    let found = fitting(name, shape, &[values.len()], found)?;
-                    values.copy_from_slice(found);
+                    values.assign(fitting(name, shape, &[values.len()], found)?)?;
                 }
             }
         }
         network.begin(plan, 1);
         Ok(network)
+    }
+
+    /// The network on `device`, from now on.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn on(mut self, device: &Device) -> Result<Network> {
+        for parameter in &mut self.parameters {
+            parameter.tensor = device.bring(&parameter.tensor)?;
+        }
+        for layer in self.layers() {
+            for (_, values) in layer.buffers() {
+                *values = device.buffer(values.numbers()?, &[values.len()])?;
+            }
+        }
+        self.device = device.clone();
+        Ok(self)
+    }
+
+    /// Where the network is.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Epoch `epoch` of the network of `plan`, counted from 1, begins: what learns may change.
@@ -181,17 +207,21 @@ impl Network {
         training: bool,
         step: u64,
     ) -> Result<Forward> {
-        let mut tape = if training { Tape::recording() } else { Tape::inference() };
+        let mut tape = match training {
+            true => Tape::recording_on(&self.device),
+            false => Tape::inference_on(&self.device),
+        };
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, p.learns)).collect();
-        let inputs = tape.leaf(inputs, false);
+        let inputs = tape.leaf(&self.device.bring(inputs)?, false);
         let mut pass = Pass { tape, parameters: &leaves, training, seed: self.seed, step };
         let last = self.layers.len();
         let heads = if training { self.heads.clone() } else { Vec::new() };
         let wanted: Vec<usize> = std::iter::once(last).chain(heads).collect();
         let mut results = self.run(from..last, inputs, &wanted, &mut pass)?.into_iter();
         let logits = results.next().ok_or_else(no_layers)?;
-        Ok(Forward { logits, auxiliary: results.collect(), tape: pass.tape, leaves })
+        let device = self.device.clone();
+        Ok(Forward { logits, auxiliary: results.collect(), tape: pass.tape, leaves, device })
     }
 
     /// What layer number `to`, counted from 1, gives for `images` at test time, where nothing
@@ -210,10 +240,10 @@ impl Network {
         images: &Tensor,
         wanted: &[(usize, Option<[usize; 2]>)],
     ) -> Result<Vec<Vec<f32>>> {
-        let mut tape = Tape::inference();
+        let mut tape = Tape::inference_on(&self.device);
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, false)).collect();
-        let images = tape.leaf(images, false);
+        let images = tape.leaf(&self.device.bring(images)?, false);
         let mut pass =
             Pass { tape, parameters: &leaves, training: false, seed: self.seed, step: 0 };
         let places: Vec<usize> = wanted.iter().map(|(place, _)| *place).collect();
@@ -225,7 +255,7 @@ impl Network {
                 None => value,
             };
             let rows = flatten(&mut pass.tape, &value)?;
-            Ok(numbers(rows.tensor())?.to_vec())
+            values(rows.tensor())
         };
         results.into_iter().zip(wanted).map(rows).collect()
     }
@@ -249,9 +279,11 @@ impl Network {
         wanted.iter().for_each(|number| uses[*number] += 1);
         let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
         values[places.start] = Some(inputs);
+        let last = places.end;
         for index in places {
+            let behind = self.layers[..last].get(index + 1).is_some_and(needed);
             let part = &mut self.layers[index];
-            if !needed(part) {
+            if !needed(part) || values[index + 1].is_some() {
                 continue;
             }
             let mut inputs = Vec::with_capacity(part.sources.len());
@@ -259,6 +291,15 @@ impl Network {
                 inputs.push(take(&mut values[*source], &mut uses[*source])?);
             }
             pass.training = training && part.as_in_training;
+            // Where the pool behind it is all that asks for the result.
+            let is_alone = pass.training && behind && uses[index + 1] == 1;
+            let pool = part.pool.as_ref().filter(|_| is_alone);
+            if let (Step::One(layer), Some(pool)) = (&mut part.step, pool)
+                && let Some(output) = layer.forward_into_pool(pass, &inputs[0], pool)?
+            {
+                values[index + 2] = Some(output);
+                continue;
+            }
             let output = match &mut part.step {
                 Step::One(layer) => layer.forward(pass, &inputs[0])?,
                 Step::Many(merge) => merge.forward(pass, &inputs)?,
@@ -285,12 +326,12 @@ impl Network {
         let mut weights = Weights::new();
         let wanted = |parameter: &&Parameter| !others.contains(&parameter.name);
         for Parameter { name, tensor, .. } in self.parameters.iter().filter(wanted) {
-            weights.insert(name.clone(), (tensor.dims().to_vec(), numbers(tensor)?.to_vec()));
+            weights.insert(name.clone(), (tensor.dims().to_vec(), values(tensor)?));
         }
         for layer in self.layers() {
             let buffers = layer.buffers().into_iter();
             for (name, values) in buffers.filter(|(name, _)| !others.contains(*name)) {
-                weights.insert(name.to_owned(), (vec![values.len()], values.clone()));
+                weights.insert(name.to_owned(), (vec![values.len()], values.numbers()?));
             }
         }
         Ok(weights)
@@ -319,8 +360,7 @@ impl Network {
         }
         for layer in self.layers() {
             for (name, values) in layer.buffers() {
-                let found = find(name, &[values.len()])?;
-                values.copy_from_slice(found);
+                values.assign(find(name, &[values.len()])?)?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use candle_core::Result;
 
 use crate::kernels::activation::Activation;
+use crate::kernels::buffer::Buffer;
 use crate::kernels::norm::{Statistics, batch_norm};
 use crate::kernels::tape::Value;
 use crate::plan::model::BatchNormPlan;
@@ -15,8 +16,8 @@ pub struct BatchNorm {
     plan: BatchNormPlan,
     slots: Slots,
     names: [String; 2],
-    running_mean: Vec<f32>,
-    running_variance: Vec<f32>,
+    running_mean: Buffer,
+    running_variance: Buffer,
 }
 
 impl BatchNorm {
@@ -27,8 +28,8 @@ impl BatchNorm {
             slots,
             // PyTorch's names.
             names: [format!("{prefix}.running_mean"), format!("{prefix}.running_var")],
-            running_mean: vec![0.0; channels],
-            running_variance: vec![1.0; channels],
+            running_mean: Buffer::Host(vec![0.0; channels]),
+            running_variance: Buffer::Host(vec![1.0; channels]),
         }
     }
 
@@ -49,14 +50,8 @@ impl BatchNorm {
         let (y, found) = batch_norm(&mut pass.tape, x, gamma, beta, eps, statistics, activation)?;
         if let Some(found) = found {
             let momentum = self.plan.momentum as f32;
-            let average = |running: &mut [f32], new: &[f32]| {
-                running
-                    .iter_mut()
-                    .zip(new)
-                    .for_each(|(r, n)| *r = (1.0 - momentum) * *r + momentum * n);
-            };
-            average(&mut self.running_mean, &found.mean);
-            average(&mut self.running_variance, &found.unbiased_variance);
+            self.running_mean.blend(&found.mean, momentum)?;
+            self.running_variance.blend(&found.unbiased_variance, momentum)?;
         }
         Ok(y)
     }
@@ -67,7 +62,7 @@ impl Layer for BatchNorm {
         self.forward_with(pass, x, None)
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         let [mean, variance] = &self.names;
         vec![(mean, &mut self.running_mean), (variance, &mut self.running_variance)]
     }

@@ -3,8 +3,10 @@
 use candle_core::Result;
 
 use crate::kernels::activation::{Activation, activation};
+use crate::kernels::buffer::Buffer;
+use crate::kernels::rectified_pool::rectified_max_pool2d;
 use crate::kernels::tape::Value;
-use crate::plan::model;
+use crate::plan::model::{self, PoolPlan};
 
 use super::activation::kernel;
 use super::dropout::Dropout;
@@ -17,6 +19,7 @@ pub struct Tail {
     norm: Option<BatchNorm>,
     activation: Option<Activation>,
     dropout: Option<Dropout>,
+    is_rectified: bool,
 }
 
 impl Tail {
@@ -27,12 +30,33 @@ impl Tail {
             norm: plan.norm.map(|settings| BatchNorm::new(settings, channels, norm, slots)),
             activation: plan.activation.map(kernel),
             dropout: plan.dropout.map(|dropout| Dropout::new(dropout, name)),
+            is_rectified: plan.is_rectified(),
         }
     }
 
     /// The activation that the product itself has to apply.
     pub fn fused_with_product(&self) -> Option<Activation> {
         if self.norm.is_some() { None } else { self.fusible() }
+    }
+
+    /// As [`model::Tail::is_rectified`].
+    pub fn is_rectified(&self) -> bool {
+        self.is_rectified
+    }
+
+    /// The output of a max pool behind a tail that [is rectified](Self::is_rectified).
+    pub fn forward_into_pool(
+        &mut self,
+        pass: &mut Pass,
+        x: &Value,
+        pool: &PoolPlan,
+    ) -> Result<Value> {
+        let x = match &mut self.norm {
+            Some(norm) => norm.forward_with(pass, x, None)?,
+            None => x.clone(),
+        };
+        let dropping = self.dropout.as_ref().and_then(|dropout| dropout.dropping(pass));
+        rectified_max_pool2d(&mut pass.tape, &x, dropping, pool.windows(), pool.ceil)
     }
 
     fn fusible(&self) -> Option<Activation> {
@@ -59,7 +83,7 @@ impl Layer for Tail {
         }
     }
 
-    fn buffers(&mut self) -> Vec<(&str, &mut Vec<f32>)> {
+    fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         self.norm.as_mut().map(Layer::buffers).unwrap_or_default()
     }
 }

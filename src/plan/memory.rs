@@ -1,16 +1,21 @@
 //! How much memory a training step cannot do without.
 
 use super::data::ImagePlan;
-use super::model::{Activation, LayerKind, ModelPlan, Tail};
+use super::model::{Activation, ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
 use super::resolve::Plan;
 use super::train::Optimizer;
 
 /// One step of the forward pass; sizes are counted in numbers.
+#[derive(Default)]
 struct Operation {
     arguments: Vec<usize>,
     result: u64,
     /// Whether its own or a later backward pass looks at the result.
     kept: bool,
+    /// What its backward pass keeps beside.
+    beside: u64,
+    /// Whether the gradient of its argument takes the place of its own.
+    in_place: bool,
     parameters: u64,
 }
 
@@ -64,28 +69,42 @@ pub fn feature_bytes(plan: &Plan, images: usize) -> u64 {
 }
 
 /// The bytes that a training step with `batch` images holds at its peak in f32 if nothing is held in
-/// vain: parameters, what backward passes still need, and gradients between the moment they are made
-/// and the moment they are used up (those of parameters until the end).
+/// vain: parameters, what later operations and backward passes still need, and gradients between the
+/// moment they are made and the moment they are used up (those of parameters until the end).
 pub fn training_bytes(model: &ModelPlan, batch: usize) -> u64 {
     let operations = operations(model, batch as u64);
-    let parameters: u64 = operations.iter().map(|operation| operation.parameters).sum();
-    let kept = operations.iter().filter(|operation| operation.kept);
-    let mut held = parameters + kept.map(|operation| operation.result).sum::<u64>();
+    let mut held: u64 = operations.iter().map(|operation| operation.parameters).sum();
     let mut most = held;
+    let mut uses = vec![0; operations.len()];
+    operations.iter().flat_map(|operation| &operation.arguments).for_each(|at| uses[*at] += 1);
+    for operation in &operations {
+        held += operation.result + operation.beside;
+        most = most.max(held);
+        for argument in &operation.arguments {
+            uses[*argument] -= 1;
+            if uses[*argument] == 0 && !operations[*argument].kept {
+                held -= operations[*argument].result;
+            }
+        }
+    }
     let mut has_gradient = vec![false; operations.len()];
     for operation in operations.iter().rev() {
         held += operation.parameters;
+        let mut is_handed_on = false;
         for argument in &operation.arguments {
             let first = &operations[*argument];
             // Images want no gradient.
             let is_first = !std::mem::replace(&mut has_gradient[*argument], true);
             if is_first && !first.arguments.is_empty() {
-                held += first.result;
+                is_handed_on = operation.in_place;
+                held += if is_handed_on { 0 } else { first.result };
             }
         }
         most = most.max(held);
         if !operation.arguments.is_empty() {
-            held = held.saturating_sub(operation.result * (1 + u64::from(operation.kept)));
+            let gradient = if is_handed_on { 0 } else { operation.result };
+            let kept = if operation.kept { operation.result } else { 0 };
+            held = held.saturating_sub(gradient + kept + operation.beside);
         }
     }
     4 * most
@@ -93,15 +112,12 @@ pub fn training_bytes(model: &ModelPlan, batch: usize) -> u64 {
 
 fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
     let size = |shape: &[usize]| batch * shape.iter().map(|side| *side as u64).product::<u64>();
-    let mut operations = vec![Operation {
-        arguments: Vec::new(),
-        result: size(&model.input),
-        kept: true,
-        parameters: 0,
-    }];
+    let image = Operation { result: size(&model.input), kept: true, ..Operation::default() };
+    let mut operations = vec![image];
     // The operation that gives the value of each layer; the first one is the image.
     let mut places = vec![0];
     let needed = model.needed(true);
+    let mut is_pooled = false;
     for (index, layer) in model.layers.iter().enumerate() {
         let arguments: Vec<usize> =
             model.sources(index).into_iter().map(|source| places[source]).collect();
@@ -117,12 +133,33 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
             let own = plans.iter().filter(|plan| plan.name.starts_with(&prefix) == of_norm);
             own.map(|plan| plan.shape.iter().map(|side| *side as u64).product::<u64>()).sum()
         };
-        operations.push(Operation { arguments, result, kept: true, parameters: count(false) });
-        if let LayerKind::Conv(conv) = &layer.kind {
-            tail(&conv.tail, result, count(true), &mut operations);
-        }
-        if let LayerKind::Dense(dense) = &layer.kind {
-            tail(&dense.tail, result, count(true), &mut operations);
+        // A byte for each window.
+        let beside = if std::mem::take(&mut is_pooled) { result.div_ceil(4) } else { 0 };
+        let mut operation = Operation {
+            arguments,
+            result,
+            kept: true,
+            beside,
+            parameters: count(false),
+            ..Operation::default()
+        };
+        match &layer.kind {
+            LayerKind::Conv(conv)
+                if conv.tail.is_rectified() && model.pool_behind(index).is_some() =>
+            {
+                // The pool goes through ReLU and dropout too, and keeps nothing of their size.
+                is_pooled = true;
+                operation.kept = conv.tail.norm.is_some();
+                operations.push(operation);
+                let norm = Tail { activation: None, dropout: None, ..conv.tail.clone() };
+                tail(&norm, result, count(true), &mut operations);
+            }
+            LayerKind::Conv(ConvPlan { tail: behind, .. })
+            | LayerKind::Dense(DensePlan { tail: behind, .. }) => {
+                operations.push(operation);
+                tail(behind, result, count(true), &mut operations);
+            }
+            _ => operations.push(operation),
         }
         places.push(operations.len() - 1);
     }
@@ -131,16 +168,18 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
 
 /// Norm and most dropout give values of their own; an activation changes the one before it in place.
 fn tail(tail: &Tail, result: u64, parameters: u64, operations: &mut Vec<Operation>) {
-    if tail.norm.is_some() {
+    let mut push = |kept, parameters| {
         let arguments = vec![operations.len() - 1];
-        let kept = tail.activation.is_some();
-        operations.push(Operation { arguments, result, kept, parameters });
+        let in_place = true;
+        operations.push(Operation { arguments, result, kept, in_place, parameters, beside: 0 });
+    };
+    if tail.norm.is_some() {
+        push(tail.activation.is_some(), parameters);
     }
     // After a ReLU elements are dropped in place, too.
     let is_in_place = tail.activation == Some(Activation::Relu);
     if tail.dropout.is_some_and(|dropout| dropout.channels || !is_in_place) {
-        let arguments = vec![operations.len() - 1];
-        operations.push(Operation { arguments, result, kept: true, parameters: 0 });
+        push(true, 0);
     }
 }
 
@@ -153,20 +192,21 @@ mod tests {
     fn of(name: &str, batch: usize) -> f64 {
         let root = preset(name, &[]).unwrap();
         let model = network(&root, [3, 32, 32], 10).unwrap();
-        training_bytes(&model, batch) as f64 / 1_048_576.0
+        training_bytes(&model, batch) as f64 / 1e6
     }
 
     #[test]
-    fn memory_is_that_of_parameters_twice_and_activations_once_and_the_largest_gradients() {
-        // MiB, as counted by a program that ran the operations and noted what each one keeps.
-        for (name, batch, expected) in [
-            ("plain", 256, 16.8),
-            ("demo", 128, 46.5),
-            ("vgg6", 64, 68.9),
-            ("resnet18-32", 32, 215.3),
+    fn memory_is_what_a_step_takes_whose_blocks_are_counted() {
+        // MB at the peak of `wick bench-step`, as its heap of large blocks counts them, without the
+        // images as its caller holds them. Blocks below 128 KiB are not in it.
+        for (name, batch, images, counted) in [
+            ("plain", 256, 3.1, 15.0),
+            ("demo", 128, 1.6, 31.0),
+            ("vgg6", 64, 0.8, 63.0),
+            ("resnet18-32", 32, 0.4, 230.0),
         ] {
-            let found = of(name, batch);
-            assert!((found / expected - 1.0).abs() < 0.01, "{name}: {found} instead of {expected}");
+            let (found, expected) = (of(name, batch), counted - images);
+            assert!((found / expected - 1.0).abs() < 0.15, "{name}: {found}, not {expected}");
         }
     }
 }

@@ -3,6 +3,8 @@
 pub mod architecture;
 pub mod augment;
 pub mod data;
+pub mod device;
+pub mod launcher;
 mod layer;
 pub mod memory;
 pub mod model;

@@ -25,6 +25,7 @@ use super::data::{
     BoxPlan, Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, Subset,
     TestSet,
 };
+use super::device::{Device, Kind};
 use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
 use super::train::TrainPlan;
@@ -40,6 +41,9 @@ const REVISION: u32 = 3;
 pub struct Plan {
     /// All randomness of the trial comes from it.
     pub seed: u64,
+    /// What computes: its kind changes numbers, as nothing else of `[run]` does.
+    #[serde(default, skip_serializing_if = "Kind::is_cpu")]
+    pub device: Kind,
     /// The images.
     pub data: DataPlan,
     /// What happens to them on their way to the network.
@@ -101,7 +105,7 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    const KEYS: [&str; 10] = [
+    const KEYS: [&str; 11] = [
         "name",
         "description",
         "seed",
@@ -112,6 +116,7 @@ pub fn resolve(
         "train",
         "sweep",
         "run",
+        "launcher",
     ];
     let at = KeyPath::root();
     let mut problems = unknown_keys(root, &at, &KEYS);
@@ -151,8 +156,10 @@ pub fn resolve(
             // On disk the paths lead somewhere; for the digest they read as written, so that the
             // same file has the same digests on every machine.
             let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
+            let device = kind(root);
             let mut identity = Plan {
                 seed,
+                device,
                 data: data_plan(&data, fold, &as_written),
                 augment: augment.clone(),
                 model: model.clone(),
@@ -164,9 +171,18 @@ pub fn resolve(
             }
             let digest = digest(identity);
             let data = data_plan(&data, fold, &|path| path.path.clone());
-            Ok((Plan { seed, data, augment, model, train }, digest))
+            Ok((Plan { seed, device, data, augment, model, train }, digest))
         }
         _ => Err(problems),
+    }
+}
+
+/// The kind of the devices in `[run]`, which are all of one; `run` says what is wrong with others.
+fn kind(root: &Node) -> Kind {
+    let first = KeyPath::root().key("run").key("devices").index(0);
+    match root.at(&first).map(|node| &node.content) {
+        Some(Content::String(text)) => text.parse().map_or(Kind::Cpu, Device::kind),
+        _ => Kind::Cpu,
     }
 }
 

@@ -7,6 +7,8 @@ use crate::config::read::read;
 use crate::config::run::{self as written, Limit, Slots};
 use crate::config::tree::Node;
 
+use super::device::{Device, NoDevice};
+
 pub use crate::config::run::{CheckpointEvery, Memory, OnFailure};
 
 /// How trials are run.
@@ -22,8 +24,8 @@ pub struct RunPlan {
     pub memory_limit: Memory,
     /// How much memory the features of frozen layers may take; none: they are computed every time.
     pub feature_cache: Memory,
-    /// What trials run on; at least one.
-    pub devices: Vec<String>,
+    /// What trials run on; at least one, none of them twice.
+    pub devices: Vec<Device>,
     /// Trials at once on each device; none: as the cores allow.
     pub slots_per_device: Option<usize>,
     /// Seconds that the trials of one run may take, by estimate.
@@ -38,7 +40,7 @@ impl Default for RunPlan {
             time_limit: None,
             memory_limit: Memory::None,
             feature_cache: Memory::None,
-            devices: vec!["cpu".to_owned()],
+            devices: vec![Device::Cpu],
             slots_per_device: None,
             budget: None,
         }
@@ -60,28 +62,11 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         let problem = Problem::value(devices.clone(), "trials need a device to run on");
         problems.push(problem.label("empty").help("devices = [\"cpu\"]"));
     }
-    for (index, device) in written.devices.iter().enumerate() {
-        let at = devices.index(index);
-        let (kind, number) = device.split_once(':').unwrap_or((device, "0"));
-        if !matches!(kind, "cpu" | "cuda" | "metal") || number.parse::<usize>().is_err() {
-            problems.push(
-                Problem::value(at, format!("\"{device}\" is not a device"))
-                    .label("unknown")
-                    .help("devices are \"cpu\", \"cuda:0\", \"cuda:1\", …, \"metal\""),
-            );
-        } else if kind != "cpu" {
-            problems.push(
-                Problem::value(at, format!("this build of wick cannot use {device}"))
-                    .label("not built in")
-                    .help("its kernels are for processors: devices = [\"cpu\"]"),
-            );
-        } else if written.devices[..index].contains(device) {
-            let problem = Problem::value(at, format!("the device {device} stands twice"));
-            problems.push(
-                problem
-                    .label("already in the list")
-                    .help("slots-per-device says how many trials share a device"),
-            );
+    let mut found = Vec::new();
+    for (index, text) in written.devices.iter().enumerate() {
+        match device(text, devices.index(index), &found) {
+            Ok(device) => found.push(device),
+            Err(problem) => problems.push(problem),
         }
     }
     if !problems.is_empty() {
@@ -97,11 +82,63 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         time_limit: seconds(written.time_limit),
         memory_limit: written.memory_limit,
         feature_cache: written.feature_cache,
-        devices: written.devices,
+        devices: found,
         slots_per_device: match written.slots_per_device {
             Slots::Auto => None,
             Slots::Number(slots) => Some(slots),
         },
         budget: seconds(written.budget),
     })
+}
+
+/// The device `text`, which stands behind `others`.
+fn device(text: &str, at: KeyPath, others: &[Device]) -> Result<Device, Problem> {
+    let device: Device = text.parse().map_err(|error: NoDevice| {
+        let problem = Problem::value(at.clone(), format!("\"{text}\" is not a device"));
+        problem.label("unknown").help(error.to_string())
+    })?;
+    if let Some(feature) = device.feature().filter(|_| !device.is_built_in()) {
+        let problem = Problem::value(at, format!("this build of wick cannot use {device}"));
+        return Err(problem.label("not built in").help(format!(
+            "build it with cargo install --path . --features {feature}, or use devices = [\"cpu\"]"
+        )));
+    }
+    beside(device, others, at).map(|()| device)
+}
+
+/// Whether `device` may stand behind `others`.
+fn beside(device: Device, others: &[Device], at: KeyPath) -> Result<(), Problem> {
+    if let Some(other) = others.iter().find(|other| other.kind() != device.kind()) {
+        let problem = Problem::value(at, format!("{device} is of another kind than {other}"));
+        return Err(problem.label("rounds differently").help(
+            "one run has devices of one kind, so that its trials can be compared: the other kind is \
+             another run, and its trials have other digests",
+        ));
+    }
+    if others.contains(&device) {
+        let problem = Problem::value(at, format!("the device {device} stands twice"));
+        return Err(problem
+            .label("already in the list")
+            .help("slots-per-device says how many trials share a device"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_of_one_kind_may_stand_side_by_side_and_each_once() {
+        for (device, others, fits) in [
+            (Device::Cuda(1), vec![Device::Cuda(0)], true),
+            (Device::Cuda(0), vec![], true),
+            (Device::Cuda(0), vec![Device::Cuda(1), Device::Cuda(0)], false),
+            (Device::Cuda(0), vec![Device::Cpu], false),
+            (Device::Cpu, vec![Device::Metal], false),
+        ] {
+            let found = beside(device, &others, KeyPath::root()).is_ok();
+            assert_eq!(found, fits, "{device} behind {others:?}");
+        }
+    }
 }

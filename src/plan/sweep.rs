@@ -29,6 +29,7 @@ use self::combine::{Combined, Repeats, combine, samples};
 use self::search::{Searched, Searcher};
 use self::trials::{Combination, resolve_all, tell_epochs_apart, twins};
 use super::data::Fold;
+use super::launcher::{SlurmPlan, launcher};
 use super::prune::{History, PrunePlan};
 use super::resolve::{Plan, Survey, resolve};
 use super::run::{RunPlan, run};
@@ -48,6 +49,8 @@ pub struct Experiment {
     pub excluded: usize,
     /// How the trials are run.
     pub run: RunPlan,
+    /// How Slurm is asked for jobs that run them.
+    pub slurm: SlurmPlan,
     /// Which trials are stopped before their last epoch.
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
@@ -109,6 +112,10 @@ pub fn expand(
         problems.extend(found);
         RunPlan::default()
     });
+    let slurm = launcher(root).unwrap_or_else(|found| {
+        problems.extend(found);
+        SlurmPlan::default()
+    });
     let seed = match root.get("seed").map(|node| &node.content) {
         Some(Content::Integer(seed)) => u64::try_from(*seed).unwrap_or(0),
         _ => 0,
@@ -122,7 +129,17 @@ pub fn expand(
         Ok(found) if all.is_empty() => {
             let Found { trials, excluded, prune, unsuggested } = found;
             let axes = axes(&sweep);
-            Ok(Experiment { name, description, axes, trials, excluded, run, prune, unsuggested })
+            Ok(Experiment {
+                name,
+                description,
+                axes,
+                trials,
+                excluded,
+                run,
+                slurm,
+                prune,
+                unsuggested,
+            })
         }
         Ok(_) => Err(all),
         Err(others) => {

@@ -9,11 +9,16 @@ pub mod forest;
 pub mod heat;
 pub mod lines;
 pub mod parallel;
+mod raster;
 pub mod reliability;
 pub mod scatter;
 pub mod sizes;
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, PreEscaped, html};
+
+pub use raster::RasterError;
 
 /// Colours by name, for light and dark, and how charts use them.
 pub const STYLE: &str = include_str!("charts/charts.css");
@@ -23,6 +28,25 @@ const LETTER: f64 = 6.0;
 
 /// Colours that tell series apart.
 pub const COLOURS: usize = 6;
+
+/// How a chart is written as a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PlotFormat {
+    /// Lines and letters, as sharp as the paper
+    Svg,
+    /// Pixels, as many as --dpi says
+    Png,
+}
+
+impl PlotFormat {
+    /// The ending of a file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            PlotFormat::Svg => "svg",
+            PlotFormat::Png => "png",
+        }
+    }
+}
 
 /// A drawing with its title.
 #[derive(Clone, Debug)]
@@ -56,15 +80,27 @@ impl Chart {
         html! { figure { figcaption { (self.title) } (self.inline()) } }
     }
 
-    /// A file of its own.
-    pub fn standalone(&self) -> String {
+    /// The bytes of a file of its own; `dpi` is for pixels.
+    ///
+    /// # Errors
+    /// If there would be more pixels than memory can hold.
+    pub fn file(&self, format: PlotFormat, dpi: u16) -> Result<Vec<u8>, RasterError> {
+        let svg = self.standalone();
+        match format {
+            PlotFormat::Svg => Ok(svg.into_bytes()),
+            PlotFormat::Png => raster::png(&svg, dpi),
+        }
+    }
+
+    /// An SVG file of its own, twice as large as in a page, in the colours of paper.
+    fn standalone(&self) -> String {
         let rows = self.legend.len() as f64;
         let height = self.height + 30.0 + rows * 16.0;
         let viewbox = format!("0 -24 {} {}", at(self.width), at(height));
         html! {
             (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
             svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox=(viewbox) width=(at(self.width * 2.0)) height=(at(height * 2.0)) {
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(plain_style())) }
                 rect class="paper" x="0" y="-24" width=(at(self.width)) height=(at(height)) {}
                 text class="title" x="4" y="-9" { (self.title) }
                 (self.body)
@@ -77,6 +113,27 @@ impl Chart {
         }
         .into_string()
     }
+}
+
+/// [`STYLE`] for paper, without variables and conditions: few programs beside browsers know these.
+fn plain_style() -> String {
+    let variables: BTreeMap<&str, &str> = STYLE
+        .split_once('}')
+        .map_or("", |(first, _)| first)
+        .split(['{', ';', '\n'])
+        .filter_map(|declaration| declaration.trim().split_once(": "))
+        .collect();
+    let mut style: String = STYLE
+        .lines()
+        .filter(|line| line.starts_with(".chart"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    // The reader's own letters are for pages; a file looks the same everywhere.
+    style = style.replace("system-ui", raster::FAMILY);
+    for (name, value) in variables {
+        style = style.replace(&format!("var({name})"), value);
+    }
+    style
 }
 
 /// A coordinate: a tenth of a pixel is enough.
@@ -96,4 +153,17 @@ pub fn cut(words: &str, letters: usize) -> String {
 /// The width of words in pixels.
 fn width(words: &str) -> f64 {
     words.chars().count() as f64 * LETTER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_carry_colours_that_every_program_knows() {
+        let style = plain_style();
+        assert!(!style.contains("var(") && !style.contains('@'), "{style}");
+        assert!(style.contains(".chart .curve.s0, .chart .dot.s0 { stroke: #0072b2; }"), "{style}");
+        assert!(style.contains(".chart .paper { fill: #ffffff; }"), "{style}");
+    }
 }

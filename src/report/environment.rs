@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::instruction_set;
-use crate::sweep::runner::Share;
+use crate::plan::run::RunPlan;
+use crate::sweep::machine::Machine;
+use crate::sweep::slots::Share;
 use crate::sweep::store::{Store, StoreError, write_whole};
 
 #[derive(Serialize, Deserialize)]
@@ -19,33 +20,42 @@ struct Environment {
     cores: usize,
     workers: usize,
     threads: usize,
+    #[serde(default)]
+    devices: Vec<String>,
 }
 
 impl Environment {
-    fn here(share: Share, cores: usize) -> Environment {
-        let binary = binary_hash().unwrap_or_else(|_| "unknown".to_owned());
+    fn here(share: &Share, cores: usize) -> Environment {
+        let Machine { version, binary, os, architecture, instruction_set, .. } =
+            Machine::here().clone();
         Environment {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version,
             binary,
-            os: std::env::consts::OS.to_owned(),
-            architecture: std::env::consts::ARCH.to_owned(),
-            instruction_set: instruction_set(),
+            os,
+            architecture,
+            instruction_set,
             cores,
-            workers: share.workers,
+            workers: share.workers(),
             threads: share.threads,
+            devices: devices(share),
         }
     }
 }
 
-/// The hash of the program's file.
-fn binary_hash() -> std::io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(std::fs::File::open(std::env::current_exe()?)?)?;
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
+/// Each device that has a slot, once.
+fn devices(share: &Share) -> Vec<String> {
+    let mut devices: Vec<String> = Vec::new();
+    for slot in &share.slots {
+        let device = slot.device.to_string();
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    devices
 }
 
 /// Writes the file.
-pub fn write(store: &Store, share: Share, cores: usize) -> Result<(), StoreError> {
+pub fn write(store: &Store, share: &Share, cores: usize) -> Result<(), StoreError> {
     let environment = Environment::here(share, cores);
     let text = toml::to_string(&environment).expect("an environment is plain data");
     write_whole(&store.root().join("environment.toml"), text.as_bytes())
@@ -59,7 +69,7 @@ pub fn differences(root: &Path) -> Vec<String> {
     let Ok(then) = toml::from_str::<Environment>(&text) else {
         return vec![format!("{} is missing or damaged", path.display())];
     };
-    let now = Environment::here(Share { workers: 1, threads: 1 }, 1);
+    let now = Environment::here(&Share::new(1, 1, &RunPlan::default(), None, None), 1);
     [
         ("version", then.version, now.version),
         ("binary", then.binary, now.binary),

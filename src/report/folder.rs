@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::basis::record::{EpochRecord, Status};
-use crate::sweep::store::{TrialStore, UNFINISHED};
+use crate::sweep::store::{TrialStore, UNFINISHED, host};
 
 use super::grid::grid;
 
@@ -112,7 +112,7 @@ impl Folder {
             let records = store.epochs();
             let plan = store.plan().ok();
             let (word, more) = match store.outcome() {
-                _ if store.is_locked() => ("running", String::new()),
+                _ if store.is_locked() => ("running", place(&store)),
                 _ if row.status == Status::Pruned.name() => ("pruned", row.reason.clone()),
                 Some(outcome) => (outcome.status.name(), outcome.reason),
                 None if records.is_empty() => ("to run", String::new()),
@@ -176,6 +176,14 @@ impl Folder {
             }
         }
         found
+    }
+}
+
+/// Where a trial runs, if that is another machine.
+fn place(store: &TrialStore) -> String {
+    match store.host() {
+        Some(there) if there != host() => format!("on {there}"),
+        _ => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every section is a file that looks at [`Answers`] and returns nothing where it has nothing to say.
 //! `maud` escapes whatever is put in. Scripts only sort and filter: the page is whole without them.
 
+mod augmentation;
 mod calibration;
 mod cases;
 mod confusion;
@@ -10,6 +11,7 @@ mod cost;
 mod curves;
 mod effects;
 mod failures;
+mod images;
 mod numbers;
 mod pictures;
 mod question;
@@ -19,10 +21,11 @@ mod reproduce;
 use std::path::{Path, PathBuf};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use rayon::prelude::*;
 
 use super::answers::predictions::Predictions;
 use super::answers::{Answers, Setting};
-use super::charts::{self, Chart};
+use super::charts::{self, Chart, PlotFormat, RasterError};
 use crate::data::Cache;
 use crate::sweep::store::{StoreError, write_whole};
 
@@ -38,21 +41,37 @@ struct Section {
     body: Markup,
 }
 
-/// Writes the report of `answers` to `path`. Pictures of mistakes are taken from `images`, if the data
-/// can be loaded.
+/// Writes the report of `answers` to `path`. Pictures are taken from `images`, if the data can be
+/// loaded.
 pub fn write(answers: &Answers, images: &Cache, path: &Path) -> Result<(), StoreError> {
     write_whole(path, page(answers, images).as_bytes())
 }
 
+/// Why a chart is not there as a file.
+#[derive(Debug, thiserror::Error)]
+pub enum PlotError {
+    /// It cannot be drawn.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Writes every chart of the page as a file of its own into `folder`, and returns their paths.
-pub fn write_charts(answers: &Answers, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let mut paths = Vec::new();
-    for chart in charts(answers, predictions(answers).as_ref()) {
-        let path = folder.join(format!("{}.svg", chart.name));
-        write_whole(&path, chart.standalone().as_bytes())?;
-        paths.push(path);
-    }
-    Ok(paths)
+pub fn write_charts(
+    answers: &Answers,
+    folder: &Path,
+    format: PlotFormat,
+    dpi: u16,
+) -> Result<Vec<PathBuf>, PlotError> {
+    let charts = charts(answers, predictions(answers).as_ref());
+    let write = |chart: &Chart| -> Result<PathBuf, PlotError> {
+        let path = folder.join(format!("{}.{}", chart.name, format.ending()));
+        write_whole(&path, &chart.file(format, dpi)?)?;
+        Ok(path)
+    };
+    charts.par_iter().map(write).collect()
 }
 
 /// What the best setting predicted.
@@ -86,6 +105,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
         sections.extend(calibration::section(predictions));
     }
     sections.extend(cost::section(answers));
+    sections.extend(augmentation::section(answers, images));
     sections.extend(failures::section(answers));
     sections.push(reproduce::section(answers));
     html! {

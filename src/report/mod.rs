@@ -2,15 +2,18 @@
 
 pub mod advice;
 pub mod answers;
+pub mod augmented;
 pub mod charts;
 pub mod compare;
 pub mod confusion;
 pub mod curves;
 pub mod environment;
+pub mod exports;
 pub mod folder;
 mod grid;
 pub mod html;
 pub mod layers;
+pub mod machines;
 pub mod naming;
 pub mod printed;
 pub mod progress;

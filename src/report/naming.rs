@@ -17,16 +17,21 @@ pub fn short(axis: &str, axes: &[String]) -> String {
 }
 
 /// What the `values` of one axis are called: a choice by its name alone, where no other value has the
-/// same.
+/// same; else by its name and what is chosen.
 pub fn names<'a>(values: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, String> {
-    let name = |value: &'a str| {
-        let table = value.strip_prefix("{ ").and_then(|table| table.split_once(" = "));
-        table.map_or(value, |(name, _)| name)
+    let parts = |value: &'a str| value.strip_prefix("{ ")?.strip_suffix(" }")?.split_once(" = ");
+    let name = |value: &'a str| parts(value).map_or(value, |(name, _)| name);
+    let whole = |value: &'a str| match parts(value) {
+        // A table with several keys stays as it is written.
+        Some((name, rest)) if !rest.contains(", ") || rest.starts_with('{') => {
+            format!("{name} {rest}")
+        }
+        _ => value.to_owned(),
     };
     let values: BTreeSet<&str> = values.into_iter().collect();
     let short: BTreeSet<&str> = values.iter().map(|value| name(value)).collect();
     let is_clear = short.len() == values.len();
-    let named = |value| (value, if is_clear { name(value) } else { value }.to_owned());
+    let named = |value| (value, if is_clear { name(value).to_owned() } else { whole(value) });
     values.into_iter().map(named).collect()
 }
 
@@ -42,7 +47,11 @@ mod tests {
         };
         assert_eq!(called(["{ sgd = { lr = 0.1 } }", "{ adam = {} }"]), ["sgd", "adam"]);
         let same = ["{ sgd = { lr = 0.1 } }", "{ sgd = { lr = 0.2 } }"];
-        assert_eq!(called(same), same);
+        assert_eq!(called(same), ["sgd { lr = 0.1 }", "sgd { lr = 0.2 }"]);
+        let sizes = ["{ per-class = 10 }", "{ per-class = 100 }"];
+        assert_eq!(called(sizes), ["per-class 10", "per-class 100"]);
+        let keys = ["{ a = 1, b = 2 }", "{ a = 1, b = 3 }"];
+        assert_eq!(called(keys), keys);
         assert_eq!(called(["none", "0.5"]), ["none", "0.5"]);
     }
 

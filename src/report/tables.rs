@@ -118,6 +118,8 @@ fn timings(known: &[Known]) -> Vec<Vec<String>> {
         "augmented",
         "shared",
         "augment_seconds",
+        "device",
+        "slot",
     ];
     let all: Vec<Vec<Timing>> = known.par_iter().map(|known| known.store.timings()).collect();
     let rows = known.iter().zip(all).flat_map(|(Known { trial, .. }, timings)| {
@@ -133,6 +135,8 @@ fn timings(known: &[Known]) -> Vec<Vec<String>> {
                 timing.augmented.to_string(),
                 timing.shared.to_string(),
                 format!("{:.6}", timing.augment_seconds),
+                timing.device,
+                timing.slot.to_string(),
             ]
         })
     });

@@ -3,17 +3,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use crate::basis::record::{EpochRecord, Status};
 use crate::plan::memory::trial_bytes;
-use crate::plan::prune::{Progress, Verdict, judge};
+use crate::plan::prune::{Progress, Verdict};
 use crate::plan::sweep::{Experiment, Trial};
 
 use super::clock::Stopwatch;
 use super::runner::{LOOK, Runner, SweepEvent};
-use super::standing::Known;
+use super::standing::{Known, standing_of, verdicts};
 use super::store::{Lock, Mark, Store, StoreError};
 use super::trial::{self, Ended};
 
@@ -30,6 +31,8 @@ pub(super) struct Job<'a> {
 enum Place {
     /// It may be taken.
     Open,
+    /// It is not for this run, but what it comes to may decide about those that are.
+    Elsewhere,
     /// A worker of this process has it.
     Taken(Stopwatch),
     /// There is nothing to do for it in this run.
@@ -41,6 +44,8 @@ struct State {
     progress: Vec<Progress>,
     /// Bytes that are not taken; none: there is no limit.
     free: Option<u64>,
+    /// Seconds that workers have waited for trials of others.
+    idle: f64,
     trouble: Option<StoreError>,
 }
 
@@ -49,8 +54,11 @@ pub(super) struct Board<'a> {
     experiment: &'a Experiment,
     store: &'a Store,
     run: &'a str,
+    watch: &'a str,
     interrupt: &'a AtomicBool,
     halt: &'a AtomicBool,
+    waits_for_others: bool,
+    since: Stopwatch,
     order: Vec<usize>,
     state: Mutex<State>,
     changed: Condvar,
@@ -62,29 +70,43 @@ fn is_hung(seconds: f64, limit: f64) -> bool {
     seconds > 1.1 * limit + 2.0
 }
 
+/// Whoever has worked for less than this waits for others as long as this, in seconds.
+const LEAST_PATIENCE: f64 = 10.0;
+
+/// The longest time from one look around to the next: each reads many files, perhaps over a network.
+const SELDOM: Duration = Duration::from_secs(2);
+
 /// What a worker that looks for a trial finds.
 enum Found<'a> {
     Job(Job<'a>),
     /// Nothing now, but there may be something when others have got on.
     Later,
+    /// Nothing, unless trials that are not for this run get on, at which somebody works.
+    Elsewhere,
     Nothing,
 }
 
 impl<'a> Board<'a> {
     /// Everything that is not done.
     pub(super) fn new(runner: &Runner<'a>, halt: &'a AtomicBool) -> Result<Board<'a>, StoreError> {
-        let Runner { experiment, store, run, interrupt, .. } = *runner;
+        let Runner { experiment, store, run, watch, interrupt, waits_for_others, .. } = *runner;
         let order = runner.order.clone().unwrap_or_else(|| (0..experiment.trials.len()).collect());
         let mut state = State {
             places: experiment.trials.iter().map(|_| Place::Settled).collect(),
             progress: Vec::new(),
             free: runner.memory,
+            idle: 0.0,
             trouble: None,
         };
         let known: Vec<(Progress, bool)> =
             experiment.trials.par_iter().map(|trial| standing_of(trial, store, run)).collect();
         let is_open: Vec<bool> = known.iter().map(|(_, is_open)| *is_open).collect();
         state.progress = known.into_iter().map(|(progress, _)| progress).collect();
+        for (index, is_open) in is_open.iter().enumerate() {
+            if *is_open {
+                state.places[index] = Place::Elsewhere;
+            }
+        }
         for index in &order {
             if is_open[*index] {
                 state.places[*index] = Place::Open;
@@ -95,8 +117,19 @@ impl<'a> Board<'a> {
                 state.places[index] = Place::Settled;
             }
         }
-        let (state, changed) = (Mutex::new(state), Condvar::new());
-        Ok(Board { experiment, store, run, interrupt, halt, order, state, changed })
+        Ok(Board {
+            experiment,
+            store,
+            run,
+            watch,
+            interrupt,
+            halt,
+            waits_for_others,
+            since: Stopwatch::start(),
+            order,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        })
     }
 
     /// The trials that may be taken.
@@ -119,6 +152,7 @@ impl<'a> Board<'a> {
     /// The next trial; none when nothing is left to do, now or later.
     pub(super) fn take(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Option<Job<'a>> {
         let mut state = self.state();
+        let mut pause = LOOK;
         loop {
             if self.is_stopping() {
                 return None;
@@ -132,9 +166,18 @@ impl<'a> Board<'a> {
                 Ok(Found::Job(job)) => return Some(job),
                 Ok(Found::Nothing) => return None,
                 Ok(Found::Later) => {}
+                Ok(Found::Elsewhere) => {
+                    let worked = self.since.seconds() - state.idle;
+                    // A slot that idles longer than it works is better left to somebody else.
+                    if state.idle > worked.max(LEAST_PATIENCE) {
+                        return None;
+                    }
+                    state.idle += pause.as_secs_f64();
+                }
             }
-            let waited = self.changed.wait_timeout(state, LOOK);
+            let waited = self.changed.wait_timeout(state, pause);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            pause = pause.mul_f64(1.2).min(SELDOM);
         }
     }
 
@@ -174,19 +217,34 @@ impl<'a> Board<'a> {
                 if self.refresh(state, index) {
                     continue 'again;
                 }
-                store.set_mark(Some(&Mark::Works(self.run.to_owned())))?;
+                store.set_mark(Some(&Mark::Works(self.watch.to_owned())))?;
                 state.places[index] = Place::Taken(Stopwatch::start());
                 state.free = state.free.map(|free| free.saturating_sub(bytes));
                 return Ok(Found::Job(Job { trial, until, index, _lock: lock }));
             }
             // What waits may wait for trials of another process.
-            let mut is_news = false;
-            for index in self.order.iter().copied() {
-                is_news |= matches!(state.places[index], Place::Open) && self.refresh(state, index);
+            let is_pruned = self.experiment.prune.is_some();
+            let (mut is_news, mut waits, mut elsewhere) = (false, false, Vec::new());
+            for index in 0..state.places.len() {
+                match state.places[index] {
+                    Place::Open => waits = true,
+                    Place::Elsewhere if is_pruned => elsewhere.push(index),
+                    _ => continue,
+                }
+                is_news |= self.refresh(state, index);
             }
-            if !is_news {
-                return Ok(if is_later { Found::Later } else { Found::Nothing });
+            if is_news {
+                continue;
             }
+            let is_worked_at =
+                |index: &usize| self.store.trial(&self.experiment.trials[*index]).is_locked();
+            return Ok(match is_later {
+                true => Found::Later,
+                false if self.waits_for_others && waits && elsewhere.iter().any(is_worked_at) => {
+                    Found::Elsewhere
+                }
+                false => Found::Nothing,
+            });
         }
     }
 
@@ -219,7 +277,10 @@ impl<'a> Board<'a> {
         let store = self.store.trial(job.trial);
         let mut state = self.state();
         let Ended::With(outcome) = ended else {
-            store.set_mark(None)?;
+            match store.set_mark(None) {
+                Err(error) if !error.is_taken_over() => return Err(error),
+                _ => {}
+            }
             state.progress[job.index] = standing_of(job.trial, self.store, self.run).0;
             return Ok(false);
         };
@@ -268,28 +329,6 @@ impl<'a> Board<'a> {
     pub(super) fn into_trouble(self) -> Option<StoreError> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).trouble
     }
-}
-
-/// What is known of a trial, and whether there is something to do for it in the run `run`. One that
-/// failed in an earlier run is tried again.
-fn standing_of(trial: &Trial, store: &Store, run: &str) -> (Progress, bool) {
-    let known = Known::of(trial, store);
-    match known.status() {
-        Status::Failed if known.store.mark() != Some(Mark::Failed(run.to_owned())) => {
-            (Progress { ended: None, ..known.progress() }, true)
-        }
-        Status::Unfinished => (known.progress(), true),
-        _ => (known.progress(), false),
-    }
-}
-
-/// What each trial may do.
-fn verdicts(experiment: &Experiment, progress: &[Progress]) -> Vec<Verdict> {
-    if experiment.prune.is_some() {
-        return judge(experiment.prune.as_ref(), &experiment.trials, progress).0;
-    }
-    let until = |trial: &Trial| Verdict::Runs { until: trial.plan.train.epochs };
-    experiment.trials.iter().map(until).collect()
 }
 
 #[cfg(test)]

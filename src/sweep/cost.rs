@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::data;
+use crate::kernels::device::Device;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::memory::feature_bytes;
@@ -56,6 +57,8 @@ pub fn costs(
     let mut rates: BTreeMap<Kind, f64> = BTreeMap::new();
     let stopwatch = Stopwatch::start();
     let mut measured: Vec<(u64, f64)> = Vec::new();
+    let device = experiment.run.devices.first();
+    let device = device.and_then(|device| Device::open(*device).ok()).unwrap_or(Device::cpu());
     experiment
         .trials
         .iter()
@@ -64,7 +67,7 @@ pub fn costs(
             let rate = *rates.entry(kind(&trial.plan)).or_insert_with(|| {
                 let fits = 3 * flops <= STEP && stopwatch.seconds() < MEASURING;
                 let rate = known(trial, store, threads)
-                    .or_else(|| if fits { measure(&trial.plan, threads) } else { None });
+                    .or_else(|| if fits { measure(&trial.plan, &device, threads) } else { None });
                 match rate {
                     Some(rate) => {
                         measured.push((flops, rate));
@@ -103,12 +106,12 @@ fn by_flops(flops: u64, measured: &[(u64, f64)], threads: usize) -> f64 {
 }
 
 /// Images per second of one training step on noise.
-fn measure(plan: &Plan, threads: usize) -> Option<f64> {
+fn measure(plan: &Plan, device: &Device, threads: usize) -> Option<f64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?;
     let step = || -> candle_core::Result<f64> {
         let flops = 3 * flops(plan);
         let batch = (STEP / flops.max(1)).clamp(1, plan.train.batch_size as u64) as usize;
-        let mut network = Network::new(&plan.model, plan.seed)?;
+        let mut network = Network::new(&plan.model, plan.seed)?.on(device)?;
         network.begin(&plan.model, plan.train.epochs);
         let mut shape = vec![batch];
         let from = left_out(plan);
@@ -118,7 +121,7 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
         let mut stream = crate::basis::seed::derive(plan.seed, "cost", &[]);
         let count = shape.iter().product();
         let pixels: Vec<f32> = (0..count).map(|_| stream.uniform() as f32).collect();
-        let inputs = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
+        let inputs = Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?;
         let labels: Vec<u32> = (0..batch).map(|i| (i % plan.model.classes) as u32).collect();
         let train = &plan.train;
         let mut optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
@@ -130,6 +133,7 @@ fn measure(plan: &Plan, threads: usize) -> Option<f64> {
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
             let gradients = pass.backward(&loss.mean)?;
             optimizer.step(network.parameters(), gradients, 0.0, 1)?;
+            device.finish()?;
             seconds = stopwatch.seconds();
         }
         Ok(batch as f64 / seconds)

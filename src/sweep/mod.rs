@@ -11,6 +11,8 @@ pub mod machine;
 pub mod memory;
 pub mod repro;
 pub mod runner;
+pub mod slots;
+pub mod slurm;
 pub mod standing;
 pub mod store;
 pub mod survey;

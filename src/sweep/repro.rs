@@ -8,12 +8,14 @@ use std::sync::atomic::AtomicBool;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data;
+use crate::plan::device::Device;
 use crate::plan::run::RunPlan;
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
+use super::slots::Slot;
 use super::store::{BatchLoss, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
 
@@ -61,6 +63,10 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::W
     if records.is_empty() && !is_failed {
         return Repro::Impossible("it has no finished epoch".to_owned());
     }
+    let device = device(stored);
+    if !device.is_built_in() {
+        return Repro::Impossible(format!("it ran on {device}, which this build cannot use"));
+    }
     let pool = match rayon::ThreadPoolBuilder::new().num_threads(again.threads).build() {
         Ok(pool) => pool,
         Err(error) => return Repro::Impossible(error.to_string()),
@@ -87,7 +93,7 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::W
     let inside = |event: &Event| watch(event);
     let begun = fresh.lock().and_then(|_lock| {
         fresh.forget()?;
-        pool.install(|| trial::run(trial, until, &around, &inside))
+        pool.install(|| trial::run(trial, until, Slot::on(device), &around, &inside))
     });
     match begun {
         Ok(Ended::Interrupted) => Repro::Interrupted,
@@ -105,6 +111,12 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::W
         }
         Err(error) => Repro::Impossible(error.to_string()),
     }
+}
+
+/// What the trial ran on in the end: another kind of device rounds in another way.
+fn device(stored: &TrialStore) -> Device {
+    let last = stored.timings().pop().and_then(|timing| timing.device.parse().ok());
+    last.unwrap_or(Device::Cpu)
 }
 
 /// In what the images differ that the trial was run on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::basis::memory;
 use crate::data;
 use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
@@ -13,37 +14,15 @@ use crate::transfer::features::Features;
 
 use super::board::{Board, Job};
 use super::machine;
+use super::slots::{Share, Slot};
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
 
-/// How cores are shared: so many trials at once, so many threads each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// Trials at once.
-    pub workers: usize,
-    /// Threads of a trial.
-    pub threads: usize,
-}
-
-impl Share {
-    /// One trial per core, and if there are fewer trials than cores, several cores per trial.
-    pub fn new(
-        cores: usize,
-        trials: usize,
-        workers: Option<usize>,
-        threads: Option<usize>,
-    ) -> Share {
-        let workers = workers.unwrap_or(cores / threads.unwrap_or(1)).clamp(1, trials.max(1));
-        let threads = threads.unwrap_or(cores / workers).max(1);
-        Share { workers, threads }
-    }
-}
-
 /// What happens in a sweep, for those who watch.
 pub enum SweepEvent<'a> {
-    /// A trial starts or goes on.
-    Started(&'a Trial),
+    /// A trial starts or goes on, in this slot.
+    Started(&'a Trial, Slot),
     /// Something happens in it.
     In(&'a Trial, &'a Event<'a>),
     /// It was left.
@@ -61,7 +40,7 @@ pub struct Runner<'a> {
     pub order: Option<Vec<usize>>,
     /// Where to store it.
     pub store: &'a Store,
-    /// How cores are shared.
+    /// How devices and cores are shared.
     pub share: Share,
     /// Decoded images, shared by all trials.
     pub images: &'a data::Cache,
@@ -69,10 +48,16 @@ pub struct Runner<'a> {
     pub augment_memory: usize,
     /// Bytes for the trials themselves; none: no limit.
     pub memory: Option<u64>,
+    /// Whether to wait for trials that are not run here, but at which others work, where they decide
+    /// about those that are; not for longer than was worked.
+    pub waits_for_others: bool,
     /// Set when everything shall stop.
     pub interrupt: &'a AtomicBool,
-    /// The name of the run. Processes that follow each other in one run have the same.
+    /// The name of the run. Processes that work for one run, here and elsewhere, have the same: what
+    /// has failed in it is not tried again.
     pub run: &'a str,
+    /// The name of whoever watches over this process, and over those that follow it when it dies.
+    pub watch: &'a str,
     /// What to do when a trial shows no sign of life behind its time limit. It has been stored as
     /// failed; its thread cannot be ended without the process.
     pub hung: Option<&'a (dyn Fn() + Sync)>,
@@ -103,7 +88,7 @@ impl Runner<'_> {
         let halt = AtomicBool::new(false);
         self.fail_too_large(watch)?;
         let board = Board::new(self, &halt)?;
-        let pools = (0..self.share.workers)
+        let pools = (0..self.share.workers())
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
                     .num_threads(self.share.threads)
@@ -143,12 +128,27 @@ impl Runner<'_> {
                     }
                 });
             }
+            if self.experiment.run.on_failure == OnFailure::Stop {
+                let (working, halt) = (&working, &halt);
+                scope.spawn(move || {
+                    // Other processes of the run may meet a failure too. The file may be far away.
+                    let looks = (0..).take_while(|_| working.load(Ordering::Relaxed));
+                    for look in looks {
+                        if look % 10 == 0 && self.store.is_stopped(self.run) {
+                            halt.store(true, Ordering::Relaxed);
+                        }
+                        std::thread::sleep(LOOK);
+                    }
+                });
+            }
+            let (board, around) = (&board, &around);
             let workers: Vec<_> = pools
                 .iter()
-                .map(|pool| {
-                    scope.spawn(|| {
+                .zip(&self.share.slots)
+                .map(|(pool, slot)| {
+                    scope.spawn(move || {
                         while let Some(job) = board.take(watch) {
-                            let trouble = self.work(&job, pool, &around, &board, watch);
+                            let trouble = self.work(&job, *slot, pool, around, board, watch);
                             board.leave(job, trouble.err());
                         }
                     })
@@ -162,6 +162,8 @@ impl Runner<'_> {
             }
             working.store(false, Ordering::Relaxed);
         });
+        // What trials have taken and freed, nobody needs for the tables and the report.
+        memory::give_back();
         match board.into_trouble() {
             None => Ok(()),
             Some(trouble) => Err(trouble.into()),
@@ -194,41 +196,22 @@ impl Runner<'_> {
     fn work(
         &self,
         job: &Job,
+        slot: Slot,
         pool: &rayon::ThreadPool,
         around: &Surroundings,
         board: &Board,
         watch: &(dyn Fn(&SweepEvent) + Sync),
     ) -> Result<(), StoreError> {
         let trial = job.trial;
-        watch(&SweepEvent::Started(trial));
+        watch(&SweepEvent::Started(trial, slot));
         let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
-        let ended = pool.install(|| trial::run(trial, job.until, around, &inside))?;
+        let ended = pool.install(|| trial::run(trial, job.until, slot, around, &inside))?;
         let has_failed = board.ended(job, &ended)?;
         watch(&SweepEvent::Ended(trial, &ended));
         if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
             around.halt.store(true, Ordering::Relaxed);
+            self.store.stop(self.run)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cores_are_shared_between_trials() {
-        for (cores, trials, workers, threads, expected) in [
-            (8, 100, None, None, (8, 1)),
-            (8, 2, None, None, (2, 4)),
-            (8, 0, None, None, (1, 8)),
-            (8, 100, Some(2), None, (2, 4)),
-            (8, 100, None, Some(4), (2, 4)),
-            (2, 100, Some(16), None, (16, 1)),
-            (2, 3, Some(1), Some(4), (1, 4)),
-        ] {
-            let share = Share::new(cores, trials, workers, threads);
-            assert_eq!((share.workers, share.threads), expected, "{cores} cores, {trials} trials");
-        }
     }
 }

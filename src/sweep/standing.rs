@@ -9,7 +9,7 @@ use crate::plan::prune::{Decision, History, Progress, Verdict, judge};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::stopping::{best_epoch, early_stop};
 
-use super::store::{Store, TrialStore, is_final};
+use super::store::{Mark, Store, TrialStore, is_final};
 
 /// A trial with everything that is known of it.
 pub struct Known<'a> {
@@ -98,6 +98,43 @@ pub fn standing<'a>(experiment: &'a Experiment, store: &Store) -> Standing<'a> {
         }
     }
     Standing { known, decisions }
+}
+
+/// What is known of a trial, and whether there is something to do for it in the run `run`. One that
+/// failed in an earlier run is tried again.
+pub(super) fn standing_of(trial: &Trial, store: &Store, run: &str) -> (Progress, bool) {
+    let known = Known::of(trial, store);
+    match known.status() {
+        Status::Failed if known.store.mark() != Some(Mark::Failed(run.to_owned())) => {
+            (Progress { ended: None, ..known.progress() }, true)
+        }
+        Status::Unfinished => (known.progress(), true),
+        _ => (known.progress(), false),
+    }
+}
+
+/// What each trial may do.
+pub(super) fn verdicts(experiment: &Experiment, progress: &[Progress]) -> Vec<Verdict> {
+    if experiment.prune.is_some() {
+        return judge(experiment.prune.as_ref(), &experiment.trials, progress).0;
+    }
+    let until = |trial: &Trial| Verdict::Runs { until: trial.plan.train.epochs };
+    experiment.trials.iter().map(until).collect()
+}
+
+/// The trials that may be run now in the run `run`, by index, each with the epoch until which it may
+/// be trained. Those that wait for others at a rung are not among them.
+pub fn runnable(experiment: &Experiment, store: &Store, run: &str) -> Vec<(usize, usize)> {
+    let known: Vec<(Progress, bool)> =
+        experiment.trials.par_iter().map(|trial| standing_of(trial, store, run)).collect();
+    let (progress, is_open): (Vec<Progress>, Vec<bool>) = known.into_iter().unzip();
+    let verdicts = verdicts(experiment, &progress).into_iter().enumerate();
+    verdicts
+        .filter_map(|(index, verdict)| match verdict {
+            Verdict::Runs { until } if is_open[index] => Some((index, until)),
+            _ => None,
+        })
+        .collect()
 }
 
 impl History for Store {

@@ -3,6 +3,7 @@
 //! ```text
 //! results/<name>/trials/<digest>/plan.toml          what ran
 //!                                lock               held by the process that works on it
+//!                                holder             which one that is, or was
 //!                                mark               whose work it is or was; absent if left in order
 //!                                epochs.csv         one row per finished epoch
 //!                                batches.csv        the loss of every batch
@@ -10,20 +11,32 @@
 //!                                best.safetensors   the best epoch's weights
 //!                                outcome.toml       written last: the trial has ended
 //!                                timings.csv        what the clock said
+//!                                machines.csv       where it ran: one row for each change of machine
 //! ```
+//!
+//! The folder may be shared by machines. Then a lock may be lost without a word, and two processes may
+//! believe that a trial is theirs; so nobody writes without looking at `holder`, files are written under
+//! names that no other process has, and rows are put where they belong, not just at the end. As both
+//! would write the same bytes, nothing is lost even where they come between each other.
 //!
 //! Nothing that is read back is trusted for being there: checkpoints hold the hash of their tensors,
 //! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
 
 mod gradual;
+mod holder;
 mod lock;
 mod losses;
+mod machines;
 mod rows;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +48,16 @@ use crate::plan::train::TrainPlan;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::stopping::best_epoch;
 
+use super::machine::Machine;
+use super::slots::Slot;
+
 use rows::Row;
 
 pub use gradual::Gradual;
+pub use holder::host;
 pub use lock::Lock;
 pub use losses::BatchLoss;
+pub use machines::Station;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +68,14 @@ pub struct StoreError {
     cause: io::Error,
 }
 
-fn trouble(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+impl StoreError {
+    /// Whether another process has taken the trial: this one has nothing more to do with it.
+    pub fn is_taken_over(&self) -> bool {
+        self.cause.get_ref().is_some_and(|cause| cause.is::<holder::TakenOver>())
+    }
+}
+
+pub(super) fn trouble(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |cause| StoreError { action, path, cause }
 }
@@ -75,7 +100,7 @@ fn beside(path: &Path) -> PathBuf {
     static WRITES: AtomicU64 = AtomicU64::new(0);
     let mut beside = path.as_os_str().to_owned();
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
-    beside.push(format!(".{}-{number}{UNFINISHED}", std::process::id()));
+    beside.push(format!(".{}-{number}{UNFINISHED}", holder::name()));
     PathBuf::from(beside)
 }
 
@@ -87,7 +112,15 @@ fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreErro
         if lasting == Lasting::Power {
             file.sync_data()?;
         }
-        fs::rename(&beside, path)
+        match fs::rename(&beside, path) {
+            // Over a network the answer to the first request may be lost, and the second finds that
+            // it was done.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read(path) {
+                Ok(there) if there == bytes => Ok(()),
+                _ => Err(error),
+            },
+            renamed => renamed,
+        }
     };
     write().map_err(|cause| {
         // What is left of it would only take room on a disk that may be full.
@@ -96,20 +129,27 @@ fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreErro
     })
 }
 
-/// Adds rows at the end, below a header if there is nothing yet.
+/// Adds rows at the end, below a header if there is nothing yet. `end` is where this process has
+/// written to last, if it has: rows behind it are another one's. It is moved on.
 fn append<R: Serialize>(
     path: &Path,
+    end: &mut Option<u64>,
     rows: impl IntoIterator<Item = R>,
     lasting: Lasting,
 ) -> io::Result<()> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    let is_new = file.metadata()?.len() == 0;
-    let mut writer = csv::WriterBuilder::new().has_headers(is_new).from_writer(Vec::new());
+    let mut file = File::options().create(true).write(true).truncate(false).open(path)?;
+    let there = file.metadata()?.len();
+    if end.is_some_and(|end| end != there) {
+        return Err(io::Error::other(holder::TakenOver("one that wrote here".to_owned())));
+    }
+    file.seek(SeekFrom::Start(there))?;
+    let mut writer = csv::WriterBuilder::new().has_headers(there == 0).from_writer(Vec::new());
     for row in rows {
         writer.serialize(row)?;
     }
     let rows = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
     file.write_all(&rows)?;
+    *end = Some(there + rows.len() as u64);
     if lasting == Lasting::Power { file.sync_data() } else { Ok(()) }
 }
 
@@ -149,7 +189,7 @@ impl Store {
     pub fn prepare(&self) -> Result<(), StoreError> {
         let trials = self.root.join("trials");
         fs::create_dir_all(&trials).map_err(trouble("make the folder", &trials))?;
-        let probe = self.root.join(format!(".probe-{}", std::process::id()));
+        let probe = self.root.join(format!(".probe-{}", holder::name()));
         write_whole(&probe, b"")?;
         fs::remove_file(&probe).map_err(trouble("remove", &probe))
     }
@@ -170,7 +210,7 @@ impl Store {
     /// The folder of a trial, and the epochs that are finished there.
     pub fn locate(&self, trial: &Trial) -> (TrialStore, Vec<EpochRecord>) {
         let TrainPlan { epochs, best, .. } = trial.plan.train;
-        let own = TrialStore { folder: self.root.join("trials").join(&trial.digest) };
+        let own = TrialStore::at(self.root.join("trials").join(&trial.digest));
         let records = own.epochs();
         let serves = || {
             let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
@@ -178,7 +218,7 @@ impl Store {
         };
         if records.len() > epochs && !serves() {
             let name = format!("{}-{epochs}-epochs", trial.digest);
-            let shorter = TrialStore { folder: self.root.join("trials").join(name) };
+            let shorter = TrialStore::at(self.root.join("trials").join(name));
             let records = shorter.epochs();
             return (shorter, records);
         }
@@ -197,6 +237,16 @@ impl Store {
                 write_whole(&path, text.as_bytes()).map(|()| true)
             }
         }
+    }
+
+    /// Tells all processes of the run `run` that no trial is to be started any more.
+    pub fn stop(&self, run: &str) -> Result<(), StoreError> {
+        write_as(&self.root.join("stopped"), run.as_bytes(), Lasting::Process)
+    }
+
+    /// Whether that was told.
+    pub fn is_stopped(&self, run: &str) -> bool {
+        fs::read_to_string(self.root.join("stopped")).is_ok_and(|stopped| stopped == run)
     }
 
     /// The sets of images that trials were run on, in the order of their files' names.
@@ -233,10 +283,23 @@ pub struct Images {
 #[derive(Clone, Debug)]
 pub struct TrialStore {
     folder: PathBuf,
+    /// How far this process has written the files that rows are added to.
+    ends: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 /// The ending of the names under which files are written before they are whole.
 pub const UNFINISHED: &str = ".new";
+
+/// What a trial consists of, beside its outcome.
+const LASTING: [&str; 7] = [
+    "best.safetensors",
+    "last.safetensors",
+    "plan.toml",
+    "epochs.csv",
+    "batches.csv",
+    "predictions.csv",
+    "confusion.csv",
+];
 
 /// The word of a checkpoint that holds the hash of the rows of its epochs.
 const ROWS: &str = "epochs-blake3";
@@ -261,10 +324,10 @@ fn rows_hash(records: &[EpochRecord]) -> String {
     blake3::hash(&rows).to_hex()[..16].to_owned()
 }
 
-/// Whose work a trial is; the text names a run, which may have several processes one after the other.
+/// Whose work a trial is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A process of this run works on it; if nobody holds the lock, it died over it.
+    /// A process works on it over which this one watches; if nobody holds the lock, it died over it.
     Works(String),
     /// It failed in this run.
     Failed(String),
@@ -291,7 +354,7 @@ struct StoredOutcome {
 impl TrialStore {
     /// The folder `folder` of a trial.
     pub fn at(folder: PathBuf) -> TrialStore {
-        TrialStore { folder }
+        TrialStore { folder, ends: Arc::default() }
     }
 
     /// The folder.
@@ -307,7 +370,44 @@ impl TrialStore {
     pub fn lock(&self) -> Result<Option<Lock>, StoreError> {
         fs::create_dir_all(&self.folder).map_err(trouble("make the folder", &self.folder))?;
         let path = self.file("lock");
-        Lock::take(&path).map_err(trouble("lock", &path))
+        let Some(lock) = Lock::take(&path).map_err(trouble("lock", &path))? else {
+            return Ok(None);
+        };
+        write_as(&self.file("holder"), holder::name().as_bytes(), Lasting::Process)?;
+        Ok(Some(lock))
+    }
+
+    /// The machine of the process that took the trial last.
+    pub fn host(&self) -> Option<String> {
+        let name = fs::read_to_string(self.file("holder")).ok()?;
+        holder::host_of(&name).map(str::to_owned)
+    }
+
+    /// Makes sure that the trial is this process's before it writes there.
+    fn check_hold(&self) -> Result<(), StoreError> {
+        let path = self.file("holder");
+        holder::check(&path).map_err(trouble("write to", &self.folder))
+    }
+
+    /// Adds rows to the file `name`.
+    fn append<R: Serialize>(
+        &self,
+        name: &'static str,
+        rows: impl IntoIterator<Item = R>,
+        lasting: Lasting,
+    ) -> Result<(), StoreError> {
+        self.check_hold()?;
+        let path = self.file(name);
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = ends.get(name).copied();
+        append(&path, &mut end, rows, lasting).map_err(trouble("write", &path))?;
+        ends.extend(end.map(|end| (name, end)));
+        Ok(())
+    }
+
+    /// Whatever was written to the file `name`, it is another one now.
+    fn forget_end(&self, name: &str) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// Whether a process works on the trial.
@@ -328,6 +428,7 @@ impl TrialStore {
 
     /// Leaves a mark, or takes it away.
     pub fn set_mark(&self, mark: Option<&Mark>) -> Result<(), StoreError> {
+        self.check_hold()?;
         let path = self.file("mark");
         let text = match mark {
             None => {
@@ -343,10 +444,12 @@ impl TrialStore {
 
     /// Removes everything that a trial has come to, before it starts again.
     pub fn forget(&self) -> Result<(), StoreError> {
+        self.check_hold()?;
         // Without the last checkpoint nothing can go on from the others, should this be cut short.
         let names = ["last.safetensors", "outcome.toml", "epochs.csv", "batches.csv"];
         for name in names.into_iter().chain(["best.safetensors"]) {
             let path = self.file(name);
+            self.forget_end(name);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(trouble("remove", &path)(error));
@@ -360,6 +463,7 @@ impl TrialStore {
     /// Writes the plan, and removes what writers have left that were killed, and a failure: the
     /// trial is tried again.
     pub fn begin(&self, plan: &Plan) -> Result<(), StoreError> {
+        self.check_hold()?;
         remove_unfinished(&self.folder);
         if self.outcome().is_some_and(|known| known.status == Status::Failed) {
             let path = self.file("outcome.toml");
@@ -441,8 +545,7 @@ impl TrialStore {
 
     /// Adds the row of an epoch.
     pub fn add_epoch(&self, record: &EpochRecord, lasting: Lasting) -> Result<(), StoreError> {
-        let path = self.file("epochs.csv");
-        append(&path, [Row::from(record)], lasting).map_err(trouble("write", &path))
+        self.append("epochs.csv", [Row::from(record)], lasting)
     }
 
     /// Keeps the rows of `records` and no others: what a killed process has written behind its last
@@ -453,8 +556,8 @@ impl TrialStore {
 
     /// Has the disk take what was written to outlive the process only.
     pub fn settle(&self) -> Result<(), StoreError> {
-        let checkpoints = ["best.safetensors", "last.safetensors"];
-        for name in checkpoints.into_iter().chain(["plan.toml", "epochs.csv", "batches.csv"]) {
+        // The first one takes the time: a file system that keeps a journal writes all of them with it.
+        for name in LASTING {
             let path = self.file(name);
             match File::open(&path) {
                 Ok(file) => file.sync_all().map_err(trouble("write", &path))?,
@@ -480,8 +583,7 @@ impl TrialStore {
         if let Some(best) = best {
             self.write_checkpoint("best", best, lasting)?;
         }
-        let path = self.file("batches.csv");
-        append(&path, losses, lasting).map_err(trouble("write", &path))?;
+        self.append("batches.csv", losses, lasting)?;
         last.words.insert(ROWS.to_owned(), rows_hash(records));
         self.write_checkpoint("last", last, lasting)
     }
@@ -497,6 +599,7 @@ impl TrialStore {
         checkpoint: Checkpoint,
         lasting: Lasting,
     ) -> Result<(), StoreError> {
+        self.check_hold()?;
         let path = self.file(&format!("{name}.safetensors"));
         let bytes = checkpoint
             .to_bytes()
@@ -521,18 +624,22 @@ impl TrialStore {
         self.write_csv("batches.csv", kept)
     }
 
-    /// Writes rows with their header.
+    /// Writes rows with their header; [`settle`](Self::settle) has the disk take them.
     pub fn write_csv<R: Serialize>(
         &self,
         name: &str,
         rows: impl IntoIterator<Item = R>,
     ) -> Result<(), StoreError> {
+        self.check_hold()?;
+        self.forget_end(name);
         let path = self.file(name);
-        write_whole(&path, &csv_bytes(rows).map_err(trouble("write", &path))?)
+        let bytes = csv_bytes(rows).map_err(trouble("write", &path))?;
+        write_as(&path, &bytes, Lasting::Process)
     }
 
     /// Ends the trial.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), StoreError> {
+        self.check_hold()?;
         let epochs_blake3 = rows_hash(&self.epochs());
         let stored = StoredOutcome { epochs_blake3, outcome: outcome.clone() };
         let text = toml::to_string(&stored).expect("an outcome is plain data");
@@ -541,13 +648,30 @@ impl TrialStore {
 
     /// Adds lines about the clock.
     pub fn time(&self, lines: &[Timing]) -> Result<(), StoreError> {
-        let path = self.file("timings.csv");
-        append(&path, lines, Lasting::Process).map_err(trouble("write", &path))
+        self.append("timings.csv", lines, Lasting::Process)
+    }
+
+    /// Notes where the trial goes on behind its finished `epochs`, if it is not where it was.
+    pub fn arrive(&self, epochs: usize, threads: usize) -> Result<(), StoreError> {
+        let station = Station { epoch: epochs, threads, machine: Machine::here().clone() };
+        let last = self.stations().pop();
+        if last.is_some_and(|last| Station { epoch: epochs, ..last } == station) {
+            return Ok(());
+        }
+        self.append("machines.csv", [machines::Row::from(station)], Lasting::Process)
+    }
+
+    /// Where the trial ran, in order.
+    pub fn stations(&self) -> Vec<Station> {
+        machines::read(&self.file("machines.csv"))
     }
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        csv::Reader::from_path(self.file("timings.csv"))
+        // Rows are longer than a header that an earlier version wrote.
+        csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_path(self.file("timings.csv"))
             .map(|mut reader| reader.deserialize().map_while(Result::ok).collect())
             .unwrap_or_default()
     }
@@ -582,4 +706,18 @@ pub struct Timing {
     /// Time for the former, summed over threads.
     #[serde(default)]
     pub augment_seconds: f64,
+    /// The device that the trial ran on; empty in rows of an earlier version.
+    #[serde(default)]
+    pub device: String,
+    /// The slot there.
+    #[serde(default)]
+    pub slot: usize,
+}
+
+impl Timing {
+    /// Nothing yet, for a trial in this slot with so many threads.
+    pub(super) fn in_slot(slot: Slot, threads: usize) -> Timing {
+        let Slot { device, number } = slot;
+        Timing { threads, device: device.to_string(), slot: number, ..Timing::default() }
+    }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset};
+use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
 use crate::plan::data::BoxPlan;
@@ -22,6 +23,7 @@ use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
 use super::fault;
+use super::slots::Slot;
 use super::store::{BatchLoss, Images, Lasting, Resume, Store, StoreError, Timing, TrialStore};
 
 /// How a trial was left.
@@ -87,14 +89,15 @@ fn failed(error: impl Display) -> Trouble {
     Trouble::Failed { reason: error.to_string(), comes_again: false }
 }
 
-/// Trains a trial until the epoch `until`, or as much further as it may go, in the current thread
-/// pool. A failure or a panic is an outcome too.
+/// Trains a trial until the epoch `until`, or as much further as it may go, in its slot and in the
+/// current thread pool. A failure or a panic is an outcome too.
 ///
 /// # Errors
 /// If something cannot be stored: then the trial is left as it is, to go on another time.
 pub fn run(
     trial: &Trial,
     until: usize,
+    slot: Slot,
     around: &Surroundings,
     watch: &Watch,
 ) -> Result<Ended, StoreError> {
@@ -107,10 +110,16 @@ pub fn run(
     loop {
         let share = around.epochs.of(&trial.plan);
         let attempt = || {
-            catch_unwind(AssertUnwindSafe(|| attempt(trial, until, &store, around, share, watch)))
+            catch_unwind(AssertUnwindSafe(|| {
+                attempt(trial, until, slot, &store, around, share, watch)
+            }))
         };
         let (reason, comes_again) = match attempt() {
             Ok(Ok(ended)) => return Ok(ended),
+            // It goes on elsewhere.
+            Ok(Err(Trouble::Store(error))) if error.is_taken_over() => {
+                return Ok(Ended::Interrupted);
+            }
             Ok(Err(Trouble::Store(error))) => return Err(error),
             Ok(Err(Trouble::Failed { reason, comes_again })) => (reason, comes_again),
             Err(panic) => {
@@ -167,6 +176,7 @@ impl Surroundings<'_> {
 fn attempt(
     trial: &Trial,
     mut until: usize,
+    slot: Slot,
     store: &TrialStore,
     around: &Surroundings,
     share: data::Share,
@@ -178,6 +188,7 @@ fn attempt(
     if resume.is_none() {
         store.forget()?;
     }
+    store.arrive(resume.as_ref().map_or(0, |resume| resume.records.len()), around.threads)?;
     let data = data(trial, around)?;
     let images = data.split.train.len();
     let start = match &trial.plan.model.weights {
@@ -185,7 +196,14 @@ fn attempt(
         None => Weights::new(),
     };
     let features = around.features.clone();
-    let mut trainer = Trainer::new(&trial.plan, data.clone(), share, features, &start)?;
+    if slot.device.kind() != trial.plan.device {
+        return Err(failed(format!(
+            "it is planned for another kind of device than {}, which rounds differently",
+            slot.device
+        )));
+    }
+    let device = Device::open(slot.device).map_err(failed)?;
+    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), share, features, &start)?;
     drop(start);
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
@@ -203,6 +221,7 @@ fn attempt(
         losses: Vec::new(),
         timings: Vec::new(),
         waiting: None,
+        slot,
         around,
         watch,
         epoch: Stopwatch::start(),
@@ -235,7 +254,7 @@ fn attempt(
     drop(recorder);
     let write_time = || {
         let seconds = beside.seconds() - in_epochs;
-        store.time(&[Timing { seconds, threads: around.threads, ..Timing::default() }])
+        store.time(&[Timing { seconds, ..Timing::in_slot(slot, around.threads) }])
     };
     let reason = match end {
         End::Completed(reason) => reason,
@@ -255,7 +274,7 @@ fn attempt(
         // The best weights on the disk are those of an epoch that this trial no longer comes to.
         store.forget()?;
         let share = around.epochs.of(&trial.plan);
-        return attempt(trial, until, store, around, share, watch);
+        return attempt(trial, until, slot, store, around, share, watch);
     }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
     if let Some(best) = trainer.best().cloned() {
@@ -383,6 +402,7 @@ struct Recorder<'a> {
     timings: Vec<Timing>,
     /// The last checkpoint, if it is not stored yet, and the best weights since the stored one.
     waiting: Option<(Checkpoint, Option<Checkpoint>)>,
+    slot: Slot,
     around: &'a Surroundings<'a>,
     watch: &'a Watch<'a>,
     epoch: Stopwatch,
@@ -433,10 +453,10 @@ impl Recorder<'_> {
             epoch: record.epoch,
             seconds,
             images_per_second: self.images as f64 / seconds,
-            threads: self.around.threads,
             augmented: work.augmented,
             shared: work.shared,
             augment_seconds: work.seconds,
+            ..Timing::in_slot(self.slot, self.around.threads)
         };
         self.timings.push(timing);
         self.in_epochs += seconds;

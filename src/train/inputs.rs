@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::data::{Batch, View, Views};
-use crate::kernels::instruction_set;
 use crate::plan::model::ModelPlan;
 use crate::transfer::extractor::Extractor;
 use crate::transfer::features::{Features, Table};
@@ -109,7 +108,7 @@ impl Inputs {
         hasher.update(&frozen.extractor.identity());
         hasher.update(&self.views.identity(view));
         // Processors differ in their last bits.
-        hasher.update(instruction_set().as_bytes());
+        hasher.update(frozen.extractor.computed_by().as_bytes());
         let name = *hasher.finalize().as_bytes();
         let images = self.views.dataset().len();
         frozen.features.table(&name, images, self.images, frozen.extractor.width())

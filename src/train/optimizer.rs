@@ -2,7 +2,9 @@
 
 use candle_core::Result;
 
-use crate::kernels::update::{Update, apply, global_norm};
+use crate::kernels::buffer::{Buffer, global_norm};
+use crate::kernels::device::Device;
+use crate::kernels::update::{Update, apply};
 use crate::model::network::{Parameter, Weights};
 use crate::plan::train::{self, Clip};
 
@@ -13,7 +15,7 @@ pub struct Optimizer {
     /// Steps taken so far.
     steps: u64,
     /// Two buffers per parameter, empty where not used or not started.
-    buffers: Vec<[Vec<f32>; 2]>,
+    buffers: Vec<[Buffer; 2]>,
 }
 
 impl Optimizer {
@@ -32,13 +34,13 @@ impl Optimizer {
     pub fn step(
         &mut self,
         parameters: &[Parameter],
-        mut gradients: Vec<Vec<f32>>,
+        mut gradients: Vec<Buffer>,
         lr: f64,
         steps_per_epoch: u64,
     ) -> Result<()> {
-        clip(&mut gradients, self.clip);
+        clip(&mut gradients, self.clip)?;
         self.steps += 1;
-        for ((parameter, mut gradient), buffers) in
+        for ((parameter, gradient), buffers) in
             parameters.iter().zip(gradients).zip(&mut self.buffers)
         {
             let Some(from_epoch) = parameter.from_epoch.filter(|_| parameter.learns) else {
@@ -65,33 +67,46 @@ impl Optimizer {
                     (update, weight_decay)
                 }
             };
-            apply(update, &parameter.tensor, &mut gradient, lr, weight_decay)?;
+            apply(update, &parameter.tensor, gradient, lr, weight_decay)?;
         }
         Ok(())
     }
 
     /// The buffers by name, for a checkpoint.
-    pub fn state(&self, parameters: &[Parameter]) -> Weights {
+    ///
+    /// # Errors
+    /// If a device does not give them.
+    pub fn state(&self, parameters: &[Parameter]) -> Result<Weights> {
         let mut state = Weights::new();
         for (parameter, buffers) in parameters.iter().zip(&self.buffers) {
             for (number, buffer) in buffers.iter().enumerate().filter(|(_, b)| !b.is_empty()) {
                 let name = buffer_name(&parameter.name, number);
-                state.insert(name, (parameter.tensor.dims().to_vec(), buffer.clone()));
+                state.insert(name, (parameter.tensor.dims().to_vec(), buffer.numbers()?));
             }
         }
-        state
+        Ok(state)
     }
 
-    /// Goes on from a checkpoint's state after `steps` steps.
-    pub fn load(&mut self, parameters: &[Parameter], state: &Weights, steps: u64) {
+    /// Goes on from a checkpoint's state after `steps` steps of the network on `device`.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn load(
+        &mut self,
+        parameters: &[Parameter],
+        state: &Weights,
+        steps: u64,
+        device: &Device,
+    ) -> Result<()> {
         self.steps = steps;
         for (parameter, buffers) in parameters.iter().zip(&mut self.buffers) {
             for (number, buffer) in buffers.iter_mut().enumerate() {
                 if let Some((_, values)) = state.get(&buffer_name(&parameter.name, number)) {
-                    buffer.clone_from(values);
+                    *buffer = device.buffer(values.clone(), parameter.tensor.dims())?;
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -99,20 +114,21 @@ fn buffer_name(parameter: &str, number: usize) -> String {
     format!("optimizer.{number}.{parameter}")
 }
 
-fn clip(gradients: &mut [Vec<f32>], clip: Clip) {
+fn clip(gradients: &mut [Buffer], clip: Clip) -> Result<()> {
     match clip {
-        Clip::None => {}
+        Clip::None => Ok(()),
         Clip::Norm(limit) => {
-            let norm = global_norm(gradients);
+            let norm = global_norm(gradients)?;
             if norm > limit {
                 // PyTorch adds 1e-6 to the norm.
                 let factor = (limit / (norm + 1e-6)) as f32;
-                gradients.iter_mut().flatten().for_each(|g| *g *= factor);
+                gradients.iter_mut().try_for_each(|gradient| gradient.scale(factor))?;
             }
+            Ok(())
         }
         Clip::Value(limit) => {
             let limit = limit as f32;
-            gradients.iter_mut().flatten().for_each(|g| *g = g.clamp(-limit, limit));
+            gradients.iter_mut().try_for_each(|gradient| gradient.clamp(limit))
         }
     }
 }
@@ -123,15 +139,24 @@ mod tests {
 
     #[test]
     fn clipping_keeps_the_common_norm_or_each_value_within_the_limit() {
-        let start = vec![vec![3.0f32, 0.0], vec![-4.0]];
-        let mut by_norm = start.clone();
-        clip(&mut by_norm, Clip::Norm(1.0));
-        assert!((global_norm(&by_norm) - 1.0).abs() < 1e-5);
-        let mut untouched = start.clone();
-        clip(&mut untouched, Clip::Norm(5.1));
-        assert_eq!(untouched, start);
-        let mut by_value = start;
-        clip(&mut by_value, Clip::Value(2.0));
-        assert_eq!(by_value, [vec![2.0, 0.0], vec![-2.0]]);
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let buffer = |numbers: Vec<f32>| {
+                let dims = [numbers.len()];
+                device.buffer(numbers, &dims).unwrap()
+            };
+            let start = vec![buffer(vec![3.0, 0.0]), buffer(vec![-4.0])];
+            let numbers = |buffers: &[Buffer]| -> Vec<Vec<f32>> {
+                buffers.iter().map(|buffer| buffer.numbers().unwrap()).collect()
+            };
+            let mut by_norm = start.clone();
+            clip(&mut by_norm, Clip::Norm(1.0)).unwrap();
+            assert!((global_norm(&by_norm).unwrap() - 1.0).abs() < 1e-5);
+            let mut untouched = start.clone();
+            clip(&mut untouched, Clip::Norm(5.1)).unwrap();
+            assert_eq!(numbers(&untouched), numbers(&start));
+            let mut by_value = start;
+            clip(&mut by_value, Clip::Value(2.0)).unwrap();
+            assert_eq!(numbers(&by_value), [vec![2.0, 0.0], vec![-2.0]]);
+        }
     }
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
 use crate::data::{Batch, Dataset, Normalisation, Share, Split, Views};
+use crate::kernels::buffer::Buffer;
+use crate::kernels::device::Device;
 use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
-use crate::kernels::tape::{Tape, numbers};
+use crate::kernels::tape::{Tape, values};
 use crate::model::network::{Network, Parameter, Weights};
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
@@ -146,7 +148,7 @@ pub struct Trainer<'a> {
     /// What never changes, by name.
     fixed: BTreeSet<String>,
     /// What L2-SP pulls towards: the pretrained weights of each parameter that started with some.
-    anchors: Vec<Option<Vec<f32>>>,
+    anchors: Vec<Option<Buffer>>,
     /// An epoch that was left in the middle: its counts and its batches so far.
     under_way: Option<(Tally, usize)>,
     /// What every checkpoint says of itself.
@@ -154,22 +156,24 @@ pub struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trial at its beginning, which shares augmented epochs and features with others and starts
-    /// with the pretrained weights `start`, as far as they go.
+    /// A trial at its beginning on `device`, which shares augmented epochs and features with others and
+    /// starts with the pretrained weights `start`, as far as they go.
     ///
     /// # Errors
-    /// If a tensor of `start` has another shape than the network's.
+    /// If a tensor of `start` has another shape than the network's, or the device has no room.
     pub fn new(
         plan: &'a Plan,
+        device: &Device,
         data: TrialData,
         share: Share,
         features: Arc<Features>,
         start: &Weights,
     ) -> Result<Trainer<'a>, TrainError> {
-        let network = Network::starting_from(&plan.model, plan.seed, start)?;
+        let network = Network::starting_from(&plan.model, plan.seed, start)?.on(device)?;
         let anchors = match plan.model.transfer {
             Some(transfer) if transfer.l2_sp > 0.0 => {
                 let parameters = network.parameters().iter();
+                let anchor = |parameter| anchor(parameter, device);
                 parameters.map(anchor).collect::<candle_core::Result<_>>()?
             }
             _ => Vec::new(),
@@ -210,7 +214,8 @@ impl<'a> Trainer<'a> {
         let whole = self.whole(&last.tensors)?;
         self.network.load(&whole)?;
         let steps = last.number("steps");
-        self.optimizer.load(self.network.parameters(), &last.tensors, steps);
+        let device = self.network.device();
+        self.optimizer.load(self.network.parameters(), &last.tensors, steps, device)?;
         self.batches = last.number("batches");
         self.records = records;
         self.best = best;
@@ -257,7 +262,10 @@ impl<'a> Trainer<'a> {
         if prefix != self.inputs.from() {
             let extractor = match prefix {
                 0 => None,
-                layers => Some(Extractor::new(plan, layers, self.network.weights()?)?),
+                layers => {
+                    let device = self.network.device().clone();
+                    Some(Extractor::new(plan, layers, self.network.weights()?, device)?)
+                }
             };
             let images = self.images();
             let mut inputs = Inputs::new(self.inputs.views().clone(), images);
@@ -357,7 +365,7 @@ impl<'a> Trainer<'a> {
         let epoch = self.records.len() + 1;
         let batches = places.end;
         let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
-        let mut gathered: Option<Vec<Vec<f32>>> = None;
+        let mut gathered: Option<Vec<Buffer>> = None;
         let mut lr = 0.0;
         for (index, made) in places.zip(made) {
             if observer.interrupts() {
@@ -368,11 +376,10 @@ impl<'a> Trainer<'a> {
             let (loss, gradients) = self.train_on(made, tally, epoch, batch)?;
             match &mut gathered {
                 empty @ None => *empty = Some(gradients),
-                Some(sums) => sums
-                    .iter_mut()
-                    .flatten()
-                    .zip(gradients.into_iter().flatten())
-                    .for_each(|(sum, more)| *sum += more),
+                Some(sums) => {
+                    let mut both = sums.iter_mut().zip(&gradients);
+                    both.try_for_each(|(sum, more)| sum.add(more))?;
+                }
             }
             let in_step = index % plan.accumulate + 1;
             if (in_step == plan.accumulate || batch == batches)
@@ -380,7 +387,7 @@ impl<'a> Trainer<'a> {
             {
                 if in_step > 1 {
                     let share = 1.0 / in_step as f32;
-                    gradients.iter_mut().flatten().for_each(|gradient| *gradient *= share);
+                    gradients.iter_mut().try_for_each(|gradient| gradient.scale(share))?;
                 }
                 let factor = Factor::new(plan, steps_per_epoch);
                 lr = plan.optimizer.lr() * factor.at(self.optimizer.steps(), &self.records);
@@ -414,14 +421,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Adds the gradient of L2-SP, α (w − w₀).
-    fn pull(&self, gradients: &mut [Vec<f32>]) -> Result<(), TrainError> {
+    fn pull(&self, gradients: &mut [Buffer]) -> Result<(), TrainError> {
         let alpha = self.plan.model.transfer.map_or(0.0, |transfer| transfer.l2_sp) as f32;
         let parameters = self.network.parameters().iter();
         for ((parameter, anchor), gradient) in parameters.zip(&self.anchors).zip(gradients) {
             let Some(anchor) = anchor.as_ref().filter(|_| parameter.learns) else { continue };
-            let weights = numbers(&parameter.tensor)?;
-            let all = gradient.iter_mut().zip(weights.iter()).zip(anchor);
-            all.for_each(|((gradient, weight), start)| *gradient += alpha * (weight - start));
+            gradient.pull(&parameter.tensor, anchor, alpha)?;
         }
         Ok(())
     }
@@ -434,7 +439,7 @@ impl<'a> Trainer<'a> {
         tally: &mut Tally,
         epoch: usize,
         batch: usize,
-    ) -> Result<(f64, Vec<Vec<f32>>), TrainError> {
+    ) -> Result<(f64, Vec<Buffer>), TrainError> {
         let inputs = self.tensor(made.pixels, made.labels.len())?;
         let targets = Targets {
             labels: &made.labels,
@@ -458,7 +463,7 @@ impl<'a> Trainer<'a> {
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { epoch, batch, loss });
         }
-        tally.add(&numbers(forward.logits.tensor())?, larger, sum, weight);
+        tally.add(&values(forward.logits.tensor())?, larger, sum, weight);
         let mut losses = vec![(mean, 1.0)];
         for (logits, head) in forward.auxiliary.iter().zip(&self.plan.model.auxiliary) {
             let loss = cross_entropy(
@@ -490,7 +495,7 @@ impl<'a> Trainer<'a> {
         let views = self.inputs.views().test_time();
         let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
         let shape = (images.len(), self.plan.model.classes);
-        let logits = Tensor::from_vec(logits, shape, &Device::Cpu)?;
+        let logits = Tensor::from_vec(logits, shape, &candle_core::Device::Cpu)?;
         let probabilities = match images {
             [] => Vec::new(),
             _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
@@ -529,7 +534,8 @@ impl<'a> Trainer<'a> {
                 let share = 1.0 / (views + 1) as f32;
                 logits.iter_mut().for_each(|logit| *logit *= share);
                 let mut tape = Tape::inference();
-                let rows = Tensor::from_slice(&logits, (labels.len(), classes), &Device::Cpu)?;
+                let shape = (labels.len(), classes);
+                let rows = Tensor::from_slice(&logits, shape, &candle_core::Device::Cpu)?;
                 let rows = tape.leaf(&rows, false);
                 let Loss { sum, weight, .. } = cross_entropy(
                     &mut tape,
@@ -550,18 +556,18 @@ impl<'a> Trainer<'a> {
     fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
         let inputs = self.tensor(pixels, images)?;
         let forward = self.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
-        Ok(numbers(forward.logits.tensor())?.to_vec())
+        Ok(values(forward.logits.tensor())?)
     }
 
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
         let mut shape = vec![images];
         shape.extend_from_slice(self.inputs.shape().unwrap_or(&self.plan.model.input));
-        Ok(Tensor::from_vec(pixels, shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?)
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
         let mut tensors = self.moving()?;
-        tensors.extend(self.optimizer.state(self.network.parameters()));
+        tensors.extend(self.optimizer.state(self.network.parameters())?);
         let words = [
             ("epoch", self.records.len() as u64),
             ("steps", self.optimizer.steps()),
@@ -589,9 +595,9 @@ const NOTHING: Scores =
     Scores { loss: 0.0, accuracy: 0.0, top_k: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
 
 /// What L2-SP pulls a parameter towards.
-fn anchor(parameter: &Parameter) -> candle_core::Result<Option<Vec<f32>>> {
-    let start = parameter.pretrained.then(|| numbers(&parameter.tensor)).transpose()?;
-    Ok(start.map(|numbers| numbers.to_vec()))
+fn anchor(parameter: &Parameter, device: &Device) -> candle_core::Result<Option<Buffer>> {
+    let copy = || device.buffer(values(&parameter.tensor)?, parameter.tensor.dims());
+    parameter.pretrained.then(copy).transpose()
 }
 
 fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {

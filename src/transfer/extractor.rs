@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
+use crate::kernels::device::Device;
 use crate::model::network::{Network, Weights};
 use crate::model::weights::bytes;
 use crate::plan::model::ModelPlan;
@@ -19,6 +20,7 @@ pub struct Extractor {
     input: Vec<usize>,
     output: Vec<usize>,
     identity: [u8; 32],
+    device: Device,
 }
 
 /// What computes features.
@@ -29,11 +31,16 @@ enum Source {
 }
 
 impl Extractor {
-    /// The first `layers` layers of the network of `plan` with `weights`.
+    /// The first `layers` layers of the network of `plan` with `weights`, on `device`.
     ///
     /// # Errors
     /// If a tensor is missing.
-    pub fn new(plan: &ModelPlan, layers: usize, mut weights: Weights) -> Result<Extractor> {
+    pub fn new(
+        plan: &ModelPlan,
+        layers: usize,
+        mut weights: Weights,
+        device: Device,
+    ) -> Result<Extractor> {
         let leading = ModelPlan {
             layers: plan.layers[..layers].to_vec(),
             auxiliary: Vec::new(),
@@ -62,6 +69,7 @@ impl Extractor {
             output,
             source: Mutex::new(Source::Waiting(Box::new((leading, own)))),
             identity: *hasher.finalize().as_bytes(),
+            device,
         })
     }
 
@@ -85,6 +93,11 @@ impl Extractor {
         self.identity
     }
 
+    /// What computes the features: each device rounds in its own way.
+    pub fn computed_by(&self) -> String {
+        self.device.name()
+    }
+
     /// The features of images.
     ///
     /// # Shapes
@@ -99,7 +112,8 @@ impl Extractor {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         if let Source::Waiting(of) = &*source {
             let (leading, weights) = &**of;
-            *source = Source::Ready(Box::new(Network::starting_from(leading, 0, weights)?));
+            let network = Network::starting_from(leading, 0, weights)?.on(&self.device)?;
+            *source = Source::Ready(Box::new(network));
         }
         let Source::Ready(network) = &mut *source else { return Ok(features) };
         for chunk in pixels.chunks(IMAGES * size) {
@@ -107,7 +121,7 @@ impl Extractor {
             whole.resize(IMAGES * size, 0.0);
             let mut shape = vec![IMAGES];
             shape.extend_from_slice(&self.input);
-            let whole = Tensor::from_vec(whole, shape, &Device::Cpu)?;
+            let whole = Tensor::from_vec(whole, shape, &candle_core::Device::Cpu)?;
             let rows = network.features(&whole, self.layers)?;
             features.extend_from_slice(&rows[..chunk.len() / size * self.width()]);
         }

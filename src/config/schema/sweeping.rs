@@ -9,7 +9,9 @@ use super::{Definitions, referred};
 pub(super) fn offer_paths(definitions: &mut Definitions) {
     let mut settings = Map::new();
     let tables = definitions["Experiment"]["properties"].as_object().into_iter().flatten();
-    for (key, table) in tables.filter(|(key, _)| !["sweep", "run"].contains(&key.as_str())) {
+    for (key, table) in
+        tables.filter(|(key, _)| !["sweep", "run", "launcher"].contains(&key.as_str()))
+    {
         collect(table, key, definitions, &mut settings);
     }
     let mut offer = |definition: &str, place: &str, written: &dyn Fn(&str, &Value) -> Value| {

@@ -51,6 +51,12 @@ impl Trial {
         self.status == Status::Completed.name()
     }
 
+    /// The six scores at the best epoch on a part of the images: 0 training, 1 validation, 2 test. Also of
+    /// a trial that was not completed.
+    pub(in crate::report) fn scores_on(&self, part: usize) -> [Option<f64>; 6] {
+        self.scores[part]
+    }
+
     /// The value of `measure` at the best epoch; none unless it was completed.
     pub fn value(&self, measure: Measure) -> Option<f64> {
         self.scores[measure.part][measure.score].filter(|_| self.is_completed())

@@ -17,7 +17,7 @@ pub fn confusion(name: &str, title: &str, classes: &[String], counts: &[Vec<u64>
     let wide: f64 = if many <= 20 { 460.0 } else { 760.0 };
     let names: Vec<String> = classes.iter().map(|class| cut(class, 14)).collect();
     let longest = names.iter().map(|name| width(name)).fold(0.0, f64::max);
-    let left = if is_named { longest.max(20.0) + 10.0 } else { 22.0 };
+    let left = if is_named { longest.max(width("true ↓")) + 10.0 } else { 22.0 };
     // What is turned reaches beyond its column.
     let right = if is_named { 8.0 + 0.6 * longest } else { 4.0 };
     let cell = ((wide - left - right) / many as f64).min(64.0);

@@ -21,7 +21,12 @@ pub struct Row {
 }
 
 const WIDTH: f64 = 400.0;
+/// From where a row's words stand to its interval.
 const ROW: f64 = 38.0;
+/// Letters that fit into a line.
+const LETTERS: usize = 60;
+/// The height of one more line.
+const LINE: f64 = 14.0;
 const LEFT: f64 = 8.0;
 const RIGHT: f64 = 392.0;
 
@@ -35,25 +40,28 @@ pub fn forest(name: &str, title: &str, rows: &[Row], unit: &str) -> Chart {
     let widest = rows.iter().map(|row| row.mean.abs()).fold(0.0, f64::max) * 4.0;
     let reach = reach.map(|value| if widest > 0.0 { value.clamp(-widest, widest) } else { value });
     let x = Axis::linear(reach.chain([0.0]), LEFT, RIGHT);
-    let bottom = 4.0 + rows.len() as f64 * ROW;
+    // Words that do not fit beside each other stand below each other.
+    let two_lines = |row: &Row| row.label.chars().count() + row.words.chars().count() >= LETTERS;
+    let row_height = if rows.iter().any(two_lines) { ROW + LINE } else { ROW };
+    let head = row_height - ROW;
+    let bottom = 4.0 + rows.len() as f64 * row_height;
     let zero = x.at(0.0);
     let body = html! {
         @for (value, text) in x.ticks(6) {
             @let place = x.at(value);
             // Below each row's words, so that they are not crossed out.
             @for row in 0..rows.len() {
-                @let y = 4.0 + row as f64 * ROW;
+                @let y = 4.0 + head + row as f64 * row_height;
                 line class="grid" x1=(at(place)) x2=(at(place)) y1=(at(y + 19.0)) y2=(at(y + 33.0)) {}
             }
             text class="soft middle" x=(at(place.clamp(14.0, WIDTH - 14.0))) y=(at(bottom + 14.0)) { (text) }
         }
         text class="soft middle" x=(at((LEFT + RIGHT) / 2.0)) y=(at(bottom + 29.0)) { (unit) }
         @for (index, row) in rows.iter().enumerate() {
-            @let y = 4.0 + index as f64 * ROW;
+            @let y = 4.0 + head + index as f64 * row_height;
             line class="zero" x1=(at(zero)) x2=(at(zero)) y1=(at(y + 17.0)) y2=(at(y + 35.0)) {}
             @let weak = if row.is_strong { "" } else { " weak" };
-            @let letters = 60usize.saturating_sub(row.words.chars().count());
-            text class="halo" x=(at(LEFT)) y=(at(y + 13.0)) { (cut(&row.label, letters)) title { (row.label) } }
+            text class="halo" x=(at(LEFT)) y=(at(y + 13.0 - head)) { (cut(&row.label, LETTERS)) title { (row.label) } }
             text class="halo end" x=(at(RIGHT)) y=(at(y + 13.0)) { (row.words) }
             @if let Some(half) = row.half_width {
                 line class=(format!("whisker{weak}")) x1=(at(x.at(row.mean - half))) x2=(at(x.at(row.mean + half))) y1=(at(y + 26.0)) y2=(at(y + 26.0)) {}

@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use image::imageops::thumbnail;
-use image::{GrayImage, RgbImage};
 use maud::{Markup, html};
 
-use crate::augment::Frame;
 use crate::data::{Cache, Dataset};
 use crate::report::answers::Answers;
 use crate::report::answers::predictions::{Mistake, Predictions, folder};
-use crate::report::sheet::png;
-use crate::sweep::store::{Store, TrialStore};
+use crate::sweep::store::TrialStore;
 
 use super::Section;
+use super::images::{self, data_uri};
 
 /// Mistakes in the page, and of one cell of the matrix.
 const MISTAKES: usize = 2000;
@@ -24,10 +19,6 @@ const PER_CELL: usize = 12;
 const PICTURES: usize = 240;
 /// Mistakes that are seen without asking for more.
 const OPEN: usize = 24;
-/// The longer side of a picture in pixels, at most.
-const SIDE: u32 = 64;
-/// Sets of images that take more bytes than this are not loaded for a few pictures.
-const MOST_BYTES: usize = 1 << 29;
 
 /// The section; none if there are no mistakes.
 pub(super) fn section(
@@ -99,21 +90,8 @@ fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) 
 fn dataset(answers: &Answers, images: &Cache) -> Result<std::sync::Arc<Dataset>, String> {
     let trial = answers.best().and_then(|best| answers.completed(best).next());
     let trial = trial.ok_or("no trial was completed")?;
-    let store = TrialStore::at(folder(answers, trial));
-    let plan = store.plan().map_err(|error| error.to_string())?;
-    let known = Store::of(&answers.root).images();
-    let bytes = plan.data.image.size.iter().product::<usize>() * plan.data.image.channels;
-    let most = known.iter().map(|(_, images)| images.images).max().unwrap_or(0);
-    if most.saturating_mul(bytes) > MOST_BYTES {
-        return Err("the set of images is too large to be loaded for a few of them".to_owned());
-    }
-    let dataset = images.get(&plan.data).map_err(|error| error.to_string())?;
-    let is_known = known.iter().any(|(_, images)| images.fingerprint == dataset.fingerprint());
-    if is_known {
-        Ok(dataset)
-    } else {
-        Err("the images are other ones than those that trials were run on".to_owned())
-    }
+    let plan = TrialStore::at(folder(answers, trial)).plan().map_err(|error| error.to_string())?;
+    images::dataset(answers, &plan, images)
 }
 
 /// The pictures of `mistakes` as data URIs, by name.
@@ -122,32 +100,7 @@ fn pictures(dataset: &Dataset, mistakes: &[&Mistake]) -> BTreeMap<String, String
         dataset.names().iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let picture = |mistake: &&Mistake| {
         let index = *index.get(mistake.image.as_str())?;
-        Some((mistake.image.clone(), picture(dataset.frame(), dataset.image(index as u32))?))
+        Some((mistake.image.clone(), data_uri(dataset.frame(), dataset.image(index as u32))?))
     };
     mistakes.iter().filter_map(picture).collect()
-}
-
-fn picture(frame: Frame, pixels: &[u8]) -> Option<String> {
-    let [height, width] = [frame.height as u32, frame.width as u32];
-    let longer = height.max(width);
-    let bytes = if longer <= SIDE {
-        png(frame, pixels).ok()?
-    } else {
-        let [height, width] = [height, width].map(|side| (side * SIDE / longer).max(1));
-        let small = match frame.channels {
-            1 => {
-                let image =
-                    GrayImage::from_raw(frame.width as u32, frame.height as u32, pixels.to_vec())?;
-                thumbnail(&image, width, height).into_raw()
-            }
-            _ => {
-                let image =
-                    RgbImage::from_raw(frame.width as u32, frame.height as u32, pixels.to_vec())?;
-                thumbnail(&image, width, height).into_raw()
-            }
-        };
-        let [height, width] = [height, width].map(|side| side as usize);
-        png(Frame { height, width, channels: frame.channels }, &small).ok()?
-    };
-    Some(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes)))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::plan::device::Device;
 use crate::report::layers::number;
 use crate::sweep::clock::Stopwatch;
 
@@ -123,7 +124,10 @@ fn cells(number_of: usize, course: &Course) -> [String; CELLS] {
     let epoch = (course.position.ceil() as usize).clamp(1, course.epochs.max(1));
     let within = (course.position - (epoch - 1) as f64).clamp(0.0, 1.0);
     [
-        format!("trial {number_of}"),
+        match course.device {
+            Device::Cpu => format!("trial {number_of}"),
+            device => format!("trial {number_of} on {device}"),
+        },
         course.settings.clone(),
         format!("epoch {epoch}/{}", course.epochs),
         bar(within, 6),
@@ -197,7 +201,7 @@ fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic::{batch, completed, epoch, experiment, record};
+    use super::super::synthetic::{batch, completed, epoch, experiment, record, started};
     use super::*;
     use crate::plan::sweep::Experiment;
     use crate::sweep::runner::SweepEvent;
@@ -206,10 +210,10 @@ mod tests {
     fn on_its_way(experiment: &Experiment) -> Situation {
         let mut situation = Situation::new(experiment, 0);
         let ended = &experiment.trials[1];
-        situation.notice(&SweepEvent::Started(ended), 0.0);
+        situation.notice(&started(ended), 0.0);
         situation.notice(&SweepEvent::Ended(ended, &completed(Some(0.875))), 0.0);
         for trial in [&experiment.trials[0], &experiment.trials[11]] {
-            situation.notice(&SweepEvent::Started(trial), 0.0);
+            situation.notice(&started(trial), 0.0);
             for step in 1..=4 {
                 let event = batch(1, step);
                 situation.notice(&SweepEvent::In(trial, &event), f64::from(step as u32));
@@ -291,7 +295,7 @@ trial 12  dropout = 0.25, lr = 0.1, seed = 125   epoch 2/2  ███░░░  
         let experiment = twelve_trials();
         let mut situation = Situation::new(&experiment, 0);
         for trial in &experiment.trials {
-            situation.notice(&SweepEvent::Started(trial), 0.0);
+            situation.notice(&started(trial), 0.0);
         }
         let text = text(&situation, 0.0, (8, 80));
         let lines: Vec<&str> = text.lines().collect();
@@ -306,7 +310,7 @@ trial 12  dropout = 0.25, lr = 0.1, seed = 125   epoch 2/2  ███░░░  
         let experiment = experiment(&["sweep.grid={}"]);
         let trial = &experiment.trials[0];
         let mut situation = Situation::new(&experiment, 0);
-        situation.notice(&SweepEvent::Started(trial), 0.0);
+        situation.notice(&started(trial), 0.0);
         assert!(text(&situation, 0.0, (24, 80)).starts_with("trial 1  epoch 1/2  ░░░░░░\n"));
         situation.notice(&SweepEvent::In(trial, &batch(1, 4)), 1.0);
         assert!(text(&situation, 1.0, (24, 80)).starts_with("trial 1  epoch 1/2  ██████  loss"));

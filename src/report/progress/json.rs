@@ -15,7 +15,7 @@ use super::situation::Situation;
 /// took `seconds`; none for what happens too often.
 pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> Option<Value> {
     let (trial, name) = match event {
-        SweepEvent::Started(trial) => (trial, "started"),
+        SweepEvent::Started(trial, _) => (trial, "started"),
         SweepEvent::In(trial, Event::Epoch { .. }) => (trial, "epoch"),
         SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => return None,
         SweepEvent::Ended(trial, _) => (trial, "ended"),
@@ -23,7 +23,9 @@ pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> 
     };
     let mut object = about(name, situation, trial);
     match event {
-        SweepEvent::Started(_) => {
+        SweepEvent::Started(_, slot) => {
+            put(&mut object, "device", slot.device.to_string());
+            put(&mut object, "slot", slot.number);
             put(&mut object, "seed", trial.plan.seed);
             put(&mut object, "fold", trial.plan.data.fold.map(|fold| fold.index + 1));
             put(&mut object, "epochs", trial.plan.train.epochs);
@@ -118,7 +120,7 @@ fn rounded(seconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record};
+    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record, started};
     use super::*;
     use crate::plan::sweep::Experiment;
 
@@ -138,7 +140,7 @@ mod tests {
         let trial = &experiment.trials[1];
         let record = record(1, f64::NAN, Some(0.75));
         let mut all = vec![
-            written(&mut situation, SweepEvent::Started(trial), 1.0),
+            written(&mut situation, started(trial), 1.0),
             written(&mut situation, SweepEvent::In(trial, &epoch(&record)), 3.5),
             written(&mut situation, SweepEvent::Ended(trial, &completed(Some(0.75))), 5.0),
             written(&mut situation, SweepEvent::Pruned(&experiment.trials[2], 1, "why"), 5.0),
@@ -210,7 +212,7 @@ mod tests {
             (Ended::Interrupted, "unfinished", "interrupted"),
         ] {
             let trial = &experiment.trials[0];
-            situation.notice(&SweepEvent::Started(trial), 0.0);
+            situation.notice(&started(trial), 0.0);
             let event = written(&mut situation, SweepEvent::Ended(trial, &ended), 1.0).unwrap();
             assert_eq!((&event["status"], &event["reason"]), (&json!(status), &json!(reason)));
             assert_eq!(event["best_epoch"], Value::Null);

@@ -1,6 +1,7 @@
 //! Progress as lines, for pipes and logs.
 
 use crate::basis::record::{EpochRecord, Metric, Status};
+use crate::plan::device::Device;
 use crate::plan::sweep::Trial;
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::trial::Ended;
@@ -33,7 +34,10 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
         SweepEvent::Pruned(trial, _, reason) => {
             Some(format!("trial {}/{total} pruned: {reason}", trial.number))
         }
-        SweepEvent::Started(_) | SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => {
+        SweepEvent::Started(trial, slot) if slot.device != Device::Cpu => {
+            Some(format!("trial {}/{total} runs on {}", trial.number, slot.device))
+        }
+        SweepEvent::Started(..) | SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => {
             None
         }
     }
@@ -92,7 +96,7 @@ fn words(record: &EpochRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record};
+    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record, started};
     use super::*;
 
     #[test]
@@ -104,7 +108,7 @@ mod tests {
             situation.notice(&event, 1.0);
             line(&situation, &event)
         };
-        assert_eq!(line(SweepEvent::Started(second)), None);
+        assert_eq!(line(started(second)), None);
         assert_eq!(line(SweepEvent::In(second, &batch(1, 1))), None);
         assert_eq!(
             line(SweepEvent::In(second, &epoch(&record(1, 0.5, Some(0.75))))).unwrap(),
@@ -120,7 +124,7 @@ mod tests {
             "trial 2/4 completed: best epoch 1, accuracy 75.00 %; \
              best so far val_accuracy 75.00 % (trial 2: dropout = 0.0, lr = 0.1)"
         );
-        line(SweepEvent::Started(third));
+        line(started(third));
         assert_eq!(
             line(SweepEvent::Ended(third, &failed("the loss became NaN"))).unwrap(),
             "trial 3/4 failed: the loss became NaN; \
@@ -137,7 +141,7 @@ mod tests {
             situation.notice(&event, 1.0);
             line(&situation, &event)
         };
-        line(SweepEvent::Started(trial));
+        line(started(trial));
         assert_eq!(line(SweepEvent::Ended(trial, &Ended::Paused)), None);
         assert_eq!(
             line(SweepEvent::Pruned(trial, 1, "rank 2 of the 2 up to it, 1 go on")).unwrap(),
@@ -150,7 +154,7 @@ mod tests {
         let experiment = experiment(&[]);
         let trial = &experiment.trials[0];
         let mut situation = Situation::new(&experiment, 0);
-        situation.notice(&SweepEvent::Started(trial), 0.0);
+        situation.notice(&started(trial), 0.0);
         let event = SweepEvent::Ended(trial, &Ended::Interrupted);
         situation.notice(&event, 1.0);
         assert_eq!(line(&situation, &event).unwrap(), "trial 1/4 interrupted, to be resumed");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::basis::record::{EpochRecord, Metric, Outcome, Status};
+use crate::plan::device::Device;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::report::naming::short;
 use crate::sweep::runner::SweepEvent;
@@ -64,6 +65,8 @@ pub(super) struct Course {
     pub(super) series: Vec<f64>,
     /// Whether it runs, or stands where it was left.
     pub(super) is_running: bool,
+    /// Where it runs or ran.
+    pub(super) device: Device,
     /// The best value so far of the metric that trials are compared by.
     best: Option<f64>,
     /// Work of an epoch.
@@ -123,7 +126,7 @@ impl Situation {
     /// epoch, or the trial since it was last started.
     pub(super) fn notice(&mut self, event: &SweepEvent, now: f64) -> f64 {
         match event {
-            SweepEvent::Started(trial) => {
+            SweepEvent::Started(trial, slot) => {
                 if !self.courses.contains_key(&trial.number) {
                     self.unseen = self.unseen.saturating_sub(1);
                     self.unseen_work -= trial.plan.train.epochs as f64 * epoch_work(trial);
@@ -131,6 +134,7 @@ impl Situation {
                 }
                 if let Some(course) = self.courses.get_mut(&trial.number) {
                     course.is_running = true;
+                    course.device = slot.device;
                     (course.since, course.epoch_since, course.at) = (now, now, None);
                 }
                 self.workers = self.workers.max(self.running().count());
@@ -279,6 +283,7 @@ impl Course {
             rate: None,
             series: Vec::new(),
             is_running: true,
+            device: Device::Cpu,
             best: None,
             work: epoch_work(trial),
             pace: Pace::default(),
@@ -346,7 +351,7 @@ fn value(metric: Metric, outcome: &Outcome) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record};
+    use super::super::synthetic::{batch, completed, epoch, experiment, failed, record, started};
     use super::*;
 
     /// Trial `index` from its start at `from` to the end of its first epoch, `seconds` after its
@@ -359,7 +364,7 @@ mod tests {
         seconds: f64,
     ) {
         let trial = &experiment.trials[index];
-        situation.notice(&SweepEvent::Started(trial), from);
+        situation.notice(&started(trial), from);
         situation.notice(&SweepEvent::In(trial, &batch(1, 1)), from + 1.0);
         let record = record(1, 0.5, Some(0.5));
         situation.notice(&SweepEvent::In(trial, &epoch(&record)), from + 1.0 + seconds);
@@ -404,7 +409,7 @@ mod tests {
         let mut situation = Situation::new(&experiment, 3);
         assert_close(Some(situation.part_done()), 0.75);
         let trial = &experiment.trials[3];
-        situation.notice(&SweepEvent::Started(trial), 0.0);
+        situation.notice(&started(trial), 0.0);
         situation.notice(&SweepEvent::In(trial, &batch(9, 2)), 5.0);
         situation.notice(&SweepEvent::In(trial, &batch(9, 4)), 6.0);
         assert_close(situation.eta(), 2.0);
@@ -430,7 +435,7 @@ mod tests {
         let best = |situation: &Situation| situation.best().map(|best| (best.trial, best.value));
         for (trial, accuracy) in [(first, f64::NAN), (second, 0.75)] {
             let record = record(1, 0.5, Some(accuracy));
-            situation.notice(&SweepEvent::Started(trial), 0.0);
+            situation.notice(&started(trial), 0.0);
             situation.notice(&SweepEvent::In(trial, &epoch(&record)), 1.0);
         }
         assert_eq!(best(&situation), Some((2, 0.75)));
@@ -449,7 +454,7 @@ mod tests {
         one_epoch(&mut situation, &experiment, 0, 0.0, 3.0);
         let seconds = situation.notice(&SweepEvent::Ended(trial, &Ended::Interrupted), 4.5);
         assert_eq!((seconds, situation.running().count(), situation.ended()), (4.5, 0, 0));
-        situation.notice(&SweepEvent::Started(trial), 100.0);
+        situation.notice(&started(trial), 100.0);
         situation.notice(&SweepEvent::In(trial, &batch(2, 1)), 101.0);
         let record = record(2, 0.5, Some(0.75));
         let seconds = situation.notice(&SweepEvent::In(trial, &epoch(&record)), 104.0);

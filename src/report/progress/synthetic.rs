@@ -5,8 +5,11 @@ use std::sync::LazyLock;
 use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
 use crate::config::layering::preset;
 use crate::data::Cache;
+use crate::plan::device::Device;
 use crate::plan::prune::Nothing;
-use crate::plan::sweep::{Experiment, expand};
+use crate::plan::sweep::{Experiment, Trial, expand};
+use crate::sweep::runner::SweepEvent;
+use crate::sweep::slots::Slot;
 use crate::sweep::survey::Files;
 use crate::sweep::trial::Ended;
 use crate::train::checkpoint::Checkpoint;
@@ -22,6 +25,11 @@ pub(super) fn experiment(sets: &[&str]) -> Experiment {
     let root = preset("demo", &sets).unwrap_or_else(|found| panic!("{}", found.render(false)));
     expand(&root, &Files::new(&images, std::path::Path::new("results")), &Nothing)
         .unwrap_or_else(|found| panic!("{}", found.render(false)))
+}
+
+/// The start of a trial on the processor.
+pub(super) fn started(trial: &Trial) -> SweepEvent<'_> {
+    SweepEvent::Started(trial, Slot::on(Device::Cpu))
 }
 
 /// The end of batch `batch` of four, with ten images.

@@ -13,7 +13,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock at `path`; none if another process holds it.
-    pub(super) fn take(path: &Path) -> io::Result<Option<Lock>> {
+    pub(in crate::sweep) fn take(path: &Path) -> io::Result<Option<Lock>> {
         let file = File::options().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),

@@ -1,0 +1,84 @@
+//! `wick collect`: the tables and the report of a folder that others have worked on; behind a job array,
+//! also the next one, if pruning or a search has made further trials possible.
+
+use anyhow::Result;
+
+use crate::basis::record::Status;
+use crate::data::Cache;
+use crate::report::progress::View;
+use crate::report::tables;
+use crate::sweep::clock::Stopwatch;
+use crate::sweep::slurm::submission::{Given, Submission};
+use crate::sweep::standing::{runnable, standing};
+
+use super::arguments::Collect;
+use super::conclude::Conclusion;
+use super::exit::{Exit, say};
+use super::run::write_advice;
+use super::shared::{Shared, shared, wait_until_seen};
+use super::submit::{Submitter, program, tell_submitted};
+
+/// Runs the command.
+pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
+    let watch = Stopwatch::start();
+    let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
+    let load = || shared(&arguments.folder, arguments.submission, &images);
+    let mut folder = match load()? {
+        Ok(folder) => folder,
+        Err(exit) => return Ok(exit),
+    };
+    let mut left = left(&folder, arguments.submission)?;
+    if !left.is_empty() && wait_until_seen(folder.store.root()) {
+        folder = match load()? {
+            Ok(folder) => folder,
+            Err(exit) => return Ok(exit),
+        };
+        left = self::left(&folder, arguments.submission)?;
+    }
+    let Shared { frozen, root, experiment, store } = &folder;
+    tables::write(experiment, store, &standing(experiment, store))?;
+    // Of a plain sweep everything was submitted that was to be run.
+    let is_chained = experiment.prune.is_some() || experiment.trials.iter().any(|it| it.round > 0);
+    let is_free = left.is_empty() && !store.is_stopped(&frozen.run);
+    if arguments.submission.is_some() && is_chained && is_free {
+        let images = &images;
+        let submitter = Submitter { experiment, frozen, images, store, program: program()? };
+        if !runnable(experiment, store, &frozen.run).is_empty() {
+            let submitted = match submitter.submit()? {
+                Ok(submitted) => submitted,
+                Err(exit) => return Ok(exit),
+            };
+            if submitted.trials > 0 {
+                tell_submitted(&submitted, experiment);
+                return Ok(Exit::Done);
+            }
+        }
+    }
+    write_advice(root, experiment, &images, store)?;
+    if !left.is_empty() {
+        let numbers: Vec<String> = left.iter().map(|row| row.trial.to_string()).collect();
+        say(&format!(
+            "trials {} were left before they came to an end (a time limit, scancel, a node that failed): \
+             run the command again for them\n",
+            numbers.join(", ")
+        ));
+    }
+    let conclusion = Conclusion { images: &images, store, view: View::Lines, is_stopped: false };
+    conclusion.tell(experiment, watch)
+}
+
+/// The trials of a submission that have not come as far as they could. If there are any, somebody or
+/// something has ended their tasks, and nothing is submitted behind his back.
+fn left(folder: &Shared, submission: Option<usize>) -> Result<Vec<Given>> {
+    let Shared { experiment, store, .. } = folder;
+    let Some(number) = submission else { return Ok(Vec::new()) };
+    let known = standing(experiment, store).known;
+    let mut given = Submission::at(store.root(), number).given()?;
+    given.retain(|row| {
+        let known = known.iter().find(|known| known.trial.digest == row.digest);
+        known.is_some_and(|known| {
+            known.status() == Status::Unfinished && known.records.len() < row.until
+        })
+    });
+    Ok(given)
+}

@@ -1,0 +1,134 @@
+//! A results folder that several processes work on, on one machine or many: the experiment as it was
+//! frozen there.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::config::frozen::Frozen;
+use crate::config::tree::Node;
+use crate::data::Cache;
+use crate::plan::sweep::{Experiment, expand};
+use crate::sweep::machine::Mount;
+use crate::sweep::slurm::submission::Submission;
+use crate::sweep::store::{Store, host, write_whole};
+use crate::sweep::survey::Files;
+
+use super::arguments::Written;
+use super::check::tell;
+use super::exit::{Exit, say};
+
+/// The name of the file in a results folder that holds the frozen experiment.
+const FROZEN: &str = "frozen.toml";
+
+/// Freezes the experiment into its results folder, for the run `run`; the exit code, when its problems
+/// have been told.
+pub(super) fn freeze(written: &Written, store: &Store, run: &str) -> Result<Result<Frozen, Exit>> {
+    let folder = std::env::current_dir().context("failed to find the working folder")?;
+    let frozen = match Frozen::of(&written.request(), &folder, run) {
+        Ok(frozen) => frozen,
+        Err(problems) => return Ok(Err(tell(problems))),
+    };
+    write_whole(&store.root().join(FROZEN), frozen.to_text().as_bytes())?;
+    Ok(Ok(frozen))
+}
+
+/// An experiment as it was frozen.
+pub(super) struct Shared {
+    pub(super) frozen: Frozen,
+    pub(super) root: Node,
+    pub(super) experiment: Experiment,
+    pub(super) store: Store,
+}
+
+/// The experiment that was frozen in the results folder `folder`, or for the submission of this number;
+/// the exit code, when it was told why there is none. From here on the working folder is that of then.
+pub(super) fn shared(
+    folder: &Path,
+    submission: Option<usize>,
+    images: &Cache,
+) -> Result<Result<Shared, Exit>> {
+    let wrong = |message: String| {
+        say(&format!("error: {message}\n"));
+        Ok(Err(Exit::Wrong))
+    };
+    let Ok(results) = folder.canonicalize() else {
+        return wrong(format!(
+            "there is no folder {} on {}: the results have to be on a file system that all machines \
+             see, under the same path",
+            folder.display(),
+            host()
+        ));
+    };
+    let path = match submission {
+        Some(number) => Submission::at(&results, number).file(FROZEN),
+        None => results.join(FROZEN),
+    };
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return wrong(format!(
+            "there is no {}: `wick run FILE --launcher worker` writes it",
+            path.display()
+        ));
+    };
+    let frozen = match Frozen::from_text(&text) {
+        Ok(frozen) => frozen,
+        Err(reason) => {
+            return wrong(format!(
+                "{}, which wick run writes, cannot be read: {reason}",
+                path.display()
+            ));
+        }
+    };
+    if frozen.version != env!("CARGO_PKG_VERSION") {
+        say(&format!(
+            "note: the experiment was frozen by wick {}, and this is {}\n",
+            frozen.version,
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    // A machine that has the results alone may do without: bundled data is in the program.
+    if std::env::set_current_dir(&frozen.folder).is_err() {
+        say(&format!(
+            "note: there is no folder {} on {}: relative paths of the experiment lead nowhere\n",
+            frozen.folder.display(),
+            host()
+        ));
+    }
+    let root = match frozen.load() {
+        Ok(root) => root,
+        Err(problems) => return Ok(Err(tell(problems))),
+    };
+    let store = Store::of(&results);
+    let above = results.parent().map_or(PathBuf::new(), Path::to_owned);
+    let experiment = match expand(&root, &Files::new(images, &above), &store) {
+        Ok(experiment) => experiment,
+        Err(problems) => return Ok(Err(tell(problems))),
+    };
+    Ok(Ok(Shared { frozen, root, experiment, store }))
+}
+
+/// A word on a results folder whose locks hold on this machine alone.
+pub(super) fn warn_of_local_locks(results: &Path) {
+    if Mount::of(results).is_some_and(|mount| mount.has_local_locks()) {
+        say(&format!(
+            "note: {} is mounted so that locks hold on this machine alone; two machines may work on one \
+             trial, which takes longer and changes nothing: docs/clusters.md says how to mount it\n",
+            results.display()
+        ));
+    }
+}
+
+/// What other machines have written may stay unseen for so long on a network file system that remembers
+/// what is in its folders.
+const UNSEEN: Duration = Duration::from_secs(61);
+
+/// Waits until everything must be seen that other machines have written; false if it is seen at once.
+pub(super) fn wait_until_seen(results: &Path) -> bool {
+    let is_of_network = Mount::of(results).is_some_and(|mount| mount.is_of_network());
+    if is_of_network {
+        say("looking again in a minute: what other machines have written may not be seen yet\n");
+        std::thread::sleep(UNSEEN);
+    }
+    is_of_network
+}

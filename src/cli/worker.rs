@@ -1,0 +1,196 @@
+//! `wick worker` and `wick trial`: work on a results folder that others work on too.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Result;
+
+use crate::basis::record::Status;
+use crate::data::Cache;
+use crate::plan::sweep::Experiment;
+use crate::report::progress::View;
+use crate::report::tables;
+use crate::sweep::clock::Stopwatch;
+use crate::sweep::slurm::submission::Submission;
+use crate::sweep::standing::standing;
+use crate::sweep::store::{Store, host};
+
+use super::arguments::{Effort, TrialTask, Worker};
+use super::conclude::Conclusion;
+use super::exit::{Exit, say};
+use super::run::{Scope, Work, write_advice};
+use super::shared::{Shared, shared, warn_of_local_locks};
+use super::supervise::{Watched, supervise, watched};
+
+/// Runs `wick worker`.
+pub(super) fn worker(arguments: &Worker) -> Result<Exit> {
+    let Some(watched) = watched() else { return supervise(0) };
+    let watch = Stopwatch::start();
+    let cores = cores(arguments.cores);
+    let images = Cache::new(cores);
+    let mut shared = match shared(&arguments.folder, None, &images)? {
+        Ok(shared) => shared,
+        Err(exit) => return Ok(exit),
+    };
+    warn_of_local_locks(shared.store.root());
+    let (is_stopped, exit) =
+        work(&mut shared, Scope::Shared, arguments.effort, cores, &images, watched)?;
+    if let Some(exit) = exit {
+        return Ok(exit);
+    }
+    let Shared { root, experiment, store, .. } = &shared;
+    let standing = standing(experiment, store);
+    let is_over = standing.known.iter().all(|known| known.status() != Status::Unfinished);
+    if is_stopped || !is_over {
+        let left = standing.known.iter().filter(|it| it.status() == Status::Unfinished).count();
+        say(&format!(
+            "{left} trials are not finished: another worker, or this one again, goes on\n"
+        ));
+        return Ok(if is_stopped { Exit::Interrupted } else { Exit::Done });
+    }
+    // Whoever comes last finds everything there; whoever came before him has written less.
+    tables::write(experiment, store, &standing)?;
+    write_advice(root, experiment, &images, store)?;
+    let view = View::Lines;
+    Conclusion { images: &images, store, view, is_stopped }.tell(experiment, watch)
+}
+
+/// Runs `wick trial`.
+pub(super) fn trial(arguments: &TrialTask) -> Result<Exit> {
+    let Some(watched) = watched() else { return supervise(arguments.max_requeues) };
+    let cores = cores(arguments.cores);
+    let images = Cache::new(cores);
+    let mut shared = match shared(&arguments.folder, arguments.submission, &images)? {
+        Ok(shared) => shared,
+        Err(exit) => return Ok(exit),
+    };
+    let experiment = &shared.experiment;
+    let indices = match arguments.submission {
+        None => numbered(&arguments.indices, experiment),
+        Some(number) => {
+            let submission = Submission::at(shared.store.root(), number);
+            given(&arguments.indices, &submission, experiment)?
+        }
+    };
+    let indices = match indices {
+        Ok(indices) => indices,
+        Err(message) => {
+            say(&format!("error: {message}\n"));
+            return Ok(Exit::Wrong);
+        }
+    };
+    say(&format!("trials {} on {}\n", list(&indices), host()));
+    warn_of_local_locks(shared.store.root());
+    if shared.store.is_stopped(&shared.frozen.run) {
+        say("a trial of this run has failed, and run.on-failure is \"stop\"\n");
+        return Ok(Exit::Interrupted);
+    }
+    let scope = Scope::Trials(indices.clone());
+    let (is_stopped, exit) = work(&mut shared, scope, arguments.effort, cores, &images, watched)?;
+    if let Some(exit) = exit {
+        return Ok(exit);
+    }
+    Ok(ended(&shared.experiment, &shared.store, &indices, is_stopped))
+}
+
+fn cores(asked: Option<u16>) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(all, usize::from)
+}
+
+/// Works until there is nothing left: whether it was stopped, and an exit code if it could not begin.
+fn work(
+    shared: &mut Shared,
+    scope: Scope,
+    effort: Effort,
+    cores: usize,
+    images: &Cache,
+    watched: Watched,
+) -> Result<(bool, Option<Exit>)> {
+    let Shared { frozen, root, experiment, store } = shared;
+    let mut work = Work {
+        effort,
+        scope,
+        view: View::new(false, false),
+        cores,
+        images,
+        store,
+        run: &frozen.run,
+        watched,
+        voice: Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n"))))),
+        interrupt: Arc::default(),
+        has_run: false,
+    };
+    work.listen()?;
+    let exit = work.rounds(root, experiment)?;
+    Ok((work.interrupt.load(Ordering::Relaxed), exit))
+}
+
+/// The trials with these numbers, by index.
+fn numbered(numbers: &[usize], experiment: &Experiment) -> Result<BTreeSet<usize>, String> {
+    let last = experiment.trials.len();
+    let index = |number: &usize| match *number {
+        number if (1..=last).contains(&number) => Ok(number - 1),
+        number => Err(format!("there is no trial {number}: they go from 1 to {last}")),
+    };
+    numbers.iter().map(index).collect()
+}
+
+/// The trials of these tasks, by index.
+fn given(
+    tasks: &[usize],
+    submission: &Submission,
+    experiment: &Experiment,
+) -> Result<Result<BTreeSet<usize>, String>> {
+    let mut indices = BTreeSet::new();
+    let all = submission.given()?;
+    for task in tasks {
+        let mut of_task = all.iter().filter(|row| row.task == *task).peekable();
+        if of_task.peek().is_none() {
+            let last = all.last().map_or(0, |row| row.task);
+            return Ok(Err(format!("there is no task {task}: they go from 0 to {last}")));
+        }
+        for row in of_task {
+            let index = row.trial.wrapping_sub(1);
+            if experiment.trials.get(index).is_none_or(|trial| trial.digest != row.digest) {
+                return Ok(Err(format!(
+                    "trial {} is not {} here: this is another version of wick, or files that the \
+                     experiment names are others than on the machine that submitted it",
+                    row.trial, row.digest
+                )));
+            }
+            indices.insert(index);
+        }
+    }
+    Ok(Ok(indices))
+}
+
+fn list(indices: &BTreeSet<usize>) -> String {
+    let numbers: Vec<String> = indices.iter().map(|index| (index + 1).to_string()).collect();
+    numbers.join(", ")
+}
+
+/// Says how the trials were left.
+fn ended(
+    experiment: &Experiment,
+    store: &Store,
+    indices: &BTreeSet<usize>,
+    is_stopped: bool,
+) -> Exit {
+    let standing = standing(experiment, store);
+    let count = |status| {
+        let own = indices.iter().filter_map(|index| standing.known.get(*index));
+        own.filter(|known| known.status() == status).count()
+    };
+    let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
+    let (completed, pruned) = (count(Status::Completed), count(Status::Pruned));
+    say(&format!(
+        "{completed} completed, {pruned} pruned, {failed} failed, {unfinished} unfinished\n"
+    ));
+    match (is_stopped && unfinished > 0, failed) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::Failed,
+    }
+}

@@ -1,0 +1,59 @@
+//! `machines.csv` of a trial: where it ran, from which epoch on. It explains differences; nothing of it
+//! is a result.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sweep::machine::Machine;
+
+/// A machine on which a part of a trial ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Epochs that were finished when the trial came there.
+    pub epoch: usize,
+    /// Threads of the trial.
+    pub threads: usize,
+    /// The machine, and the program there.
+    pub machine: Machine,
+}
+
+/// A row of `machines.csv`: a [`Station`], flat.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Row {
+    epoch: usize,
+    threads: usize,
+    host: String,
+    processor: String,
+    instruction_set: String,
+    architecture: String,
+    os: String,
+    version: String,
+    binary: String,
+}
+
+impl From<Station> for Row {
+    fn from(Station { epoch, threads, machine }: Station) -> Row {
+        let Machine { host, processor, instruction_set, architecture, os, version, binary } =
+            machine;
+        Row { epoch, threads, host, processor, instruction_set, architecture, os, version, binary }
+    }
+}
+
+impl From<Row> for Station {
+    fn from(row: Row) -> Station {
+        let Row { epoch, threads, host, processor, instruction_set, .. } = row;
+        let Row { architecture, os, version, binary, .. } = row;
+        let machine =
+            Machine { host, processor, instruction_set, architecture, os, version, binary };
+        Station { epoch, threads, machine }
+    }
+}
+
+/// The rows at `path`, in order, up to the first that is torn.
+pub(super) fn read(path: &Path) -> Vec<Station> {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut reader = csv::Reader::from_reader(&bytes[..whole]);
+    reader.deserialize::<Row>().map_while(Result::ok).map(Station::from).collect()
+}

@@ -1,0 +1,56 @@
+//! Two processes that both believe that a trial is theirs.
+
+use std::fs;
+
+use super::{Mark, Timing, TrialStore};
+
+fn lines(store: &TrialStore) -> usize {
+    store.timings().len()
+}
+
+#[test]
+fn a_process_that_was_overtaken_writes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = TrialStore::at(folder.path().join("trial"));
+    let _lock = store.lock().unwrap().unwrap();
+    assert_eq!(store.host(), Some(super::host()));
+    store.time(&[Timing::default()]).unwrap();
+    // The lock was lost without a word, and somebody else has taken the trial.
+    fs::write(store.folder().join("holder"), "n2-77-0123abcd").unwrap();
+    let attempts = [
+        store.time(&[Timing::default()]),
+        store.set_mark(Some(&Mark::Works("me".to_owned()))),
+        store.forget(),
+        store.keep_losses(0, 0),
+    ];
+    for attempt in attempts {
+        let error = attempt.unwrap_err();
+        assert!(error.is_taken_over(), "{error}");
+        assert!(error.to_string().contains("n2-77-0123abcd"), "{error}");
+    }
+    assert_eq!((lines(&store), store.mark()), (1, None));
+    assert_eq!(store.host().as_deref(), Some("n2"));
+}
+
+#[test]
+fn rows_are_not_added_behind_rows_of_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = [0, 1].map(|_| TrialStore::at(folder.path().to_owned()));
+    one.time(&[Timing::default()]).unwrap();
+    other.time(&[Timing::default()]).unwrap();
+    assert!(one.time(&[Timing::default()]).unwrap_err().is_taken_over());
+    other.time(&[Timing::default()]).unwrap();
+    assert_eq!(lines(&one), 3);
+}
+
+#[test]
+fn a_trial_that_stays_where_it_is_is_noted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = TrialStore::at(folder.path().to_owned());
+    store.arrive(0, 1).unwrap();
+    store.arrive(3, 1).unwrap();
+    store.arrive(5, 2).unwrap();
+    let stations = store.stations();
+    let epochs: Vec<(usize, usize)> = stations.iter().map(|it| (it.epoch, it.threads)).collect();
+    assert_eq!(epochs, [(0, 1), (5, 2)]);
+}

@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Sweeps on a real Slurm, of two nodes on this machine, under fire: whatever happens, trials.csv and
+# metrics.csv are those of a local run, byte for byte. Says "skipped" where there is no Slurm.
+# Usage: tests/slurm/run.sh [CASE...]; the program is $WICK, or target/debug/wick.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/slurm/cluster.sh
+if ! cluster_is_possible; then
+  echo "skipped: Slurm is not here, and cannot be installed"
+  exit 0
+fi
+wick=${WICK:-target/debug/wick}
+[ -x "$wick" ] || cargo build --locked
+wick=$(realpath "$wick")
+home=$(mktemp -d)
+finish() {
+  local code=$?
+  if [ "$code" != 0 ]; then
+    tail -n 15 "$home"/*/*/slurm/*/*.log "$home"/*.said >&2 2>/dev/null || true
+    [ -z "${KEEP:-}" ] || echo "kept: $home"
+  fi
+  cluster_down
+  [ -n "${KEEP:-}" ] || rm -rf "$home"
+  exit "$code"
+}
+trap finish EXIT
+
+# The quick start, shortened: six trials of some seconds.
+quick=(experiments/quickstart.toml --set train.epochs=${EPOCHS:-6} --set "data.subset={ fraction = 0.6 }")
+# A search with pruning, whose rounds are arrays of their own.
+search=(tests/slurm/search.toml)
+# Twelve trials of about a second.
+short=(tests/slurm/short.toml)
+
+seconds() { date +%s.%N; }
+since() { awk -v from="$1" -v to="$(seconds)" 'BEGIN { printf "%.1f", to - from }'; }
+
+# local NAME ARGUMENT...: what everything is compared with, two trials at once as the cluster has them.
+locally() {
+  local name=$1 start
+  shift
+  start=$(seconds)
+  "$wick" run "$@" --results "$home/local" --workers 2 --threads 1 --quiet >/dev/null
+  local_seconds=$(since "$start")
+  echo "$name: $local_seconds s locally"
+}
+
+# launch CASE ARGUMENT...: the same through Slurm.
+launch() {
+  local name=$1
+  shift
+  "$wick" run "$@" --results "$home/$name" --launcher slurm --max-parallel 2 --wait >"$home/$name.said" 2>&1
+}
+
+# same CASE EXPERIMENT: the tables are those of the local run.
+same() {
+  local table
+  for table in trials.csv metrics.csv decisions.csv; do
+    [ -e "$home/local/$2/$table" ] || continue
+    cmp "$home/local/$2/$table" "$home/$1/$2/$table"
+  done
+  [ -s "$home/$1/$2/report.html" ]
+}
+
+# Waits until a trial of the case has stored this many epochs, so that something is in the middle.
+in_the_middle() {
+  for _ in $(seq 600); do
+    [ "$(cat "$home/$1"/*/trials/*/epochs.csv 2>/dev/null | grep -vc epoch)" -ge "$2" ] && return
+    sleep 0.1
+  done
+  echo "$1: nothing has begun" >&2
+  return 1
+}
+
+case_plain() {
+  launch plain "${quick[@]}"
+  same plain quickstart
+  "$wick" status "$home/plain/quickstart" | tail -n 2 | grep -q "collects: 1 completed"
+  # Everything is there: nothing is submitted.
+  launch plain "${quick[@]}"
+  [ "$(ls -d "$home"/plain/quickstart/slurm/[0-9]* | wc -l)" = 1 ]
+}
+
+case_dead_node() {
+  launch dead_node "${quick[@]}" &
+  local run=$!
+  in_the_middle dead_node 3
+  node_kill n2
+  wait $run
+  same dead_node quickstart
+  # The task of the dead node went on elsewhere.
+  grep -q "epoch" "$home"/dead_node/quickstart/slurm/1/*.log
+  node_start n2
+  nodes_wait 2
+}
+
+case_killed_tasks() {
+  launch killed_tasks "${quick[@]}" &
+  local run=$! code=0 task
+  in_the_middle killed_tasks 2
+  task=$(squeue -h -t R -o %F_%K | grep -v N/A | shuf -n 1)
+  scancel --signal=KILL "$task"
+  sleep 1
+  task=$(squeue -h -t R -o %F_%K | grep -v N/A | shuf -n 1)
+  scancel --signal=KILL "$task"
+  wait $run || code=$?
+  [ "$code" = 130 ]
+  launch killed_tasks "${quick[@]}"
+  same killed_tasks quickstart
+}
+
+case_time_limit() {
+  # Slurm counts in minutes, and gives the signal up to one early: a task has some seconds at a time.
+  launch time_limit "${quick[@]}" --time 1 --set launcher.slurm.signal=52s --set launcher.slurm.max-requeues=20
+  same time_limit quickstart
+  grep -q "back into the queue" "$home"/time_limit/quickstart/slurm/1/*.log
+}
+
+case_cancelled() {
+  launch cancelled "${quick[@]}" &
+  local run=$! code=0 done
+  in_the_middle cancelled 8
+  scancel --user="$(id -un)"
+  wait $run || code=$?
+  [ "$code" = 130 ]
+  done=$(ls "$home"/cancelled/quickstart/trials/*/outcome.toml 2>/dev/null | wc -l)
+  launch cancelled "${quick[@]}"
+  same cancelled quickstart
+  # Only what was missing.
+  [ "$(($(wc -l <"$home/cancelled/quickstart/slurm/2/tasks.csv") - 1))" = $((6 - done)) ]
+}
+
+case_search() {
+  locally search "${search[@]}"
+  launch search "${search[@]}"
+  same search search
+  # Each round is an array of its own.
+  [ "$(ls -d "$home"/search/search/slurm/[0-9]* | wc -l)" -ge 3 ]
+}
+
+case_packing() {
+  local start took
+  locally packing "${short[@]}"
+  start=$(seconds)
+  launch packing "${short[@]}"
+  took=$(since "$start")
+  same packing short
+  echo "packing: $took s through Slurm with 2 slots, $local_seconds s locally"
+  awk -v took="$took" -v locally="$local_seconds" 'BEGIN { exit !(took <= locally + 15) }'
+}
+
+case_refused() {
+  local said
+  said=$("$wick" run "${short[@]}" --results "$home/refused" --launcher slurm --partition nowhere 2>&1) && return 1
+  grep -q "invalid partition specified: nowhere" <<<"$said"
+  grep -q "the partitions are main" <<<"$said"
+  said=$("$wick" run "${short[@]}" --results "$home/refused" --launcher slurm --set launcher.slurm.mem=900GB 2>&1) && return 1
+  grep -q "Memory specification can not be satisfied" <<<"$said"
+  [ -z "$(ls -d "$home"/refused/short/slurm/[0-9]* 2>/dev/null)" ]
+}
+
+case_unseen() {
+  # The nodes do not see the folder: as if it were on a file system of the login node.
+  scontrol update nodename=n1,n2 state=drain reason=test
+  launch unseen "${short[@]}" &
+  local run=$! code=0
+  for _ in $(seq 100); do squeue -h | grep -q short && break; sleep 0.1; done
+  mv "$home/unseen/short/slurm/1" "$home/unseen/elsewhere"
+  scontrol update nodename=n1,n2 state=resume
+  for _ in $(seq 100); do squeue -h -t all | grep -q . && ! squeue -h | grep -q short && break; sleep 0.1; done
+  mv "$home/unseen/elsewhere" "$home/unseen/short/slurm/1"
+  wait $run || code=$?
+  [ "$code" = 130 ]
+  grep -q "do the nodes see this folder" "$home/unseen.said"
+}
+
+cluster_up "$home/cluster"
+locally quickstart "${quick[@]}"
+cases=("$@")
+[ $# -gt 0 ] || cases=(plain dead_node killed_tasks time_limit cancelled search packing refused unseen)
+for case in "${cases[@]}"; do
+  start=$(seconds)
+  "case_$case"
+  echo "$case: as expected, in $(since "$start") s"
+done

@@ -1,6 +1,5 @@
 //! Exported networks give the logits that they give here, in another program.
 
-
 use candle_core::{Device, Tensor};
 use candlewick::augment::Chain;
 use candlewick::config::layering::preset;

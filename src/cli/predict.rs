@@ -18,9 +18,8 @@ use super::trained::{BATCH, Ready, softmax};
 
 /// Runs the command.
 pub(super) fn predict(arguments: &Predict) -> Result<Exit> {
-    let asked = images(&arguments.images).and_then(|images| {
-        Ok((images, Ready::new(&arguments.trained, &arguments.looking)?))
-    });
+    let asked = images(&arguments.images)
+        .and_then(|images| Ok((images, Ready::new(&arguments.trained, &arguments.looking)?)));
     let (images, mut ready) = match asked {
         Ok(asked) => asked,
         Err(message) => {

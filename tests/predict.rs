@@ -124,7 +124,12 @@ fn bad_images_are_told_and_counted_and_the_others_are_predicted() {
     let output =
         bench.wick(&["predict", "--model", "model.safetensors", "mixed", "--csv", "out.csv"]);
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @r"
+    error: mixed/b.png: a PNG file that ends too early
+    error: mixed/c.png: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+    error: mixed/d.tif: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+    3 of 5 images could not be read
+    ");
     let table = rows(&bench, "out.csv");
     assert_eq!(
         table.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(),
@@ -146,10 +151,10 @@ fn an_exported_network_is_a_file_here_and_weights_are_a_checkpoint() {
         "bytes",
         "--softmax",
     ]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"model.onnx: opset 18, 12 nodes, images N×12×12×3 (u8) → probabilities N×3");
     assert!(bench.path().join("model.onnx").is_file());
     let said = bench.done(&["export", "--model", "model.safetensors", "--to", "safetensors"]);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @"model.weights.safetensors: 414 parameters in 7 tensors");
     let logits = |model: &str| {
         bench.done(&[
             "predict",
@@ -172,7 +177,15 @@ fn an_exported_network_is_a_file_here_and_weights_are_a_checkpoint() {
     .unwrap();
     let mut names: Vec<&String> = tensors.keys().collect();
     names.sort();
-    insta::assert_snapshot!(names.iter().map(|name| format!("{name} ")).collect::<String>(), @"");
+    insta::assert_snapshot!(names.iter().map(|name| format!("{name}\n")).collect::<String>(), @r"
+    dense1.bias
+    dense1.weight
+    residual1.conv1.norm.bias
+    residual1.conv1.norm.running_mean
+    residual1.conv1.norm.running_var
+    residual1.conv1.norm.weight
+    residual1.conv1.weight
+    ");
 }
 
 #[test]

@@ -281,10 +281,7 @@ fn a_last_checkpoint_takes_what_never_changed_from_the_best_one_beside_it() {
     fs::write(bench.path().join("last.safetensors"), last).unwrap();
     let output = export("last.safetensors", "whole.safetensors");
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(
-        String::from_utf8_lossy(&output.stderr),
-        @"error: last.safetensors: it leaves out the layers that transfer has frozen, as conv1.norm.bias; a finished trial has all of them in its best.safetensors"
-    );
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: last.safetensors: it leaves out the layers that transfer has frozen, as conv1.norm.bias; a finished trial has all of them in its best.safetensors");
 }
 
 #[test]

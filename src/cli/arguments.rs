@@ -390,7 +390,7 @@ pub(super) struct Export {
     #[command(flatten)]
     pub(super) trained: Trained,
     /// Without --weights: the weights with which the preset starts to train with this seed
-    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["weights", "model"])]
+    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["model", "weights"])]
     pub(super) seed: Option<u64>,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]

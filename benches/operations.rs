@@ -11,6 +11,7 @@ use candlewick::basis::seed::derive;
 use candlewick::basis::shape::Window;
 use candlewick::kernels::activation::Activation;
 use candlewick::kernels::buffer::Buffer;
+use candlewick::kernels::buffer::Buffer;
 use candlewick::kernels::conv::conv2d;
 use candlewick::kernels::dense::dense;
 use candlewick::kernels::loss::cross_entropy;
@@ -222,9 +223,12 @@ fn cross_entropy_train(bencher: Bencher, [batch, classes]: [usize; 2]) {
 #[divan::bench(args = [10_000, 11_000_000])]
 fn sgd_update(bencher: Bencher, count: usize) {
     let parameter = normal(&[count], "parameter");
-    let (mut velocity, mut gradient) = (Vec::new(), vec![0.01; count]);
-    bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let update = Update::Sgd { velocity: &mut velocity, momentum: 0.9, nesterov: false };
-        apply(update, &parameter, &mut gradient, 0.01, 1e-4)
-    });
+    let mut velocity = Buffer::default();
+    bencher
+        .counter(ItemsCount::new(count))
+        .with_inputs(|| Buffer::Host(vec![0.01; count]))
+        .bench_local_values(|gradient| {
+            let update = Update::Sgd { velocity: &mut velocity, momentum: 0.9, nesterov: false };
+            apply(update, &parameter, gradient, 0.01, 1e-4)
+        });
 }

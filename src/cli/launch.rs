@@ -33,11 +33,6 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
         return Ok(Exit::Wrong);
     }
     let is_slurm = arguments.launch.launcher == Launcher::Slurm;
-    if is_slurm && !arguments.launch.dry_run && !client::is_here() {
-        say("error: there is no sbatch on the PATH, by which jobs are submitted\n  \
-             = help: submit where Slurm's commands are, as on a login node; or --launcher worker, or none\n");
-        return Ok(Exit::Trouble);
-    }
     let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
     let mut written = arguments.written();
     written.results = absolute(&written.results)?;
@@ -45,6 +40,11 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };
+    if is_slurm && !arguments.launch.dry_run && !client::is_here() {
+        say("error: there is no sbatch on the PATH, by which jobs are submitted\n  \
+             = help: submit where Slurm's commands are, as on a login node; or --launcher worker, or none\n");
+        return Ok(Exit::Trouble);
+    }
     let program = program()?;
     if arguments.launch.dry_run {
         let folder = std::env::current_dir()?;

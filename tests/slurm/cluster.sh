@@ -16,6 +16,8 @@ daemon() {
   shift
   setsid "$@" >"$cluster/log/$name.out" 2>&1 </dev/null &
   echo $! >"$cluster/run/$name"
+  # The shell need not say so when one is killed.
+  disown
 }
 
 cluster_up() {
@@ -80,8 +82,13 @@ CONF
   nodes_wait 2
 }
 
+# Starts a node: node_start NAME [FOLDER]; what is in the folder it does not see.
 node_start() {
-  daemon "$1" slurmd -D -N "$1" -f "$SLURM_CONF"
+  if [ $# = 1 ]; then
+    daemon "$1" slurmd -D -N "$1" -f "$SLURM_CONF"
+  else
+    daemon "$1" unshare -m sh -c 'mount -t tmpfs none "$1" && exec slurmd -D -N "$2" -f "$SLURM_CONF"' sh "$2" "$1"
+  fi
 }
 
 # Waits until so many nodes are up.

@@ -163,10 +163,9 @@ pub fn cores(partition: Option<&str>) -> Option<usize> {
             None => name.ends_with('*'),
         };
         // Allocated, idle, other, total.
-        let [allocated, idle, _, _] = cores.trim().split('/').collect::<Vec<_>>()[..] else {
-            return None;
-        };
-        is_it.then(|| Some(allocated.parse::<usize>().ok()? + idle.parse::<usize>().ok()?))?
+        // Those of nodes that are down for now may be back when the tasks start.
+        let [_, _, _, total] = cores.trim().split('/').collect::<Vec<_>>()[..] else { return None };
+        is_it.then(|| total.parse().ok())?
     })
 }
 

@@ -278,6 +278,9 @@ fn mlflow_gets_a_run_for_each_trial_with_every_number() {
         .map(|(_, run)| run)
         .collect();
     assert_eq!(runs.len(), 4);
+    let folder = bench.path().join("mlruns").join(experiment);
+    // Without it, MLflow does not find the run.
+    assert!(runs.iter().all(|run| folder.join(run).join("artifacts").is_dir()));
     let of_trial: BTreeMap<u64, &str> = runs
         .iter()
         .map(|run| {

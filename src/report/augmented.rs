@@ -114,7 +114,7 @@ impl Augmented<'_> {
                 *value = from.round_ties_even() as u8;
             }
             let partner = mixed.partners[row] + 1;
-            picture.words.push(format!("{kind} own {:.2} with row {partner}", mixed.own));
+            picture.words.push(format!("{kind} own {:.2} with image {partner}", mixed.own));
         }
     }
 }

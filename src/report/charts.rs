@@ -23,9 +23,6 @@ pub use raster::RasterError;
 /// Colours by name, for light and dark, and how charts use them.
 pub const STYLE: &str = include_str!("charts/charts.css");
 
-/// Width of a letter of an axis, in pixels: enough for the wider of common fonts.
-const LETTER: f64 = 6.0;
-
 /// Colours that tell series apart.
 pub const COLOURS: usize = 6;
 
@@ -94,19 +91,30 @@ impl Chart {
 
     /// An SVG file of its own, twice as large as in a page, in the colours of paper.
     fn standalone(&self) -> String {
-        let rows = self.legend.len() as f64;
-        let height = self.height + 30.0 + rows * 16.0;
-        let viewbox = format!("0 -24 {} {}", at(self.width), at(height));
+        // Bold letters are wider.
+        let title = lines_of(&self.title, (self.width - 8.0) / 1.2);
+        let top = 10.0 + 14.0 * title.len() as f64;
+        let lines = |(class, words): &(String, String)| -> Vec<(Option<String>, String)> {
+            let lines = lines_of(words, self.width - 36.0).into_iter().enumerate();
+            lines.map(|(line, words)| ((line == 0).then(|| class.clone()), words)).collect()
+        };
+        let legend: Vec<(Option<String>, String)> = self.legend.iter().flat_map(lines).collect();
+        let height = self.height + top + 6.0 + 16.0 * legend.len() as f64;
+        let viewbox = format!("0 {} {} {}", at(-top), at(self.width), at(height));
         html! {
             (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
             svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox=(viewbox) width=(at(self.width * 2.0)) height=(at(height * 2.0)) {
                 style { (PreEscaped(plain_style())) }
-                rect class="paper" x="0" y="-24" width=(at(self.width)) height=(at(height)) {}
-                text class="title" x="4" y="-9" { (self.title) }
+                rect class="paper" x="0" y=(at(-top)) width=(at(self.width)) height=(at(height)) {}
+                @for (index, line) in title.iter().rev().enumerate() {
+                    text class="title" x="4" y=(at(-9.0 - 14.0 * index as f64)) { (line) }
+                }
                 (self.body)
-                @for (row, (class, words)) in self.legend.iter().enumerate() {
-                    @let y = self.height + 12.0 + row as f64 * 16.0;
-                    line class=(format!("curve {class}")) x1="8" x2="26" y1=(at(y - 4.0)) y2=(at(y - 4.0)) {}
+                @for (row, (class, words)) in legend.iter().enumerate() {
+                    @let y = self.height + 12.0 + 16.0 * row as f64;
+                    @if let Some(class) = class {
+                        line class=(format!("curve {class}")) x1="8" x2="26" y1=(at(y - 4.0)) y2=(at(y - 4.0)) {}
+                    }
                     text x="32" y=(at(y)) { (words) }
                 }
             }
@@ -142,22 +150,67 @@ fn at(x: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// At most so many letters; what is cut off is marked.
-pub fn cut(words: &str, letters: usize) -> String {
-    if words.chars().count() <= letters {
+/// As many of the words' letters as have room in so many pixels; what is cut off is marked.
+pub fn fit(words: &str, pixels: f64) -> String {
+    if width(words) <= pixels {
         return words.to_owned();
     }
-    words.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+    let mut left = pixels - letter('…');
+    let has_room = |c: &char| {
+        left -= letter(*c);
+        left >= 0.0
+    };
+    words.chars().take_while(has_room).chain(['…']).collect()
+}
+
+/// The words in lines of so many pixels, broken at blanks; a word without room is cut.
+fn lines_of(words: &str, pixels: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + letter(' ') + width(word) <= pixels => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(fit(word, pixels)),
+        }
+    }
+    lines
 }
 
 /// The width of words in pixels.
 fn width(words: &str) -> f64 {
-    words.chars().count() as f64 * LETTER
+    words.chars().map(letter).sum()
+}
+
+/// The width of a letter of 11 pixels' height in pixels: that of DejaVu Sans, the widest of common fonts.
+fn letter(c: char) -> f64 {
+    match c {
+        'i' | 'j' | 'l' | 'I' | 'J' | '\'' | '|' => 3.4,
+        ' ' | '.' | ',' | ':' | ';' | '!' | 'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '-' | '/' => {
+            4.3
+        }
+        'm' | 'w' | 'M' | 'W' | '%' | '@' | '…' => 10.9,
+        '=' | '+' | '<' | '>' | '−' | '±' | '×' | '→' | '↓' | '#' | '~' => 9.3,
+        'A'..='Z' => 8.2,
+        // Scripts whose letters are as wide as high.
+        '\u{1100}'.. => 11.0,
+        _ => 6.9,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_cut_and_broken_where_their_room_ends() {
+        assert_eq!(fit("accuracy", 100.0), "accuracy");
+        assert_eq!(fit("accuracy", 40.0), "accu…");
+        assert!(width(&fit(&"x".repeat(300), 384.0)) <= 384.0);
+        assert_eq!(lines_of("to be or not", 40.0), ["to be", "or not"]);
+        assert_eq!(lines_of("a incomprehensible", 40.0), ["a", "inco…"]);
+    }
 
     #[test]
     fn files_carry_colours_that_every_program_knows() {

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Letters of a name; a chain of transforms may have hundreds.
+const LETTERS: usize = 72;
+
 /// As many of the last parts of a dotted path as tell it apart from all other axes.
 pub fn short(axis: &str, axes: &[String]) -> String {
     let last = |axis: &str, parts: usize| {
@@ -31,8 +34,20 @@ pub fn names<'a>(values: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str,
     let values: BTreeSet<&str> = values.into_iter().collect();
     let short: BTreeSet<&str> = values.iter().map(|value| name(value)).collect();
     let is_clear = short.len() == values.len();
-    let named = |value| (value, if is_clear { name(value).to_owned() } else { whole(value) });
+    let called = |value| if is_clear { name(value).to_owned() } else { whole(value) };
+    // What is cut has to tell values apart, too.
+    let cuts: BTreeSet<String> = values.iter().map(|value| cut(called(value))).collect();
+    let are_cut = cuts.len() == values.len();
+    let named = |value| (value, if are_cut { cut(called(value)) } else { called(value) });
     values.into_iter().map(named).collect()
+}
+
+/// The first letters of a long name.
+fn cut(name: String) -> String {
+    if name.chars().count() <= LETTERS {
+        return name;
+    }
+    name.chars().take(LETTERS - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -50,6 +65,9 @@ mod tests {
         assert_eq!(called(same), ["sgd { lr = 0.1 }", "sgd { lr = 0.2 }"]);
         let sizes = ["{ per-class = 10 }", "{ per-class = 100 }"];
         assert_eq!(called(sizes), ["per-class 10", "per-class 100"]);
+        let (a, b) = ("a".repeat(200), "b".repeat(200));
+        let names = names([&a[..], &b[..]]);
+        assert!(names[&a[..]].chars().count() == 72 && names[&b[..]].ends_with('…'));
         let keys = ["{ a = 1, b = 2 }", "{ a = 1, b = 3 }"];
         assert_eq!(called(keys), keys);
         assert_eq!(called(["none", "0.5"]), ["none", "0.5"]);

@@ -54,7 +54,8 @@ OVERLAPS = """(() => {
     for (const chart of document.querySelectorAll("svg.chart")) {
         if (chart.getClientRects().length === 0) continue;
         const frame = chart.getBoundingClientRect();
-        const texts = [...chart.querySelectorAll("text")].filter((text) => text.textContent.trim());
+        const said = (text) => [...text.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join("");
+        const texts = [...chart.querySelectorAll("text")].filter((text) => said(text).trim());
         const boxes = texts.map((text) => {
             const box = text.getBBox();
             const matrix = text.getScreenCTM();
@@ -65,10 +66,10 @@ OVERLAPS = """(() => {
         });
         boxes.forEach((box, i) => {
             const out = Math.max(...box.map(([x, y]) => Math.max(frame.left - x, x - frame.right, frame.top - y, y - frame.bottom)));
-            if (out > 1) wrong.push(`${chart.ariaLabel}: "${texts[i].textContent}" sticks out by ${out.toFixed(1)}`);
+            if (out > 1) wrong.push(`${chart.ariaLabel}: "${said(texts[i])}" sticks out by ${out.toFixed(1)}`);
             for (let j = i + 1; j < boxes.length; j++) {
                 const by = depth(box, boxes[j]);
-                if (by > 1) wrong.push(`${chart.ariaLabel}: "${texts[i].textContent}" overlaps "${texts[j].textContent}" by ${by.toFixed(1)}`);
+                if (by > 1) wrong.push(`${chart.ariaLabel}: "${said(texts[i])}" overlaps "${said(texts[j])}" by ${by.toFixed(1)}`);
             }
         });
     }

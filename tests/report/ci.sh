@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Opens reports in a browser: bash tests/report/ci.sh REPORT.html [...]
+# Opens reports in a browser: bash tests/report/ci.sh [--samples WICK] REPORT.html [...]
+# With --samples, also those that the program WICK makes of folders with hostile names, one trial, and failures.
 # Without a Chromium it is installed where apt-get can do that; else the test is skipped, and says so.
 set -euo pipefail
 here=$(dirname "$0")
@@ -15,5 +16,12 @@ if ! command -v python3 > /dev/null; then
 elif ! has_browser && ! { [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null && install && has_browser; }; then
   echo "skipped: there is no Chromium, and it cannot be installed"
 else
-  timeout 110 python3 "$here/browser.py" "$@"
+  if [ "${1:-}" = --samples ]; then
+    samples=$(mktemp -d)
+    trap 'rm -rf "$samples"' EXIT
+    python3 "$here/samples.py" "$samples" --wick "$2"
+    shift 2
+    set -- "$@" "$samples"/{hostile,one-seed,one-trial,all-failed}/report.html
+  fi
+  timeout 150 python3 "$here/browser.py" "$@"
 fi

@@ -79,7 +79,7 @@ class Check:
 
 def tensorboard(results, folder, check):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
     runs = sorted(path for path in folder.iterdir() if path.is_dir())
@@ -115,7 +115,7 @@ def tensorboard(results, folder, check):
     from tensorboard.context import RequestContext
     from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 
-    multiplexer = EventMultiplexer(size_guidance={"scalars": 0, "tensors": 0})
+    multiplexer = EventMultiplexer(tensor_size_guidance={"scalars": 0})
     multiplexer.AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
     context = type("Context", (), {
@@ -125,8 +125,8 @@ def tensorboard(results, folder, check):
     })()
     backend = backend_context.Context(context)
     asked = RequestContext()
-    experiment = backend.experiment_from_metadata(asked, "", False, backend.hparams_metadata(asked, ""))
-    check.same("settings of the HParams tab", [it.name for it in experiment.hparam_infos], results.axes)
+    experiment = backend.experiment_from_metadata(asked, "", False, backend.hparams_metadata(asked, ""), [])
+    check.same("settings of the HParams tab", sorted(it.name for it in experiment.hparam_infos), sorted(results.axes))
     ask = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=1_000_000)
     ask.allowed_statuses.extend([0, 1, 2, 3])
     handler = list_session_groups.Handler(asked, backend, "", ask)
@@ -242,4 +242,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

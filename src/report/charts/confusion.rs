@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{Chart, at, cut, width};
+use super::{Chart, at, fit, width};
 
 /// Classes up to which cells say their counts.
 const COUNTED: usize = 16;
@@ -15,7 +15,7 @@ pub fn confusion(name: &str, title: &str, classes: &[String], counts: &[Vec<u64>
     let many = classes.len();
     let is_named = many <= NAMED;
     let wide: f64 = if many <= 20 { 460.0 } else { 760.0 };
-    let names: Vec<String> = classes.iter().map(|class| cut(class, 14)).collect();
+    let names: Vec<String> = classes.iter().map(|class| fit(class, 92.0)).collect();
     let longest = names.iter().map(|name| width(name)).fold(0.0, f64::max);
     let left = if is_named { longest.max(width("true ↓")) + 10.0 } else { 22.0 };
     // What is turned reaches beyond its column.

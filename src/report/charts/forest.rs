@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::axis::Axis;
-use super::{Chart, at, cut};
+use super::{Chart, at, fit, width};
 
 /// A difference.
 #[derive(Clone, Debug)]
@@ -23,8 +23,6 @@ pub struct Row {
 const WIDTH: f64 = 400.0;
 /// From where a row's words stand to its interval.
 const ROW: f64 = 38.0;
-/// Letters that fit into a line.
-const LETTERS: usize = 60;
 /// The height of one more line.
 const LINE: f64 = 14.0;
 const LEFT: f64 = 8.0;
@@ -41,9 +39,10 @@ pub fn forest(name: &str, title: &str, rows: &[Row], unit: &str) -> Chart {
     let reach = reach.map(|value| if widest > 0.0 { value.clamp(-widest, widest) } else { value });
     let x = Axis::linear(reach.chain([0.0]), LEFT, RIGHT);
     // Words that do not fit beside each other stand below each other.
-    let two_lines = |row: &Row| row.label.chars().count() + row.words.chars().count() >= LETTERS;
-    let row_height = if rows.iter().any(two_lines) { ROW + LINE } else { ROW };
-    let head = row_height - ROW;
+    let meet = |row: &Row| width(&row.label) + width(&row.words) > RIGHT - LEFT - 12.0;
+    let in_two_lines = rows.iter().any(meet);
+    let head = if in_two_lines { LINE } else { 0.0 };
+    let row_height = ROW + head;
     let bottom = 4.0 + rows.len() as f64 * row_height;
     let zero = x.at(0.0);
     let body = html! {
@@ -61,8 +60,12 @@ pub fn forest(name: &str, title: &str, rows: &[Row], unit: &str) -> Chart {
             @let y = 4.0 + head + index as f64 * row_height;
             line class="zero" x1=(at(zero)) x2=(at(zero)) y1=(at(y + 17.0)) y2=(at(y + 35.0)) {}
             @let weak = if row.is_strong { "" } else { " weak" };
-            text class="halo" x=(at(LEFT)) y=(at(y + 13.0 - head)) { (cut(&row.label, LETTERS)) title { (row.label) } }
-            text class="halo end" x=(at(RIGHT)) y=(at(y + 13.0)) { (row.words) }
+            text class="halo" x=(at(LEFT)) y=(at(y + 13.0 - head)) { (fit(&row.label, RIGHT - LEFT)) title { (row.label) } }
+            @if in_two_lines {
+                text class="halo soft" x=(at(LEFT)) y=(at(y + 13.0)) { (row.words) }
+            } @else {
+                text class="halo end" x=(at(RIGHT)) y=(at(y + 13.0)) { (row.words) }
+            }
             @if let Some(half) = row.half_width {
                 line class=(format!("whisker{weak}")) x1=(at(x.at(row.mean - half))) x2=(at(x.at(row.mean + half))) y1=(at(y + 26.0)) y2=(at(y + 26.0)) {}
             }

@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::{Chart, at, cut, width};
+use super::{Chart, at, fit, width};
 
 /// A cell of the map.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub struct Cell {
 }
 
 const WIDTH: f64 = 400.0;
-/// Letters of a level's name.
-const LETTERS: usize = 18;
+/// Room for a level's name.
+const NAME: f64 = 116.0;
 
 /// The chart of `cells` by row and column. Less is darker where `less_is_better`.
 pub fn heat(
@@ -29,15 +29,16 @@ pub fn heat(
     cells: &[Vec<Option<Cell>>],
     less_is_better: bool,
 ) -> Chart {
-    let [rows, columns] = [rows, columns]
-        .map(|names| names.iter().map(|name| cut(name, LETTERS)).collect::<Vec<_>>());
-    let down = format!("{} ↓", cut(down, LETTERS));
+    let [rows, columns] =
+        [rows, columns].map(|names| names.iter().map(|name| fit(name, NAME)).collect::<Vec<_>>());
+    let down = format!("{} ↓", fit(down, NAME));
     let left = 12.0 + rows.iter().map(|row| width(row)).fold(width(&down), f64::max);
     // What is turned reaches beyond its column.
-    let cell = ((WIDTH - left - 40.0) / columns.len() as f64).min(96.0);
-    let height = (cell * 0.55).clamp(22.0, 40.0);
     let longest = columns.iter().map(|column| width(column)).fold(0.0, f64::max);
-    let turned = longest > cell - 4.0;
+    let cell = |right: f64| ((WIDTH - left - right) / columns.len() as f64).min(96.0);
+    let turned = longest > cell(40.0) - 4.0;
+    let cell = cell(if turned { (0.65 * longest).max(40.0) } else { 40.0 });
+    let height = (cell * 0.55).clamp(22.0, 40.0);
     let head = if turned { 24.0 + longest * 0.8 } else { 36.0 };
     let values: Vec<f64> = cells.iter().flatten().flatten().map(|cell| cell.value).collect();
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::axis::Axis;
-use super::{Chart, at, cut};
+use super::{Chart, at, fit};
 
 /// A vertical axis.
 #[derive(Clone, Debug)]
@@ -49,14 +49,15 @@ pub fn parallel(name: &str, title: &str, columns: &[Column], classes: &[String])
         @for (index, (column, axis)) in columns.iter().zip(&axes).enumerate() {
             @let x = x(index);
             line class="zero" x1=(at(x)) x2=(at(x)) y1=(at(TOP)) y2=(at(BOTTOM + 6.0)) {}
-            text class="middle title" x=(at(x)) y=(at(TOP - 14.0)) { (cut(&column.name, (gap / 7.5) as usize)) }
+            text class="middle title" x=(at(x)) y=(at(TOP - 14.0)) { (fit(&column.name, gap * 0.85)) }
             @if column.levels.is_empty() {
                 @for (value, text) in axis.ticks(5) {
                     text class="halo soft" x=(at(x + 6.0)) y=(at(axis.at(value) + 3.5)) { (text) }
                 }
             } @else {
+                // Above the lines that go straight on.
                 @for (level, name) in column.levels.iter().enumerate().take(24) {
-                    text class="halo soft" x=(at(x + 6.0)) y=(at(axis.at(level as f64) + 3.5)) { (cut(name, (gap / 7.0).min(18.0) as usize)) }
+                    text class="halo soft" x=(at(x + 6.0)) y=(at(axis.at(level as f64) - 4.0)) { (fit(name, (gap * 0.9).min(116.0))) }
                 }
             }
         }

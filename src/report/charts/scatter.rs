@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::axis::Axis;
-use super::{Chart, at, cut, width};
+use super::{Chart, at, fit, width};
 
 /// A point.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub fn scatter(
     let x = Axis::by_span(&xs, left, WIDTH - 10.0);
     let place = |[a, b]: &[f64; 2]| format!("{},{}", at(x.at(*a)), at(y.at(*b)));
     let places: Vec<[f64; 2]> = points.iter().map(|point| [x.at(point.x), y.at(point.y)]).collect();
-    let labels = labels(points, &places);
+    let labels = labels(points, &places, left);
     let body = html! {
         @for (value, text) in y_ticks {
             @let place = y.at(value);
@@ -75,8 +75,8 @@ pub fn scatter(
 }
 
 /// Labels and their places: beside, above or below their points, where neither another label nor a
-/// point that has one is in the way. A label without room is left out.
-fn labels(points: &[Point], places: &[[f64; 2]]) -> Vec<(String, [f64; 2])> {
+/// point that has one is in the way, right of `edge`. A label without room is left out.
+fn labels(points: &[Point], places: &[[f64; 2]], edge: f64) -> Vec<(String, [f64; 2])> {
     const HEIGHT: f64 = 12.0;
     let is_named = |index: &usize| !points[*index].label.is_empty();
     let named: Vec<usize> = (0..points.len()).filter(is_named).collect();
@@ -85,7 +85,7 @@ fn labels(points: &[Point], places: &[[f64; 2]]) -> Vec<(String, [f64; 2])> {
     let mut taken: Vec<[f64; 4]> = named.iter().map(|index| around(places[*index])).collect();
     let mut labels = Vec::new();
     for index in named {
-        let label = cut(&points[index].label, 18);
+        let label = fit(&points[index].label, 116.0);
         let [x, y] = places[index];
         let width = width(&label);
         let places = [
@@ -100,7 +100,7 @@ fn labels(points: &[Point], places: &[[f64; 2]]) -> Vec<(String, [f64; 2])> {
             let [left, bottom] = *place;
             let own = [left, bottom - HEIGHT + 2.0, left + width, bottom + 2.0];
             let is_inside =
-                own[0] > 0.0 && own[2] < WIDTH && own[1] > -4.0 && own[3] < BOTTOM + 4.0;
+                own[0] > edge && own[2] < WIDTH && own[1] > -4.0 && own[3] < BOTTOM + 4.0;
             let meets = |other: &[f64; 4]| {
                 own[0] < other[2] && other[0] < own[2] && own[1] < other[3] && other[1] < own[3]
             };

@@ -98,7 +98,10 @@ fn fixed<'a>(name: &str, kind: Kind, cell: Cell<'a>) -> Column<'a> {
 /// All columns, in their order.
 fn columns(answers: &Answers) -> Vec<Column<'_>> {
     let of_trials = |name: &str, of: fn(&Trial) -> &str| {
-        let kind = Kind::of(answers.trials.iter().map(of));
+        let values = answers.trials.iter().map(of);
+        // Folds are numbers even where there are none.
+        let is_empty = values.clone().all(str::is_empty);
+        let kind = if is_empty { Kind::Whole } else { Kind::of(values) };
         let cell: Cell = Box::new(move |row| kind.read(of(row.run.trial)));
         Column { name: name.to_owned(), kind, is_full: false, cell }
     };

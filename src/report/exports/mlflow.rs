@@ -7,6 +7,7 @@
 //!                          /metrics/<name>   a line for each epoch: time, value, step
 //!                          /params/<name>    settings, seed and fold
 //!                          /tags/<name>
+//!                          /artifacts/        nothing
 //! ```
 //!
 //! Numbers of experiments and runs come from names and digests, so that an export that is made again takes
@@ -21,7 +22,7 @@ use crate::report::answers::Answers;
 
 use super::names::{distinct, plain};
 use super::runs::{Run, column, measures, runs};
-use super::{ExportError, write};
+use super::{ExportError, failed, write};
 
 /// Where artifacts would be: a place that does not depend on where the folder lies. There are none.
 const ARTIFACTS: &str = "mlflow-artifacts:";
@@ -138,6 +139,11 @@ fn write_run(
         ("user_id", json!("")),
     ];
     write(&root.join("meta.yaml"), yaml(&meta).as_bytes())?;
+    // MLflow takes no folder for a run that lacks one of these.
+    for folder in ["metrics", "params", "artifacts"] {
+        let folder = root.join(folder);
+        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    }
     for (place, name) in measures().map(column).into_iter().enumerate() {
         let mut lines = String::new();
         for (epoch, seconds) in run.epochs.iter().zip(&ends) {

@@ -54,11 +54,16 @@ fn unit(answers: &Answers) -> String {
     format!("difference in {}{points} ({direction})", measure.words())
 }
 
+/// `1 pair`, `2 pairs`
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn row(answers: &Answers, label: String, paired: &Paired, corrected: Option<f64>) -> forest::Row {
     let scale = if answers.measure.is_loss() { 1.0 } else { 100.0 };
     forest::Row {
         label,
-        words: format!("{}, {} pairs", words(answers, paired), paired.difference.n),
+        words: format!("{}, {}", words(answers, paired), counted(paired.difference.n, "pair")),
         mean: scale * paired.difference.mean,
         half_width: paired.difference.half_width.map(|half| scale * half),
         is_strong: corrected.is_some_and(|p| p < ALPHA),
@@ -105,7 +110,7 @@ fn interactions_chart(answers: &Answers, interactions: &[Interaction]) -> Option
             });
             let label = format!("{a} × {b}");
             let mut row = row(answers, label, &found.paired, found.corrected);
-            row.words = row.words.replace("pairs", "quadruples");
+            row.words = row.words.replace("pair", "quadruple");
             row
         })
         .collect();
@@ -291,7 +296,7 @@ fn sentence(answers: &Answers, effects: &[Effect]) -> Option<Markup> {
     Some(html! {
         "The largest effect is that of " strong { (factor.name) " " (factor.levels[effect.to].name) } " against " (factor.levels[effect.from].name) ": "
         strong { (words(answers, &effect.paired)) (measure.unit_of_difference()) }
-        " over " (effect.paired.difference.n) " pairs."
+        " over " (counted(effect.paired.difference.n, "pair")) "."
     })
 }
 

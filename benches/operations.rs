@@ -11,7 +11,6 @@ use candlewick::basis::seed::derive;
 use candlewick::basis::shape::Window;
 use candlewick::kernels::activation::Activation;
 use candlewick::kernels::buffer::Buffer;
-use candlewick::kernels::buffer::Buffer;
 use candlewick::kernels::conv::conv2d;
 use candlewick::kernels::dense::dense;
 use candlewick::kernels::loss::cross_entropy;

@@ -9,6 +9,8 @@ pub mod earlier;
 mod fault;
 pub mod machine;
 pub mod memory;
+mod predictions;
+pub mod recorder;
 pub mod repro;
 pub mod runner;
 pub mod slots;

@@ -15,6 +15,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
+use super::recorder::Watch;
 use super::slots::Slot;
 use super::store::{BatchLoss, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
@@ -57,7 +58,7 @@ pub struct Again<'a> {
 const FEATURES: u64 = 4 << 30;
 
 /// Executes the stored `trial` again, as far as it got, and compares.
-pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &trial::Watch) -> Repro {
+pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &Watch) -> Repro {
     let records = stored.epochs();
     let is_failed = stored.outcome().is_some_and(|outcome| outcome.status == Status::Failed);
     if records.is_empty() && !is_failed {

@@ -5,26 +5,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::Serialize;
-
 use crate::basis::record::{EpochRecord, Outcome, Status};
-use crate::data::{self, Dataset};
+use crate::data;
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
 use crate::plan::data::BoxPlan;
-use crate::plan::run::{CheckpointEvery, OnFailure, RunPlan};
+use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
-use crate::train::checkpoint::Checkpoint;
-use crate::train::metrics::prediction;
 use crate::train::stopping::best_epoch;
-use crate::train::trainer::{End, Event, Observer, TrainError, Trainer, TrialData};
+use crate::train::trainer::{End, TrainError, Trainer, TrialData};
 use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
-use super::fault;
+use super::predictions::{write_confusion, write_predictions};
+use super::recorder::{Recorder, Watch};
 use super::slots::Slot;
-use super::store::{BatchLoss, Images, Lasting, Resume, Store, StoreError, Timing, TrialStore};
+use super::store::{Images, Lasting, Resume, Store, StoreError, Timing, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,9 +33,6 @@ pub enum Ended {
     /// Interrupted; it goes on next time.
     Interrupted,
 }
-
-/// What happens in a trial, for those who watch.
-pub type Watch<'a> = dyn Fn(&Event) + Sync + 'a;
 
 /// What a trial needs from its surroundings.
 pub struct Surroundings<'a> {
@@ -168,7 +162,7 @@ fn outcome(trial: &Trial, records: &[EpochRecord], status: Status, reason: Strin
 }
 
 impl Surroundings<'_> {
-    fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed) || self.halt.load(Ordering::Relaxed)
     }
 }
@@ -190,7 +184,6 @@ fn attempt(
     }
     store.arrive(resume.as_ref().map_or(0, |resume| resume.records.len()), around.threads)?;
     let data = data(trial, around)?;
-    let images = data.split.train.len();
     let start = match &trial.plan.model.weights {
         Some(file) => model::weights::read(file, &trial.plan.model).map_err(failed)?.0,
         None => Weights::new(),
@@ -212,26 +205,10 @@ fn attempt(
         store.keep_losses(records.len(), last.number("batch") as usize)?;
         trainer.resume(records, &last, best)?;
     }
-    let views = trainer.views().clone();
-    let mut recorder = Recorder {
-        trial: trial.number,
-        views: &views,
-        store,
-        records: trainer.records().to_vec(),
-        losses: Vec::new(),
-        timings: Vec::new(),
-        waiting: None,
-        slot,
-        around,
-        watch,
-        epoch: Stopwatch::start(),
-        in_epochs: 0.0,
-        images,
-        spent,
-        beside,
-        settled: Stopwatch::start(),
-        trouble: None,
-    };
+    let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, watch);
+    recorder.images = data.split.train.len();
+    recorder.spent = spent;
+    recorder.beside = beside;
     let end = loop {
         let end = trainer.run_until(until, &mut recorder);
         if let Some(trouble) = recorder.trouble.take() {
@@ -245,7 +222,7 @@ fn attempt(
             end => break end,
         }
     };
-    if let (End::Completed(_), Some((_, Some(best)))) = (&end, &mut recorder.waiting) {
+    if let (End::Completed(_), Some(best)) = (&end, recorder.waiting_best()) {
         // Written once if it has not been written yet.
         best.tensors = trainer.whole(&best.tensors)?;
     }
@@ -339,195 +316,4 @@ fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let split = data::split(&dataset, plan, trial.plan.seed).map_err(failed)?;
     let normalisation = data::normalisation(&dataset, &split.train, &plan.normalise);
     Ok(TrialData { dataset, split: Arc::new(split), normalisation })
-}
-
-#[derive(Serialize)]
-struct Prediction<'a> {
-    image: &'a str,
-    set: &'a str,
-    class: &'a str,
-    predicted: &'a str,
-    /// The probability of the predicted class.
-    probability: f32,
-    /// The probability of the true class.
-    class_probability: f32,
-}
-
-fn write_predictions(
-    store: &TrialStore,
-    dataset: &Dataset,
-    images: &[u32],
-    probabilities: &[f32],
-    set: &str,
-) -> Result<(), StoreError> {
-    let classes = dataset.classes();
-    let rows = images.iter().zip(probabilities.chunks(classes.len())).map(|(image, row)| {
-        let label = dataset.label(*image) as usize;
-        let predicted = prediction(row);
-        Prediction {
-            image: &dataset.names()[*image as usize],
-            set,
-            class: &classes[label],
-            predicted: &classes[predicted],
-            probability: row[predicted],
-            class_probability: row[label],
-        }
-    });
-    store.write_csv("predictions.csv", rows)
-}
-
-fn write_confusion(
-    store: &TrialStore,
-    dataset: &Dataset,
-    confusion: &[Vec<u64>],
-) -> Result<(), StoreError> {
-    let header = std::iter::once("class".to_owned()).chain(dataset.classes().iter().cloned());
-    let rows = confusion.iter().zip(dataset.classes()).map(|(row, class)| {
-        std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)).collect::<Vec<_>>()
-    });
-    let table = std::iter::once(header.collect::<Vec<_>>()).chain(rows);
-    store.write_csv("confusion.csv", table)
-}
-
-/// Stores epochs as they end, keeps the time and passes events on.
-struct Recorder<'a> {
-    /// The trial's number.
-    trial: usize,
-    views: &'a data::Views,
-    store: &'a TrialStore,
-    records: Vec<EpochRecord>,
-    /// Those that are not stored yet.
-    losses: Vec<BatchLoss>,
-    /// Those that are not stored yet.
-    timings: Vec<Timing>,
-    /// The last checkpoint, if it is not stored yet, and the best weights since the stored one.
-    waiting: Option<(Checkpoint, Option<Checkpoint>)>,
-    slot: Slot,
-    around: &'a Surroundings<'a>,
-    watch: &'a Watch<'a>,
-    epoch: Stopwatch,
-    in_epochs: f64,
-    images: usize,
-    /// Seconds of earlier attempts at this trial.
-    spent: f64,
-    beside: Stopwatch,
-    /// Since the disk has had everything.
-    settled: Stopwatch,
-    /// What could not be stored.
-    trouble: Option<StoreError>,
-}
-
-/// Seconds of work that are worth the milliseconds that a disk takes to have them for good.
-const WORTH_A_SYNC: f64 = 0.2;
-
-impl Recorder<'_> {
-    /// Epochs of a few milliseconds would wait for the disk most of the time.
-    fn lasting(&mut self) -> Lasting {
-        if self.settled.seconds() < WORTH_A_SYNC {
-            return Lasting::Process;
-        }
-        self.settled = Stopwatch::start();
-        Lasting::Power
-    }
-
-    /// The rows of an epoch are stored at once: whatever becomes of the trial, they count.
-    /// Checkpoints wait until it is worth the while.
-    fn epoch_ended(
-        &mut self,
-        record: &EpochRecord,
-        is_best: bool,
-        last: &Checkpoint,
-    ) -> Result<(), StoreError> {
-        self.records.push(*record);
-        let lasting = self.lasting();
-        self.store.add_epoch(record, lasting)?;
-        let earlier = self.waiting.take().and_then(|(_, best)| best);
-        let best = if is_best { Some(weights_of(last)) } else { earlier };
-        self.waiting = Some((last.clone(), best));
-        if lasting == Lasting::Power {
-            self.store_waiting(lasting)?;
-        }
-        let seconds = self.epoch.seconds();
-        let work = self.views.share().take_work();
-        let timing = Timing {
-            epoch: record.epoch,
-            seconds,
-            images_per_second: self.images as f64 / seconds,
-            augmented: work.augmented,
-            shared: work.shared,
-            augment_seconds: work.seconds,
-            ..Timing::in_slot(self.slot, self.around.threads)
-        };
-        self.timings.push(timing);
-        self.in_epochs += seconds;
-        self.epoch = Stopwatch::start();
-        Ok(())
-    }
-
-    /// Stores what waits.
-    fn store_waiting(&mut self, lasting: Lasting) -> Result<(), StoreError> {
-        if let Some((last, best)) = self.waiting.take() {
-            let losses = std::mem::take(&mut self.losses);
-            self.store.write_checkpoints(&self.records, best, last, &losses, lasting)?;
-        }
-        let timings = std::mem::take(&mut self.timings);
-        if timings.is_empty() { Ok(()) } else { self.store.time(&timings) }
-    }
-}
-
-impl Observer for Recorder<'_> {
-    fn notice(&mut self, event: &Event) -> Result<(), String> {
-        let stored = match event {
-            Event::Batch { epoch, batch, loss, .. } => {
-                fault::strike(self.trial, *epoch);
-                self.losses.push(BatchLoss { epoch: *epoch, batch: *batch, loss: *loss });
-                Ok(())
-            }
-            Event::Checkpoint(last) => {
-                let best = self.waiting.take().and_then(|(_, best)| best);
-                self.waiting = Some(((*last).clone(), best));
-                let lasting = self.lasting();
-                self.store_waiting(lasting)
-            }
-            Event::Epoch { record, is_best, last } => self.epoch_ended(record, *is_best, last),
-        };
-        if let Err(error) = stored {
-            self.trouble = Some(error);
-            return Err("failed to store results".to_owned());
-        }
-        (self.watch)(event);
-        let is_batch = matches!(event, Event::Batch { .. });
-        match self.around.how.time_limit {
-            Some(limit) if is_batch && self.spent + self.beside.seconds() > limit => {
-                Err(format!("reached its time limit of {limit} s"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn interrupts(&self) -> bool {
-        self.around.is_stopping()
-    }
-
-    fn wants_checkpoint(&self, steps: u64) -> bool {
-        match self.around.how.checkpoint_every {
-            CheckpointEvery::Epoch => false,
-            CheckpointEvery::Steps(every) => steps.is_multiple_of(every),
-        }
-    }
-}
-
-impl Drop for Recorder<'_> {
-    /// A trial that fails, by a panic too, leaves what it has come to.
-    fn drop(&mut self) {
-        // Where there is no room for it, whatever failed is the reason that is told.
-        let _ = self.store_waiting(Lasting::Process);
-    }
-}
-
-/// A checkpoint without what only going on needs.
-fn weights_of(last: &Checkpoint) -> Checkpoint {
-    let mut best = last.clone();
-    best.tensors.retain(|name, _| !name.starts_with("optimizer."));
-    best
 }

@@ -1,5 +1,7 @@
 //! The training loop of one trial.
 
+mod evaluation;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
-use crate::kernels::tape::{Tape, values};
+use crate::kernels::tape::values;
 use crate::model::network::{Network, Parameter, Weights};
 use crate::plan::resolve::Plan;
 use crate::plan::train::ClassWeights;
@@ -28,6 +30,8 @@ use super::metrics::Tally;
 use super::optimizer::Optimizer;
 use super::schedule::Factor;
 use super::stopping::{best_epoch, early_stop};
+
+pub use evaluation::Evaluation;
 
 /// Why a trial failed.
 #[derive(Debug, thiserror::Error)]
@@ -119,16 +123,6 @@ pub enum End {
     Paused,
     /// Stopped from outside; the last checkpoint is where to go on.
     Interrupted,
-}
-
-/// Scores, confusion matrix and probabilities on a set of images.
-pub struct Evaluation {
-    /// None for an empty set.
-    pub scores: Option<Scores>,
-    /// Rows of true classes, columns of predicted ones.
-    pub confusion: Vec<Vec<u64>>,
-    /// `[images, classes]`, in the order of the images: the softmax of the logits.
-    pub probabilities: Vec<f32>,
 }
 
 /// One trial in training.
@@ -342,7 +336,7 @@ impl<'a> Trainer<'a> {
         let left = batches.saturating_sub(done);
         let Some(lr) = ahead(maker.as_deref(), left, make, take)? else { return Ok(None) };
         let validation = self.data.split.clone();
-        let Evaluated { tally: validation, .. } = self.evaluate_on(&validation.validation, 0)?;
+        let validation = self.evaluate_on(&validation.validation, 0)?.tally;
         Ok(Some(EpochRecord {
             epoch,
             steps: self.optimizer.steps(),
@@ -482,83 +476,6 @@ impl<'a> Trainer<'a> {
         Ok((loss, forward.backward(&total)?))
     }
 
-    /// Scores of `weights` on `images`; the logits of an image are the mean over its plain view and
-    /// those of test-time augmentation.
-    pub fn evaluate(
-        &mut self,
-        weights: &Weights,
-        images: &[u32],
-    ) -> Result<Evaluation, TrainError> {
-        let whole = self.whole(weights)?;
-        self.network.load(&whole)?;
-        self.begin(self.records.len().max(1))?;
-        let views = self.inputs.views().test_time();
-        let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
-        let shape = (images.len(), self.plan.model.classes);
-        let logits = Tensor::from_vec(logits, shape, &candle_core::Device::Cpu)?;
-        let probabilities = match images {
-            [] => Vec::new(),
-            _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
-        };
-        Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
-    }
-
-    /// Evaluates on `images`, each seen plainly and through the first `views` of the test-time views.
-    fn evaluate_on(&mut self, images: &[u32], views: usize) -> Result<Evaluated, TrainError> {
-        let plan = &self.plan.train;
-        let classes = self.plan.model.classes;
-        let mut tally = Tally::new(classes, plan.top_k);
-        let mut all = Vec::with_capacity(images.len() * classes);
-        let seen = self.inputs.clone();
-        let is_made = seen.prepare_evaluation(images, views)?;
-        let maker = self.maker(is_made)?;
-        let chunks: Vec<&[u32]> = images.chunks(plan.batch_size).collect();
-        // Each batch is seen plainly first, then in its other views.
-        let make = |index: usize| {
-            let images = chunks[index / (views + 1)];
-            match index % (views + 1) {
-                0 => seen.evaluation(images),
-                view => seen.test_view(images, view - 1),
-            }
-        };
-        let mut take = |made: &mut Made| -> Result<(), TrainError> {
-            while let Some(plain) = made.next() {
-                let plain = plain?;
-                let labels = plain.labels;
-                let mut logits = self.logits(plain.pixels, labels.len())?;
-                for _ in 0..views {
-                    let Some(other) = made.next() else { break };
-                    let other = self.logits(other?.pixels, labels.len())?;
-                    logits.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
-                }
-                let share = 1.0 / (views + 1) as f32;
-                logits.iter_mut().for_each(|logit| *logit *= share);
-                let mut tape = Tape::inference();
-                let shape = (labels.len(), classes);
-                let rows = Tensor::from_slice(&logits, shape, &candle_core::Device::Cpu)?;
-                let rows = tape.leaf(&rows, false);
-                let Loss { sum, weight, .. } = cross_entropy(
-                    &mut tape,
-                    &rows,
-                    &labels,
-                    plan.label_smoothing,
-                    self.class_weights.as_deref(),
-                )?;
-                tally.add(&logits, &labels, sum, weight);
-                all.extend_from_slice(&logits);
-            }
-            Ok(())
-        };
-        ahead(maker.as_deref(), chunks.len() * (views + 1), make, &mut take)?;
-        Ok(Evaluated { tally, logits: all })
-    }
-
-    fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
-        let inputs = self.tensor(pixels, images)?;
-        let forward = self.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
-        Ok(values(forward.logits.tensor())?)
-    }
-
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
         let mut shape = vec![images];
         shape.extend_from_slice(self.inputs.shape().unwrap_or(&self.plan.model.input));
@@ -584,11 +501,6 @@ type Made<'a> = dyn Iterator<Item = Result<Batch, TrainError>> + 'a;
 
 /// The word of a checkpoint that counts the batches of an epoch under way.
 const BATCH: &str = "batch";
-
-struct Evaluated {
-    tally: Tally,
-    logits: Vec<f32>,
-}
 
 /// The scores of an empty training set, which the split does not allow.
 const NOTHING: Scores =

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{StoreError, beside, trouble};
+use super::file::beside;
+use super::{StoreError, trouble};
 
 /// A file under way: it lies beside its place until it is finished. One that is not is removed.
 pub struct Gradual {

@@ -1,0 +1,103 @@
+//! Arguments of commands that look at an experiment.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+use crate::config::layering::Request;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct New {
+    /// A folder with one folder of images per class, or with train, val and test folders of those
+    #[arg(value_name = "FOLDER")]
+    pub(in crate::cli) folder: PathBuf,
+    /// The file to write [default: the folder's name and .toml, here]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
+}
+
+/// The experiment and what is laid over it.
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct Written {
+    /// The experiment file
+    file: PathBuf,
+    /// Set a value of the file, by its dotted path; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Lay the table [profile.NAME] of the file over it
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The folder that results are under
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(in crate::cli) results: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("goal").required(true).args(["out", "export"])))]
+pub(in crate::cli) struct Augment {
+    #[command(flatten)]
+    pub(in crate::cli) written: Written,
+    /// Write a contact sheet: originals on the left, what was drawn under each variant
+    #[arg(long, value_name = "PNG")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// Write augmented images in folders of classes, and a table of labels and boxes
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) export: Option<PathBuf>,
+    /// Images, from one class after the other [default: 6 on a sheet, all training images to export]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(in crate::cli) images: Option<usize>,
+    /// Variants of each: what training sees in the first M epochs [default: 5 on a sheet, 1 to export]
+    #[arg(long, value_name = "M", value_parser = positive)]
+    pub(in crate::cli) variants: Option<usize>,
+    /// Draw boxes
+    #[arg(long, conflicts_with = "export")]
+    pub(in crate::cli) boxes: bool,
+    /// Show one transform across its range: a kind in the chain, or written as in a chain
+    #[arg(long, value_name = "TRANSFORM", conflicts_with = "export")]
+    pub(in crate::cli) transform: Option<String>,
+    /// The trial whose chain is shown [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) trial: Option<usize>,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| "a whole number from 1 to 1,000,000".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Advise {
+    #[command(flatten)]
+    pub(in crate::cli) written: Written,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    #[command(flatten)]
+    pub(in crate::cli) written: Written,
+    /// The trial whose network is shown
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) trial: Option<usize>,
+}
+
+impl Written {
+    /// Sets more values of the file.
+    pub(super) fn with(mut self, sets: impl IntoIterator<Item = String>) -> Written {
+        self.sets.extend(sets);
+        self
+    }
+
+    /// The layers to load.
+    pub(in crate::cli) fn request(&self) -> Request {
+        Request {
+            file: self.file.clone(),
+            profile: self.profile.clone(),
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+            sets: self.sets.clone(),
+        }
+    }
+}

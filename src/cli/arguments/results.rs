@@ -1,0 +1,116 @@
+//! Arguments of commands that look at results.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::report::answers::Measure;
+use crate::report::charts::PlotFormat;
+use crate::report::exports::Ending;
+use crate::report::printed::{Format, Table};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Status {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Report {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// What settings are compared by: train_, val_ or test_ and a score [default: the metric that
+    /// chose the best epochs]
+    #[arg(long, value_name = "METRIC")]
+    pub(in crate::cli) metric: Option<Measure>,
+    /// How tables are written to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Terminal)]
+    pub(in crate::cli) format: Format,
+    /// One table alone [default: all; as CSV the ranking]
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub(in crate::cli) table: Option<Table>,
+    /// Where the page is written [default: report.html in DIR, with the terminal's format]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Write every chart as a file into a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) plots: Option<PathBuf>,
+    /// How charts are written
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "plots", default_value_t = PlotFormat::Svg)]
+    pub(in crate::cli) plot_format: PlotFormat,
+    /// Pixels per inch of PNG charts, which are as wide as a column of print
+    #[arg(long, value_name = "N", requires = "plots", default_value_t = 300, value_parser = clap::value_parser!(u16).range(72..=1200))]
+    pub(in crate::cli) dpi: u16,
+    /// Write every trial as a run of TensorBoard into a folder: scalars, and settings for its HParams tab
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) tensorboard: Option<PathBuf>,
+    /// Write every trial as a run of MLflow into a folder as its file store lays them out
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) mlflow: Option<PathBuf>,
+    /// Write every number of every epoch as a row of a table, .csv or .parquet
+    #[arg(long, value_name = "FILE", value_parser = long_table)]
+    pub(in crate::cli) long: Option<(PathBuf, Ending)>,
+}
+
+/// A file for the long form, by its ending.
+fn long_table(text: &str) -> Result<(PathBuf, Ending), String> {
+    let path = PathBuf::from(text);
+    let ending = Ending::of(&path)?;
+    Ok((path, ending))
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Curves {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// What is drawn: train_loss, train_accuracy, val_loss or val_accuracy [default: loss and
+    /// accuracy on validation images, or on training images where there are no others]
+    #[arg(long, value_name = "METRIC")]
+    pub(in crate::cli) metric: Option<Measure>,
+    /// How many of the best settings are drawn
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=26))]
+    pub(in crate::cli) settings: u16,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Compare {
+    /// The results folders of experiments
+    #[arg(value_name = "DIR", required = true)]
+    pub(in crate::cli) folders: Vec<PathBuf>,
+    /// Compare by the value of this setting, a dotted path, instead of by experiment
+    #[arg(long, value_name = "KEY")]
+    pub(in crate::cli) by: Option<String>,
+    /// What is compared: train_, val_ or test_ and a score [default: the metric that chose the best
+    /// epochs of the first experiment]
+    #[arg(long, value_name = "METRIC")]
+    pub(in crate::cli) metric: Option<Measure>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Clean {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// Remove what is listed
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Repro {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// Numbers or digests of trials [default: all that have ended]
+    #[arg(value_name = "TRIAL")]
+    pub(in crate::cli) trials: Vec<String>,
+    /// Only so many of them, chosen by their digests
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) sample: Option<u16>,
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) threads: Option<u16>,
+}

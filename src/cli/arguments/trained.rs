@@ -1,0 +1,147 @@
+//! Arguments of commands that use a trained network.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+use crate::export::Input;
+use crate::plan::device::Device;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Presets {
+    /// The preset to print
+    pub(in crate::cli) name: Option<String>,
+}
+
+/// A network with its weights. What goes with --preset conflicts with --model by name: clap asks for no
+/// argument that another one excludes.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(in crate::cli) struct Trained {
+    /// A checkpoint that `wick run` wrote: best.safetensors or last.safetensors of a trial
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(in crate::cli) model: Option<PathBuf>,
+    /// A built-in network, with --weights
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) preset: Option<String>,
+    /// Its weights: safetensors, .pth or .npz, under torchvision's or timm's names
+    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
+    pub(in crate::cli) weights: Option<PathBuf>,
+    /// Class names for --preset, one on a line [default: ImageNet's 1,000]
+    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
+    pub(in crate::cli) classes: Option<PathBuf>,
+    /// Size of the input for --preset
+    #[arg(long, value_name = "HxW", requires = "preset", conflicts_with = "model", default_value = "224x224", value_parser = size)]
+    pub(in crate::cli) image_size: [usize; 2],
+    /// Set a value of the preset, by its dotted path; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset", conflicts_with = "model")]
+    pub(in crate::cli) sets: Vec<String>,
+}
+
+/// How a network looks at images.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Looking {
+    /// Further views of each image, as '[["horizontal-flip"]]': logits are averaged over all
+    /// [default: what the checkpoint was tested with]
+    #[arg(long, value_name = "CHAINS")]
+    pub(in crate::cli) test_time: Option<String>,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(in crate::cli) device: Device,
+}
+
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let side = |side: &str| side.trim().parse::<usize>().ok().filter(|s| (1..=4096).contains(s));
+    let both = match text.split_once(['x', '×']) {
+        Some((height, width)) => side(height).zip(side(width)),
+        None => side(text).map(|side| (side, side)),
+    };
+    both.map(|(height, width)| [height, width])
+        .ok_or_else(|| "height and width between 1 and 4096, as 224x224".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(in crate::cli) struct Predict {
+    #[command(flatten)]
+    pub(in crate::cli) trained: Trained,
+    #[command(flatten)]
+    pub(in crate::cli) looking: Looking,
+    /// Image files (PNG, JPEG, BMP, GIF, WebP or PNM), or folders of them, which are searched to the
+    /// bottom
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(in crate::cli) images: Vec<PathBuf>,
+    /// Classes to show for each image
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub(in crate::cli) top: usize,
+    /// Write the predictions as CSV instead of showing them: a row per image, with the most probable
+    /// classes and their probabilities
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) csv: Option<PathBuf>,
+    /// Write the logits as CSV, one row per image
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) logits: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(in crate::cli) struct Export {
+    #[command(flatten)]
+    pub(in crate::cli) trained: Trained,
+    /// Without --weights: the weights with which the preset starts to train with this seed
+    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["model", "weights"])]
+    pub(in crate::cli) seed: Option<u64>,
+    /// The format
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(in crate::cli) to: Foreign,
+    /// The file to write [default: the name of the checkpoint or preset with .onnx or
+    /// .weights.safetensors, here]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// ONNX: work batch norms into the convolutions and dense layers before them
+    #[arg(long)]
+    pub(in crate::cli) fold_batch_norm: bool,
+    /// ONNX: what images are when they come in [default: normalised]
+    #[arg(long, value_enum, value_name = "INPUT")]
+    pub(in crate::cli) input: Option<Input>,
+    /// ONNX: give probabilities instead of logits
+    #[arg(long)]
+    pub(in crate::cli) softmax: bool,
+}
+
+/// Formats of other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Foreign {
+    /// The network with its weights, for onnxruntime, tract, TensorRT, OpenVINO and others
+    Onnx,
+    /// The weights alone, for PyTorch, candle and others
+    Safetensors,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+pub(in crate::cli) struct Evaluate {
+    #[command(flatten)]
+    pub(in crate::cli) trained: Trained,
+    #[command(flatten)]
+    pub(in crate::cli) looking: Looking,
+    /// Labelled images, written as data.source in an experiment file
+    #[arg(long, value_name = "SOURCE")]
+    pub(in crate::cli) data: String,
+    /// Which of its images [default: the declared test images, or all if none are]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) part: Option<Part>,
+    /// Write the confusion matrix as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) confusion: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Part {
+    /// What the source declares for testing
+    Test,
+    /// Everything else
+    Train,
+    /// Every image
+    All,
+}

@@ -1,0 +1,199 @@
+//! What a trial leaves while it trains.
+
+use std::sync::Arc;
+
+use crate::basis::record::EpochRecord;
+use crate::data;
+use crate::plan::run::CheckpointEvery;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::trainer::{Event, Observer, Trainer};
+
+use super::clock::Stopwatch;
+use super::fault;
+use super::slots::Slot;
+use super::store::{BatchLoss, Lasting, StoreError, Timing, TrialStore};
+use super::trial::Surroundings;
+
+/// What happens in a trial, for those who watch.
+pub type Watch<'a> = dyn Fn(&Event) + Sync + 'a;
+
+/// Stores epochs as they end, keeps the time and passes events on.
+pub(super) struct Recorder<'a> {
+    /// The trial's number.
+    trial: usize,
+    views: Arc<data::Views>,
+    store: &'a TrialStore,
+    records: Vec<EpochRecord>,
+    /// Those that are not stored yet.
+    losses: Vec<BatchLoss>,
+    /// Those that are not stored yet.
+    timings: Vec<Timing>,
+    /// The last checkpoint, if it is not stored yet, and the best weights since the stored one.
+    waiting: Option<(Checkpoint, Option<Checkpoint>)>,
+    slot: Slot,
+    around: &'a Surroundings<'a>,
+    watch: &'a Watch<'a>,
+    epoch: Stopwatch,
+    /// Seconds of the epochs so far.
+    pub(super) in_epochs: f64,
+    /// Training images of an epoch.
+    pub(super) images: usize,
+    /// Seconds of earlier attempts at this trial.
+    pub(super) spent: f64,
+    /// Since this attempt began.
+    pub(super) beside: Stopwatch,
+    /// Since the disk has had everything.
+    settled: Stopwatch,
+    /// What could not be stored.
+    pub(super) trouble: Option<StoreError>,
+}
+
+/// Seconds of work that are worth the milliseconds that a disk takes to have them for good.
+const WORTH_A_SYNC: f64 = 0.2;
+
+impl<'a> Recorder<'a> {
+    /// For the trial of this number, which `trainer` is to train now.
+    pub(super) fn new(
+        trial: usize,
+        trainer: &Trainer,
+        store: &'a TrialStore,
+        slot: Slot,
+        around: &'a Surroundings<'a>,
+        watch: &'a Watch<'a>,
+    ) -> Recorder<'a> {
+        Recorder {
+            trial,
+            views: trainer.views().clone(),
+            store,
+            records: trainer.records().to_vec(),
+            losses: Vec::new(),
+            timings: Vec::new(),
+            waiting: None,
+            slot,
+            around,
+            watch,
+            epoch: Stopwatch::start(),
+            in_epochs: 0.0,
+            images: 0,
+            spent: 0.0,
+            beside: Stopwatch::start(),
+            settled: Stopwatch::start(),
+            trouble: None,
+        }
+    }
+
+    /// The best weights, if they are not stored yet.
+    pub(super) fn waiting_best(&mut self) -> Option<&mut Checkpoint> {
+        self.waiting.as_mut().and_then(|(_, best)| best.as_mut())
+    }
+
+    /// Epochs of a few milliseconds would wait for the disk most of the time.
+    fn lasting(&mut self) -> Lasting {
+        if self.settled.seconds() < WORTH_A_SYNC {
+            return Lasting::Process;
+        }
+        self.settled = Stopwatch::start();
+        Lasting::Power
+    }
+
+    /// The rows of an epoch are stored at once: whatever becomes of the trial, they count.
+    /// Checkpoints wait until it is worth the while.
+    fn epoch_ended(
+        &mut self,
+        record: &EpochRecord,
+        is_best: bool,
+        last: &Checkpoint,
+    ) -> Result<(), StoreError> {
+        self.records.push(*record);
+        let lasting = self.lasting();
+        self.store.add_epoch(record, lasting)?;
+        let earlier = self.waiting.take().and_then(|(_, best)| best);
+        let best = if is_best { Some(weights_of(last)) } else { earlier };
+        self.waiting = Some((last.clone(), best));
+        if lasting == Lasting::Power {
+            self.store_waiting(lasting)?;
+        }
+        let seconds = self.epoch.seconds();
+        let work = self.views.share().take_work();
+        let timing = Timing {
+            epoch: record.epoch,
+            seconds,
+            images_per_second: self.images as f64 / seconds,
+            augmented: work.augmented,
+            shared: work.shared,
+            augment_seconds: work.seconds,
+            ..Timing::in_slot(self.slot, self.around.threads)
+        };
+        self.timings.push(timing);
+        self.in_epochs += seconds;
+        self.epoch = Stopwatch::start();
+        Ok(())
+    }
+
+    /// Stores what waits.
+    pub(super) fn store_waiting(&mut self, lasting: Lasting) -> Result<(), StoreError> {
+        if let Some((last, best)) = self.waiting.take() {
+            let losses = std::mem::take(&mut self.losses);
+            self.store.write_checkpoints(&self.records, best, last, &losses, lasting)?;
+        }
+        let timings = std::mem::take(&mut self.timings);
+        if timings.is_empty() { Ok(()) } else { self.store.time(&timings) }
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn notice(&mut self, event: &Event) -> Result<(), String> {
+        let stored = match event {
+            Event::Batch { epoch, batch, loss, .. } => {
+                fault::strike(self.trial, *epoch);
+                self.losses.push(BatchLoss { epoch: *epoch, batch: *batch, loss: *loss });
+                Ok(())
+            }
+            Event::Checkpoint(last) => {
+                let best = self.waiting.take().and_then(|(_, best)| best);
+                self.waiting = Some(((*last).clone(), best));
+                let lasting = self.lasting();
+                self.store_waiting(lasting)
+            }
+            Event::Epoch { record, is_best, last } => self.epoch_ended(record, *is_best, last),
+        };
+        if let Err(error) = stored {
+            self.trouble = Some(error);
+            return Err("failed to store results".to_owned());
+        }
+        (self.watch)(event);
+        let is_batch = matches!(event, Event::Batch { .. });
+        match self.around.how.time_limit {
+            Some(limit) if is_batch && self.spent + self.beside.seconds() > limit => {
+                Err(format!("reached its time limit of {limit} s"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn interrupts(&self) -> bool {
+        self.around.is_stopping()
+    }
+
+    fn wants_checkpoint(&self, steps: u64) -> bool {
+        match self.around.how.checkpoint_every {
+            CheckpointEvery::Epoch => false,
+            CheckpointEvery::Steps(every) => steps.is_multiple_of(every),
+        }
+    }
+}
+
+impl Drop for Recorder<'_> {
+    /// A trial that fails, by a panic too, leaves what it has come to.
+    fn drop(&mut self) {
+        // Where there is no room for it, whatever failed is the reason that is told.
+        let _ = self.store_waiting(Lasting::Process);
+    }
+}
+
+/// A checkpoint without what only going on needs.
+fn weights_of(last: &Checkpoint) -> Checkpoint {
+    let mut best = last.clone();
+    best.tensors.retain(|name, _| !name.starts_with("optimizer."));
+    best
+}

@@ -1,0 +1,111 @@
+//! What a network says of images.
+
+use candle_core::Tensor;
+
+use crate::basis::record::Scores;
+use crate::kernels::loss::{Loss, cross_entropy};
+use crate::kernels::tape::{Tape, values};
+use crate::model::network::Weights;
+use crate::train::ahead::ahead;
+use crate::train::metrics::Tally;
+
+use super::{Made, TrainError, Trainer};
+
+/// Scores, confusion matrix and probabilities on a set of images.
+pub struct Evaluation {
+    /// None for an empty set.
+    pub scores: Option<Scores>,
+    /// Rows of true classes, columns of predicted ones.
+    pub confusion: Vec<Vec<u64>>,
+    /// `[images, classes]`, in the order of the images: the softmax of the logits.
+    pub probabilities: Vec<f32>,
+}
+
+/// What is counted on a set of images, and their logits in its order.
+pub(super) struct Evaluated {
+    pub(super) tally: Tally,
+    logits: Vec<f32>,
+}
+
+impl Trainer<'_> {
+    /// Scores of `weights` on `images`; the logits of an image are the mean over its plain view and
+    /// those of test-time augmentation.
+    pub fn evaluate(
+        &mut self,
+        weights: &Weights,
+        images: &[u32],
+    ) -> Result<Evaluation, TrainError> {
+        let whole = self.whole(weights)?;
+        self.network.load(&whole)?;
+        self.begin(self.records.len().max(1))?;
+        let views = self.inputs.views().test_time();
+        let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
+        let shape = (images.len(), self.plan.model.classes);
+        let logits = Tensor::from_vec(logits, shape, &candle_core::Device::Cpu)?;
+        let probabilities = match images {
+            [] => Vec::new(),
+            _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
+        };
+        Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
+    }
+
+    /// Evaluates on `images`, each seen plainly and through the first `views` of the test-time views.
+    pub(super) fn evaluate_on(
+        &mut self,
+        images: &[u32],
+        views: usize,
+    ) -> Result<Evaluated, TrainError> {
+        let plan = &self.plan.train;
+        let classes = self.plan.model.classes;
+        let mut tally = Tally::new(classes, plan.top_k);
+        let mut all = Vec::with_capacity(images.len() * classes);
+        let seen = self.inputs.clone();
+        let is_made = seen.prepare_evaluation(images, views)?;
+        let maker = self.maker(is_made)?;
+        let chunks: Vec<&[u32]> = images.chunks(plan.batch_size).collect();
+        // Each batch is seen plainly first, then in its other views.
+        let make = |index: usize| {
+            let images = chunks[index / (views + 1)];
+            match index % (views + 1) {
+                0 => seen.evaluation(images),
+                view => seen.test_view(images, view - 1),
+            }
+        };
+        let mut take = |made: &mut Made| -> Result<(), TrainError> {
+            while let Some(plain) = made.next() {
+                let plain = plain?;
+                let labels = plain.labels;
+                let mut logits = self.logits(plain.pixels, labels.len())?;
+                for _ in 0..views {
+                    let Some(other) = made.next() else { break };
+                    let other = self.logits(other?.pixels, labels.len())?;
+                    logits.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
+                }
+                let share = 1.0 / (views + 1) as f32;
+                logits.iter_mut().for_each(|logit| *logit *= share);
+                let mut tape = Tape::inference();
+                let shape = (labels.len(), classes);
+                let rows = Tensor::from_slice(&logits, shape, &candle_core::Device::Cpu)?;
+                let rows = tape.leaf(&rows, false);
+                let Loss { sum, weight, .. } = cross_entropy(
+                    &mut tape,
+                    &rows,
+                    &labels,
+                    plan.label_smoothing,
+                    self.class_weights.as_deref(),
+                )?;
+                tally.add(&logits, &labels, sum, weight);
+                all.extend_from_slice(&logits);
+            }
+            Ok(())
+        };
+        ahead(maker.as_deref(), chunks.len() * (views + 1), make, &mut take)?;
+        Ok(Evaluated { tally, logits: all })
+    }
+
+    fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
+        let inputs = self.tensor(pixels, images)?;
+        let forward = self.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
+        Ok(values(forward.logits.tensor())?)
+    }
+}

@@ -11,7 +11,7 @@ use crate::config::presets::text;
 use crate::kernels::device as kernels;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
-use crate::plan::memory::training_bytes;
+use crate::plan::memory::{step_bytes, training_bytes};
 use crate::plan::resolve::network;
 use crate::plan::train::{Clip, Optimizer as Recipe};
 use crate::sweep::clock::Stopwatch;
@@ -90,7 +90,10 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
     let least = training_bytes(&plan, batch) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
-    print(&format!("a training step needs at least {least:.0} MB\n"));
+    let all = step_bytes(&plan, batch) as f64 / 1e6;
+    print(&format!(
+        "activations, weights and gradients of both: {all:.0} MB, of which a step needs {least:.0} MB at once\n"
+    ));
     print(&format!(
         "its large blocks took {:.0} MB at the peak, on pages of {:.0} MB\n",
         large.peak as f64 / 1e6,

@@ -3,6 +3,9 @@
 //! Maps are cut into tiles of 4×4 outputs. In the transformed domain a convolution is one small
 //! matrix product for each of 36 components. A few tiles at a time go through transform, products
 //! and inverse transform, so that all that is between stays in the second-level cache.
+//!
+//! There is no F(2×2, 3×3). On a map of m×m outputs it takes 16 ⌈m/2⌉² products for each pair of channels,
+//! F(4×4) 36 ⌈m/4⌉² and the plain sum 9 m²: of all sizes only at m = 2 it takes the fewest.
 
 use std::ops::Range;
 

@@ -68,6 +68,19 @@ pub fn feature_bytes(plan: &Plan, images: usize) -> u64 {
     4 * (width * images * variants) as u64
 }
 
+/// The bytes of everything that a training step with `batch` images works with in f32: the images, what
+/// each layer makes of them, the parameters, and the gradients of both.
+pub fn step_bytes(model: &ModelPlan, batch: usize) -> u64 {
+    let numbers = |shape: &[usize]| shape.iter().map(|side| *side as u64).product::<u64>();
+    let needed = model.needed(true);
+    let layers = model.layers.iter().zip(needed).filter(|(layer, needed)| {
+        // Flattening only changes the shape.
+        *needed && !matches!(layer.kind, LayerKind::Flatten {})
+    });
+    let made: u64 = layers.map(|(layer, _)| numbers(&layer.output)).sum();
+    4 * (batch as u64 * (numbers(&model.input) + 2 * made) + 2 * model.parameters())
+}
+
 /// The bytes that a training step with `batch` images holds at its peak in f32 if nothing is held in
 /// vain: parameters, what later operations and backward passes still need, and gradients between the
 /// moment they are made and the moment they are used up (those of parameters until the end).

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::sweep::machine::Machine;
-use crate::sweep::store::TrialStore;
+use crate::sweep::store::{Station, TrialStore};
 
 /// Machines on which the same trial gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +37,12 @@ fn properties(machine: &Machine) -> [(&'static str, &str); 5] {
 pub fn kinds<'a>(root: &Path, trials: impl Iterator<Item = (usize, &'a str)>) -> Vec<Kind> {
     let mut found: Vec<(Machine, Kind)> = Vec::new();
     let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (number, digest) in trials {
-        for station in TrialStore::at(root.join("trials").join(digest)).stations() {
+    let trials: Vec<(usize, &str)> = trials.collect();
+    let stations =
+        |(_, digest): &(usize, &str)| TrialStore::at(root.join("trials").join(digest)).stations();
+    let stations: Vec<Vec<Station>> = trials.par_iter().map(stations).collect();
+    for ((number, _), stations) in trials.into_iter().zip(stations) {
+        for station in stations {
             let machine = station.machine;
             let place = found.iter().position(|(it, _)| properties(it) == properties(&machine));
             for (name, value) in properties(&machine) {

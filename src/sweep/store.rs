@@ -22,6 +22,7 @@
 //! Nothing that is read back is trusted for being there: checkpoints hold the hash of their tensors,
 //! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
 
+mod epochs;
 mod file;
 mod gradual;
 mod holder;

@@ -222,9 +222,11 @@ fn attempt(
             end => break end,
         }
     };
+    let mut is_whole = !trainer.leaves_out();
     if let (End::Completed(_), Some(best)) = (&end, recorder.waiting_best()) {
         // Written once if it has not been written yet.
         best.tensors = trainer.whole(&best.tensors)?;
+        is_whole = true;
     }
     recorder.store_waiting(Lasting::Process)?;
     let in_epochs = recorder.in_epochs;
@@ -260,16 +262,18 @@ fn attempt(
             [] => ("validation", &data.split.validation),
             _ => ("test", &data.split.test),
         };
-        let evaluation = trainer.evaluate(&best, images)?;
-        if set == "test" {
-            outcome.test = evaluation.scores;
-        }
-        if evaluation.scores.is_some() {
+        if !images.is_empty() {
+            let evaluation = trainer.evaluate(&best, images)?;
+            if set == "test" {
+                outcome.test = evaluation.scores;
+            }
             write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)?;
             write_confusion(store, &data.dataset, &evaluation.confusion)?;
         }
     }
-    complete_best(&mut trainer, store)?;
+    if !is_whole {
+        complete_best(&mut trainer, store)?;
+    }
     store.settle()?;
     write_time()?;
     store.finish(&outcome)?;
@@ -280,11 +284,8 @@ fn attempt(
 /// goes on it would be written again and again.
 fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Trouble> {
     if let Some(mut best) = store.checkpoint("best") {
-        let whole = trainer.whole(&best.tensors)?;
-        if whole.len() > best.tensors.len() {
-            best.tensors = whole;
-            store.replace_best(best)?;
-        }
+        best.tensors = trainer.whole(&best.tensors)?;
+        store.replace_best(best)?;
     }
     Ok(())
 }

@@ -233,6 +233,11 @@ impl<'a> Trainer<'a> {
         self.inputs.views()
     }
 
+    /// Whether checkpoints leave out something, which never changes.
+    pub fn leaves_out(&self) -> bool {
+        !self.fixed.is_empty()
+    }
+
     /// `weights`, which leave out what never changes, with that.
     pub fn whole(&mut self, weights: &Weights) -> Result<Weights, TrainError> {
         let mut whole = weights.clone();

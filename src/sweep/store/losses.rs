@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::rows;
+
 /// The loss of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchLoss {
@@ -18,8 +20,5 @@ pub struct BatchLoss {
 
 /// The rows at `path`, in order, up to the first that is torn.
 pub(super) fn read(path: &Path) -> Vec<BatchLoss> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(&bytes[..whole]);
-    reader.deserialize().map_while(Result::ok).collect()
+    rows::read(&std::fs::read(path).unwrap_or_default())
 }

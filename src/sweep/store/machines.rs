@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sweep::machine::Machine;
 
+use super::rows;
+
 /// A machine on which a part of a trial ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
@@ -53,7 +55,5 @@ impl From<Row> for Station {
 /// The rows at `path`, in order, up to the first that is torn.
 pub(super) fn read(path: &Path) -> Vec<Station> {
     let bytes = std::fs::read(path).unwrap_or_default();
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut reader = csv::Reader::from_reader(&bytes[..whole]);
-    reader.deserialize::<Row>().map_while(Result::ok).map(Station::from).collect()
+    rows::read::<Row>(&bytes).into_iter().map(Station::from).collect()
 }

@@ -1,96 +1,68 @@
-//! Rows of a trial's `epochs.csv`.
+//! Rows of the small tables in a trial's folder.
 
-use serde::{Deserialize, Serialize};
+use std::iter;
+use std::sync::LazyLock;
 
-use crate::basis::record::{EpochRecord, Scores};
+use csv::ByteRecord;
+use csv_core::ReadRecordResult;
+use serde::de::DeserializeOwned;
 
-/// A row of a trial's `epochs.csv`: an [`EpochRecord`], flat.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Row {
-    epoch: usize,
-    steps: u64,
-    lr: f64,
-    train_loss: f64,
-    train_accuracy: f64,
-    train_top_k: f64,
-    train_precision: f64,
-    train_recall: f64,
-    train_f1: f64,
-    val_loss: Option<f64>,
-    val_accuracy: Option<f64>,
-    val_top_k: Option<f64>,
-    val_precision: Option<f64>,
-    val_recall: Option<f64>,
-    val_f1: Option<f64>,
-}
+/// A reader takes longer to make than most of these tables take to read, and a plan of thousands of
+/// trials has several for each: all are copies of this one.
+static READER: LazyLock<csv_core::Reader> = LazyLock::new(csv_core::Reader::new);
 
-impl From<&EpochRecord> for Row {
-    fn from(record: &EpochRecord) -> Row {
-        let EpochRecord { epoch, steps, lr, train, validation } = *record;
-        Row {
-            epoch,
-            steps,
-            lr,
-            train_loss: train.loss,
-            train_accuracy: train.accuracy,
-            train_top_k: train.top_k,
-            train_precision: train.precision,
-            train_recall: train.recall,
-            train_f1: train.f1,
-            val_loss: validation.map(|scores| scores.loss),
-            val_accuracy: validation.map(|scores| scores.accuracy),
-            val_top_k: validation.map(|scores| scores.top_k),
-            val_precision: validation.map(|scores| scores.precision),
-            val_recall: validation.map(|scores| scores.recall),
-            val_f1: validation.map(|scores| scores.f1),
-        }
-    }
-}
-
-impl From<Row> for EpochRecord {
-    fn from(row: Row) -> EpochRecord {
-        let validation = || {
-            Some(Scores {
-                loss: row.val_loss?,
-                accuracy: row.val_accuracy?,
-                top_k: row.val_top_k?,
-                precision: row.val_precision?,
-                recall: row.val_recall?,
-                f1: row.val_f1?,
-            })
-        };
-        EpochRecord {
-            epoch: row.epoch,
-            steps: row.steps,
-            lr: row.lr,
-            train: Scores {
-                loss: row.train_loss,
-                accuracy: row.train_accuracy,
-                top_k: row.train_top_k,
-                precision: row.train_precision,
-                recall: row.train_recall,
-                f1: row.train_f1,
-            },
-            validation: validation(),
-        }
-    }
-}
-
-/// The records in `bytes`, in order. A row that is torn or damaged ends them: its numbers, and those
-/// of the rows behind it, are not known.
-pub(super) fn records(bytes: &[u8]) -> Vec<EpochRecord> {
+/// The rows below the header in `bytes`, in order. A row that is torn or damaged ends them: its
+/// numbers, and those of the rows behind it, are not known.
+pub(super) fn read<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
     // A row without its line end may have lost some of its last digits.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    if whole == 0 {
-        // Most trials of a long plan have no rows, and a reader takes longer to make than to use.
-        return Vec::new();
-    }
-    csv::Reader::from_reader(&bytes[..whole])
-        .deserialize::<Row>()
-        .map_while(Result::ok)
-        .map(EpochRecord::from)
-        .enumerate()
-        .take_while(|(index, record)| record.epoch == index + 1)
-        .map(|(_, record)| record)
+    let mut records = records(&bytes[..whole]);
+    let Some(header) = records.next() else { return Vec::new() };
+    records
+        .take_while(|row| row.len() == header.len())
+        .map_while(|row| row.deserialize(Some(&header)).ok())
         .collect()
+}
+
+fn records(mut rest: &[u8]) -> impl Iterator<Item = ByteRecord> {
+    let mut reader = READER.clone();
+    // Without quotes and line ends, fields take no more room than here.
+    let mut text = vec![0; rest.len()];
+    let mut ends = vec![0; rest.iter().filter(|byte| b",\r\n".contains(byte)).count() + 1];
+    iter::from_fn(move || {
+        let (result, read, _, fields) = reader.read_record(rest, &mut text, &mut ends);
+        rest = &rest[read..];
+        let starts = iter::once(0).chain(ends[..fields].iter().copied());
+        let fields = starts.zip(&ends[..fields]).map(|(start, end)| &text[start..*end]);
+        matches!(result, ReadRecordResult::Record).then(|| fields.collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    type Row = (usize, String, Option<f64>);
+
+    #[test]
+    fn rows_come_back_with_their_quotes_undone() {
+        let text = b"epoch,host,loss\n1,\"a, \"\"b\"\"\nc\",0.5\n2,d,\n";
+        let rows: Vec<Row> = read(text);
+        assert_eq!(rows, [(1, "a, \"b\"\nc".to_owned(), Some(0.5)), (2, "d".to_owned(), None)]);
+        let same: Vec<Row> =
+            csv::Reader::from_reader(&text[..]).deserialize().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows, same);
+    }
+
+    #[test]
+    fn a_row_that_is_torn_or_damaged_ends_them() {
+        for damaged in ["2,b,0.", "2,b\n", "2,b,0.5,7\n", "x,b,0.5\n", "2,\"b,0.5\n", "2,\u{fffd}"]
+        {
+            let text = format!("epoch,host,loss\n1,a,0.5\n{damaged}3,c,0.5");
+            assert_eq!(read::<Row>(text.as_bytes()), [(1, "a".to_owned(), Some(0.5))], "{damaged}");
+        }
+        for nothing in ["", "epoch,host,loss", "epoch,host,loss\n"] {
+            assert_eq!(read::<Row>(nothing.as_bytes()), []);
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! What the clock said of a trial.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::sweep::slots::Slot;
+
+use super::rows;
 
 /// A line of `timings.csv`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,19 +20,14 @@ pub struct Timing {
     /// Threads of the trial.
     pub threads: usize,
     /// Images that the trial augmented.
-    #[serde(default)]
     pub augmented: u64,
     /// Images that another trial of the sweep had augmented.
-    #[serde(default)]
     pub shared: u64,
     /// Time for the former, summed over threads.
-    #[serde(default)]
     pub augment_seconds: f64,
-    /// The device that the trial ran on; empty in rows of an earlier version.
-    #[serde(default)]
+    /// The device that the trial ran on.
     pub device: String,
     /// The slot there.
-    #[serde(default)]
     pub slot: usize,
 }
 
@@ -38,4 +37,9 @@ impl Timing {
         let Slot { device, number } = slot;
         Timing { threads, device: device.to_string(), slot: number, ..Timing::default() }
     }
+}
+
+/// The rows at `path`, in order, up to the first that is torn.
+pub(super) fn read(path: &Path) -> Vec<Timing> {
+    rows::read(&std::fs::read(path).unwrap_or_default())
 }

@@ -15,11 +15,11 @@ use crate::sweep::machine::Machine;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::stopping::best_epoch;
 
+use super::epochs::Row;
 use super::file::{append, remove_unfinished, write_as};
-use super::rows::Row;
 use super::{
-    BatchLoss, Lasting, Lock, Station, StoreError, Timing, csv_bytes, holder, lock, losses,
-    machines, rows, trouble, write_whole,
+    BatchLoss, Lasting, Lock, Station, StoreError, Timing, csv_bytes, epochs, holder, lock, losses,
+    machines, timings, trouble, write_whole,
 };
 
 /// The folder of one trial.
@@ -244,7 +244,7 @@ impl TrialStore {
 
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
-        rows::records(&fs::read(self.file("epochs.csv")).unwrap_or_default())
+        epochs::records(&fs::read(self.file("epochs.csv")).unwrap_or_default())
     }
 
     /// Where to go on. None if there is nothing, or if a file is damaged: then the trial starts
@@ -408,11 +408,6 @@ impl TrialStore {
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        // Rows are longer than a header that an earlier version wrote.
-        csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_path(self.file("timings.csv"))
-            .map(|mut reader| reader.deserialize().map_while(Result::ok).collect())
-            .unwrap_or_default()
+        timings::read(&self.file("timings.csv"))
     }
 }

@@ -1,22 +1,24 @@
 //! Rows of the small tables in a trial's folder.
 
+use std::cell::RefCell;
 use std::iter;
-use std::sync::LazyLock;
 
 use csv::ByteRecord;
-use csv_core::ReadRecordResult;
+use csv_core::{ReadRecordResult, Reader};
 use serde::de::DeserializeOwned;
 
-/// A reader takes longer to make than most of these tables take to read, and a plan of thousands of
-/// trials has several for each: all are copies of this one.
-static READER: LazyLock<csv_core::Reader> = LazyLock::new(csv_core::Reader::new);
+thread_local! {
+    /// A reader takes longer to make than most of these tables take to read, and a plan of thousands
+    /// of trials has several for each. (Its clone is none: it lacks its classes of bytes.)
+    static READER: RefCell<Reader> = RefCell::new(Reader::new());
+}
 
 /// The rows below the header in `bytes`, in order. A row that is torn or damaged ends them: its
 /// numbers, and those of the rows behind it, are not known.
 pub(super) fn read<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
     // A row without its line end may have lost some of its last digits.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut records = records(&bytes[..whole]);
+    let mut records = records(&bytes[..whole]).into_iter();
     let Some(header) = records.next() else { return Vec::new() };
     records
         .take_while(|row| row.len() == header.len())
@@ -24,17 +26,23 @@ pub(super) fn read<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
         .collect()
 }
 
-fn records(mut rest: &[u8]) -> impl Iterator<Item = ByteRecord> {
-    let mut reader = READER.clone();
+fn records(mut rest: &[u8]) -> Vec<ByteRecord> {
     // Without quotes and line ends, fields take no more room than here.
     let mut text = vec![0; rest.len()];
     let mut ends = vec![0; rest.iter().filter(|byte| b",\r\n".contains(byte)).count() + 1];
-    iter::from_fn(move || {
-        let (result, read, _, fields) = reader.read_record(rest, &mut text, &mut ends);
-        rest = &rest[read..];
-        let starts = iter::once(0).chain(ends[..fields].iter().copied());
-        let fields = starts.zip(&ends[..fields]).map(|(start, end)| &text[start..*end]);
-        matches!(result, ReadRecordResult::Record).then(|| fields.collect())
+    READER.with_borrow_mut(|reader| {
+        reader.reset();
+        let mut records = Vec::new();
+        loop {
+            let (result, read, _, fields) = reader.read_record(rest, &mut text, &mut ends);
+            if result != ReadRecordResult::Record {
+                return records;
+            }
+            rest = &rest[read..];
+            let ends = &ends[..fields];
+            let starts = iter::once(0).chain(ends.iter().copied());
+            records.push(starts.zip(ends).map(|(start, end)| &text[start..*end]).collect());
+        }
     })
 }
 

@@ -28,6 +28,11 @@ bench-peers PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/compare.py target/release/wick {{ARGS}}
 
+# Two training processes at once beside one; ARGS go to scaling.py
+bench-scaling *ARGS:
+    cargo build --locked --release
+    python3 benches/scaling.py target/release/wick {{ARGS}}
+
 # Transforms beside Albumentations', by a Python that has it; ARGS go to compare_augment.py
 bench-augment PYTHON="python3" *ARGS="":
     cargo build --locked --release

@@ -47,7 +47,9 @@ locally() {
 
 # The quick start as it comes out locally, once.
 baseline() {
-  [ -e "$home/local/quickstart/trials.csv" ] || locally quickstart "${quick[@]}"
+  [ -e "$home/local/quickstart/trials.csv" ] && return
+  locally quickstart "${quick[@]}"
+  quick_seconds=$local_seconds
 }
 
 # launch CASE ARGUMENT...: the same through Slurm.
@@ -118,8 +120,12 @@ case_killed_tasks() {
 }
 
 case_time_limit() {
-  # Slurm looks every 30 seconds at how much time tasks have left, so they have to take longer.
-  local long=("${quick[@]}" --set train.epochs=27 --set name=long)
+  baseline
+  # Slurm looks every 30 seconds at how much time tasks have left, so they take 45 here, however fast
+  # the machine is.
+  local epochs long
+  epochs=$(awk -v quick="$quick_seconds" 'BEGIN { printf "%d", 8 * 45 / quick + 1 }')
+  long=("${quick[@]}" --set "train.epochs=$epochs" --set name=long)
   locally time_limit "${long[@]}"
   launch time_limit "${long[@]}" --time 1 --set launcher.slurm.signal=58s --set launcher.slurm.max-requeues=20
   same time_limit long

@@ -51,72 +51,70 @@ impl Line<'_> {
     pub(super) unsafe fn run<V: Simd>(&self) {
         // SAFETY: the caller's promise.
         unsafe {
-            for part in (0..LANES).step_by(V::WIDTH) {
-                if V::MANY_REGISTERS {
-                    match self.filters {
-                        8 => self.tiles::<V, 8, 2>(part, 0),
-                        7 => self.tiles::<V, 7, 3>(part, 0),
-                        6 => self.tiles::<V, 6, 4>(part, 0),
-                        5 => self.tiles::<V, 5, 4>(part, 0),
-                        rest => self.few::<V, 4>(part, 0, rest),
-                    }
-                } else {
-                    for first in (0..self.filters).step_by(4) {
-                        self.few::<V, 2>(part, first, self.filters - first);
-                    }
+            let halves = LANES / V::WIDTH;
+            match (V::MANY_REGISTERS, self.filters) {
+                (true, 8) => self.tiles::<V, 8, 0, 2>(),
+                (true, 7) if halves == 1 => self.tiles::<V, 7, 0, 3>(),
+                (true, 7) => self.tiles::<V, 7, 0, 2>(),
+                (true, 6) => self.tiles::<V, 6, 0, 4>(),
+                (true, 5) => self.tiles::<V, 5, 0, 4>(),
+                (true, 4) => self.tiles::<V, 4, 0, 4>(),
+                (true, 3) => self.tiles::<V, 3, 0, 4>(),
+                (false, 8) => self.tiles::<V, 4, 4, 2>(),
+                (false, 7) => self.tiles::<V, 4, 3, 2>(),
+                (false, 6) => self.tiles::<V, 6, 0, 2>(),
+                (false, 5) => self.tiles::<V, 5, 0, 2>(),
+                (false, 4) => self.tiles::<V, 4, 0, 2>(),
+                (false, 3) => self.tiles::<V, 3, 0, 2>(),
+                (_, 2) => self.tiles::<V, 2, 0, 4>(),
+                _ => self.tiles::<V, 1, 0, 4>(),
+            }
+        }
+    }
+
+    /// Tiles of `P` vectors, each with `A` filters and then, while its pixels are at hand, with the
+    /// `B` that no registers were left for.
+    #[inline(always)]
+    unsafe fn tiles<V: Simd, const A: usize, const B: usize, const P: usize>(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let vectors = self.positions * LANES / V::WIDTH;
+            let mut vector = 0;
+            while vector + P <= vectors {
+                self.tile::<V, A, P>(0, vector);
+                if B > 0 {
+                    self.tile::<V, B, P>(A, vector);
                 }
+                vector += P;
+            }
+            while vector + 2 <= vectors {
+                self.tile::<V, A, 2>(0, vector);
+                vector += 2;
+            }
+            if vector < vectors {
+                self.tile::<V, A, 1>(0, vector);
             }
         }
     }
 
+    /// `F` filters from `first` on and `P` vectors of outputs from number `vector` on, which lie in
+    /// one position or are all vectors of several.
     #[inline(always)]
-    unsafe fn few<V: Simd, const P: usize>(&self, part: usize, first: usize, filters: usize) {
+    unsafe fn tile<V: Simd, const F: usize, const P: usize>(&self, first: usize, vector: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            match filters {
-                1 => self.tiles::<V, 1, 4>(part, first),
-                2 => self.tiles::<V, 2, 4>(part, first),
-                3 => self.tiles::<V, 3, P>(part, first),
-                _ => self.tiles::<V, 4, P>(part, first),
-            }
-        }
-    }
-
-    /// Tiles of `F` filters from `first` on and `P` outputs, then what is left.
-    #[inline(always)]
-    unsafe fn tiles<V: Simd, const F: usize, const P: usize>(&self, part: usize, first: usize) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut position = 0;
-            while position + P <= self.positions {
-                self.tile::<V, F, P>(part, first, position);
-                position += P;
-            }
-            while position + 2 <= self.positions {
-                self.tile::<V, F, 2>(part, first, position);
-                position += 2;
-            }
-            if position < self.positions {
-                self.tile::<V, F, 1>(part, first, position);
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn tile<V: Simd, const F: usize, const P: usize>(
-        &self,
-        part: usize,
-        first: usize,
-        position: usize,
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe {
+            let per_position = LANES / V::WIDTH;
+            let (position, part) = (vector / per_position, vector % per_position * V::WIDTH);
+            let places = |step: usize| -> [usize; P] {
+                std::array::from_fn(|p| p / per_position * step + p % per_position * V::WIDTH)
+            };
+            let (looks, goes) = (places(self.step), places(self.out_step));
             let out = self.out.add(first * self.filter + position * self.out_step + part);
             let mut sums = [[V::splat(0.0); P]; F];
             for f in 0..F {
                 for p in 0..P {
                     if self.add {
-                        sums[f][p] = V::load(out.add(f * self.filter + p * self.out_step));
+                        sums[f][p] = V::load(out.add(f * self.filter + goes[p]));
                     } else if let Some(bias) = self.bias {
                         sums[f][p] = V::splat(*bias.get_unchecked(first + f));
                     }
@@ -124,26 +122,51 @@ impl Line<'_> {
             }
             let mut x = self.x.add(position * self.step + part);
             let mut weights = self.weights.as_ptr().add(first);
-            for _ in 0..self.channels {
-                for tap in self.taps {
-                    let from = x.add(*tap);
-                    let pixels: [V; P] = std::array::from_fn(|p| V::load(from.add(p * self.step)));
-                    for f in 0..F {
-                        let weight = V::splat(*weights.add(f));
-                        for p in 0..P {
-                            sums[f][p] = pixels[p].fma(weight, sums[f][p]);
-                        }
-                    }
+            if let [tap] = self.taps {
+                // As all products of Winograd's: a loop in the loop would cost as much as they do.
+                x = x.add(*tap);
+                for _ in 0..self.channels {
+                    products(x, looks, weights, &mut sums);
                     weights = weights.add(FILTERS);
+                    x = x.add(self.channel);
                 }
-                x = x.add(self.channel);
+            } else {
+                for _ in 0..self.channels {
+                    for tap in self.taps {
+                        products(x.add(*tap), looks, weights, &mut sums);
+                        weights = weights.add(FILTERS);
+                    }
+                    x = x.add(self.channel);
+                }
             }
             for f in 0..F {
                 for p in 0..P {
-                    let to = out.add(f * self.filter + p * self.out_step);
                     let sum = if self.relu { sums[f][p].relu() } else { sums[f][p] };
-                    sum.store(to);
+                    sum.store(out.add(f * self.filter + goes[p]));
                 }
+            }
+        }
+    }
+}
+
+/// Adds the products of `F` weights with the pixels that stand at `places` behind `x`.
+///
+/// # Safety
+/// There are so many weights, and vectors of pixels.
+#[inline(always)]
+unsafe fn products<V: Simd, const F: usize, const P: usize>(
+    x: *const f32,
+    places: [usize; P],
+    weights: *const f32,
+    sums: &mut [[V; P]; F],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let pixels: [V; P] = std::array::from_fn(|p| V::load(x.add(places[p])));
+        for f in 0..F {
+            let weight = V::splat(*weights.add(f));
+            for p in 0..P {
+                sums[f][p] = pixels[p].fma(weight, sums[f][p]);
             }
         }
     }
@@ -180,37 +203,35 @@ impl Dots<'_> {
         // SAFETY: the caller's promise.
         unsafe {
             let mut filter = 0;
-            if V::MANY_REGISTERS {
-                while filter + 6 <= self.filters {
-                    self.taps::<V, 6>(filter);
-                    filter += 6;
-                }
-            }
-            while filter + 4 <= self.filters {
-                self.taps::<V, 4>(filter);
-                filter += 4;
-            }
             while filter < self.filters {
-                self.taps::<V, 1>(filter);
-                filter += 1;
+                filter += match (V::MANY_REGISTERS, self.filters - filter) {
+                    (true, 6..) => self.taps::<V, 6, 3>(filter),
+                    (false, 6) => self.taps::<V, 6, 2>(filter),
+                    (_, 4..) => self.taps::<V, 4, 3>(filter),
+                    (_, 3) => self.taps::<V, 3, 3>(filter),
+                    (_, 2) => self.taps::<V, 2, 4>(filter),
+                    _ => self.taps::<V, 1, 4>(filter),
+                };
             }
         }
     }
 
+    /// Tiles of `F` filters and `T` taps; how many filters.
     #[inline(always)]
-    unsafe fn taps<V: Simd, const F: usize>(&self, filter: usize) {
+    unsafe fn taps<V: Simd, const F: usize, const T: usize>(&self, filter: usize) -> usize {
         // SAFETY: the caller's promise.
         unsafe {
             let mut tap = 0;
-            while tap + 3 <= self.taps.len() {
-                self.tile::<V, F, 3>(filter, tap);
-                tap += 3;
+            while tap + T <= self.taps.len() {
+                self.tile::<V, F, T>(filter, tap);
+                tap += T;
             }
             while tap < self.taps.len() {
                 self.tile::<V, F, 1>(filter, tap);
                 tap += 1;
             }
         }
+        F
     }
 
     #[inline(always)]

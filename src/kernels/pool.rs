@@ -9,7 +9,7 @@ use crate::basis::shape::Window;
 
 use super::device;
 use super::lanes::{LANES, enter, overwritten, worthwhile};
-use super::simd::vectorised;
+use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// Maximum over windows; the gradient goes to the first maximum of each window, as in PyTorch.
@@ -82,27 +82,8 @@ fn max_pool_in_lanes(
         .par_chunks_mut(positions * LANES)
         .zip(numbers(x.tensor())?.par_chunks(height * width * LANES))
         .for_each(|(result, map)| {
-            let (result, map) = (result.as_chunks_mut::<LANES>().0, map.as_chunks::<LANES>().0);
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (r, row) in rows.iter().enumerate() {
-                        for (c, column) in columns.iter().enumerate() {
-                            let mut best = map[row.start * width + column.start];
-                            for y in row.clone() {
-                                for value in &map[y * width..][column.clone()] {
-                                    for lane in 0..LANES {
-                                        // Written so that NaN wins.
-                                        let keep = best[lane] >= value[lane] || best[lane].is_nan();
-                                        best[lane] = if keep { best[lane] } else { value[lane] };
-                                    }
-                                }
-                            }
-                            result[r * columns.len() + c] = best;
-                        }
-                    }
-                },
-            );
+            let (result, map) = (result.as_chunks_mut().0, map.as_chunks().0);
+            dispatch(Maxima { rows: &rows, columns: &columns, width, map, result });
         });
     let result = tensor(result, (blocks, channels, rows.len(), columns.len(), LANES))?;
     let (kept_x, kept) = (x.tensor().clone(), result.clone());
@@ -116,44 +97,106 @@ fn max_pool_in_lanes(
             .zip(x.par_chunks(height * width * LANES))
             .zip(gradient.par_chunks(positions * LANES).zip(y.par_chunks(positions * LANES)))
             .for_each(|((for_x, x), (gradient, y))| {
-                let (for_x, x) = (for_x.as_chunks_mut::<LANES>().0, x.as_chunks::<LANES>().0);
-                let (gradient, y) = (gradient.as_chunks::<LANES>().0, y.as_chunks::<LANES>().0);
-                if !covers {
-                    for_x.fill([0.0; LANES]);
-                }
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        for (r, row) in rows.iter().enumerate() {
-                            for (c, column) in columns.iter().enumerate() {
-                                let best = y[r * columns.len() + c];
-                                // What the first maximum takes is not there for the next.
-                                let mut left = gradient[r * columns.len() + c];
-                                for line in row.clone() {
-                                    for at in line * width + column.start..line * width + column.end
-                                    {
-                                        let mut part = [0.0; LANES];
-                                        for lane in 0..LANES {
-                                            let hit = x[at][lane] == best[lane];
-                                            part[lane] = if hit { left[lane] } else { 0.0 };
-                                            left[lane] = if hit { 0.0 } else { left[lane] };
-                                        }
-                                        if covers {
-                                            for_x[at] = part;
-                                        } else {
-                                            for lane in 0..LANES {
-                                                for_x[at][lane] += part[lane];
-                                            }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    },
-                );
+                let (for_x, x) = (for_x.as_chunks_mut().0, x.as_chunks().0);
+                let (gradient, y) = (gradient.as_chunks().0, y.as_chunks().0);
+                let (rows, columns) = (&rows, &columns);
+                dispatch(Gradients { rows, columns, width, covers, x, y, gradient, for_x });
             });
         Ok(vec![Some(for_x)])
     }))
+}
+
+/// Sixteen images at a pixel.
+type Pixel = [f32; LANES];
+
+/// The maximum of each window of a map.
+struct Maxima<'a> {
+    rows: &'a [Range<usize>],
+    columns: &'a [Range<usize>],
+    /// Of the map.
+    width: usize,
+    map: &'a [Pixel],
+    result: &'a mut [Pixel],
+}
+
+impl Kernel for Maxima<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let mut results = self.result.iter_mut();
+        for row in self.rows {
+            for column in self.columns {
+                let Some(result) = results.next() else { return };
+                for part in (0..LANES).step_by(V::WIDTH) {
+                    // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
+                    let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let mut best = at(&self.map[row.start * self.width + column.start]);
+                    for y in row.clone() {
+                        for pixel in &self.map[y * self.width..][column.clone()] {
+                            let pixel = at(pixel);
+                            best = V::select(best.keeps(pixel), best, pixel);
+                        }
+                    }
+                    // SAFETY: as above.
+                    unsafe { best.store(result[part..].as_mut_ptr()) };
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of each window to the first pixel of `x` that is its maximum, `y`.
+struct Gradients<'a> {
+    rows: &'a [Range<usize>],
+    columns: &'a [Range<usize>],
+    /// Of the map.
+    width: usize,
+    /// Whether windows cover the map without overlap: then each pixel is written once.
+    covers: bool,
+    x: &'a [Pixel],
+    y: &'a [Pixel],
+    gradient: &'a [Pixel],
+    for_x: &'a mut [Pixel],
+}
+
+impl Kernel for Gradients<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        if !self.covers {
+            self.for_x.fill([0.0; LANES]);
+        }
+        let mut inputs = self.gradient.iter().zip(self.y);
+        for row in self.rows {
+            for column in self.columns {
+                let Some((gradient, best)) = inputs.next() else { return };
+                for part in (0..LANES).step_by(V::WIDTH) {
+                    // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
+                    let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let (zero, best) = (V::splat(0.0), at(best));
+                    // What the first maximum takes is not there for the next.
+                    let mut left = at(gradient);
+                    for line in row.clone() {
+                        let places =
+                            line * self.width + column.start..line * self.width + column.end;
+                        for (pixel, x) in self.for_x[places.clone()].iter_mut().zip(&self.x[places])
+                        {
+                            let hit = at(x).equals(best);
+                            let mut share = V::select(hit, left, zero);
+                            left = V::select(hit, zero, left);
+                            if !self.covers {
+                                share = at(pixel).add(share);
+                            }
+                            // SAFETY: as above.
+                            unsafe { share.store(pixel[part..].as_mut_ptr()) };
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Whether `ranges` cover an axis of `size` without overlap.

@@ -16,7 +16,7 @@ use super::activation::{Activation, activation};
 use super::dropout::{Granularity, Mask, dropout};
 use super::lanes::{LANES, enter, overwritten, worthwhile};
 use super::pool::{covers, max_pool2d, ranges};
-use super::simd::vectorised;
+use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// The winner of a window without gradient: its maximum is not positive.
@@ -70,10 +70,7 @@ pub fn rectified_max_pool2d(
                     &dropped[..]
                 }
             };
-            vectorised(
-                #[inline(always)]
-                || windows.maxima(x.as_chunks().0, result, winners),
-            );
+            dispatch(Maxima { windows: &windows, x: x.as_chunks().0, result, winners });
         });
     let result =
         tensor(result, (blocks, channels, windows.rows.len(), windows.columns.len(), LANES))?;
@@ -87,14 +84,8 @@ pub fn rectified_max_pool2d(
             .zip(winners.par_chunks(positions * LANES))
             .for_each(|((for_x, gradient), winners)| {
                 let (gradient, winners) = (gradient.as_chunks().0, winners.as_chunks().0);
-                let for_x = for_x.as_chunks_mut().0;
-                vectorised(
-                    #[inline(always)]
-                    || match covers {
-                        true => windows.deal(for_x, gradient, winners, scale),
-                        false => windows.add(for_x, gradient, winners, scale),
-                    },
-                );
+                let (windows, for_x) = (&windows, for_x.as_chunks_mut().0);
+                dispatch(Gradients { windows, covers, scale, for_x, gradient, winners });
             });
         Ok(vec![Some(for_x)])
     }))
@@ -110,93 +101,107 @@ struct Windows {
 /// Sixteen images at a pixel.
 type Pixel<T> = [T; LANES];
 
-impl Windows {
-    /// The maximum of each window, or 0 if that is more, and the number of the pixel in its window
-    /// that gets the gradient.
+/// The maximum of each window, or 0 if that is more, and the number of the pixel in its window that
+/// gets the gradient.
+struct Maxima<'a> {
+    windows: &'a Windows,
+    x: &'a [Pixel<f32>],
+    result: &'a mut [Pixel<f32>],
+    winners: &'a mut [Pixel<u8>],
+}
+
+impl Kernel for Maxima<'_> {
+    type Out = ();
+
     #[inline(always)]
-    fn maxima(&self, x: &[Pixel<f32>], result: &mut [Pixel<f32>], winners: &mut [Pixel<u8>]) {
-        let mut outputs = result.iter_mut().zip(winners);
-        for row in &self.rows {
-            for column in &self.columns {
+    fn run<V: Simd>(self) {
+        let Windows { rows, columns, size } = self.windows;
+        let mut outputs = self.result.iter_mut().zip(self.winners);
+        for row in rows {
+            for column in columns {
                 let Some((result, winner)) = outputs.next() else { return };
-                let mut best = x[row.start * self.size[1] + column.start];
-                let (mut which, mut number) = ([0u32; LANES], 0);
-                for y in row.clone() {
-                    for pixel in &x[y * self.size[1]..][column.clone()] {
-                        for lane in 0..LANES {
-                            // Written so that NaN wins.
-                            let keep = best[lane] >= pixel[lane] || best[lane].is_nan();
-                            best[lane] = if keep { best[lane] } else { pixel[lane] };
-                            which[lane] = if keep { which[lane] } else { number };
+                let mut which = [0.0f32; LANES];
+                for part in (0..LANES).step_by(V::WIDTH) {
+                    // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
+                    let at = |pixel: &Pixel<f32>| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let mut best = at(&self.x[row.start * size[1] + column.start]);
+                    // As a number, like those that it is compared with: there are few.
+                    let (mut place, mut number) = (V::splat(0.0), 0.0);
+                    for y in row.clone() {
+                        for pixel in &self.x[y * size[1]..][column.clone()] {
+                            let pixel = at(pixel);
+                            let keeps = best.keeps(pixel);
+                            best = V::select(keeps, best, pixel);
+                            place = V::select(keeps, place, V::splat(number));
+                            number += 1.0;
                         }
-                        number += 1;
+                    }
+                    let zero = V::splat(0.0);
+                    let nobody = V::splat(f32::from(NOBODY));
+                    let place = V::select(best.above(zero), place, nobody);
+                    let best = V::select(zero.keeps(best), zero, best);
+                    // SAFETY: as above.
+                    unsafe {
+                        best.store(result[part..].as_mut_ptr());
+                        place.store(which[part..].as_mut_ptr());
                     }
                 }
-                for lane in 0..LANES {
-                    let passes = best[lane] > 0.0;
-                    result[lane] = if best[lane] <= 0.0 { 0.0 } else { best[lane] };
-                    winner[lane] = if passes { which[lane] as u8 } else { NOBODY };
-                }
+                *winner = which.map(|number| number as i32 as u8);
             }
         }
     }
+}
 
-    /// The gradient of each window to its winner, where windows cover the map without overlap.
+/// The gradient of each window to its winner.
+struct Gradients<'a> {
+    windows: &'a Windows,
+    /// Whether windows cover the map without overlap.
+    covers: bool,
+    scale: f32,
+    for_x: &'a mut [Pixel<f32>],
+    gradient: &'a [Pixel<f32>],
+    winners: &'a [Pixel<u8>],
+}
+
+impl Kernel for Gradients<'_> {
+    type Out = ();
+
     #[inline(always)]
-    fn deal(
-        &self,
-        for_x: &mut [Pixel<f32>],
-        gradient: &[Pixel<f32>],
-        winners: &[Pixel<u8>],
-        scale: f32,
-    ) {
-        let mut inputs = gradient.iter().zip(winners);
-        for row in &self.rows {
-            for column in &self.columns {
+    fn run<V: Simd>(self) {
+        let Windows { rows, columns, size } = self.windows;
+        if !self.covers {
+            self.for_x.fill([0.0; LANES]);
+        }
+        // Sums are scaled when all is in them.
+        let scale = if self.covers { self.scale } else { 1.0 };
+        let mut inputs = self.gradient.iter().zip(self.winners);
+        for row in rows {
+            for column in columns {
                 let Some((gradient, winner)) = inputs.next() else { return };
-                let part = gradient.map(|gradient| gradient * scale);
-                let winner = winner.map(u32::from);
-                let mut number = 0;
-                for y in row.clone() {
-                    for pixel in &mut for_x[y * self.size[1]..][column.clone()] {
-                        for lane in 0..LANES {
-                            pixel[lane] = if winner[lane] == number { part[lane] } else { 0.0 };
+                let gradient = gradient.map(|gradient| gradient * scale);
+                let winner = winner.map(f32::from);
+                for part in (0..LANES).step_by(V::WIDTH) {
+                    // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
+                    let at = |pixel: &Pixel<f32>| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let (gradient, winner, mut number) = (at(&gradient), at(&winner), 0.0);
+                    for y in row.clone() {
+                        for pixel in &mut self.for_x[y * size[1]..][column.clone()] {
+                            let wins = winner.equals(V::splat(number));
+                            let mut share = V::select(wins, gradient, V::splat(0.0));
+                            if !self.covers {
+                                share = at(pixel).add(share);
+                            }
+                            // SAFETY: as above.
+                            unsafe { share.store(pixel[part..].as_mut_ptr()) };
+                            number += 1.0;
                         }
-                        number += 1;
                     }
                 }
             }
         }
-    }
-
-    /// The same for any windows.
-    #[inline(always)]
-    fn add(
-        &self,
-        for_x: &mut [Pixel<f32>],
-        gradient: &[Pixel<f32>],
-        winners: &[Pixel<u8>],
-        scale: f32,
-    ) {
-        for_x.fill([0.0; LANES]);
-        let mut inputs = gradient.iter().zip(winners);
-        for row in &self.rows {
-            for column in &self.columns {
-                let Some((gradient, winner)) = inputs.next() else { return };
-                let winner = winner.map(u32::from);
-                let mut number = 0;
-                for y in row.clone() {
-                    for pixel in &mut for_x[y * self.size[1]..][column.clone()] {
-                        for lane in 0..LANES {
-                            let wins = winner[lane] == number;
-                            pixel[lane] += if wins { gradient[lane] } else { 0.0 };
-                        }
-                        number += 1;
-                    }
-                }
-            }
+        if !self.covers {
+            self.for_x.iter_mut().flatten().for_each(|gradient| *gradient *= self.scale);
         }
-        for_x.iter_mut().flatten().for_each(|gradient| *gradient *= scale);
     }
 }
 

@@ -8,6 +8,8 @@ pub(super) trait Simd: Copy {
     const WIDTH: usize;
     /// Whether there are 32 registers rather than 16: how large a tile of sums may be.
     const MANY_REGISTERS: bool;
+    /// For each element, whether a comparison holds.
+    type Mask: Copy;
 
     /// The same number everywhere.
     fn splat(value: f32) -> Self;
@@ -46,6 +48,18 @@ pub(super) trait Simd: Copy {
     /// max(0, self), elementwise; NaN stays NaN.
     fn relu(self) -> Self;
 
+    /// Where self > other, which nothing is that is not a number.
+    fn above(self, other: Self) -> Self::Mask;
+
+    /// Where self = other, which nothing is that is not a number.
+    fn equals(self, other: Self) -> Self::Mask;
+
+    /// Where a maximum stays self when it meets other: self ≥ other, or self is NaN.
+    fn keeps(self, other: Self) -> Self::Mask;
+
+    /// `yes` where the mask holds, else `no`.
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+
     /// The sum of all elements, in an order that is fixed.
     fn sum(self) -> f32;
 }
@@ -57,6 +71,7 @@ pub(super) struct Portable([f32; 8]);
 impl Simd for Portable {
     const WIDTH: usize = 8;
     const MANY_REGISTERS: bool = false;
+    type Mask = [bool; 8];
 
     #[inline(always)]
     fn splat(value: f32) -> Self {
@@ -97,6 +112,26 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn above(self, other: Self) -> Self::Mask {
+        std::array::from_fn(|i| self.0[i] > other.0[i])
+    }
+
+    #[inline(always)]
+    fn equals(self, other: Self) -> Self::Mask {
+        std::array::from_fn(|i| self.0[i] == other.0[i])
+    }
+
+    #[inline(always)]
+    fn keeps(self, other: Self) -> Self::Mask {
+        std::array::from_fn(|i| self.0[i] >= other.0[i] || self.0[i].is_nan())
+    }
+
+    #[inline(always)]
+    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Portable(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         self.0.iter().sum()
     }
@@ -121,6 +156,7 @@ mod x86 {
     impl Simd for Avx2 {
         const WIDTH: usize = 8;
         const MANY_REGISTERS: bool = false;
+        type Mask = __m256;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
@@ -153,9 +189,66 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+            // Eight by eight: exchange within pairs, then fours of neighbouring rows, then halves.
+            for row in (0..16).step_by(8) {
+                for column in (0..16).step_by(8) {
+                    unsafe {
+                        let rows: [__m256; 8] = std::array::from_fn(|i| {
+                            _mm256_loadu_ps(from.add((row + i) * from_row + column))
+                        });
+                        let mut pairs = rows;
+                        for i in (0..8).step_by(2) {
+                            pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+                            pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+                        }
+                        let mut fours = pairs;
+                        for i in (0..8).step_by(4) {
+                            for (half, into) in [(0, 0), (1, 2)] {
+                                let (low, high) = (pairs[i + half], pairs[i + 2 + half]);
+                                fours[i + into] = _mm256_shuffle_ps::<0x44>(low, high);
+                                fours[i + into + 1] = _mm256_shuffle_ps::<0xee>(low, high);
+                            }
+                        }
+                        for i in 0..4 {
+                            let (low, high) = (fours[i], fours[i + 4]);
+                            let to = to.add((column + i) * to_row + row);
+                            _mm256_storeu_ps(to, _mm256_permute2f128_ps::<0x20>(low, high));
+                            let turned = _mm256_permute2f128_ps::<0x31>(low, high);
+                            _mm256_storeu_ps(to.add(4 * to_row), turned);
+                        }
+                    }
+                }
+            }
+        }
+
+        #[inline(always)]
         fn relu(self) -> Self {
             // The instruction returns its second operand if one is NaN.
             Avx2(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        fn above(self, other: Self) -> Self::Mask {
+            unsafe { _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn equals(self, other: Self) -> Self::Mask {
+            unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn keeps(self, other: Self) -> Self::Mask {
+            unsafe {
+                let is_at_least = _mm256_cmp_ps::<_CMP_GE_OQ>(self.0, other.0);
+                _mm256_or_ps(is_at_least, _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.0))
+            }
+        }
+
+        #[inline(always)]
+        fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+            Avx2(unsafe { _mm256_blendv_ps(no.0, yes.0, mask) })
         }
 
         #[inline(always)]
@@ -170,6 +263,7 @@ mod x86 {
     impl Simd for Avx512 {
         const WIDTH: usize = 16;
         const MANY_REGISTERS: bool = true;
+        type Mask = __mmask16;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
@@ -248,6 +342,29 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn above(self, other: Self) -> Self::Mask {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn equals(self, other: Self) -> Self::Mask {
+            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn keeps(self, other: Self) -> Self::Mask {
+            unsafe {
+                let is_at_least = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(self.0, other.0);
+                is_at_least | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0)
+            }
+        }
+
+        #[inline(always)]
+        fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+            Avx512(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
+        }
+
+        #[inline(always)]
         fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self.0) }
         }
@@ -270,6 +387,7 @@ mod arm {
     impl Simd for Neon {
         const WIDTH: usize = 4;
         const MANY_REGISTERS: bool = true;
+        type Mask = uint32x4_t;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
@@ -330,6 +448,29 @@ mod arm {
         fn relu(self) -> Self {
             // The instruction gives NaN if one operand is.
             Neon(unsafe { vmaxq_f32(vdupq_n_f32(0.0), self.0) })
+        }
+
+        #[inline(always)]
+        fn above(self, other: Self) -> Self::Mask {
+            unsafe { vcgtq_f32(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn equals(self, other: Self) -> Self::Mask {
+            unsafe { vceqq_f32(self.0, other.0) }
+        }
+
+        #[inline(always)]
+        fn keeps(self, other: Self) -> Self::Mask {
+            unsafe {
+                let is_number = vceqq_f32(self.0, self.0);
+                vorrq_u32(vcgeq_f32(self.0, other.0), vmvnq_u32(is_number))
+            }
+        }
+
+        #[inline(always)]
+        fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+            Neon(unsafe { vbslq_f32(mask, yes.0, no.0) })
         }
 
         #[inline(always)]
@@ -436,16 +577,25 @@ mod tests {
     }
 
     impl Kernel for Everything<'_> {
-        type Out = ([[f32; 16]; 4], Vec<f32>, [f32; 256]);
+        type Out = ([[f32; 16]; 7], Vec<f32>, [f32; 256]);
 
         #[inline(always)]
         fn run<V: Simd>(self) -> Self::Out {
-            let (mut found, mut sums, mut turned) = ([[0.0; 16]; 4], Vec::new(), [0.0; 256]);
+            let (mut found, mut sums, mut turned) = ([[0.0; 16]; 7], Vec::new(), [0.0; 256]);
             for at in (0..16).step_by(V::WIDTH) {
                 // SAFETY: WIDTH divides 16, and the squares have sixteen rows.
                 unsafe {
                     let (a, b) = (V::load(&self.a[at]), V::load(&self.b[at]));
-                    let results = [a.fma(b, V::splat(0.5)), a.add(b), a.sub(b), a.relu()];
+                    let choose = |mask: V::Mask| V::select(mask, V::splat(1.0), V::splat(-1.0));
+                    let results = [
+                        a.fma(b, V::splat(0.5)),
+                        a.add(b),
+                        a.sub(b),
+                        a.relu(),
+                        choose(a.above(b)),
+                        choose(a.equals(b)),
+                        choose(a.keeps(b)),
+                    ];
                     for (result, into) in results.into_iter().zip(&mut found) {
                         result.store(&mut into[at]);
                     }
@@ -461,7 +611,8 @@ mod tests {
     #[test]
     fn every_set_of_this_processor_computes_what_is_written() {
         let a: [f32; 16] = std::array::from_fn(|i| if i == 5 { f32::NAN } else { i as f32 - 6.5 });
-        let b: [f32; 16] = std::array::from_fn(|i| 0.25 * i as f32 - 1.0);
+        let mut b: [f32; 16] = std::array::from_fn(|i| 0.25 * i as f32 - 1.0);
+        (b[6], b[7]) = (f32::NAN, a[7]);
         let square: [f32; 256] = std::array::from_fn(|i| i as f32);
         let all = [Set::Avx512, Set::Avx2, Set::Neon];
         // A set that is there has all that are worse on the same processor.
@@ -470,7 +621,7 @@ mod tests {
         sets.push(Set::Portable);
         for set in sets {
             let kernel = Everything { a: &a, b: &b, square: &square };
-            let ([fma, add, sub, relu], sums, turned) = run_with(set, kernel);
+            let ([fma, add, sub, relu, above, equal, kept], sums, turned) = run_with(set, kernel);
             for i in 0..16 {
                 let same = |found: f32, expected: f32| {
                     let error = (found - expected).abs();
@@ -481,6 +632,10 @@ mod tests {
                 same(add[i], a[i] + b[i]);
                 same(sub[i], a[i] - b[i]);
                 same(relu[i], if a[i] < 0.0 { 0.0 } else { a[i] });
+                let chosen = |holds: bool| if holds { 1.0 } else { -1.0 };
+                same(above[i], chosen(a[i] > b[i]));
+                same(equal[i], chosen(a[i] == b[i]));
+                same(kept[i], chosen(a[i] >= b[i] || a[i].is_nan()));
                 for j in 0..16 {
                     assert_eq!(turned[j * 16 + i], square[i * 16 + j], "{set:?}");
                 }

@@ -223,9 +223,10 @@ impl Tiling {
                     Some(y) if y < self.size[0] => (x.add(y * row + left), self.pixels()),
                     _ => (NOTHING.as_ptr(), 0),
                 });
-            for part in (0..LANES).step_by(V::WIDTH) {
-                let mut half = [[V::splat(0.0); IN]; IN];
-                for c in 0..channels {
+            // Columns outside are never written: they stay zeros.
+            let mut half = [[V::splat(0.0); IN]; IN];
+            for c in 0..channels {
+                for part in (0..LANES).step_by(V::WIDTH) {
                     for column in start..end {
                         let at = (column - start) * LANES + part;
                         let pixels =
@@ -266,18 +267,19 @@ impl Kernel for Block<'_> {
     fn run<V: Simd>(self) {
         let tiling = self.tiling;
         let (channels, chunk) = (tiling.channels, tiling.chunk());
-        let mut inputs = overwritten(COMPONENTS * (channels * chunk * LANES + GAP));
-        let mut products = overwritten(COMPONENTS * (FILTERS * chunk * LANES + GAP));
+        // Per component, tile after tile: what is summed up together lies together.
+        let mut inputs = overwritten(COMPONENTS * (chunk * channels * LANES + GAP));
+        let mut products = overwritten(COMPONENTS * (chunk * FILTERS * LANES + GAP));
         for first in (0..tiling.count()).step_by(chunk) {
             let tiles = chunk.min(tiling.count() - first);
-            let side = tiles * LANES;
-            let (component, product) = (channels * side + GAP, FILTERS * side + GAP);
+            let component = tiles * channels * LANES + GAP;
+            let product = tiles * FILTERS * LANES + GAP;
             for tile in 0..tiles {
                 // SAFETY: `inputs` has room for all components of all tiles of a chunk.
                 unsafe {
-                    let into = inputs.as_mut_ptr().add(tile * LANES);
+                    let into = inputs.as_mut_ptr().add(tile * channels * LANES);
                     let x = self.x.as_ptr();
-                    tiling.transform::<V>(x, channels, first + tile, into, component, side);
+                    tiling.transform::<V>(x, channels, first + tile, into, component, LANES);
                 }
             }
             for block in 0..self.range.len().div_ceil(FILTERS) {
@@ -286,14 +288,14 @@ impl Kernel for Block<'_> {
                 for k in 0..COMPONENTS {
                     let line = Line {
                         x: inputs[k * component..].as_ptr(),
-                        channel: side,
-                        step: LANES,
+                        channel: LANES,
+                        step: channels * LANES,
                         channels,
                         taps: &[0],
                         weights: &self.filters[(block * COMPONENTS + k) * channels * FILTERS..],
                         out: products[k * product..].as_mut_ptr(),
-                        filter: side,
-                        out_step: LANES,
+                        filter: LANES,
+                        out_step: FILTERS * LANES,
                         filters,
                         positions: tiles,
                         bias: None,
@@ -308,7 +310,7 @@ impl Kernel for Block<'_> {
                     let map = tiling.positions();
                     let out = &mut self.out[(filter + f) * map..][..map];
                     for tile in 0..tiles {
-                        let from = &products[f * side + tile * LANES..];
+                        let from = &products[(tile * FILTERS + f) * LANES..];
                         let origin = tiling.origin(first + tile);
                         // SAFETY: the origin lies within the map of the output.
                         unsafe {

@@ -63,8 +63,8 @@ impl<'a> Round<'a> {
         starts.map(move |first| first..channels.min(first + GROUP)).enumerate()
     }
 
-    /// The tiles of all blocks, transformed: `[groups][COMPONENTS][GROUP][side]`, or with the last
-    /// two exchanged if `upright`.
+    /// The tiles of all blocks, transformed: `[groups][COMPONENTS][side / LANES][GROUP][LANES]`, or,
+    /// if `upright`, `[groups][COMPONENTS][GROUP / LANES][side][LANES]`.
     fn transform(&self, upright: bool) -> Vec<f32> {
         let group = COMPONENTS * self.component();
         let mut inputs = overwritten(self.tiling.channels.div_ceil(GROUP) * group);
@@ -98,12 +98,12 @@ impl Kernel for Flat<'_> {
         for block in &round.blocks {
             let x = block[self.channels.start * tiling.pixels()..].as_ptr();
             for tile in 0..tiling.count() {
-                let into = self.into[place..].as_mut_ptr();
+                let into = self.into[place * GROUP..].as_mut_ptr();
                 // SAFETY: `into` has room for the components of a group, and the block has all
                 // channels.
                 unsafe {
-                    let (component, side) = (round.component(), round.side());
-                    tiling.transform::<V>(x, self.channels.len(), tile, into, component, side);
+                    let (channels, component) = (self.channels.len(), round.component());
+                    tiling.transform::<V>(x, channels, tile, into, component, LANES);
                 }
                 place += LANES;
             }
@@ -136,9 +136,10 @@ impl Kernel for Upright<'_> {
                     unsafe {
                         tiling.transform::<V>(x, count, tile, flat.as_mut_ptr(), square, LANES);
                         for k in 0..COMPONENTS {
-                            let at = k * round.component() + place * GROUP;
-                            let to = self.into[at + first - self.channels.start..].as_mut_ptr();
-                            V::transpose(flat[k * square..].as_ptr(), LANES, to, GROUP);
+                            let column = (first - self.channels.start) * round.side();
+                            let at = k * round.component() + column + place * LANES;
+                            let to = self.into[at..].as_mut_ptr();
+                            V::transpose(flat[k * square..].as_ptr(), LANES, to, LANES);
                         }
                     }
                 }
@@ -183,14 +184,14 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
                 for k in 0..COMPONENTS {
                     let line = Line {
                         x: inputs[k * round.component()..].as_ptr(),
-                        channel: side,
-                        step: LANES,
+                        channel: LANES,
+                        step: GROUP * LANES,
                         channels: channels.len(),
                         taps: &[0],
                         weights: &weights[k * channels.len() * FILTERS..],
-                        out: products[k * product + block * side..].as_mut_ptr(),
-                        filter: side,
-                        out_step: LANES,
+                        out: products[k * product + block * LANES..].as_mut_ptr(),
+                        filter: LANES,
+                        out_step: count * LANES,
                         filters: FILTERS.min(count - block),
                         positions: side / LANES,
                         bias: None,
@@ -206,8 +207,8 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
             for (f, map) in out.chunks_mut(tiling.positions()).enumerate() {
                 let bias = self.bias.map_or(0.0, |bias| bias[self.filters.start + f]);
                 for tile in 0..tiling.count() {
-                    let place = (block * tiling.count() + tile) * LANES;
-                    let from = &products[f * side + place..];
+                    let place = block * tiling.count() + tile;
+                    let from = &products[(place * count + f) * LANES..];
                     let origin = tiling.origin(tile);
                     // SAFETY: the origin lies within the map.
                     unsafe { inverse::<V>(tiling, from, product, origin, bias, self.relu, map) };

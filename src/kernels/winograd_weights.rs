@@ -134,9 +134,9 @@ impl Kernel for Part<'_> {
                             let to = upright.as_mut_ptr();
                             tiling.transform::<V>(x, count, first + tile, to, group, LANES);
                             for k in 0..COMPONENTS {
-                                let at = k * component + tile * LANES * padded + c;
+                                let at = k * component + c * side + tile * LANES * LANES;
                                 let to = inputs[at..].as_mut_ptr();
-                                V::transpose(upright[k * group..].as_ptr(), LANES, to, padded);
+                                V::transpose(upright[k * group..].as_ptr(), LANES, to, LANES);
                             }
                         }
                     }
@@ -208,7 +208,7 @@ pub(super) unsafe fn slopes_of<V: Simd>(
     }
 }
 
-/// `into[f][c] (+)= Σ_j slopes[f][j] · inputs[j][c]`.
+/// `into[f][c] (+)= Σ_j slopes[f][j] · inputs[c / LANES][j][c % LANES]`.
 pub(super) struct Outer {
     pub(super) slopes: *const f32,
     pub(super) inputs: *const f32,
@@ -217,7 +217,7 @@ pub(super) struct Outer {
     pub(super) filters: usize,
     /// Numbers c, whole vectors of `LANES`.
     pub(super) width: usize,
-    /// Numbers between rows of inputs, and of sums.
+    /// Numbers between rows of sums.
     pub(super) row: usize,
     pub(super) add: bool,
 }
@@ -235,20 +235,23 @@ impl Outer {
                 let mut filter = 0;
                 while filter < self.filters {
                     let left = self.filters - filter;
-                    let step = match (two, left) {
-                        (true, 8..) if V::MANY_REGISTERS => self.tile::<V, 8, 2>(filter, column),
-                        (true, 4..) => self.tile::<V, 4, 2>(filter, column),
-                        (true, _) => self.tile::<V, 1, 2>(filter, column),
-                        (false, 8..) => self.tile::<V, 8, 1>(filter, column),
-                        (false, _) => self.tile::<V, 1, 1>(filter, column),
+                    filter += match (two, V::MANY_REGISTERS, left) {
+                        (true, true, 8..) => self.tile::<V, 8, 2>(filter, column),
+                        // Eight are done faster as four and four than as six and two.
+                        (true, false, 6 | 7 | 9..) => self.tile::<V, 6, 2>(filter, column),
+                        (true, _, 4..) => self.tile::<V, 4, 2>(filter, column),
+                        (true, _, 2..) => self.tile::<V, 2, 2>(filter, column),
+                        (true, ..) => self.tile::<V, 1, 2>(filter, column),
+                        (false, _, 8..) => self.tile::<V, 8, 1>(filter, column),
+                        (false, ..) => self.tile::<V, 1, 1>(filter, column),
                     };
-                    filter += step;
                 }
                 column += if two { 2 } else { 1 } * V::WIDTH;
             }
         }
     }
 
+    /// `F` filters and `P` vectors of numbers c; how many filters.
     #[inline(always)]
     unsafe fn tile<V: Simd, const F: usize, const P: usize>(
         &self,
@@ -267,16 +270,19 @@ impl Outer {
                 }
             }
             let slopes = self.slopes.add(filter * self.inner);
-            let mut inputs = self.inputs.add(column);
+            let places: [usize; P] = std::array::from_fn(|p| {
+                let c = column + p * V::WIDTH;
+                c / LANES * LANES * self.inner + c % LANES
+            });
             for j in 0..self.inner {
-                let row: [V; P] = std::array::from_fn(|p| V::load(inputs.add(p * V::WIDTH)));
+                let row: [V; P] =
+                    std::array::from_fn(|p| V::load(self.inputs.add(places[p] + j * LANES)));
                 for f in 0..F {
                     let slope = V::splat(*slopes.add(f * self.inner + j));
                     for p in 0..P {
                         sums[f][p] = row[p].fma(slope, sums[f][p]);
                     }
                 }
-                inputs = inputs.add(self.row);
             }
             for f in 0..F {
                 for p in 0..P {

@@ -108,7 +108,7 @@ fn trainer<'a>(plan: &'a Plan, device: &Device) -> Trainer<'a> {
     let data = TrialData { dataset, split: Arc::new(split), normalisation };
     let share = Arc::new(Epochs::new(0, [plan], clock::seconds)).of(plan);
     let features = Arc::new(Features::new(None, 0));
-    Trainer::new(plan, device, data, share, features, &Weights::new()).unwrap()
+    Trainer::new(plan, device, data, share, features, Weights::new()).unwrap()
 }
 
 fn trained(plan: &Plan, device: &Device) -> Heard {

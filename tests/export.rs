@@ -62,7 +62,8 @@ impl Sample {
 
     /// What the network itself says.
     fn logits(&self) -> Vec<f32> {
-        let mut network = Network::starting_from(&self.card.model, 0, &self.weights).unwrap();
+        let mut network =
+            Network::starting_from(&self.card.model, 0, self.weights.clone()).unwrap();
         let shape = [&[BATCH], &self.card.model.input[..]].concat();
         let images = Tensor::from_vec(self.images(), shape, &Device::Cpu).unwrap();
         let pass = network.forward(&images, false, 0).unwrap();

@@ -165,7 +165,7 @@ impl Ready {
         let Loaded { mut card, weights } = Loaded::new(asked)?;
         let source = asked.model.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
-        let network = Network::starting_from(&card.model, 0, &weights);
+        let network = Network::starting_from(&card.model, 0, weights);
         let network = network.map_err(|error| format!("error: {place}{error}\n"))?;
         let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
         let device = kernels::Device::open(looking.device).map_err(|error| on_device(&error))?;

@@ -9,7 +9,7 @@ use crate::kernels::arrange::flatten;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
-use crate::kernels::tape::{Gradients, Tape, Value, values};
+use crate::kernels::tape::{Gradients, Tape, Value, numbers, values};
 use crate::kernels::update::assign;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
@@ -103,30 +103,22 @@ impl Forward {
 impl Network {
     /// The network of `plan` as it starts with `seed`.
     pub fn new(plan: &ModelPlan, seed: u64) -> Result<Network> {
-        Network::starting_from(plan, seed, &Weights::new())
+        Network::starting_from(plan, seed, Weights::new())
     }
 
     /// The network of `plan` as it starts with `weights`, as far as they go, and else with `seed`.
     ///
     /// # Errors
     /// If a tensor of `weights` has another shape.
-    pub fn starting_from(plan: &ModelPlan, seed: u64, weights: &Weights) -> Result<Network> {
+    pub fn starting_from(plan: &ModelPlan, seed: u64, mut weights: Weights) -> Result<Network> {
         let mut parameters = Vec::new();
-        let mut layers = Vec::new();
-        let (evaluated, trained) = (plan.needed(false), plan.needed(true));
-        for (index, layer) in plan.layers.iter().enumerate() {
-            layers.push(Part {
-                step: build(layer, Slots { first: parameters.len() }),
-                sources: plan.sources(index),
-                needed: [evaluated[index], trained[index]],
-                as_in_training: true,
-                pool: plan.pool_behind(index).cloned(),
-            });
+        for layer in &plan.layers {
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
-                let values = match weights.get(&parameter.name) {
+                let values = match weights.remove(&parameter.name) {
                     Some((shape, values)) => {
-                        fitting(&parameter.name, shape, &parameter.shape, values)?.to_vec()
+                        fit(&parameter.name, &shape, &parameter.shape)?;
+                        values
                     }
                     None => initial(&parameter, seed),
                 };
@@ -141,17 +133,54 @@ impl Network {
                 });
             }
         }
-        let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
-        let mut network = Network { layers, heads, parameters, seed, device: Device::cpu() };
+        let mut network = Network::of(plan, parameters, seed);
         for layer in network.layers() {
             for (name, values) in layer.buffers() {
-                if let Some((shape, found)) = weights.get(name) {
-                    values.assign(fitting(name, shape, &[values.len()], found)?)?;
+                if let Some((shape, found)) = weights.remove(name) {
+                    fit(name, &shape, &[values.len()])?;
+                    values.assign(&found)?;
                 }
             }
         }
         network.begin(plan, 1);
         Ok(network)
+    }
+
+    /// The layers of `plan` with these parameters, on the CPU.
+    fn of(plan: &ModelPlan, parameters: Vec<Parameter>, seed: u64) -> Network {
+        let (evaluated, trained) = (plan.needed(false), plan.needed(true));
+        let mut first = 0;
+        let part = |(index, layer): (usize, &LayerPlan)| {
+            let step = build(layer, Slots { first });
+            first += layer.parameter_plans().len();
+            Part {
+                step,
+                sources: plan.sources(index),
+                needed: [evaluated[index], trained[index]],
+                as_in_training: true,
+                pool: plan.pool_behind(index).cloned(),
+            }
+        };
+        let layers = plan.layers.iter().enumerate().map(part).collect();
+        let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
+        Network { layers, heads, parameters, seed, device: Device::cpu() }
+    }
+
+    /// The network of `plan`, whose layers are the first ones of this network: with the same tensors,
+    /// so that what one of them learns the other one knows, and copies of the running statistics.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn leading(&mut self, plan: &ModelPlan) -> Result<Network> {
+        let count = plan.layers.iter().map(|layer| layer.parameter_plans().len()).sum();
+        let mut leading = Network::of(plan, self.parameters[..count].to_vec(), self.seed);
+        for (copy, layer) in leading.layers().zip(self.layers()) {
+            for ((_, copy), (_, values)) in copy.buffers().into_iter().zip(layer.buffers()) {
+                *copy = values.clone();
+            }
+        }
+        leading.device = self.device.clone();
+        Ok(leading)
     }
 
     /// The network on `device`, from now on.
@@ -318,23 +347,41 @@ impl Network {
 
     /// A copy of all parameters and running statistics.
     pub fn weights(&mut self) -> Result<Weights> {
-        self.weights_but(&BTreeSet::new())
+        self.weights_called(|_| true)
     }
 
-    /// A copy of all parameters and running statistics whose names are not among `others`.
-    pub fn weights_but(&mut self, others: &BTreeSet<String>) -> Result<Weights> {
+    /// A copy of the parameters and running statistics whose names are `wanted`.
+    pub fn weights_called(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Weights> {
         let mut weights = Weights::new();
-        let wanted = |parameter: &&Parameter| !others.contains(&parameter.name);
-        for Parameter { name, tensor, .. } in self.parameters.iter().filter(wanted) {
+        for Parameter { name, tensor, .. } in self.parameters.iter().filter(|it| wanted(&it.name)) {
             weights.insert(name.clone(), (tensor.dims().to_vec(), values(tensor)?));
         }
         for layer in self.layers() {
-            let buffers = layer.buffers().into_iter();
-            for (name, values) in buffers.filter(|(name, _)| !others.contains(*name)) {
+            for (name, values) in layer.buffers().into_iter().filter(|(name, _)| wanted(name)) {
                 weights.insert(name.to_owned(), (vec![values.len()], values.numbers()?));
             }
         }
         Ok(weights)
+    }
+
+    /// Shows `to` the numbers of all parameters in the order of the layers, then those of all running
+    /// statistics.
+    ///
+    /// # Errors
+    /// If the device does not give them.
+    pub fn show(&mut self, mut to: impl FnMut(&[f32])) -> Result<()> {
+        for Parameter { tensor, .. } in &self.parameters {
+            match tensor.device() {
+                candle_core::Device::Cpu => to(&numbers(tensor)?),
+                _ => to(&values(tensor)?),
+            }
+        }
+        for layer in self.layers() {
+            for (_, values) in layer.buffers() {
+                to(&values.numbers()?);
+            }
+        }
+        Ok(())
     }
 
     /// The names of what never changes: parameters and running statistics of layers that are frozen
@@ -352,7 +399,7 @@ impl Network {
     /// If one is missing or has another shape; then some may have been taken already.
     pub fn load(&mut self, weights: &Weights) -> Result<()> {
         let find = |name: &str, shape: &[usize]| match weights.get(name) {
-            Some((found, values)) => fitting(name, found, shape, values),
+            Some((found, values)) => fit(name, found, shape).map(|()| &values[..]),
             None => candle_core::bail!("{name} is missing from the weights"),
         };
         for Parameter { name, tensor, .. } in &self.parameters {
@@ -368,16 +415,12 @@ impl Network {
 }
 
 /// `values`, if they have the shape that the tensor `name` needs.
-fn fitting<'a>(
-    name: &str,
-    found: &[usize],
-    needed: &[usize],
-    values: &'a [f32],
-) -> Result<&'a [f32]> {
+/// Holds the shape that was found of a tensor against the one that is needed.
+fn fit(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
     if found != needed {
         candle_core::bail!("{name} has shape {found:?}, the network needs {needed:?}")
     }
-    Ok(values)
+    Ok(())
 }
 
 /// A value for one of those that ask for it; the last one gets the value itself.

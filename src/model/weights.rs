@@ -1,5 +1,7 @@
 //! Weights from files: which tensors a network takes, and their numbers.
 
+use std::borrow::Cow;
+
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::weights::{
     Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names,
@@ -58,10 +60,10 @@ pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report)
     Ok((weights, report))
 }
 
-/// Numbers as they lie in a file.
-pub fn bytes(values: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * values.len()];
-    let places = bytes.as_chunks_mut::<4>().0.iter_mut();
-    places.zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
-    bytes
+/// Numbers as they lie in a file: little-endian, which is how most processors hold them.
+pub fn bytes(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        return Cow::Borrowed(bytemuck::cast_slice(values));
+    }
+    Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }

@@ -196,8 +196,7 @@ fn attempt(
         )));
     }
     let device = Device::open(slot.device).map_err(failed)?;
-    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), share, features, &start)?;
-    drop(start);
+    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), share, features, start)?;
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();

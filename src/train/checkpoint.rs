@@ -1,5 +1,6 @@
 //! Checkpoints: a trial's state as bytes in the safetensors format.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -44,7 +45,7 @@ pub enum CheckpointError {
 impl Checkpoint {
     /// The file's bytes: the same for the same contents.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
-        let raw: BTreeMap<&String, Vec<u8>> =
+        let raw: BTreeMap<&String, Cow<[u8]>> =
             self.tensors.iter().map(|(name, (_, values))| (name, bytes(values))).collect();
         let views = self
             .tensors

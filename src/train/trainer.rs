@@ -161,7 +161,7 @@ impl<'a> Trainer<'a> {
         data: TrialData,
         share: Share,
         features: Arc<Features>,
-        start: &Weights,
+        start: Weights,
     ) -> Result<Trainer<'a>, TrainError> {
         let network = Network::starting_from(&plan.model, plan.seed, start)?.on(device)?;
         let anchors = match plan.model.transfer {
@@ -242,15 +242,14 @@ impl<'a> Trainer<'a> {
     pub fn whole(&mut self, weights: &Weights) -> Result<Weights, TrainError> {
         let mut whole = weights.clone();
         if !self.fixed.is_empty() {
-            let own = self.network.weights()?;
-            whole.extend(own.into_iter().filter(|(name, _)| self.fixed.contains(name)));
+            whole.extend(self.network.weights_called(|name| self.fixed.contains(name))?);
         }
         Ok(whole)
     }
 
     /// What changes of the network's weights.
     fn moving(&mut self) -> Result<Weights, TrainError> {
-        Ok(self.network.weights_but(&self.fixed)?)
+        Ok(self.network.weights_called(|name| !self.fixed.contains(name))?)
     }
 
     /// Has epoch `epoch`, counted from 1, begin: layers may begin to learn.
@@ -261,10 +260,7 @@ impl<'a> Trainer<'a> {
         if prefix != self.inputs.from() {
             let extractor = match prefix {
                 0 => None,
-                layers => {
-                    let device = self.network.device().clone();
-                    Some(Extractor::new(plan, layers, self.network.weights()?, device)?)
-                }
+                layers => Some(Extractor::new(plan, layers, &mut self.network)?),
             };
             let images = self.images();
             let mut inputs = Inputs::new(self.inputs.views().clone(), images);

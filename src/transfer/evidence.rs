@@ -58,7 +58,7 @@ pub fn evidence(
     let places = depths(model);
     let mut network = Network::new(model, 0)?;
     let random = rows(&mut network, model, &places, views, &images)?;
-    let mut network = Network::starting_from(model, 0, weights)?;
+    let mut network = Network::starting_from(model, 0, weights.clone())?;
     let pretrained = rows(&mut network, model, &places, views, &images)?;
     let measured = |layer: &str, values: &[f32]| -> Result<Measures, EvidenceError> {
         LabelledFeatures::new(values, &labels, model.classes)

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{Result, Tensor};
 
 use crate::kernels::device::Device;
-use crate::model::network::{Network, Weights};
+use crate::model::network::Network;
 use crate::model::weights::bytes;
 use crate::plan::model::ModelPlan;
 
@@ -15,7 +15,7 @@ pub const IMAGES: usize = 32;
 
 /// Leading layers that do not learn.
 pub struct Extractor {
-    source: Mutex<Source>,
+    network: Mutex<Network>,
     layers: usize,
     input: Vec<usize>,
     output: Vec<usize>,
@@ -23,24 +23,12 @@ pub struct Extractor {
     device: Device,
 }
 
-/// What computes features.
-enum Source {
-    /// Nobody has asked for any: all of them may be known from earlier.
-    Waiting(Box<(ModelPlan, Weights)>),
-    Ready(Box<Network>),
-}
-
 impl Extractor {
-    /// The first `layers` layers of the network of `plan` with `weights`, on `device`.
+    /// The first `layers` layers of `network`, which has the plan `plan`; their tensors are not copied.
     ///
     /// # Errors
-    /// If a tensor is missing.
-    pub fn new(
-        plan: &ModelPlan,
-        layers: usize,
-        mut weights: Weights,
-        device: Device,
-    ) -> Result<Extractor> {
+    /// If the device does not give their numbers.
+    pub fn new(plan: &ModelPlan, layers: usize, network: &mut Network) -> Result<Extractor> {
         let leading = ModelPlan {
             layers: plan.layers[..layers].to_vec(),
             auxiliary: Vec::new(),
@@ -48,15 +36,11 @@ impl Extractor {
             transfer: None,
             ..plan.clone()
         };
+        let mut own = network.leading(&leading)?;
         let mut hasher = blake3::Hasher::new();
-        let mut own = Weights::new();
-        for (name, _) in leading.tensors() {
-            let Some((shape, numbers)) = weights.remove(&name) else {
-                candle_core::bail!("{name} is missing from the weights")
-            };
-            hasher.update(&bytes(&numbers));
-            own.insert(name, (shape, numbers));
-        }
+        own.show(|numbers| {
+            hasher.update(&bytes(numbers));
+        })?;
         // What a layer does, whatever it is called and however it would start.
         for layer in &leading.layers {
             let what = (&layer.from, &layer.input, &layer.output, &layer.kind);
@@ -64,12 +48,12 @@ impl Extractor {
         }
         let output = leading.layers.last().map_or(&leading.input, |last| &last.output).clone();
         Ok(Extractor {
+            network: Mutex::new(own),
             layers,
-            input: leading.input.clone(),
+            input: leading.input,
             output,
-            source: Mutex::new(Source::Waiting(Box::new((leading, own)))),
             identity: *hasher.finalize().as_bytes(),
-            device,
+            device: network.device().clone(),
         })
     }
 
@@ -109,13 +93,7 @@ impl Extractor {
         let size: usize = self.input.iter().product();
         let images = pixels.len() / size.max(1);
         let mut features = Vec::with_capacity(images * self.width());
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Source::Waiting(of) = &*source {
-            let (leading, weights) = &**of;
-            let network = Network::starting_from(leading, 0, weights)?.on(&self.device)?;
-            *source = Source::Ready(Box::new(network));
-        }
-        let Source::Ready(network) = &mut *source else { return Ok(features) };
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
         for chunk in pixels.chunks(IMAGES * size) {
             let mut whole = chunk.to_vec();
             whole.resize(IMAGES * size, 0.0);

@@ -59,14 +59,14 @@ impl<'a> Graph<'a> {
     /// Adds a parameter or running statistic of the network.
     pub(super) fn parameter(&mut self, name: &str, shape: &[usize]) -> Result<String, ExportError> {
         let values = take(self.weights, name, shape)?;
-        self.add(name.to_owned(), shape, DataType::Float, bytes(&values));
+        self.add(name.to_owned(), shape, DataType::Float, bytes(&values).into_owned());
         Ok(name.to_owned())
     }
 
     /// Adds numbers that a layer needs and nobody learns.
     pub(super) fn constant(&mut self, wanted: &str, shape: &[usize], values: &[f32]) -> String {
         let name = self.name(wanted);
-        self.add(name.clone(), shape, DataType::Float, bytes(values));
+        self.add(name.clone(), shape, DataType::Float, bytes(values).into_owned());
         name
     }
 

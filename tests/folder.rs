@@ -1,5 +1,6 @@
 //! What can be done with a results folder: look at it, execute it again, clean it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::bench::Bench;
@@ -148,8 +149,8 @@ fn every_running_trial_holds_a_slot_of_its_own() {
     let bench = Bench::new(TWO);
     let sets = ["--set", "run.slots-per-device=3", "--set", "sweep.seeds=4"];
     let output = bench.wick(&[&["run", "experiment.toml", "--json"][..], &sets].concat());
-    let mut held = std::collections::BTreeMap::new();
-    let mut all = std::collections::BTreeSet::new();
+    let mut held = BTreeMap::new();
+    let (mut all, mut trained) = (BTreeSet::new(), BTreeSet::new());
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         let trial = event["trial"].as_u64();
@@ -158,11 +159,15 @@ fn every_running_trial_holds_a_slot_of_its_own() {
             all.insert(slot.clone());
             assert!(!held.values().any(|other| *other == slot), "{slot} twice: {held:?}");
             held.insert(trial, slot);
-        } else if event["event"] == "ended" {
+        } else if event["event"] == "trained" {
+            // While the disk takes what it has left, the next one may train.
             assert!(held.remove(&trial).is_some());
+            trained.insert(trial);
+        } else if event["event"] == "ended" {
+            assert!(trained.remove(&trial), "{event}");
         }
     }
-    assert!(held.is_empty());
+    assert!(held.is_empty() && trained.is_empty());
     let known = ["cpu/1", "cpu/2", "cpu/3"];
     assert!(all.iter().all(|slot| known.contains(&&slot[..])), "{all:?}");
     let timings = fs::read_to_string(bench.path().join("results/two/timings.csv")).unwrap();

@@ -94,7 +94,8 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &Watch) -
     let inside = |event: &Event| watch(event);
     let begun = fresh.lock().and_then(|_lock| {
         fresh.forget()?;
-        pool.install(|| trial::run(trial, until, Slot::on(device), &around, &inside))
+        let ran = pool.install(|| trial::run(trial, until, Slot::on(device), &around, &inside))?;
+        trial::settle(trial, &store, ran)
     });
     match begun {
         Ok(Ended::Interrupted) => Repro::Interrupted,

@@ -1,10 +1,11 @@
 //! The sweep: trials side by side, in plan order, each in a thread pool of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::basis::memory;
+use crate::basis::record::Status;
 use crate::data;
 use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
@@ -25,6 +26,8 @@ pub enum SweepEvent<'a> {
     Started(&'a Trial, Slot),
     /// Something happens in it.
     In(&'a Trial, &'a Event<'a>),
+    /// It is completed, and its slot is free. It has ended when the disk has it.
+    Trained(&'a Trial),
     /// It was left.
     Ended(&'a Trial, &'a Ended),
     /// It will not go on behind this epoch.
@@ -114,6 +117,9 @@ impl Runner<'_> {
             goal: &goal,
         };
         let working = AtomicBool::new(true);
+        // A trial trains while the disk takes the one before it: two workers share a slot, and whoever
+        // trains has its seat.
+        let seats: Vec<_> = pools.iter().zip(&self.share.slots).map(Seat::new).collect();
         // Workers are plain threads: one of rayon's would, while it waits for its trial, take up the
         // work of another worker, and leave that one idle.
         std::thread::scope(|scope| {
@@ -142,13 +148,15 @@ impl Runner<'_> {
                 });
             }
             let (board, around) = (&board, &around);
-            let workers: Vec<_> = pools
+            let workers: Vec<_> = seats
                 .iter()
-                .zip(&self.share.slots)
-                .map(|(pool, slot)| {
+                .flat_map(|seat| [seat, seat])
+                .map(|seat| {
                     scope.spawn(move || {
-                        while let Some(job) = board.take(watch) {
-                            let trouble = self.work(&job, *slot, pool, around, board, watch);
+                        loop {
+                            let seated = seat.take();
+                            let Some(job) = board.take(watch) else { break };
+                            let trouble = self.work(&job, seated, around, board, watch);
                             board.leave(job, trouble.err());
                         }
                     })
@@ -196,16 +204,23 @@ impl Runner<'_> {
     fn work(
         &self,
         job: &Job,
-        slot: Slot,
-        pool: &rayon::ThreadPool,
+        seated: Seated,
         around: &Surroundings,
         board: &Board,
         watch: &(dyn Fn(&SweepEvent) + Sync),
     ) -> Result<(), StoreError> {
         let trial = job.trial;
+        let Seat { pool, slot, .. } = *seated.seat;
         watch(&SweepEvent::Started(trial, slot));
         let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
-        let ended = pool.install(|| trial::run(trial, job.until, slot, around, &inside))?;
+        let ran = pool.install(|| trial::run(trial, job.until, slot, around, &inside))?;
+        let is_completed =
+            matches!(&ran, Ended::With(outcome) if outcome.status == Status::Completed);
+        if is_completed {
+            watch(&SweepEvent::Trained(trial));
+            drop(seated);
+        }
+        let ended = trial::settle(trial, self.store, ran)?;
         let has_failed = board.ended(job, &ended)?;
         watch(&SweepEvent::Ended(trial, &ended));
         if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
@@ -213,5 +228,30 @@ impl Runner<'_> {
             self.store.stop(self.run)?;
         }
         Ok(())
+    }
+}
+
+/// Where one trial at a time trains.
+struct Seat<'a> {
+    pool: &'a rayon::ThreadPool,
+    slot: Slot,
+    taken: Mutex<()>,
+}
+
+/// The right to train there.
+struct Seated<'a> {
+    seat: &'a Seat<'a>,
+    _taken: MutexGuard<'a, ()>,
+}
+
+impl<'a> Seat<'a> {
+    fn new((pool, slot): (&'a rayon::ThreadPool, &Slot)) -> Seat<'a> {
+        Seat { pool, slot: *slot, taken: Mutex::new(()) }
+    }
+
+    /// Waits until nobody trains there.
+    fn take(&'a self) -> Seated<'a> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        Seated { seat: self, _taken: taken }
     }
 }

@@ -26,7 +26,7 @@ use super::store::{Images, Lasting, Resume, Store, StoreError, Timing, TrialStor
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
-    /// With an outcome, which is stored.
+    /// With an outcome; that of a completed trial is not stored before it is [settled](settle).
     With(Box<Outcome>),
     /// At a rung: whether it goes on is decided by trials that are not there yet.
     Paused,
@@ -273,10 +273,26 @@ fn attempt(
     if !is_whole {
         complete_best(&mut trainer, store)?;
     }
-    store.settle()?;
     write_time()?;
-    store.finish(&outcome)?;
     Ok(Ended::With(Box::new(outcome)))
+}
+
+/// Has the disk take what a trial that [ran](run) has left, and then its outcome.
+///
+/// # Errors
+/// If something cannot be stored: then the trial goes on another time.
+pub fn settle(trial: &Trial, store: &Store, ended: Ended) -> Result<Ended, StoreError> {
+    let Ended::With(outcome) = &ended else { return Ok(ended) };
+    if outcome.status == Status::Failed {
+        // It is stored, and nothing is built on the rest.
+        return Ok(ended);
+    }
+    let store = store.trial(trial);
+    match store.settle().and_then(|()| store.finish(outcome)) {
+        Err(error) if error.is_taken_over() => Ok(Ended::Interrupted),
+        Err(error) => Err(error),
+        Ok(()) => Ok(ended),
+    }
 }
 
 /// Puts what never changed into the best checkpoint, so that this one file is enough: while training

@@ -18,6 +18,7 @@ pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> 
         SweepEvent::Started(trial, _) => (trial, "started"),
         SweepEvent::In(trial, Event::Epoch { .. }) => (trial, "epoch"),
         SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => return None,
+        SweepEvent::Trained(trial) => (trial, "trained"),
         SweepEvent::Ended(trial, _) => (trial, "ended"),
         SweepEvent::Pruned(trial, ..) => (trial, "pruned"),
     };
@@ -39,7 +40,7 @@ pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> 
             put(&mut object, "is_best", *is_best);
             put(&mut object, "seconds", rounded(seconds));
         }
-        SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => {}
+        SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) | SweepEvent::Trained(_) => {}
         SweepEvent::Pruned(_, epoch, reason) => {
             put(&mut object, "epoch", *epoch);
             put(&mut object, "reason", *reason);

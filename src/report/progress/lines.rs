@@ -37,9 +37,9 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
         SweepEvent::Started(trial, slot) if slot.device != Device::Cpu => {
             Some(format!("trial {}/{total} runs on {}", trial.number, slot.device))
         }
-        SweepEvent::Started(..) | SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_)) => {
-            None
-        }
+        SweepEvent::Started(..)
+        | SweepEvent::In(_, Event::Batch { .. } | Event::Checkpoint(_))
+        | SweepEvent::Trained(_) => None,
     }
 }
 

@@ -160,6 +160,12 @@ impl Situation {
                     Event::Epoch { .. } => now - std::mem::replace(&mut course.epoch_since, now),
                 }
             }
+            SweepEvent::Trained(trial) => {
+                if let Some(course) = self.courses.get_mut(&trial.number) {
+                    course.is_running = false;
+                }
+                0.0
+            }
             SweepEvent::Ended(trial, ended) => {
                 let since = self.courses.get(&trial.number).map_or(now, |course| course.since);
                 match ended {

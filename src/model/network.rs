@@ -168,10 +168,7 @@ impl Network {
 
     /// The network of `plan`, whose layers are the first ones of this network: with the same tensors,
     /// so that what one of them learns the other one knows, and copies of the running statistics.
-    ///
-    /// # Errors
-    /// If the device has no room.
-    pub fn leading(&mut self, plan: &ModelPlan) -> Result<Network> {
+    pub fn leading(&mut self, plan: &ModelPlan) -> Network {
         let count = plan.layers.iter().map(|layer| layer.parameter_plans().len()).sum();
         let mut leading = Network::of(plan, self.parameters[..count].to_vec(), self.seed);
         for (copy, layer) in leading.layers().zip(self.layers()) {
@@ -180,7 +177,7 @@ impl Network {
             }
         }
         leading.device = self.device.clone();
-        Ok(leading)
+        leading
     }
 
     /// The network on `device`, from now on.
@@ -414,7 +411,6 @@ impl Network {
     }
 }
 
-/// `values`, if they have the shape that the tensor `name` needs.
 /// Holds the shape that was found of a tensor against the one that is needed.
 fn fit(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
     if found != needed {

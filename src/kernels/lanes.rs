@@ -15,6 +15,9 @@ use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 /// Images in a block.
 pub(super) const LANES: usize = 16;
 
+/// The images of a block at a pixel.
+pub(super) type Pixel<T = f32> = [T; LANES];
+
 /// Batches below this would waste more lanes than the order is worth.
 const SMALLEST_BATCH: usize = 8;
 

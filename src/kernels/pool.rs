@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::basis::shape::Window;
 
 use super::device;
-use super::lanes::{LANES, enter, overwritten, worthwhile};
+use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
 use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
@@ -105,9 +105,6 @@ fn max_pool_in_lanes(
         Ok(vec![Some(for_x)])
     }))
 }
-
-/// Sixteen images at a pixel.
-type Pixel = [f32; LANES];
 
 /// The maximum of each window of a map.
 struct Maxima<'a> {

@@ -14,7 +14,7 @@ use crate::basis::shape::Window;
 
 use super::activation::{Activation, activation};
 use super::dropout::{Granularity, Mask, dropout};
-use super::lanes::{LANES, enter, overwritten, worthwhile};
+use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
 use super::pool::{covers, max_pool2d, ranges};
 use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
@@ -98,15 +98,12 @@ struct Windows {
     size: [usize; 2],
 }
 
-/// Sixteen images at a pixel.
-type Pixel<T> = [T; LANES];
-
 /// The maximum of each window, or 0 if that is more, and the number of the pixel in its window that
 /// gets the gradient.
 struct Maxima<'a> {
     windows: &'a Windows,
-    x: &'a [Pixel<f32>],
-    result: &'a mut [Pixel<f32>],
+    x: &'a [Pixel],
+    result: &'a mut [Pixel],
     winners: &'a mut [Pixel<u8>],
 }
 
@@ -123,7 +120,7 @@ impl Kernel for Maxima<'_> {
                 let mut which = [0.0f32; LANES];
                 for part in (0..LANES).step_by(V::WIDTH) {
                     // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
-                    let at = |pixel: &Pixel<f32>| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
                     let mut best = at(&self.x[row.start * size[1] + column.start]);
                     // As a number, like those that it is compared with: there are few.
                     let (mut place, mut number) = (V::splat(0.0), 0.0);
@@ -158,8 +155,8 @@ struct Gradients<'a> {
     /// Whether windows cover the map without overlap.
     covers: bool,
     scale: f32,
-    for_x: &'a mut [Pixel<f32>],
-    gradient: &'a [Pixel<f32>],
+    for_x: &'a mut [Pixel],
+    gradient: &'a [Pixel],
     winners: &'a [Pixel<u8>],
 }
 
@@ -182,7 +179,7 @@ impl Kernel for Gradients<'_> {
                 let winner = winner.map(f32::from);
                 for part in (0..LANES).step_by(V::WIDTH) {
                     // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
-                    let at = |pixel: &Pixel<f32>| unsafe { V::load(pixel[part..].as_ptr()) };
+                    let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
                     let (gradient, winner, mut number) = (at(&gradient), at(&winner), 0.0);
                     for y in row.clone() {
                         for pixel in &mut self.for_x[y * size[1]..][column.clone()] {

@@ -453,6 +453,19 @@ mod tests {
     }
 
     #[test]
+    fn a_trained_trial_leaves_its_place_to_the_next_one_and_ends_when_it_is_stored() {
+        let experiment = experiment(&[]);
+        let mut situation = Situation::new(&experiment, 0);
+        let [first, second, ..] = &experiment.trials[..] else { panic!("four trials") };
+        situation.notice(&started(first), 0.0);
+        situation.notice(&SweepEvent::Trained(first), 1.0);
+        situation.notice(&started(second), 1.0);
+        assert_eq!((situation.running().count(), situation.workers, situation.ended()), (1, 1, 0));
+        let seconds = situation.notice(&SweepEvent::Ended(first, &completed(Some(0.5))), 2.0);
+        assert_eq!((seconds, situation.running().count(), situation.ended()), (2.0, 1, 1));
+    }
+
+    #[test]
     fn a_trial_that_is_left_and_started_again_goes_on_where_it_was() {
         let experiment = experiment(&[]);
         let mut situation = Situation::new(&experiment, 0);

@@ -38,11 +38,10 @@ def pytorch(weights, images, threads):
     return min(found)
 
 
-def wick(program, threads, *more):
-    """Median seconds of an epoch after the first, and of the whole run."""
+def wick(program, sharing, *more):
+    """Median seconds of an epoch after the first, and of the whole run; `sharing` shares out the cores."""
     with tempfile.TemporaryDirectory() as results:
-        command = [program, "run", HERE / "transfer.toml", "--quiet", "--results", results]
-        command += ["--workers", "1", "--threads", str(threads), *more]
+        command = [program, "run", HERE / "transfer.toml", "--quiet", "--results", results, *sharing, *more]
         started = time.perf_counter()
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         whole = time.perf_counter() - started
@@ -58,24 +57,29 @@ def main():
     parser.add_argument("images")
     parser.add_argument("--pairs", type=int, default=3)
     arguments = parser.parse_args()
+    rates = ",".join(f"{0.0002 * (1 + index):.4f}" for index in range(20))
+    twenty = ["--set", f'sweep.grid."train.optimizer.adam.lr"=[{rates}]']
+
+    def heads(sharing):
+        """Seconds of an epoch, of one head and of twenty."""
+        return *wick(arguments.wick, sharing), wick(arguments.wick, sharing, *twenty)[1]
+
+    def medians(rows):
+        return [statistics.median(column) for column in zip(*rows)]
+
     for threads in (1, 2):
-        ours, theirs, ones, sweeps = [], [], [], []
-        for _ in range(arguments.pairs):
-            theirs.append(pytorch(arguments.weights, arguments.images, threads))
-            epoch, one = wick(arguments.wick, threads)
-            rates = ",".join(f"{0.0002 * (1 + index):.4f}" for index in range(20))
-            _, sweep = wick(
-                arguments.wick, threads, "--set", f'sweep.grid."train.optimizer.adam.lr"=[{rates}]'
-            )
-            ours.append(epoch)
-            ones.append(one)
-            sweeps.append(sweep)
-        ours, theirs = statistics.median(ours), statistics.median(theirs)
-        one, sweep = statistics.median(ones), statistics.median(sweeps)
+        sharing = ["--workers", "1", "--threads", str(threads)]
+        pairs = [
+            (pytorch(arguments.weights, arguments.images, threads), *heads(sharing))
+            for _ in range(arguments.pairs)
+        ]
+        theirs, ours, one, sweep = medians(pairs)
         print(
             f"{threads} threads: epoch after the first {1000 * ours:.1f} ms, PyTorch {1000 * theirs:.0f} ms, "
             f"{theirs / ours:.0f}x; one head {one:.2f} s, twenty {sweep:.2f} s, {sweep / one:.2f}x"
         )
+    _, one, sweep = medians(heads([]) for _ in range(arguments.pairs))
+    print(f"as cores are shared out by default: one head {one:.2f} s, twenty {sweep:.2f} s, {sweep / one:.2f}x")
 
 
 if __name__ == "__main__":

@@ -70,18 +70,27 @@ pub fn dropout(
 /// Drops single elements of `x` with probability `p`, 0 ≤ p < 1, in its own place in memory.
 ///
 /// `x` is the result of a ReLU at the end of another operation, and nothing else looks at it. What was
-/// dropped is 0 then, and through a 0 the ReLU sends no gradient back: neither a second copy of the
-/// values nor the mask is needed any more.
+/// dropped is 0 then, and through a 0 the ReLU would send no gradient back: neither a second copy of
+/// the values nor the mask is needed any more.
 pub fn drop_in_place(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Result<Value> {
     let mask = Mask::new(p, 1, stream);
     if tape.is_by_candle() {
         return mask.applied_by_candle(tape, x);
     }
     change(x.tensor(), |values| mask.apply(values))?;
-    Ok(tape.record_like(x, x.tensor().clone(), &[x], move |mut gradient: Gradient, _| {
-        gradient
-            .par_chunks_mut(PIECE)
-            .for_each(|piece| piece.iter_mut().for_each(|gradient| *gradient *= mask.scale));
+    let kept = x.tensor().clone();
+    Ok(tape.record_like(x, kept.clone(), &[x], move |mut gradient: Gradient, _| {
+        let kept = numbers(&kept)?;
+        gradient.par_chunks_mut(PIECE).zip(kept.par_chunks(PIECE)).for_each(|(gradient, kept)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (g, y) in gradient.iter_mut().zip(kept) {
+                        *g = if *y > 0.0 { *g * mask.scale } else { 0.0 };
+                    }
+                },
+            );
+        });
         Ok(vec![Some(gradient)])
     }))
 }

@@ -1,5 +1,7 @@
 //! Batch normalisation (Ioffe and Szegedy, 2015).
 
+use std::ops::Range;
+
 use candle_core::Result;
 use rayon::prelude::*;
 
@@ -49,25 +51,124 @@ pub fn batch_norm(
     statistics: Statistics,
     activation: Option<Activation>,
 ) -> Result<(Value, Option<BatchStatistics>)> {
-    let [batch, channels, rest @ ..] = x.dims() else {
+    if x.dims().len() < 2 {
         candle_core::bail!("batch norm needs [batch, channels, …], found {:?}", x.dims());
-    };
+    }
     if tape.is_by_candle() {
         return device::norm::batch_norm(tape, x, gamma, beta, eps, statistics, activation);
     }
-    let pixels = rest.iter().product::<usize>();
-    let count = (batch * pixels) as f64;
-    let layout = if x.is_in_lanes() {
-        let odd = (batch % LANES != 0).then_some(batch % LANES);
-        Layout { channels: *channels, pixels: pixels * LANES, images: 1, odd }
-    } else {
-        Layout { channels: *channels, pixels, images: IMAGES_PER_PIECE, odd: None }
-    };
-    let from_batch = matches!(statistics, Statistics::Batch);
-    let (mean, inverse, found) = {
+    let (norm, found) = Normalisation::of(x, gamma, beta, eps, statistics)?;
+    let layout = norm.layout;
+    let mut result = overwritten(x.tensor().elem_count());
+    {
         let x = numbers(x.tensor())?;
+        let pieces = result.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece()));
+        pieces.for_each(|(piece, x)| {
+            let mut maps = x.chunks(layout.pixels);
+            layout.each_map_mut(piece, |channel, map| {
+                let Some(x) = maps.next() else { return };
+                norm.normalise(channel, x, map, activation == Some(Activation::Relu));
+                if let Some(activation) = activation.filter(|a| *a != Activation::Relu) {
+                    activation.apply_in_place(map);
+                }
+            });
+        });
+    }
+    let result = tensor(result, x.tensor().shape())?;
+    let kept_x = x.tensor().clone();
+    let is_rectified = activation == Some(Activation::Relu);
+    // Whether a ReLU lets a gradient pass can be told from x, which is read anyway.
+    let activation = activation
+        .filter(|activation| *activation != Activation::Relu)
+        .map(|activation| (activation, result.clone()));
+    let value =
+        tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
+            let x = numbers(&kept_x)?;
+            if let Some((activation, kept)) = activation {
+                let kept = numbers(&kept)?;
+                gradient
+                    .par_chunks_mut(layout.piece())
+                    .zip(kept.par_chunks(layout.piece()))
+                    .for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
+            }
+            let (sums, products) = layout.reduce(x.len(), |piece| {
+                let (norm, gradient, x) = (&norm, &gradient, &x);
+                move |map| {
+                    let range = layout.range(piece, map);
+                    let (gradient, x) = (&gradient[range.clone()], &x[range]);
+                    norm.products(map % layout.channels, gradient, x, is_rectified)
+                }
+            });
+            let found = norm.backward(&sums, &products);
+            if wanted[0] {
+                let pieces = gradient.par_chunks_mut(layout.piece());
+                pieces.zip(x.par_chunks(layout.piece())).for_each(|(gradient, x)| {
+                    let mut maps = x.chunks(layout.pixels.max(1));
+                    layout.each_map_mut(gradient, |channel, gradient| {
+                        let Some(x) = maps.next() else { return };
+                        let line = is_rectified.then(|| norm.lines[channel]);
+                        through(found.terms[channel], line, gradient, x);
+                    });
+                });
+                layout.clear_unused(&mut gradient);
+            }
+            Ok(found.given(wanted, gradient))
+        });
+    Ok((value, found))
+}
+
+/// What normalises a batch, channel by channel.
+pub(super) struct Normalisation {
+    pub(super) layout: Layout,
+    /// Numbers of a channel.
+    count: f64,
+    /// Whether mean and variance are those of the batch.
+    from_batch: bool,
+    mean: Vec<f64>,
+    /// 1 / √(variance + eps).
+    inverse: Vec<f64>,
+    gamma: Vec<f64>,
+    /// (x − mean) · inverse · gamma + beta as one product and one sum.
+    lines: Vec<[f32; 2]>,
+}
+
+/// Gradients of a normalisation.
+pub(super) struct Backward {
+    /// Per channel, dx = g · a + x · b + c.
+    pub(super) terms: Vec<[f32; 3]>,
+    for_gamma: Vec<f32>,
+    for_beta: Vec<f32>,
+}
+
+impl Backward {
+    /// The gradients of x, gamma and beta that are wanted.
+    pub(super) fn given(self, wanted: &[bool], for_x: Gradient) -> Vec<Option<Gradient>> {
+        let all = [for_x, self.for_gamma, self.for_beta];
+        all.into_iter().zip(wanted).map(|(found, wanted)| wanted.then_some(found)).collect()
+    }
+}
+
+impl Normalisation {
+    /// That of [`batch_norm`], and the batch's statistics if they are used.
+    pub(super) fn of(
+        x: &Value,
+        gamma: &Value,
+        beta: &Value,
+        eps: f64,
+        statistics: Statistics,
+    ) -> Result<(Normalisation, Option<BatchStatistics>)> {
+        let (batch, channels) = (x.dims()[0], x.dims()[1]);
+        let pixels = x.dims()[2..].iter().product::<usize>();
+        let count = (batch * pixels) as f64;
+        let layout = if x.is_in_lanes() {
+            let odd = (batch % LANES != 0).then_some(batch % LANES);
+            Layout { channels, pixels: pixels * LANES, images: 1, odd }
+        } else {
+            Layout { channels, pixels, images: IMAGES_PER_PIECE, odd: None }
+        };
+        let from_batch = matches!(statistics, Statistics::Batch);
         let (mean, variance): (Vec<f64>, Vec<f64>) = match statistics {
-            Statistics::Batch => layout.moments(&x, count),
+            Statistics::Batch => layout.moments(&numbers(x.tensor())?, count),
             Statistics::Running { mean, variance } => (
                 mean.numbers()?.into_iter().map(f64::from).collect(),
                 variance.numbers()?.into_iter().map(f64::from).collect(),
@@ -84,110 +185,121 @@ pub fn batch_norm(
         });
         let inverse: Vec<f64> =
             variance.iter().map(|variance| 1.0 / (variance + eps).sqrt()).collect();
-        (mean, inverse, found)
-    };
-    let mut result = overwritten(x.tensor().elem_count());
-    {
-        let x = numbers(x.tensor())?;
-        let (gamma, beta) = (numbers(gamma.tensor())?, numbers(beta.tensor())?);
-        // (x − mean) · inverse · gamma + beta is one product and one sum.
-        let scale: Vec<f32> =
-            (0..*channels).map(|c| (f64::from(gamma[c]) * inverse[c]) as f32).collect();
-        let shift: Vec<f32> = (0..*channels)
-            .map(|c| (f64::from(beta[c]) - mean[c] * inverse[c] * f64::from(gamma[c])) as f32)
+        let gamma: Vec<f64> =
+            numbers(gamma.tensor())?.iter().map(|gamma| f64::from(*gamma)).collect();
+        let beta = numbers(beta.tensor())?;
+        let lines = (0..channels)
+            .map(|c| {
+                let shift = f64::from(beta[c]) - mean[c] * inverse[c] * gamma[c];
+                [(gamma[c] * inverse[c]) as f32, shift as f32]
+            })
             .collect();
-        result.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece())).for_each(
-            |(piece, x)| {
-                let mut maps = x.chunks(layout.pixels);
-                layout.each_map_mut(piece, |c, map| {
-                    let Some(x) = maps.next() else { return };
-                    let (scale, shift) = (scale[c], shift[c]);
-                    let pairs = map.iter_mut().zip(x);
-                    vectorised(
-                        #[inline(always)]
-                        || {
-                            if activation == Some(Activation::Relu) {
-                                pairs.for_each(|(y, x)| {
-                                    let value = *x * scale + shift;
-                                    *y = if value < 0.0 { 0.0 } else { value };
-                                });
-                            } else {
-                                pairs.for_each(|(y, x)| *y = *x * scale + shift);
-                            }
-                        },
-                    );
-                    if let Some(activation) = activation.filter(|a| *a != Activation::Relu) {
-                        activation.apply_in_place(map);
-                    }
-                });
+        Ok((Normalisation { layout, count, from_batch, mean, inverse, gamma, lines }, found))
+    }
+
+    /// One map, and max(0, ·) of it if it `is_rectified`.
+    pub(super) fn normalise(
+        &self,
+        channel: usize,
+        x: &[f32],
+        into: &mut [f32],
+        is_rectified: bool,
+    ) {
+        let [scale, shift] = self.lines[channel];
+        let pairs = into.iter_mut().zip(x);
+        vectorised(
+            #[inline(always)]
+            || {
+                if is_rectified {
+                    pairs.for_each(|(y, x)| {
+                        let value = *x * scale + shift;
+                        *y = if value < 0.0 { 0.0 } else { value };
+                    });
+                } else {
+                    pairs.for_each(|(y, x)| *y = *x * scale + shift);
+                }
             },
         );
     }
-    let result = tensor(result, x.tensor().shape())?;
-    let (kept_x, kept_gamma) = (x.tensor().clone(), gamma.tensor().clone());
-    let activation = activation.map(|activation| (activation, result.clone()));
-    let value =
-        tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
-            let (x, gamma) = (numbers(&kept_x)?, numbers(&kept_gamma)?);
-            if let Some((activation, kept)) = activation {
-                let kept = numbers(&kept)?;
-                gradient
-                    .par_chunks_mut(layout.piece())
-                    .zip(kept.par_chunks(layout.piece()))
-                    .for_each(|(gradient, kept)| activation.back_in_place(gradient, kept));
-            }
-            // Per channel: the sum of the gradient, and of gradient · normalised x.
-            let (sums, products) = layout.products(&gradient, &x, &mean);
-            let products: Vec<f64> =
-                products.iter().zip(&inverse).map(|(sum, inv)| sum * inv).collect();
-            let as_f32 = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect::<Vec<f32>>();
-            let for_gamma = wanted[1].then(|| as_f32(&products));
-            let for_beta = wanted[2].then(|| as_f32(&sums));
-            if !wanted[0] {
-                return Ok(vec![None, for_gamma, for_beta]);
-            }
-            // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as g·a + x·b + c per channel.
-            let terms: Vec<[f32; 3]> = (0..layout.channels)
-                .map(|c| {
-                    let a = f64::from(gamma[c]) * inverse[c];
-                    if !from_batch {
-                        return [a as f32, 0.0, 0.0];
-                    }
-                    let b = -a * inverse[c] * products[c] / count;
-                    let c0 = -a * sums[c] / count - b * mean[c];
-                    [a as f32, b as f32, c0 as f32]
-                })
-                .collect();
-            gradient.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece())).for_each(
-                |(gradient, x)| {
-                    let mut maps = x.chunks(layout.pixels.max(1));
-                    layout.each_map_mut(gradient, |channel, gradient| {
-                        let Some(x) = maps.next() else { return };
-                        let [a, b, c] = terms[channel];
-                        vectorised(
-                            #[inline(always)]
-                            || {
-                                gradient
-                                    .iter_mut()
-                                    .zip(x)
-                                    .for_each(|(g, x)| *g = *g * a + (*x * b + c));
-                            },
-                        );
-                    });
+
+    /// Σ g and Σ g · (x − mean) over one map, g after a ReLU if it `is_rectified`.
+    pub(super) fn products(
+        &self,
+        channel: usize,
+        gradient: &[f32],
+        x: &[f32],
+        is_rectified: bool,
+    ) -> [f64; 2] {
+        let mean = self.mean[channel] as f32;
+        let [scale, shift] = self.lines[channel];
+        if is_rectified {
+            two_sums(
+                gradient,
+                x,
+                #[inline(always)]
+                |g, x| {
+                    let g = if x * scale + shift > 0.0 { g } else { 0.0 };
+                    [g, g * (x - mean)]
                 },
-            );
-            layout.clear_unused(&mut gradient);
-            Ok(vec![Some(gradient), for_gamma, for_beta])
-        });
-    Ok((value, found))
+            )
+        } else {
+            two_sums(
+                gradient,
+                x,
+                #[inline(always)]
+                |g, x| [g, g * (x - mean)],
+            )
+        }
+    }
+
+    /// The gradients, from each channel's Σ g and Σ g · (x − mean).
+    pub(super) fn backward(&self, sums: &[f64], products: &[f64]) -> Backward {
+        let products: Vec<f64> =
+            products.iter().zip(&self.inverse).map(|(sum, inv)| sum * inv).collect();
+        let as_f32 = |sums: &[f64]| sums.iter().map(|sum| *sum as f32).collect::<Vec<f32>>();
+        // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as g·a + x·b + c per channel.
+        let terms = (0..self.layout.channels)
+            .map(|c| {
+                let a = self.gamma[c] * self.inverse[c];
+                if !self.from_batch {
+                    return [a as f32, 0.0, 0.0];
+                }
+                let b = -a * self.inverse[c] * products[c] / self.count;
+                let c0 = -a * sums[c] / self.count - b * self.mean[c];
+                [a as f32, b as f32, c0 as f32]
+            })
+            .collect();
+        Backward { terms, for_gamma: as_f32(&products), for_beta: as_f32(sums) }
+    }
+}
+
+/// g · a + (x · b + c) in place of the gradient g of one map, after the ReLU of a `line` if there is
+/// one.
+pub(super) fn through(
+    [a, b, c]: [f32; 3],
+    line: Option<[f32; 2]>,
+    gradient: &mut [f32],
+    x: &[f32],
+) {
+    let pairs = gradient.iter_mut().zip(x);
+    vectorised(
+        #[inline(always)]
+        || match line {
+            Some([scale, shift]) => pairs.for_each(|(g, x)| {
+                let passed = if *x * scale + shift > 0.0 { *g } else { 0.0 };
+                *g = passed * a + (*x * b + c);
+            }),
+            None => pairs.for_each(|(g, x)| *g = *g * a + (*x * b + c)),
+        },
+    );
 }
 
 /// How channels lie in memory.
 #[derive(Clone, Copy)]
-struct Layout {
-    channels: usize,
+pub(super) struct Layout {
+    pub(super) channels: usize,
     /// Numbers in one map.
-    pixels: usize,
+    pub(super) pixels: usize,
     /// Images, or blocks of them in lanes, in one piece.
     images: usize,
     /// Images in the last block, if they do not fill it.
@@ -199,8 +311,14 @@ impl Layout {
         (self.images * self.channels * self.pixels).max(1)
     }
 
+    /// The numbers of a map of a piece.
+    pub(super) fn range(&self, piece: usize, map: usize) -> Range<usize> {
+        let start = piece * self.piece() + map * self.pixels;
+        start..start + self.pixels
+    }
+
     /// Sets lanes without image to 0, in a gradient.
-    fn clear_unused(&self, gradient: &mut [f32]) {
+    pub(super) fn clear_unused(&self, gradient: &mut [f32]) {
         if let Some(odd) = self.odd {
             let last = gradient.len() - self.channels * self.pixels;
             for pixel in gradient[last..].chunks_mut(LANES) {
@@ -215,24 +333,26 @@ impl Layout {
         }
     }
 
-    /// Sums per channel over pieces of images, pieces added in order. `sum` adds up one map.
-    fn reduce(
+    /// Two sums per channel over `len` numbers, pieces added in order: of each map of a piece, what
+    /// `sums` of that piece finds.
+    pub(super) fn reduce<Sum: FnMut(usize) -> [f64; 2]>(
         &self,
-        pieces: usize,
-        sum: impl Fn(usize, usize) -> [f64; 2] + Sync,
-        maps_of: impl Fn(usize) -> usize + Sync,
+        len: usize,
+        sums: impl Fn(usize) -> Sum + Sync,
     ) -> (Vec<f64>, Vec<f64>) {
-        let partial: Vec<(Vec<f64>, Vec<f64>)> = (0..pieces)
+        let piece = self.piece();
+        let partial: Vec<(Vec<f64>, Vec<f64>)> = (0..len.div_ceil(piece))
             .into_par_iter()
-            .map(|piece| {
-                let mut sums = (vec![0.0; self.channels], vec![0.0; self.channels]);
-                for map in 0..maps_of(piece) {
+            .map(|index| {
+                let mut totals = (vec![0.0; self.channels], vec![0.0; self.channels]);
+                let mut sum = sums(index);
+                for map in 0..(len - index * piece).min(piece) / self.pixels.max(1) {
                     let channel = map % self.channels;
-                    let [first, second] = sum(piece, map);
-                    sums.0[channel] += first;
-                    sums.1[channel] += second;
+                    let [first, second] = sum(map);
+                    totals.0[channel] += first;
+                    totals.1[channel] += second;
                 }
-                sums
+                totals
             })
             .collect();
         let mut total = (vec![0.0; self.channels], vec![0.0; self.channels]);
@@ -248,16 +368,14 @@ impl Layout {
     fn moments(&self, x: &[f32], count: f64) -> (Vec<f64>, Vec<f64>) {
         let origin: Vec<f32> =
             (0..self.channels).map(|c| x.get(c * self.pixels).copied().unwrap_or(0.0)).collect();
-        let piece = self.piece();
-        let pieces = x.len().div_ceil(piece);
-        let (sums, squares) = self.reduce(
-            pieces,
-            |index, map| {
-                let start = index * piece + map * self.pixels;
+        let last = x.len().div_ceil(self.piece()).saturating_sub(1);
+        let (sums, squares) = self.reduce(x.len(), |piece| {
+            let origin = &origin;
+            move |map| {
                 let origin = origin[map % self.channels];
-                let mut map = &x[start..start + self.pixels];
+                let mut map = &x[self.range(piece, map)];
                 let used: Vec<f32>;
-                if let Some(odd) = self.odd.filter(|_| index + 1 == pieces) {
+                if let Some(odd) = self.odd.filter(|_| piece == last) {
                     let pixels = map.chunks(LANES).flat_map(|pixel| &pixel[..odd]);
                     used = pixels.copied().collect();
                     map = &used;
@@ -268,9 +386,8 @@ impl Layout {
                     #[inline(always)]
                     |x, _| [x - origin, (x - origin) * (x - origin)],
                 )
-            },
-            |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
-        );
+            }
+        });
         let mean: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
         let variance = squares
             .iter()
@@ -279,26 +396,6 @@ impl Layout {
             .collect();
         let mean = mean.iter().zip(&origin).map(|(mean, origin)| mean + f64::from(*origin));
         (mean.collect(), variance)
-    }
-
-    /// Per channel Σ g and Σ g · (x − mean).
-    fn products(&self, gradient: &[f32], x: &[f32], mean: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let piece = self.piece();
-        self.reduce(
-            x.len().div_ceil(piece),
-            |index, map| {
-                let start = index * piece + map * self.pixels;
-                let range = start..start + self.pixels;
-                let mean = mean[map % self.channels] as f32;
-                two_sums(
-                    &gradient[range.clone()],
-                    &x[range],
-                    #[inline(always)]
-                    |g, x| [g, g * (x - mean)],
-                )
-            },
-            |index| (x.len() - index * piece).min(piece) / self.pixels.max(1),
-        )
     }
 }
 

@@ -12,7 +12,7 @@ use super::conv::conv2d;
 use super::dense::dense;
 use super::device::Device;
 use super::dropout::{Granularity, drop_in_place, dropout};
-use super::lanes::leave;
+use super::lanes::{LANES, enter, leave};
 use super::loss::cross_entropy;
 use super::merge;
 use super::norm::{Statistics, batch_norm};
@@ -200,6 +200,34 @@ fn batch_norm_has_the_gradient_of_finite_differences() {
         check(&[shape, &[3], &[3]], |tape, v| {
             Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-5, statistics, Some(Activation::Tanh))?.0)
         });
+    }
+}
+
+#[test]
+fn a_relu_behind_a_norm_is_the_same_bits_as_one_on_its_own() {
+    for batch in [3, 17] {
+        let run = |fused: bool| {
+            let mut tape = Tape::recording();
+            let leaf = tape.leaf(&spread(&[batch, 3, 4, 5], "x"), true);
+            let [gamma, beta] = ["gamma", "beta"].map(|name| tape.leaf(&spread(&[3], name), true));
+            let x = if batch < LANES { leaf.clone() } else { enter(&mut tape, &leaf).unwrap() };
+            let relu = fused.then_some(Activation::Relu);
+            let normed = batch_norm(&mut tape, &x, &gamma, &beta, 1e-3, Statistics::Batch, relu);
+            let mut y = normed.unwrap().0;
+            if !fused {
+                y = activation(&mut tape, &y, Activation::Relu).unwrap();
+            }
+            let y = leave(&mut tape, &y).unwrap();
+            let values = numbers(y.tensor()).unwrap().to_vec();
+            let slopes = numbers(&spread(y.dims(), "slopes")).unwrap().to_vec();
+            let mut gradients = tape.backward_from(&y, slopes).unwrap();
+            let gradients = [&leaf, &gamma, &beta].map(|leaf| taken(&mut gradients, leaf).unwrap());
+            let bits = |numbers: Vec<f32>| -> Vec<u32> {
+                numbers.into_iter().map(|number| (number + 0.0).to_bits()).collect()
+            };
+            (bits(values), gradients.map(bits))
+        };
+        assert_eq!(run(true), run(false), "{batch} images");
     }
 }
 

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::conv::Geometry;
 use super::direct::{FILTERS, Line};
 use super::lanes::{LANES, overwritten};
-use super::simd::{Kernel, Simd, dispatch, vectorised};
+use super::simd::{Kernel, Simd, dispatch, prefetch, vectorised};
 use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
 use super::winograd_deep;
 
@@ -26,6 +26,9 @@ const SLAB: usize = 5 << 19;
 
 /// Room between components, so that they do not all fall into the same set of the cache.
 const GAP: usize = LANES;
+
+/// How many channels ahead pixels are asked for.
+pub(super) const AHEAD: usize = 2;
 
 /// One convolution in tiles.
 pub(super) struct Tiling {
@@ -226,6 +229,13 @@ impl Tiling {
             // Columns outside are never written: they stay zeros.
             let mut half = [[V::splat(0.0); IN]; IN];
             for c in 0..channels {
+                // Channels are so far apart that no processor guesses the next one by itself.
+                for (row, channel) in rows {
+                    let ahead = row.wrapping_add((c + AHEAD) * channel);
+                    for column in 0..end - start {
+                        prefetch(ahead.wrapping_add(column * LANES));
+                    }
+                }
                 for part in (0..LANES).step_by(V::WIDTH) {
                     for column in start..end {
                         let at = (column - start) * LANES + part;
@@ -323,6 +333,21 @@ impl Kernel for Block<'_> {
     }
 }
 
+/// Asks for a tile of so many rows and columns of pixels, `ahead` of where one of another map is.
+#[inline(always)]
+pub(super) fn prefetch_tile(
+    map: *const f32,
+    ahead: usize,
+    row: usize,
+    [rows, columns]: [usize; 2],
+) {
+    for y in 0..rows {
+        for x in 0..columns {
+            prefetch(map.wrapping_add(ahead + y * row + x * LANES));
+        }
+    }
+}
+
 /// Writes one tile of outputs from its components.
 ///
 /// # Safety
@@ -343,6 +368,7 @@ pub(super) unsafe fn inverse<V: Simd>(
     // SAFETY: the caller's promise; rows and columns behind the map are left out.
     unsafe {
         let map = map.as_mut_ptr().add(origin[0] * row + origin[1] * LANES);
+        prefetch_tile(map, AHEAD * tiling.positions(), row, [rows, columns]);
         for part in (0..LANES).step_by(V::WIDTH) {
             let from = products.as_ptr().add(part);
             let mut half = [[V::splat(0.0); IN]; OUT];

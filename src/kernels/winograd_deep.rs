@@ -20,7 +20,18 @@ use super::winograd_weights::{Outer, slopes_of, taps_of};
 const GROUP: usize = 64;
 
 /// Numbers of transformed input that are kept at a time.
-const ROUND: usize = 5 << 19;
+const ROUND: usize = 5 << 18;
+
+/// The same for the gradient of weights. Rounds are added up in their order, so this number decides
+/// about the last bits.
+const SUMMED: usize = 5 << 19;
+
+/// Numbers of products that a thread makes at a time: they stay in half a megabyte of cache.
+const PRODUCTS: usize = 64 << 10;
+
+/// Numbers of transformed gradients that a thread holds at a time. They are read once each; many of them
+/// share what is read of the inputs.
+const SLOPES: usize = 256 << 10;
 
 /// Room between components, so that they do not all fall into the same set of the cache.
 const GAP: usize = LANES;
@@ -38,9 +49,9 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    /// Blocks that make up a round.
-    fn blocks(tiling: &Tiling) -> usize {
-        (ROUND / (COMPONENTS * tiling.channels * tiling.count() * LANES)).max(1)
+    /// Blocks that make up a round of so many numbers.
+    fn blocks(tiling: &Tiling, numbers: usize) -> usize {
+        (numbers / (COMPONENTS * tiling.channels * tiling.count() * LANES)).max(1)
     }
 
     fn new(tiling: &'a Tiling, x: &'a [f32]) -> Round<'a> {
@@ -149,9 +160,10 @@ impl Kernel for Upright<'_> {
     }
 }
 
-/// Filters that a thread takes at a time: as many as products of `side` numbers stay in the cache.
-fn filters_together(side: usize) -> usize {
-    if side <= 64 { 4 * FILTERS } else { 2 * FILTERS }
+/// Filters that a thread takes at a time, `side` numbers of each component of each, of so many numbers
+/// in all; not more than leave work to other threads.
+fn filters_together(numbers: usize, side: usize) -> usize {
+    (numbers / (COMPONENTS * side * FILTERS)).clamp(1, 4) * FILTERS
 }
 
 /// The maps of a few filters, for all blocks of a round.
@@ -228,11 +240,11 @@ pub(super) fn run(
     out: &mut [f32],
 ) {
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
-    let blocks = Round::blocks(tiling);
+    let blocks = Round::blocks(tiling, ROUND);
     for (x, out) in x.chunks(blocks * from).zip(out.chunks_mut(blocks * to)) {
         let round = &Round::new(tiling, x);
         let inputs = &round.transform(false)[..];
-        let together = filters_together(round.side());
+        let together = filters_together(PRODUCTS, round.side());
         let mut shares: Vec<Vec<&mut [f32]>> = Vec::new();
         shares.resize_with(tiling.filters.div_ceil(together), Vec::new);
         for block in out.chunks_mut(to) {
@@ -311,13 +323,13 @@ impl Kernel for Slopes<'_> {
 pub(super) fn backward_weights(tiling: &Tiling, gradient: &[f32], x: &[f32]) -> Vec<f32> {
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
     let mut into = overwritten(tiling.filters * tiling.channels * 9);
-    let blocks = Round::blocks(tiling);
+    let blocks = Round::blocks(tiling, SUMMED);
     let rounds = x.chunks(blocks * from).zip(gradient.chunks(blocks * to));
     for (index, (x, gradient)) in rounds.enumerate() {
         let round = &Round::new(tiling, x);
         let inputs = &round.transform(true)[..];
         let gradients = &gradient.chunks(to).collect::<Vec<_>>()[..];
-        let together = filters_together(round.side());
+        let together = filters_together(SLOPES, round.side());
         let pieces = into.par_chunks_mut(together * tiling.channels * 9).enumerate();
         pieces.for_each(|(piece, into)| {
             let first = piece * together;

@@ -9,11 +9,12 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::conv::Geometry;
+use super::direct::UNROLLED;
 use super::lanes::{LANES, overwritten};
 use super::pieces::sum_in_order;
 use super::simd::{Kernel, Simd, dispatch, vectorised};
 use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
-use super::winograd::Tiling;
+use super::winograd::{AHEAD, Tiling, prefetch_tile};
 use super::winograd_deep;
 
 /// Numbers of transformed input and gradient that are worked on together.
@@ -187,6 +188,7 @@ pub(super) unsafe fn slopes_of<V: Simd>(
     // SAFETY: rows and columns behind the map are left out; the rest is the caller's promise.
     unsafe {
         let map = map.as_ptr().add(origin[0] * row + origin[1] * LANES);
+        prefetch_tile(map, AHEAD * tiling.positions(), row, [rows, columns]);
         for part in (0..LANES).step_by(V::WIDTH) {
             let mut half = [[V::splat(0.0); OUT]; IN];
             for x in 0..columns {
@@ -213,6 +215,7 @@ pub(super) struct Outer {
     pub(super) slopes: *const f32,
     pub(super) inputs: *const f32,
     pub(super) into: *mut f32,
+    /// Numbers j, a multiple of `LANES`.
     pub(super) inner: usize,
     pub(super) filters: usize,
     /// Numbers c, whole vectors of `LANES`.
@@ -274,13 +277,15 @@ impl Outer {
                 let c = column + p * V::WIDTH;
                 c / LANES * LANES * self.inner + c % LANES
             });
-            for j in 0..self.inner {
-                let row: [V; P] =
-                    std::array::from_fn(|p| V::load(self.inputs.add(places[p] + j * LANES)));
-                for f in 0..F {
-                    let slope = V::splat(*slopes.add(f * self.inner + j));
-                    for p in 0..P {
-                        sums[f][p] = row[p].fma(slope, sums[f][p]);
+            for first in (0..self.inner).step_by(UNROLLED) {
+                for j in first..first + UNROLLED {
+                    let row: [V; P] =
+                        std::array::from_fn(|p| V::load(self.inputs.add(places[p] + j * LANES)));
+                    for f in 0..F {
+                        let slope = V::splat(*slopes.add(f * self.inner + j));
+                        for p in 0..P {
+                            sums[f][p] = row[p].fma(slope, sums[f][p]);
+                        }
                     }
                 }
             }

@@ -2,11 +2,13 @@
 
 use candle_core::Result;
 
+use crate::basis::seed::Stream;
 use crate::kernels::activation::Activation;
 use crate::kernels::buffer::Buffer;
-use crate::kernels::norm::{Statistics, batch_norm};
-use crate::kernels::tape::Value;
-use crate::plan::model::BatchNormPlan;
+use crate::kernels::norm::{BatchStatistics, Statistics, batch_norm};
+use crate::kernels::rectified_pool::normalised_max_pool2d;
+use crate::kernels::tape::{Tape, Value};
+use crate::plan::model::{BatchNormPlan, PoolPlan};
 
 use super::layer::{Layer, Pass, Slots};
 
@@ -40,14 +42,43 @@ impl BatchNorm {
         x: &Value,
         activation: Option<Activation>,
     ) -> Result<Value> {
-        let (gamma, beta) = (self.slots.get(pass, 0), self.slots.get(pass, 1));
+        self.run(pass, |tape, [gamma, beta], eps, statistics| {
+            batch_norm(tape, x, gamma, beta, eps, statistics, activation)
+        })
+    }
+
+    /// The output of a max pool of the ReLU, some of which is dropped, of what is normalised.
+    pub fn forward_into_pool(
+        &mut self,
+        pass: &mut Pass,
+        x: &Value,
+        dropping: Option<(f64, Stream)>,
+        pool: &PoolPlan,
+    ) -> Result<Value> {
+        self.run(pass, |tape, line, eps, statistics| {
+            let (windows, ceil) = (pool.windows(), pool.ceil);
+            normalised_max_pool2d(tape, x, line, eps, statistics, dropping, windows, ceil)
+        })
+    }
+
+    /// An operation on gamma and beta that normalises.
+    fn run(
+        &mut self,
+        pass: &mut Pass,
+        operation: impl FnOnce(
+            &mut Tape,
+            [&Value; 2],
+            f64,
+            Statistics,
+        ) -> Result<(Value, Option<BatchStatistics>)>,
+    ) -> Result<Value> {
+        let line = [0, 1].map(|slot| self.slots.get(pass, slot));
         let statistics = if pass.training {
             Statistics::Batch
         } else {
             Statistics::Running { mean: &self.running_mean, variance: &self.running_variance }
         };
-        let eps = self.plan.eps;
-        let (y, found) = batch_norm(&mut pass.tape, x, gamma, beta, eps, statistics, activation)?;
+        let (y, found) = operation(&mut pass.tape, line, self.plan.eps, statistics)?;
         if let Some(found) = found {
             let momentum = self.plan.momentum as f32;
             self.running_mean.blend(&found.mean, momentum)?;

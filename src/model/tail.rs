@@ -51,12 +51,11 @@ impl Tail {
         x: &Value,
         pool: &PoolPlan,
     ) -> Result<Value> {
-        let x = match &mut self.norm {
-            Some(norm) => norm.forward_with(pass, x, None)?,
-            None => x.clone(),
-        };
         let dropping = self.dropout.as_ref().and_then(|dropout| dropout.dropping(pass));
-        rectified_max_pool2d(&mut pass.tape, &x, dropping, pool.windows(), pool.ceil)
+        match &mut self.norm {
+            Some(norm) => norm.forward_into_pool(pass, x, dropping, pool),
+            None => rectified_max_pool2d(&mut pass.tape, x, dropping, pool.windows(), pool.ceil),
+        }
     }
 
     fn fusible(&self) -> Option<Activation> {

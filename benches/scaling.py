@@ -3,7 +3,9 @@ prints how much more the two do.
 
 usage: scaling.py WICK [--rounds N] [--networks plain demo vgg6 resnet18]
 
-Figures are medians over the rounds. Run it on a quiet machine with two cores.
+Each round compares two at once with the mean of one before and one after, since machines that others
+share change their speed within minutes. Figures are medians over the rounds, with the smallest and the
+largest ratio. Run it on a quiet machine with two cores.
 """
 
 import argparse
@@ -29,15 +31,20 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
     arguments = parser.parse_args()
-    print("| network, batch | one, img/s | two together, img/s | ratio |")
-    print("|---|---|---|---|")
+    print("| network, batch | one, img/s | two together, img/s | ratio | of all rounds |")
+    print("|---|---|---|---|---|")
     for name in arguments.networks:
-        ones, twos = [], []
+        ones, twos, ratios = [], [], []
         for _ in range(arguments.rounds):
-            ones += images_per_second(arguments.wick, name, 1)
+            before = images_per_second(arguments.wick, name, 1)
             twos.append(sum(images_per_second(arguments.wick, name, 2)))
-        one, two = statistics.median(ones), statistics.median(twos)
-        print(f"| {name}, {NETWORKS[name][0]} | {one:,.0f} | {two:,.0f} | {two / one:.2f}× |", flush=True)
+            around = before + images_per_second(arguments.wick, name, 1)
+            ones += around
+            ratios.append(twos[-1] / statistics.mean(around))
+        one, two, ratio = map(statistics.median, (ones, twos, ratios))
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        network = f"{name}, {NETWORKS[name][0]}"
+        print(f"| {network} | {one:,.0f} | {two:,.0f} | {ratio:.2f}× | {spread} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -160,12 +160,11 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
             LayerKind::Conv(conv)
                 if conv.tail.is_rectified() && model.pool_behind(index).is_some() =>
             {
-                // The pool goes through ReLU and dropout too, and keeps nothing of their size.
+                // The pool goes through norm, ReLU and dropout too, and makes nothing of their size.
                 is_pooled = true;
                 operation.kept = conv.tail.norm.is_some();
+                operation.parameters += count(true);
                 operations.push(operation);
-                let norm = Tail { activation: None, dropout: None, ..conv.tail.clone() };
-                tail(&norm, result, count(true), &mut operations);
             }
             LayerKind::Conv(ConvPlan { tail: behind, .. })
             | LayerKind::Dense(DensePlan { tail: behind, .. }) => {

@@ -59,6 +59,8 @@ pub fn batch_norm(
     }
     let (norm, found) = Normalisation::of(x, gamma, beta, eps, statistics)?;
     let layout = norm.layout;
+    let is_rectified = activation == Some(Activation::Relu);
+    let activation = activation.filter(|_| !is_rectified);
     let mut result = overwritten(x.tensor().elem_count());
     {
         let x = numbers(x.tensor())?;
@@ -67,8 +69,8 @@ pub fn batch_norm(
             let mut maps = x.chunks(layout.pixels);
             layout.each_map_mut(piece, |channel, map| {
                 let Some(x) = maps.next() else { return };
-                norm.normalise(channel, x, map, activation == Some(Activation::Relu));
-                if let Some(activation) = activation.filter(|a| *a != Activation::Relu) {
+                norm.normalise(channel, x, map, is_rectified);
+                if let Some(activation) = activation {
                     activation.apply_in_place(map);
                 }
             });
@@ -76,11 +78,8 @@ pub fn batch_norm(
     }
     let result = tensor(result, x.tensor().shape())?;
     let kept_x = x.tensor().clone();
-    let is_rectified = activation == Some(Activation::Relu);
     // Whether a ReLU lets a gradient pass can be told from x, which is read anyway.
-    let activation = activation
-        .filter(|activation| *activation != Activation::Relu)
-        .map(|activation| (activation, result.clone()));
+    let activation = activation.map(|activation| (activation, result.clone()));
     let value =
         tape.record_like(x, result, &[x, gamma, beta], move |mut gradient: Gradient, wanted| {
             let x = numbers(&kept_x)?;
@@ -106,8 +105,8 @@ pub fn batch_norm(
                     let mut maps = x.chunks(layout.pixels.max(1));
                     layout.each_map_mut(gradient, |channel, gradient| {
                         let Some(x) = maps.next() else { return };
-                        let line = is_rectified.then(|| norm.lines[channel]);
-                        through(found.terms[channel], line, gradient, x);
+                        let affine = is_rectified.then(|| norm.affines[channel]);
+                        through(found.terms[channel], affine, gradient, x);
                     });
                 });
                 layout.clear_unused(&mut gradient);
@@ -129,7 +128,27 @@ pub(super) struct Normalisation {
     inverse: Vec<f64>,
     gamma: Vec<f64>,
     /// (x − mean) · inverse · gamma + beta as one product and one sum.
-    lines: Vec<[f32; 2]>,
+    affines: Vec<Affine>,
+}
+
+/// `x · scale + shift`.
+#[derive(Clone, Copy)]
+pub(super) struct Affine {
+    scale: f32,
+    shift: f32,
+}
+
+impl Affine {
+    #[inline(always)]
+    fn at(self, x: f32) -> f32 {
+        x * self.scale + self.shift
+    }
+
+    /// The gradient of a ReLU of what is at `x`, from that of its result.
+    #[inline(always)]
+    fn rectify(self, gradient: f32, x: f32) -> f32 {
+        if self.at(x) > 0.0 { gradient } else { 0.0 }
+    }
 }
 
 /// Gradients of a normalisation.
@@ -188,13 +207,13 @@ impl Normalisation {
         let gamma: Vec<f64> =
             numbers(gamma.tensor())?.iter().map(|gamma| f64::from(*gamma)).collect();
         let beta = numbers(beta.tensor())?;
-        let lines = (0..channels)
+        let affines = (0..channels)
             .map(|c| {
                 let shift = f64::from(beta[c]) - mean[c] * inverse[c] * gamma[c];
-                [(gamma[c] * inverse[c]) as f32, shift as f32]
+                Affine { scale: (gamma[c] * inverse[c]) as f32, shift: shift as f32 }
             })
             .collect();
-        Ok((Normalisation { layout, count, from_batch, mean, inverse, gamma, lines }, found))
+        Ok((Normalisation { layout, count, from_batch, mean, inverse, gamma, affines }, found))
     }
 
     /// One map, and max(0, ·) of it if it `is_rectified`.
@@ -205,18 +224,18 @@ impl Normalisation {
         into: &mut [f32],
         is_rectified: bool,
     ) {
-        let [scale, shift] = self.lines[channel];
+        let affine = self.affines[channel];
         let pairs = into.iter_mut().zip(x);
         vectorised(
             #[inline(always)]
             || {
                 if is_rectified {
                     pairs.for_each(|(y, x)| {
-                        let value = *x * scale + shift;
+                        let value = affine.at(*x);
                         *y = if value < 0.0 { 0.0 } else { value };
                     });
                 } else {
-                    pairs.for_each(|(y, x)| *y = *x * scale + shift);
+                    pairs.for_each(|(y, x)| *y = affine.at(*x));
                 }
             },
         );
@@ -231,14 +250,14 @@ impl Normalisation {
         is_rectified: bool,
     ) -> [f64; 2] {
         let mean = self.mean[channel] as f32;
-        let [scale, shift] = self.lines[channel];
+        let affine = self.affines[channel];
         if is_rectified {
             two_sums(
                 gradient,
                 x,
                 #[inline(always)]
                 |g, x| {
-                    let g = if x * scale + shift > 0.0 { g } else { 0.0 };
+                    let g = affine.rectify(g, x);
                     [g, g * (x - mean)]
                 },
             )
@@ -273,22 +292,21 @@ impl Normalisation {
     }
 }
 
-/// g · a + (x · b + c) in place of the gradient g of one map, after the ReLU of a `line` if there is
+/// g · a + (x · b + c) in place of the gradient g of one map, after a ReLU of what is `affine` if there is
 /// one.
 pub(super) fn through(
     [a, b, c]: [f32; 3],
-    line: Option<[f32; 2]>,
+    affine: Option<Affine>,
     gradient: &mut [f32],
     x: &[f32],
 ) {
     let pairs = gradient.iter_mut().zip(x);
     vectorised(
         #[inline(always)]
-        || match line {
-            Some([scale, shift]) => pairs.for_each(|(g, x)| {
-                let passed = if *x * scale + shift > 0.0 { *g } else { 0.0 };
-                *g = passed * a + (*x * b + c);
-            }),
+        || match affine {
+            Some(affine) => {
+                pairs.for_each(|(g, x)| *g = affine.rectify(*g, *x) * a + (*x * b + c));
+            }
             None => pairs.for_each(|(g, x)| *g = *g * a + (*x * b + c)),
         },
     );

@@ -55,9 +55,9 @@ impl BatchNorm {
         dropping: Option<(f64, Stream)>,
         pool: &PoolPlan,
     ) -> Result<Value> {
-        self.run(pass, |tape, line, eps, statistics| {
+        self.run(pass, |tape, affine, eps, statistics| {
             let (windows, ceil) = (pool.windows(), pool.ceil);
-            normalised_max_pool2d(tape, x, line, eps, statistics, dropping, windows, ceil)
+            normalised_max_pool2d(tape, x, affine, eps, statistics, dropping, windows, ceil)
         })
     }
 
@@ -72,13 +72,13 @@ impl BatchNorm {
             Statistics,
         ) -> Result<(Value, Option<BatchStatistics>)>,
     ) -> Result<Value> {
-        let line = [0, 1].map(|slot| self.slots.get(pass, slot));
+        let affine = [0, 1].map(|slot| self.slots.get(pass, slot));
         let statistics = if pass.training {
             Statistics::Batch
         } else {
             Statistics::Running { mean: &self.running_mean, variance: &self.running_variance }
         };
-        let (y, found) = operation(&mut pass.tape, line, self.plan.eps, statistics)?;
+        let (y, found) = operation(&mut pass.tape, affine, self.plan.eps, statistics)?;
         if let Some(found) = found {
             let momentum = self.plan.momentum as f32;
             self.running_mean.blend(&found.mean, momentum)?;

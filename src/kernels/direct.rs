@@ -13,6 +13,7 @@ pub(super) const FILTERS: usize = 12;
 /// Terms of a sum that are added without a loop's own instructions between them, which would take a
 /// sixth of the time; divides `LANES`.
 pub(super) const UNROLLED: usize = 4;
+const _: () = assert!(LANES.is_multiple_of(UNROLLED));
 
 /// One line of outputs: `out[f][p] = start + Σ_c Σ_t weight[c][t][f] · x[c · channel + tap_t + p · step]`.
 /// All strides are in numbers.

@@ -380,7 +380,14 @@ mod tests {
     fn a_norm_before_it_is_the_same_bits_as_one_on_its_own() {
         let size = [7, 6];
         // Few images lie one behind the other, many in lanes; with 21 some lanes are empty.
-        for (batch, dropping) in [(3, false), (21, false), (32, true), (21, true)] {
+        let (apart, overlapping) = (window(2, 2, 0, 1), window(3, 2, 1, 1));
+        for (batch, dropping, pool) in [
+            (3, false, apart),
+            (21, false, apart),
+            (32, true, apart),
+            (21, true, apart),
+            (21, true, overlapping),
+        ] {
             for from_batch in [true, false] {
                 let run = |fused: bool| {
                     let mut tape = Tape::recording();
@@ -396,11 +403,11 @@ mod tests {
                         false => Statistics::Running { mean: &mean, variance: &variance },
                     };
                     let dropping = dropping.then(|| (0.4, derive(3, "dropout", &[])));
-                    let (windows, line) = ([window(2, 2, 0, 1); 2], [&gamma, &beta]);
+                    let (windows, affine) = ([pool; 2], [&gamma, &beta]);
                     let (y, found) = if fused {
                         let tape = &mut tape;
                         normalised_max_pool2d(
-                            tape, &lanes, line, 1e-3, statistics, dropping, windows, true,
+                            tape, &lanes, affine, 1e-3, statistics, dropping, windows, true,
                         )
                         .unwrap()
                     } else {
@@ -429,7 +436,11 @@ mod tests {
                     };
                     all.into_iter().map(bits).collect::<Vec<_>>()
                 };
-                assert_eq!(run(true), run(false), "{batch} images, {dropping}, {from_batch}");
+                assert_eq!(
+                    run(true),
+                    run(false),
+                    "{batch} images, {dropping}, {from_batch}, {pool:?}"
+                );
             }
         }
     }
@@ -444,8 +455,8 @@ mod tests {
                     enter(tape, &v[0])?
                 };
                 let (windows, batch) = ([window(2, 2, 0, 1); 2], Statistics::Batch);
-                let line = [&v[1], &v[2]];
-                Ok(normalised_max_pool2d(tape, &x, line, 1e-2, batch, None, windows, false)?.0)
+                let affine = [&v[1], &v[2]];
+                Ok(normalised_max_pool2d(tape, &x, affine, 1e-2, batch, None, windows, false)?.0)
             });
         }
     }

@@ -14,6 +14,7 @@ use super::lanes::leave;
 use super::loss::cross_entropy;
 use super::norm::{Statistics, batch_norm};
 use super::pool::max_pool2d;
+use super::rectified_pool::normalised_max_pool2d;
 use super::tape::{Tape, numbers};
 use super::tests::{spread, taken, window};
 use super::update::{Update, apply};
@@ -32,34 +33,44 @@ fn same_bits<T: PartialEq + Send>(work: impl Fn() -> T + Sync) {
 
 #[test]
 fn a_network_gives_the_same_bits_for_any_number_of_threads() {
-    same_bits(|| {
-        let mut tape = Tape::recording();
-        let x = tape.leaf(&spread(&[37, 3, 12, 12], "x"), true);
-        let w = tape.leaf(&spread(&[17, 3, 3, 3], "w"), true);
-        let v = tape.leaf(&spread(&[17, 17, 3, 3], "v"), true);
-        let b = tape.leaf(&spread(&[17], "b"), true);
-        let gamma = tape.leaf(&spread(&[17], "gamma"), true);
-        let d = tape.leaf(&spread(&[130, 17 * 36], "d"), true);
-        let same = window(3, 1, 1, 1);
-        let y = conv2d(&mut tape, &x, &w, Some(&b), [same; 2], 1, None).unwrap();
-        let y = conv2d(&mut tape, &y, &v, None, [same; 2], 1, None).unwrap();
-        let (y, found) =
-            batch_norm(&mut tape, &y, &gamma, &b, 1e-5, Statistics::Batch, Some(Activation::Relu))
-                .unwrap();
-        let y = max_pool2d(&mut tape, &y, [window(2, 2, 0, 1); 2], false).unwrap();
-        let stream = derive(3, "dropout", &[]);
-        let y = dropout(&mut tape, &y, 0.5, Granularity::Elements, stream).unwrap();
-        let y = flatten(&mut tape, &y).unwrap();
-        let y = dense(&mut tape, &y, &d, None, None).unwrap();
-        let labels: Vec<u32> = (0..37).collect();
-        let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None).unwrap();
-        let mut gradients = tape.backward(&loss.mean).unwrap();
-        let gradients: Vec<_> =
-            [&x, &w, &v, &b, &gamma, &d].map(|leaf| taken(&mut gradients, leaf).unwrap()).into();
-        let found = found.unwrap();
-        let found = [found.mean, found.unbiased_variance].map(|row| row.into_numbers().unwrap());
-        (loss.sum.to_bits(), found, gradients)
-    });
+    for is_one_operation in [false, true] {
+        same_bits(|| network(is_one_operation));
+    }
+}
+
+/// Loss, statistics and gradients of a network, whose norm and pool may be one operation.
+fn network(is_one_operation: bool) -> (u64, [Vec<f32>; 2], Vec<Vec<f32>>) {
+    let mut tape = Tape::recording();
+    let x = tape.leaf(&spread(&[37, 3, 12, 12], "x"), true);
+    let w = tape.leaf(&spread(&[17, 3, 3, 3], "w"), true);
+    let v = tape.leaf(&spread(&[17, 17, 3, 3], "v"), true);
+    let b = tape.leaf(&spread(&[17], "b"), true);
+    let gamma = tape.leaf(&spread(&[17], "gamma"), true);
+    let d = tape.leaf(&spread(&[130, 17 * 36], "d"), true);
+    let same = window(3, 1, 1, 1);
+    let y = conv2d(&mut tape, &x, &w, Some(&b), [same; 2], 1, None).unwrap();
+    let y = conv2d(&mut tape, &y, &v, None, [same; 2], 1, None).unwrap();
+    let (halves, of_batch) = ([window(2, 2, 0, 1); 2], Statistics::Batch);
+    let (y, found) = if is_one_operation {
+        let affine = [&gamma, &b];
+        normalised_max_pool2d(&mut tape, &y, affine, 1e-5, of_batch, None, halves, false).unwrap()
+    } else {
+        let relu = Some(Activation::Relu);
+        let (y, found) = batch_norm(&mut tape, &y, &gamma, &b, 1e-5, of_batch, relu).unwrap();
+        (max_pool2d(&mut tape, &y, halves, false).unwrap(), found)
+    };
+    let stream = derive(3, "dropout", &[]);
+    let y = dropout(&mut tape, &y, 0.5, Granularity::Elements, stream).unwrap();
+    let y = flatten(&mut tape, &y).unwrap();
+    let y = dense(&mut tape, &y, &d, None, None).unwrap();
+    let labels: Vec<u32> = (0..37).collect();
+    let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None).unwrap();
+    let mut gradients = tape.backward(&loss.mean).unwrap();
+    let gradients: Vec<_> =
+        [&x, &w, &v, &b, &gamma, &d].map(|leaf| taken(&mut gradients, leaf).unwrap()).into();
+    let found = found.unwrap();
+    let found = [found.mean, found.unbiased_variance].map(|row| row.into_numbers().unwrap());
+    (loss.sum.to_bits(), found, gradients)
 }
 
 #[test]

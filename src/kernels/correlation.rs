@@ -10,7 +10,8 @@ use super::conv::Geometry;
 use super::direct::{Dots, FILTERS, Line};
 use super::lanes::{LANES, overwritten};
 use super::pieces::sum_in_order;
-use super::simd::{Kernel, Simd, dispatch};
+use super::simd::{Kernel, Simd, dispatch, fence};
+use super::streaming;
 
 /// Numbers of a padded band of rows; together with weights and outputs it stays in the second-level
 /// cache.
@@ -195,6 +196,8 @@ struct Block<'a> {
     relu: bool,
     x: &'a [f32],
     out: &'a mut [f32],
+    /// Whether the outputs of all blocks [are](streaming::is_large).
+    is_large: bool,
 }
 
 impl Kernel for Block<'_> {
@@ -254,6 +257,7 @@ impl Kernel for Block<'_> {
                                 bias: self.bias.map(|bias| &bias[filter..filter + filters]),
                                 relu: self.relu,
                                 add: false,
+                                stream: self.is_large,
                             };
                             // SAFETY: the phase's rows, columns and taps lie within the padded
                             // input, by the construction of `Correlation`, and its outputs within `out`.
@@ -263,6 +267,7 @@ impl Kernel for Block<'_> {
                 }
             }
         }
+        fence();
     }
 }
 
@@ -297,8 +302,9 @@ impl Correlation {
             self.groups * self.filters * self.out[0] * self.out[1] * LANES,
         );
         let mut out = overwritten(x.len() / from * to);
+        let is_large = streaming::is_large(&out);
         out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
-            dispatch(Block { correlation: self, weights, bias, relu, x, out });
+            dispatch(Block { correlation: self, weights, bias, relu, x, out, is_large });
         });
         out
     }

@@ -46,6 +46,8 @@ pub(super) struct Line<'a> {
     pub(super) relu: bool,
     /// Start with what stands in the output.
     pub(super) add: bool,
+    /// Store past the caches, from where lines start; a fence has to follow.
+    pub(super) stream: bool,
 }
 
 impl Line<'_> {
@@ -162,7 +164,8 @@ impl Line<'_> {
             for f in 0..F {
                 for p in 0..P {
                     let sum = if self.relu { sums[f][p].relu() } else { sums[f][p] };
-                    sum.store(out.add(f * self.filter + goes[p]));
+                    let to = out.add(f * self.filter + goes[p]);
+                    if self.stream { sum.stream(to) } else { sum.store(to) }
                 }
             }
         }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::activation::{Activation, activation};
 use super::device;
 use super::lanes::{self, LANES};
+use super::streaming;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// Elements in one piece of work.
@@ -42,22 +43,25 @@ pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Resul
     let mut result = lanes::overwritten(first.tensor().elem_count());
     {
         let terms = values.iter().map(|v| numbers(v.tensor())).collect::<Result<Vec<_>>>()?;
-        result.par_chunks_mut(PIECE).enumerate().for_each(|(index, sums)| {
+        let is_large = streaming::is_large(&result);
+        result.par_chunks_mut(PIECE).enumerate().for_each_init(Vec::new, |room, (index, sums)| {
             let range = index * PIECE..index * PIECE + sums.len();
             let piece = |term: usize| &terms[term][range.clone()];
-            match terms.len() {
-                1 => sums.copy_from_slice(piece(0)),
-                _ => sums
-                    .iter_mut()
-                    .zip(piece(0).iter().zip(piece(1)))
-                    .for_each(|(sum, (x, y))| *sum = x + y),
-            }
-            for term in 2..terms.len() {
-                sums.iter_mut().zip(piece(term)).for_each(|(sum, x)| *sum += x);
-            }
-            if let Some(activation) = fused {
-                activation.apply_in_place(sums);
-            }
+            streaming::write(sums, is_large, room, |sums| {
+                match terms.len() {
+                    1 => sums.copy_from_slice(piece(0)),
+                    _ => sums
+                        .iter_mut()
+                        .zip(piece(0).iter().zip(piece(1)))
+                        .for_each(|(sum, (x, y))| *sum = x + y),
+                }
+                for term in 2..terms.len() {
+                    sums.iter_mut().zip(piece(term)).for_each(|(sum, x)| *sum += x);
+                }
+                if let Some(activation) = fused {
+                    activation.apply_in_place(sums);
+                }
+            });
         });
     }
     let result = tensor(result, first.tensor().shape())?;

@@ -27,6 +27,7 @@ mod pieces;
 pub mod pool;
 pub mod rectified_pool;
 mod simd;
+mod streaming;
 pub mod tape;
 mod transform;
 mod unroll;

@@ -10,7 +10,9 @@ use super::activation::Activation;
 use super::buffer::Buffer;
 use super::device;
 use super::lanes::{LANES, overwritten};
+use super::pieces::PIECE;
 use super::simd::vectorised;
+use super::streaming;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// What a batch says about its channels.
@@ -62,16 +64,21 @@ pub fn batch_norm(
     let is_rectified = activation == Some(Activation::Relu);
     let activation = activation.filter(|_| !is_rectified);
     let mut result = overwritten(x.tensor().elem_count());
+    let is_large = streaming::is_large(&result);
     {
         let x = numbers(x.tensor())?;
         let pieces = result.par_chunks_mut(layout.piece()).zip(x.par_chunks(layout.piece()));
-        pieces.for_each(|(piece, x)| {
+        pieces.for_each_init(Vec::new, |room, (piece, x)| {
             let mut maps = x.chunks(layout.pixels);
             layout.each_map_mut(piece, |channel, map| {
                 let Some(x) = maps.next() else { return };
-                norm.normalise(channel, x, map, is_rectified);
-                if let Some(activation) = activation {
-                    activation.apply_in_place(map);
+                for (run, x) in map.chunks_mut(PIECE).zip(x.chunks(PIECE)) {
+                    streaming::write(run, is_large, room, |run| {
+                        norm.normalise(channel, x, run, is_rectified);
+                        if let Some(activation) = activation {
+                            activation.apply_in_place(run);
+                        }
+                    });
                 }
             });
         });

@@ -10,6 +10,7 @@ use crate::basis::shape::Window;
 use super::device;
 use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
 use super::simd::{Kernel, Simd, dispatch};
+use super::streaming;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// Maximum over windows; the gradient goes to the first maximum of each window, as in PyTorch.
@@ -92,15 +93,19 @@ fn max_pool_in_lanes(
     Ok(tape.record_lanes(batch, result, &[x], move |gradient: Gradient, _| {
         let (x, y) = (numbers(&kept_x)?, numbers(&kept)?);
         let mut for_x = overwritten(x.len());
+        let is_large = streaming::is_large(&for_x);
         for_x
             .par_chunks_mut(height * width * LANES)
             .zip(x.par_chunks(height * width * LANES))
             .zip(gradient.par_chunks(positions * LANES).zip(y.par_chunks(positions * LANES)))
-            .for_each(|((for_x, x), (gradient, y))| {
-                let (for_x, x) = (for_x.as_chunks_mut().0, x.as_chunks().0);
-                let (gradient, y) = (gradient.as_chunks().0, y.as_chunks().0);
+            .for_each_init(Vec::new, |room, ((for_x, x), (gradient, y))| {
+                let (x, y) = (x.as_chunks().0, y.as_chunks().0);
+                let gradient = gradient.as_chunks().0;
                 let (rows, columns) = (&rows, &columns);
-                dispatch(Gradients { rows, columns, width, covers, x, y, gradient, for_x });
+                streaming::write(for_x, is_large, room, |for_x| {
+                    let for_x = for_x.as_chunks_mut().0;
+                    dispatch(Gradients { rows, columns, width, covers, x, y, gradient, for_x });
+                });
             });
         Ok(vec![Some(for_x)])
     }))

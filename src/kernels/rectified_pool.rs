@@ -20,6 +20,7 @@ use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
 use super::norm::{BatchStatistics, Normalisation, Statistics, batch_norm, through};
 use super::pool::{covers, max_pool2d, ranges};
 use super::simd::{Kernel, Simd, dispatch};
+use super::streaming;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// The winner of a window without gradient: its maximum is not positive.
@@ -52,10 +53,13 @@ pub fn rectified_max_pool2d(
     let (pool, maxima) = Pool::of(x, None, dropping, &windows, ceil)?;
     Ok(tape.record_lanes(x.dims()[0], maxima, &[x], move |gradient: Gradient, _| {
         let mut for_x = overwritten(pool.len());
-        for_x
-            .par_chunks_mut(pool.map())
-            .enumerate()
-            .for_each(|(index, map)| pool.backward(index, &gradient, map));
+        let is_large = streaming::is_large(&for_x);
+        for_x.par_chunks_mut(pool.map()).enumerate().for_each_init(
+            Vec::new,
+            |room, (index, map)| {
+                streaming::write(map, is_large, room, |map| pool.backward(index, &gradient, map));
+            },
+        );
         Ok(vec![Some(for_x)])
     }))
 }
@@ -98,10 +102,13 @@ pub fn normalised_max_pool2d(
             let mut for_x = Vec::new();
             if wanted[0] {
                 for_x = overwritten(x.len());
+                let is_large = streaming::is_large(&for_x);
                 let maps = for_x.par_chunks_mut(layout.pixels).zip(x.par_chunks(layout.pixels));
-                maps.enumerate().for_each(|(index, (map, x))| {
-                    pool.backward(index, &gradient, map);
-                    through(found.terms[index % layout.channels], None, map, x);
+                maps.enumerate().for_each_init(Vec::new, |room, (index, (map, x))| {
+                    streaming::write(map, is_large, room, |map| {
+                        pool.backward(index, &gradient, map);
+                        through(found.terms[index % layout.channels], None, map, x);
+                    });
                 });
                 layout.clear_unused(&mut for_x);
             }

@@ -27,6 +27,17 @@ pub(super) trait Simd: Copy {
     /// `to` points to `WIDTH` writable numbers.
     unsafe fn store(self, to: *mut f32);
 
+    /// As [`store`](Simd::store), past the caches where the set can; another thread may read the numbers
+    /// after a [`fence`].
+    ///
+    /// # Safety
+    /// As `store`, and `to` is a multiple of the register's bytes.
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store(to) }
+    }
+
     /// `self · factor + sum`, rounded once where the instruction set has it.
     fn fma(self, factor: Self, sum: Self) -> Self;
 
@@ -164,6 +175,16 @@ pub(super) fn prefetch(at: *const f32) {
     let _ = at;
 }
 
+/// Lets other threads see what was stored past the caches.
+#[inline(always)]
+pub(super) fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this kind has the instruction, which changes no number.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// A computation that is compiled once for each instruction set. `run` and all that it calls have
 /// to be inlined for this to work.
 pub(super) trait Kernel {
@@ -259,12 +280,17 @@ mod tests {
         square: &'a [f32; 256],
     }
 
+    /// Where numbers can be stored past the caches.
+    #[repr(align(64))]
+    struct Line([f32; 16]);
+
     impl Kernel for Everything<'_> {
-        type Out = ([[f32; 16]; 7], Vec<f32>, [f32; 256]);
+        type Out = ([[f32; 16]; 7], Vec<f32>, [f32; 256], Line);
 
         #[inline(always)]
         fn run<V: Simd>(self) -> Self::Out {
             let (mut found, mut sums, mut turned) = ([[0.0; 16]; 7], Vec::new(), [0.0; 256]);
+            let mut line = Line([0.0; 16]);
             for at in (0..16).step_by(V::WIDTH) {
                 // SAFETY: WIDTH divides 16, and the squares have sixteen rows.
                 unsafe {
@@ -283,11 +309,13 @@ mod tests {
                         result.store(&mut into[at]);
                     }
                     sums.push(a.sum());
+                    a.stream(&mut line.0[at]);
                 }
             }
             // SAFETY: as above.
             unsafe { V::transpose(self.square.as_ptr(), 16, turned.as_mut_ptr(), 16) };
-            (found, sums, turned)
+            fence();
+            (found, sums, turned, line)
         }
     }
 
@@ -304,13 +332,15 @@ mod tests {
         sets.push(Set::Portable);
         for set in sets {
             let kernel = Everything { a: &a, b: &b, square: &square };
-            let ([fma, add, sub, relu, above, equal, kept], sums, turned) = run_with(set, kernel);
+            let ([fma, add, sub, relu, above, equal, kept], sums, turned, line) =
+                run_with(set, kernel);
             for i in 0..16 {
                 let same = |found: f32, expected: f32| {
                     let error = (found - expected).abs();
                     assert!(found.is_nan() == expected.is_nan(), "{set:?} {i}: {found}");
                     assert!(found.is_nan() || error < 1e-6, "{set:?} {i}: {found}, {expected}");
                 };
+                same(line.0[i], a[i]);
                 same(fma[i], a[i] * b[i] + 0.5);
                 same(add[i], a[i] + b[i]);
                 same(sub[i], a[i] - b[i]);

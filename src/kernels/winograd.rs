@@ -14,7 +14,8 @@ use rayon::prelude::*;
 use super::conv::Geometry;
 use super::direct::{FILTERS, Line};
 use super::lanes::{LANES, overwritten};
-use super::simd::{Kernel, Simd, dispatch, prefetch, vectorised};
+use super::simd::{Kernel, Simd, dispatch, fence, prefetch, vectorised};
+use super::streaming::{self, stream_line};
 use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
 use super::winograd_deep;
 
@@ -186,12 +187,13 @@ impl Tiling {
             winograd_deep::run(self, &weight, x, bias, relu, &mut out);
             return out;
         }
+        let is_large = streaming::is_large(&out);
         for first in (0..self.filters).step_by(self.slab()) {
             let count = self.slab().min(self.filters - first);
             let filters = &self.filters(first, count, &weight);
             out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
                 let range = first..first + count;
-                dispatch(Block { tiling: self, range, filters, bias, relu, x, out });
+                dispatch(Block { tiling: self, range, filters, bias, relu, x, out, is_large });
             });
         }
         out
@@ -268,6 +270,8 @@ struct Block<'a> {
     relu: bool,
     x: &'a [f32],
     out: &'a mut [f32],
+    /// Whether the outputs of all blocks [are](streaming::is_large).
+    is_large: bool,
 }
 
 impl Kernel for Block<'_> {
@@ -280,6 +284,7 @@ impl Kernel for Block<'_> {
         // Per component, tile after tile: what is summed up together lies together.
         let mut inputs = overwritten(COMPONENTS * (chunk * channels * LANES + GAP));
         let mut products = overwritten(COMPONENTS * (chunk * FILTERS * LANES + GAP));
+        let mut room = Tile([0.0; OUT * OUT * LANES]);
         for first in (0..tiling.count()).step_by(chunk) {
             let tiles = chunk.min(tiling.count() - first);
             let component = tiles * channels * LANES + GAP;
@@ -311,6 +316,7 @@ impl Kernel for Block<'_> {
                         bias: None,
                         relu: false,
                         add: false,
+                        stream: false,
                     };
                     // SAFETY: both buffers have the room that the line describes.
                     unsafe { line.run::<V>() };
@@ -322,14 +328,16 @@ impl Kernel for Block<'_> {
                     for tile in 0..tiles {
                         let from = &products[(tile * FILTERS + f) * LANES..];
                         let origin = tiling.origin(first + tile);
-                        // SAFETY: the origin lies within the map of the output.
+                        let room = self.is_large.then_some(&mut room);
+                        // SAFETY: the origin lies within the map of the output, which starts a line.
                         unsafe {
-                            inverse::<V>(tiling, from, product, origin, bias, self.relu, out)
+                            inverse::<V>(tiling, from, product, origin, bias, self.relu, room, out)
                         };
                     }
                 }
             }
         }
+        fence();
     }
 }
 
@@ -348,10 +356,16 @@ pub(super) fn prefetch_tile(
     }
 }
 
-/// Writes one tile of outputs from its components.
+/// Room for a tile of outputs.
+#[repr(align(64))]
+pub(super) struct Tile([f32; OUT * OUT * LANES]);
+
+/// Writes one tile of outputs from its components; past the caches if there is `room` to make it in, since
+/// lines have to be whole for that.
 ///
 /// # Safety
-/// `products` has all components, `map` is one map of outputs and `origin` lies within.
+/// `products` has all components, `map` is one map of outputs, that starts a line if there is room, and
+/// `origin` lies within.
 #[inline(always)]
 pub(super) unsafe fn inverse<V: Simd>(
     tiling: &Tiling,
@@ -360,6 +374,7 @@ pub(super) unsafe fn inverse<V: Simd>(
     origin: [usize; 2],
     bias: f32,
     relu: bool,
+    mut room: Option<&mut Tile>,
     map: &mut [f32],
 ) {
     let rows = OUT.min(tiling.out[0] - origin[0]);
@@ -368,7 +383,13 @@ pub(super) unsafe fn inverse<V: Simd>(
     // SAFETY: the caller's promise; rows and columns behind the map are left out.
     unsafe {
         let map = map.as_mut_ptr().add(origin[0] * row + origin[1] * LANES);
-        prefetch_tile(map, AHEAD * tiling.positions(), row, [rows, columns]);
+        let (to, step) = match &mut room {
+            Some(room) => (room.0.as_mut_ptr(), OUT * LANES),
+            None => {
+                prefetch_tile(map, AHEAD * tiling.positions(), row, [rows, columns]);
+                (map, row)
+            }
+        };
         for part in (0..LANES).step_by(V::WIDTH) {
             let from = products.as_ptr().add(part);
             let mut half = [[V::splat(0.0); IN]; OUT];
@@ -384,7 +405,15 @@ pub(super) unsafe fn inverse<V: Simd>(
                 for x in 0..columns {
                     let value = across[x].add(V::splat(bias));
                     let value = if relu { value.relu() } else { value };
-                    value.store(map.add(y * row + x * LANES + part));
+                    value.store(to.add(y * step + x * LANES + part));
+                }
+            }
+        }
+        if let Some(room) = room {
+            for y in 0..rows {
+                for x in 0..columns {
+                    let line = room.0.as_ptr().add((y * OUT + x) * LANES);
+                    stream_line::<V>(line, map.add(y * row + x * LANES));
                 }
             }
         }

@@ -209,6 +209,7 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
                         bias: None,
                         relu: false,
                         add: group > 0,
+                        stream: false,
                     };
                     // SAFETY: both buffers have the room that the line describes.
                     unsafe { line.run::<V>() };
@@ -223,7 +224,9 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
                     let from = &products[(place * count + f) * LANES..];
                     let origin = tiling.origin(tile);
                     // SAFETY: the origin lies within the map.
-                    unsafe { inverse::<V>(tiling, from, product, origin, bias, self.relu, map) };
+                    unsafe {
+                        inverse::<V>(tiling, from, product, origin, bias, self.relu, None, map)
+                    };
                 }
             }
         }

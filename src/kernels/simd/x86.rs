@@ -35,6 +35,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        unsafe { _mm256_stream_ps(to, self.0) }
+    }
+
+    #[inline(always)]
     fn fma(self, factor: Self, sum: Self) -> Self {
         Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, sum.0) })
     }
@@ -139,6 +144,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        unsafe { _mm512_stream_ps(to, self.0) }
     }
 
     #[inline(always)]

@@ -28,3 +28,8 @@ pub mod sweep;
 pub mod report;
 
 pub mod cli;
+
+// As in the program: what depends on where blocks of memory start is tested too.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: basis::memory::Allocator = basis::memory::Allocator;

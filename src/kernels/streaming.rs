@@ -88,7 +88,7 @@ mod tests {
     use super::super::activation::Activation;
     use super::super::buffer::Buffer;
     use super::super::conv::conv2d;
-    use super::super::lanes::{enter, leave};
+    use super::super::lanes::{enter, leave, overwritten};
     use super::super::merge::sum;
     use super::super::norm::{Statistics, batch_norm};
     use super::super::pool::max_pool2d;
@@ -168,6 +168,7 @@ mod tests {
         let images = spread(&[BATCH, 3, SIZE, SIZE], "images");
         let slopes = spread(&[BATCH, FILTERS, SIZE / 2, SIZE / 2], "slopes");
         let slopes = numbers(&slopes).unwrap().to_vec();
+        assert!(is_large(&overwritten(LARGE)), "blocks of this program's memory start lines");
         let whole = network(&images, slopes.clone());
         let mut parts = [Vec::new(), Vec::new()];
         for (part, slopes) in slopes.chunks(slopes.len() / PARTS).enumerate() {

@@ -28,7 +28,7 @@ bench-peers PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/compare.py target/release/wick {{ARGS}}
 
-# Two training processes at once beside one; ARGS go to scaling.py
+# Two training processes at once beside one, by turns; ARGS go to scaling.py
 bench-scaling *ARGS:
     cargo build --locked --release
     python3 benches/scaling.py target/release/wick {{ARGS}}

@@ -4,6 +4,7 @@ mod architectures;
 mod augment;
 mod bad_configs;
 mod bench;
+mod bench_step;
 mod data_images;
 mod data_sources;
 mod devices;

@@ -1,6 +1,8 @@
 //! `wick bench-step`: how many images per second a network trains on, and the memory it takes; for
 //! `benches/peers`, which runs PyTorch beside it.
 
+use std::io::Write;
+
 use anyhow::Result;
 use candle_core::{Device, Tensor};
 
@@ -74,6 +76,13 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
         };
         step(0)?;
         device.finish()?;
+        if arguments.endless {
+            for number in 1.. {
+                step(number)?;
+                device.finish()?;
+                writeln!(std::io::stdout(), "{number}")?;
+            }
+        }
         let part = steps.div_ceil(PARTS).max(1);
         let mut fastest: f64 = 0.0;
         for number in 0..PARTS {

@@ -14,6 +14,9 @@ pub(in crate::cli) struct BenchStep {
     /// Steps to measure, after one that is not
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) steps: u16,
+    /// Print a line after each step instead of measuring, until the process is ended
+    #[arg(long, conflicts_with = "steps")]
+    pub(in crate::cli) endless: bool,
     /// Threads
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) threads: u16,

@@ -7,11 +7,9 @@ use rayon::prelude::*;
 use super::activation::{Activation, activation};
 use super::device;
 use super::lanes::{self, LANES};
+use super::pieces::PIECE;
 use super::streaming;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
-
-/// Elements in one piece of work.
-const PIECE: usize = 1 << 15;
 
 /// All of `values` in one order: in lanes if one of them is.
 fn alike(tape: &mut Tape, values: &[Value]) -> Result<Vec<Value>> {

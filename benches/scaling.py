@@ -4,9 +4,9 @@ usage: scaling.py WICK [--minutes M] [--networks plain demo vgg6 resnet18]
 
 Machines that others share change their speed within seconds. So both processes run for all of the time,
 and by turns one of them, both, the other, and both may go on; the others are stopped. The same is done, in
-between, with two processes that only count: what they do together is what the machine gives to any two
-programs. Figures are medians of all rounds; of ratios also what a tenth of them is below and above. Run it
-on a quiet machine with two cores.
+between, with two processes that only count: what they do together is what the machine gives to two programs
+that share neither caches nor memory. Figures are medians of all rounds; of ratios also what a tenth of them
+is below and above. Run it on a quiet machine with two cores.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main():
         counting = Pair([sys.executable, "-c", COUNTING], 1, COUNTING_TURN)
         rounds, counted = [], []
         end = time.monotonic() + 60 * arguments.minutes
-        while time.monotonic() < end:
+        while not rounds or time.monotonic() < end:
             rounds.append(training.round())
             counted.append(counting.round())
         training.end()

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::bench::Bench;
 
-const STEP: [&str; 6] = ["bench-step", "plain", "--batch", "2", "--image-size", "32"];
+const STEP: [&str; 4] = ["bench-step", "plain", "--batch", "2"];
 
 #[test]
 fn a_measured_step_tells_its_images_per_second_and_its_memory() {

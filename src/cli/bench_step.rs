@@ -1,5 +1,5 @@
 //! `wick bench-step`: how many images per second a network trains on, and the memory it takes; for
-//! `benches/peers`, which runs PyTorch beside it.
+//! `benches/peers`, which runs PyTorch beside it, and `benches/scaling.py`, which runs it twice.
 
 use std::io::Write;
 
@@ -80,6 +80,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
             for number in 1.. {
                 step(number)?;
                 device.finish()?;
+                // Where nobody reads any more, it ends.
                 writeln!(std::io::stdout(), "{number}")?;
             }
         }

@@ -1,7 +1,6 @@
-//! The readers of `src/weights`, which know nothing of candle, for the targets beside.
+//! What the targets beside share: opening an archive, and making one.
 
-#[path = "../src/weights/mod.rs"]
-pub mod weights;
+pub use candlewick_weights as weights;
 
 use std::io::{Cursor, Write};
 

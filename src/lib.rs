@@ -4,17 +4,18 @@
 //! and leaves CSV tables, checkpoints and a ranking that anyone can reproduce. The modules are the
 //! storeys of a house, lowest first; each uses only those above it in this list.
 
-pub mod basis;
+pub use candlewick_basis as basis;
 
-pub mod augment;
+pub use candlewick_augment as augment;
 
 pub mod config;
 
 pub mod plan;
 
+pub use candlewick_kernels as kernels;
+pub use candlewick_weights as weights;
+
 pub mod data;
-pub mod kernels;
-pub mod weights;
 
 pub mod model;
 
@@ -28,8 +29,3 @@ pub mod sweep;
 pub mod report;
 
 pub mod cli;
-
-// As in the program: what depends on where blocks of memory start is tested too.
-#[cfg(test)]
-#[global_allocator]
-static ALLOCATOR: basis::memory::Allocator = basis::memory::Allocator;

@@ -1,6 +1,7 @@
 //! The network: layers over the kernels, their parameters, and weights in and out.
 
 pub mod activation;
+pub mod bundled_weights;
 pub mod conv;
 pub mod dense;
 pub mod dropout;

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use crate::plan::model::{ModelPlan, WeightsPlan};
-use crate::weights::{
-    Archive, Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names,
-};
+use crate::weights::{Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names};
 
+use super::bundled_weights;
 use super::network::Weights;
 
 /// Why a file gives a network no weights.
@@ -50,7 +49,7 @@ pub fn matched(
 
 /// The tensors of the file that the network takes, under the network's names, and the report.
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
-    let archive = Archive::open(&plan.file)?;
+    let archive = bundled_weights::open(&plan.file)?;
     let report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();
     for found in &report.matched {

@@ -3,7 +3,6 @@
 pub mod architecture;
 pub mod augment;
 pub mod data;
-pub mod device;
 pub mod launcher;
 mod layer;
 pub mod memory;

@@ -25,11 +25,11 @@ use super::data::{
     BoxPlan, Bundled, DataFacts, DataPlan, Fold, ImagePlan, Normalise, OnBadImage, Source, Subset,
     TestSet,
 };
-use super::device::{Device, Kind};
 use super::model::{ModelPlan, WeightsPlan};
 use super::recipe::recipe;
 use super::train::TrainPlan;
 use super::transfer::{BORDER, Case, transfer};
+use crate::basis::device::{Device, Kind};
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.

@@ -7,7 +7,7 @@ use crate::config::read::read;
 use crate::config::run::{self as written, Limit, Slots};
 use crate::config::tree::Node;
 
-use super::device::{Device, NoDevice};
+use crate::basis::device::{Device, NoDevice};
 
 pub use crate::config::run::{CheckpointEvery, Memory, OnFailure};
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data;
-use crate::plan::device::Device;
 use crate::plan::run::RunPlan;
 use crate::plan::sweep::Trial;
 use crate::train::checkpoint::Checkpoint;

@@ -1,6 +1,6 @@
 //! Slots: places on devices, of which every running trial holds one.
 
-use crate::plan::device::Device;
+use crate::basis::device::Device;
 use crate::plan::run::RunPlan;
 
 /// A place for one trial on a device.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::earlier::checkpoint;
 use crate::config::transfer::Which;
 use crate::data::{Cache, Epochs, Views, normalisation, split};
+use crate::model::bundled_weights;
 use crate::model::weights::{matched, read};
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
@@ -15,7 +16,7 @@ use crate::plan::resolve::{Plan, Survey};
 use crate::plan::transfer::Case;
 use crate::transfer::advise::{Advice, Border, Evidence, advise};
 use crate::transfer::evidence::evidence;
-use crate::weights::{Archive, Entry, bundled, hub};
+use crate::weights::{Entry, hub};
 
 /// Looks at each file once, however many trials name it.
 pub struct Files<'a> {
@@ -70,9 +71,9 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
 }
 
 fn look(path: &Path) -> WeightsFile {
-    let archive = Archive::open(path).map_err(|error| error.to_string())?;
+    let archive = bundled_weights::open(path).map_err(|error| error.to_string())?;
     let mut hasher = blake3::Hasher::new();
-    if let Some(Ok(bytes)) = bundled::find(path) {
+    if let Some(Ok(bytes)) = bundled_weights::find(path) {
         let hash = hasher.update(bytes).finalize();
         return Ok((archive.entries().to_vec(), hash.to_hex().to_string()));
     }

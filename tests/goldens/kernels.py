@@ -1,4 +1,4 @@
-"""Writes kernels.safetensors: what PyTorch computes for the operations of src/kernels.
+"""Writes kernels.safetensors: what PyTorch computes for the operations of crates/kernels.
 
 Every case is a group of tensors "CASE|NAME". CASE says the operation and its settings, "conv2d
 kernel=3 stride=1 …"; NAME is an input (x, w, b …), "r" (the weights of the scalar sum(out * r)

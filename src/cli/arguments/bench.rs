@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::plan::device::Device;
+use crate::basis::device::Device;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchStep {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
+use crate::basis::device::Device;
 use crate::export::Input;
-use crate::plan::device::Device;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Presets {

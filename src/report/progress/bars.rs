@@ -9,7 +9,7 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::plan::device::Device;
+use crate::basis::device::Device;
 use crate::report::layers::number;
 use crate::sweep::clock::Stopwatch;
 

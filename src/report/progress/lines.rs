@@ -1,7 +1,7 @@
 //! Progress as lines, for pipes and logs.
 
+use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Metric, Status};
-use crate::plan::device::Device;
 use crate::plan::sweep::Trial;
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::trial::Ended;

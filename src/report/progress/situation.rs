@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Metric, Outcome, Status};
-use crate::plan::device::Device;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::report::naming::short;
 use crate::sweep::runner::SweepEvent;

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
+use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Outcome, Scores, Status};
 use crate::config::layering::preset;
 use crate::data::Cache;
-use crate::plan::device::Device;
 use crate::plan::prune::Nothing;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::runner::SweepEvent;

@@ -1,0 +1,8 @@
+//! The ground floor: randomness, devices, memory, shape arithmetic, records. Knows nothing of files, models or tensors.
+
+pub mod device;
+pub mod memory;
+pub mod record;
+pub mod seed;
+pub mod shape;
+pub mod written;

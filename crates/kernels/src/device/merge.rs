@@ -1,0 +1,60 @@
+//! Where branches meet, in candle's operations.
+
+use candle_core::{Result, Tensor};
+
+use crate::activation::Activation;
+use crate::tape::{Tape, Value};
+
+use super::activation::then;
+
+fn any_in_lanes(values: &[Value]) -> bool {
+    values.iter().any(Value::counts_in_lanes)
+}
+
+/// [`sum`](crate::merge::sum) on a device, of values of one shape.
+pub(crate) fn sum(
+    tape: &mut Tape,
+    values: &[Value],
+    activation: Option<Activation>,
+) -> Result<Value> {
+    let mut terms = values.iter().map(Value::tensor);
+    let Some(first) = terms.next() else { candle_core::bail!("a sum of nothing") };
+    let total = terms.try_fold(first.clone(), |total, term| total + term)?;
+    let arguments: Vec<&Value> = values.iter().collect();
+    let y = tape.record_by_candle(total, &arguments, move |gradient, wanted| {
+        Ok(wanted.iter().map(|wanted| wanted.then(|| gradient.clone())).collect())
+    })?;
+    then(tape, y.counted_in_lanes(any_in_lanes(values)), activation)
+}
+
+/// [`concat`](crate::merge::concat) on a device.
+pub(crate) fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+    let tensors: Vec<&Tensor> = values.iter().map(Value::tensor).collect();
+    let channels: Vec<usize> = values.iter().map(|value| value.dims()[1]).collect();
+    let arguments: Vec<&Value> = values.iter().collect();
+    let y = Tensor::cat(&tensors, 1)?;
+    let y = tape.record_by_candle(y, &arguments, move |gradient, wanted| {
+        let mut start = 0;
+        let parts = channels.iter().zip(wanted).map(|(count, wanted)| {
+            let from = start;
+            start += count;
+            wanted.then(|| gradient.narrow(1, from, *count)?.contiguous()).transpose()
+        });
+        parts.collect()
+    })?;
+    Ok(y.counted_in_lanes(any_in_lanes(values)))
+}
+
+/// [`scale`](crate::merge::scale) on a device.
+pub(crate) fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
+    let y = x.tensor().broadcast_mul(factors.tensor())?;
+    let (kept_x, kept_factors) = (x.tensor().clone(), factors.tensor().clone());
+    let y = tape.record_by_candle(y, &[x, factors], move |gradient, wanted| {
+        let for_factors = || (&gradient * &kept_x)?.sum_keepdim((2, 3));
+        Ok(vec![
+            wanted[0].then(|| gradient.broadcast_mul(&kept_factors)).transpose()?,
+            wanted[1].then(for_factors).transpose()?,
+        ])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes() || factors.counts_in_lanes()))
+}

@@ -1,0 +1,232 @@
+//! Every operation against what PyTorch computes; `tests/goldens/kernels.py` has made the numbers.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Result, Tensor};
+
+use candlewick_basis::shape::Window;
+
+use super::activation::{Activation, activation};
+use super::buffer::Buffer;
+use super::conv::conv2d;
+use super::dense::dense;
+use super::device::Device;
+use super::lanes::leave;
+use super::loss::cross_entropy;
+use super::norm::{Statistics, batch_norm};
+use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+use super::tape::{Tape, Value, numbers, tensor};
+use super::tests::taken;
+use super::update::{Update, apply};
+
+/// The tensors of a case by name.
+type Case = BTreeMap<String, Tensor>;
+
+/// The cases of one operation: settings and tensors.
+fn cases(operation: &str) -> Vec<(BTreeMap<String, String>, Case)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/kernels.safetensors");
+    let tensors = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+    let mut cases: BTreeMap<String, Case> = BTreeMap::new();
+    for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
+        let (key, label) = name.split_once('|').unwrap();
+        if key.split(' ').next() == Some(operation) {
+            cases.entry(key.to_owned()).or_default().insert(label.to_owned(), tensor);
+        }
+    }
+    assert!(!cases.is_empty(), "no cases of {operation}");
+    let settings = |key: &str| {
+        let words = key.split(' ').skip(1);
+        words
+            .map(|word| word.split_once('=').unwrap_or(("name", word)))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    };
+    cases.into_iter().map(|(key, case)| (settings(&key), case)).collect()
+}
+
+fn close(found: &[f32], expected: &Tensor, tolerance: f32, what: &str) {
+    let expected = numbers(expected).unwrap();
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1.0f32, |largest, x| largest.max(x.abs()));
+    for (place, (found, expected)) in found.iter().zip(expected.iter()).enumerate() {
+        let error = (found - expected).abs() / scale;
+        assert!(error < tolerance, "{what}[{place}]: {found}, PyTorch has {expected}");
+    }
+}
+
+/// Compares `forward` of the leaves x, w and b, as far as there are, and their gradients: the kernels'
+/// and candle's.
+fn compare(
+    operation: &str,
+    tolerance: f32,
+    forward: impl Fn(&mut Tape, &[Value], &dyn Fn(&str) -> String) -> Result<Value>,
+) {
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        compare_on(&device, operation, tolerance, &forward);
+    }
+}
+
+fn compare_on(
+    device: &Device,
+    operation: &str,
+    tolerance: f32,
+    forward: impl Fn(&mut Tape, &[Value], &dyn Fn(&str) -> String) -> Result<Value>,
+) {
+    for (settings, case) in cases(operation) {
+        let labels: Vec<&str> =
+            ["x", "w", "b"].into_iter().filter(|label| case.contains_key(*label)).collect();
+        let mut tape = Tape::recording_on(device);
+        let leaves: Vec<Value> =
+            labels.iter().map(|label| tape.leaf(&case[*label], true)).collect();
+        let out = forward(&mut tape, &leaves, &|name| settings[name].clone()).unwrap();
+        let out = leave(&mut tape, &out).unwrap();
+        let what = |label: &str| format!("{operation} {settings:?} {label} by {}", device.name());
+        assert_eq!(out.dims(), case["out"].dims(), "{}", what("shape"));
+        close(&numbers(out.tensor()).unwrap(), &case["out"], tolerance, &what("out"));
+        let weights = numbers(&case["r"]).unwrap().to_vec();
+        let total = tensor(vec![0.0], ()).unwrap();
+        let total = tape.record(total, &[&out], move |_, _| Ok(vec![Some(weights)]));
+        let mut gradients = tape.backward(&total).unwrap();
+        for (label, leaf) in labels.iter().zip(&leaves) {
+            let label = format!("d{label}");
+            let found = taken(&mut gradients, leaf).unwrap();
+            close(&found, &case[&label], tolerance, &what(&label));
+        }
+    }
+}
+
+fn window(setting: &dyn Fn(&str) -> String, kernel: usize, dilation: usize) -> [Window; 2] {
+    let number = |name: &str| setting(name).parse().unwrap();
+    [Window { kernel, stride: number("stride"), padding: [number("padding"); 2], dilation }; 2]
+}
+
+#[test]
+fn convolution_is_that_of_pytorch() {
+    compare("conv2d", 1e-5, |tape, v, setting| {
+        let number = |name: &str| setting(name).parse().unwrap();
+        let windows = window(setting, v[1].dims()[2], number("dilation"));
+        conv2d(tape, &v[0], &v[1], Some(&v[2]), windows, number("groups"), None)
+    });
+}
+
+#[test]
+fn pooling_is_that_of_pytorch() {
+    let number =
+        |setting: &dyn Fn(&str) -> String, name: &str| -> usize { setting(name).parse().unwrap() };
+    compare("max_pool2d", 1e-6, |tape, v, setting| {
+        let windows = window(setting, number(setting, "kernel"), 1);
+        max_pool2d(tape, &v[0], windows, number(setting, "ceil") == 1)
+    });
+    compare("avg_pool2d", 1e-6, |tape, v, setting| {
+        let windows = window(setting, number(setting, "kernel"), 1);
+        let counts = number(setting, "count") == 1;
+        avg_pool2d(tape, &v[0], windows, number(setting, "ceil") == 1, counts)
+    });
+    compare("adaptive_avg_pool2d", 1e-6, |tape, v, setting| {
+        adaptive_avg_pool2d(tape, &v[0], [number(setting, "height"), number(setting, "width")])
+    });
+}
+
+#[test]
+fn batch_norm_is_that_of_pytorch() {
+    compare("batch_norm", 1e-5, |tape, v, setting| {
+        let channels = v[0].dims()[1];
+        let [mean, variance] = [0.25, 1.5].map(|value| Buffer::Host(vec![value; channels]));
+        let statistics = if setting("training") == "1" {
+            Statistics::Batch
+        } else {
+            Statistics::Running { mean: &mean, variance: &variance }
+        };
+        Ok(batch_norm(tape, &v[0], &v[1], &v[2], 1e-5, statistics, None)?.0)
+    });
+}
+
+#[test]
+fn activations_are_those_of_pytorch() {
+    for (settings, case) in cases("activation") {
+        let (function, factor) = match settings["function"].as_str() {
+            "relu" => (Activation::Relu, 1.0),
+            "relu6" => (Activation::Relu6, 4.0),
+            "leaky-relu" => (Activation::LeakyRelu(0.1), 1.0),
+            "elu" => (Activation::Elu(0.7), 1.0),
+            "gelu" => (Activation::Gelu, 1.0),
+            "silu" => (Activation::Silu, 1.0),
+            "hardswish" => (Activation::Hardswish, 3.0),
+            "tanh" => (Activation::Tanh, 1.0),
+            "sigmoid" => (Activation::Sigmoid, 1.0),
+            other => panic!("{other} is not known here"),
+        };
+        let scaled = |name: &str| {
+            let values: Vec<f32> =
+                numbers(&case[name]).unwrap().iter().map(|x| x * factor).collect();
+            values
+        };
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let what = |label: &str| format!("{settings:?} {label} by {}", device.name());
+            let mut tape = Tape::recording_on(&device);
+            let x = tape.leaf(&tensor(scaled("x"), case["x"].shape()).unwrap(), true);
+            let y = activation(&mut tape, &x, function).unwrap();
+            close(&numbers(y.tensor()).unwrap(), &case["out"], 1e-6, &what("out"));
+            let gradients = tape.backward_from(&y, scaled("r"));
+            let found = taken(&mut gradients.unwrap(), &x).unwrap();
+            close(&found, &case["dx"], 1e-6, &what("dx"));
+        }
+    }
+}
+
+#[test]
+fn dense_is_that_of_pytorch() {
+    compare("dense", 1e-5, |tape, v, _| dense(tape, &v[0], &v[1], Some(&v[2]), None));
+}
+
+#[test]
+fn cross_entropy_is_that_of_pytorch() {
+    compare("cross_entropy", 1e-6, |tape, v, setting| {
+        let weights = [0.5, 1.0, 2.0, 0.25, 1.5];
+        let weights = (setting("weighted") == "1").then_some(&weights[..]);
+        let smoothing = setting("smoothing").parse().unwrap();
+        Ok(cross_entropy(tape, &v[0], &[2, 0, 4, 4, 1, 3], smoothing, weights)?.mean)
+    });
+}
+
+#[test]
+fn optimisers_take_the_steps_of_pytorch() {
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        for (settings, case) in cases("optimizer") {
+            takes_the_steps(&device, settings["name"].as_str(), &case);
+        }
+    }
+}
+
+fn takes_the_steps(device: &Device, name: &str, case: &Case) {
+    let parameter = case["x"].copy().unwrap();
+    let [mut first, mut second] = [Buffer::default(), Buffer::default()];
+    for (index, gradient) in numbers(&case["r"]).unwrap().chunks(13).enumerate() {
+        let (first, second) = (&mut first, &mut second);
+        let nesterov = name == "nesterov";
+        let update = match name {
+            "sgd" => Update::Sgd { velocity: first, momentum: 0.0, nesterov },
+            "momentum" | "nesterov" => Update::Sgd { velocity: first, momentum: 0.9, nesterov },
+            "adam" | "adamw" => Update::Adam {
+                first,
+                second,
+                betas: [0.9, 0.999],
+                eps: 1e-8,
+                step: index as u64 + 1,
+                decoupled: name == "adamw",
+            },
+            "rmsprop" => Update::Rmsprop {
+                square: first,
+                velocity: second,
+                alpha: 0.9,
+                eps: 1e-8,
+                momentum: 0.9,
+            },
+            other => panic!("{other} is not known here"),
+        };
+        let gradient = device.buffer(gradient.to_vec(), parameter.dims()).unwrap();
+        apply(update, &parameter, gradient, 0.05, 0.01).unwrap();
+    }
+    let what = format!("{name} by {}", device.name());
+    close(&numbers(&parameter).unwrap(), &case["out"], 1e-6, &what);
+}

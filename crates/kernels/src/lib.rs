@@ -1,0 +1,59 @@
+//! Operations on f32 tensors in NCHW order, each with its exact gradient: kernels for processors, and
+//! their sisters in candle's operations for every other [`device`].
+//!
+//! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
+//! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
+//! borders depend on shapes alone, and partial sums are added in a fixed order, so results are the
+//! same bits for any number of threads. [`graph`] offers them to candle's own graph.
+
+pub mod activation;
+pub mod arrange;
+pub mod buffer;
+pub mod conv;
+mod correlation;
+pub mod dense;
+mod depthwise;
+pub mod device;
+mod direct;
+pub mod dropout;
+mod frame;
+pub mod graph;
+mod lanes;
+pub mod loss;
+mod matmul;
+pub mod merge;
+pub mod norm;
+mod pieces;
+pub mod pool;
+pub mod rectified_pool;
+mod simd;
+mod streaming;
+pub mod tape;
+mod transform;
+mod unroll;
+pub mod update;
+mod winograd;
+mod winograd_deep;
+mod winograd_weights;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod random_shapes;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod threads;
+
+/// Images that one piece of work holds: a piece is the unit of threads and of partial sums.
+const IMAGES_PER_PIECE: usize = 8;
+
+/// The widest vector instructions that this processor and the kernels both have.
+pub fn instruction_set() -> String {
+    format!("{:?}", simd::set())
+}
+
+// As in the program: whether results are stored past the caches depends on where blocks of memory start.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: candlewick_basis::memory::Allocator = candlewick_basis::memory::Allocator;

@@ -1,0 +1,185 @@
+//! Streaming (non-temporal) stores: past the caches.
+//!
+//! An ordinary store first fetches the line that it overwrites, and throws another one out. Of a result
+//! that is larger than the caches nothing is left in them when the next operation reads it, so both are
+//! for nothing: a third of the traffic of an operation that reads as much as it writes, and memory is
+//! what trials side by side wait for.
+
+use super::lanes::LANES;
+use super::simd::{Kernel, Simd, dispatch, fence};
+
+/// Numbers of the smallest result that goes past the caches: 4 MB, a core's share of most third-level
+/// caches.
+const LARGE: usize = 1 << 20;
+
+/// The most numbers that wait in a cache until they are stored.
+const ROOM: usize = 1 << 16;
+
+/// Bytes that the start of a line is a multiple of.
+const LINE: usize = 64;
+
+/// Whether `result` should go past the caches.
+pub(super) fn is_large(result: &[f32]) -> bool {
+    result.len() >= LARGE && starts_line(result)
+}
+
+fn starts_line(numbers: &[f32]) -> bool {
+    numbers.as_ptr().addr().is_multiple_of(LINE)
+}
+
+/// Lets `make` write `part` of a result: in `room`, and from there past the caches, if the result
+/// `is_large`. What stands in `room` before has no meaning.
+pub(super) fn write(
+    part: &mut [f32],
+    is_large: bool,
+    room: &mut Vec<f32>,
+    make: impl FnOnce(&mut [f32]),
+) {
+    if !is_large || part.len() > ROOM || !starts_line(part) {
+        return make(part);
+    }
+    room.resize(part.len(), 0.0);
+    make(room);
+    dispatch(Leave { room, part });
+    fence();
+}
+
+/// From where they wait to where they belong.
+struct Leave<'a> {
+    room: &'a [f32],
+    part: &'a mut [f32],
+}
+
+impl Kernel for Leave<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<V: Simd>(self) {
+        let (lines, rest) = self.room.as_chunks::<LANES>();
+        let (into, into_rest) = self.part.as_chunks_mut::<LANES>();
+        for (line, into) in lines.iter().zip(into) {
+            // SAFETY: both are lines, and the part starts one.
+            unsafe { stream_line::<V>(line.as_ptr(), into.as_mut_ptr()) };
+        }
+        into_rest.copy_from_slice(rest);
+    }
+}
+
+/// Copies `LANES` numbers past the caches.
+///
+/// # Safety
+/// There are so many at both places, and `to` is where a line starts.
+#[inline(always)]
+pub(super) unsafe fn stream_line<V: Simd>(from: *const f32, to: *mut f32) {
+    // SAFETY: WIDTH divides LANES; the rest is the caller's promise.
+    unsafe {
+        for part in (0..LANES).step_by(V::WIDTH) {
+            V::load(from.add(part)).stream(to.add(part));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Tensor;
+
+    use candlewick_basis::shape::Window;
+
+    use super::super::activation::Activation;
+    use super::super::buffer::Buffer;
+    use super::super::conv::conv2d;
+    use super::super::lanes::{enter, leave, overwritten};
+    use super::super::merge::sum;
+    use super::super::norm::{Statistics, batch_norm};
+    use super::super::pool::max_pool2d;
+    use super::super::rectified_pool::{normalised_max_pool2d, rectified_max_pool2d};
+    use super::super::tape::{Tape, numbers};
+    use super::super::tests::{spread, taken, window};
+    use super::*;
+
+    #[test]
+    fn a_part_holds_what_was_made_wherever_it_starts_and_ends() {
+        let mut numbers = vec![0.0f32; ROOM + 64];
+        let start = numbers.as_ptr().align_offset(LINE);
+        for (first, len) in [(0, 64), (0, 100), (3, 40), (0, 5), (16, 0), (0, ROOM), (16, ROOM + 1)]
+        {
+            for is_large in [false, true] {
+                numbers.fill(-1.0);
+                let part = &mut numbers[start + first..][..len];
+                // Longer than the part, and not zeros.
+                let mut room = vec![7.0; 200];
+                write(part, is_large, &mut room, |part| {
+                    assert_eq!(part.len(), len);
+                    part.iter_mut().enumerate().for_each(|(i, number)| *number = i as f32);
+                });
+                let made = part.iter().enumerate().all(|(i, number)| *number == i as f32);
+                assert!(made, "{len} numbers from {first} on, {is_large}");
+                let around = numbers.iter().filter(|number| **number == -1.0).count();
+                assert_eq!(around, numbers.len() - len, "{len} from {first} on, {is_large}");
+            }
+        }
+    }
+
+    const BATCH: usize = 64;
+    const FILTERS: usize = 16;
+    const SIZE: usize = 34;
+    /// Batches that are computed one after the other.
+    const PARTS: usize = 4;
+    const _: () = assert!(BATCH * FILTERS * SIZE * SIZE >= LARGE);
+    const _: () = assert!(BATCH * FILTERS * SIZE * SIZE / PARTS < LARGE);
+
+    /// Results of every operation that stores past the caches, and the gradient of the images; batch norm
+    /// by running averages, so that images know nothing of each other.
+    fn network(images: &Tensor, slopes: Vec<f32>) -> [Vec<f32>; 2] {
+        let mut recording = Tape::recording();
+        let tape = &mut recording;
+        let leaf = tape.leaf(images, true);
+        let [w, v, gamma, beta] = [
+            ("w", &[FILTERS, 3, 3, 3][..]),
+            ("v", &[FILTERS, FILTERS, 3, 3]),
+            ("gamma", &[FILTERS]),
+            ("beta", &[FILTERS]),
+        ]
+        .map(|(name, shape)| tape.leaf(&spread(shape, name), false));
+        let mean = Buffer::Host(vec![0.1; FILTERS]);
+        let variance = Buffer::Host(vec![0.5; FILTERS]);
+        let running = Statistics::Running { mean: &mean, variance: &variance };
+        let (same, halves): ([Window; 2], _) = ([window(3, 1, 1, 1); 2], [window(2, 2, 0, 1); 2]);
+        let x = enter(tape, &leaf).unwrap();
+        let y = conv2d(tape, &x, &w, None, same, 1, None).unwrap();
+        let z = conv2d(tape, &y, &v, None, same, 1, Some(Activation::Relu)).unwrap();
+        let both = sum(tape, &[y, z], None).unwrap();
+        let (y, _) =
+            batch_norm(tape, &both, &gamma, &beta, 1e-5, running, Some(Activation::Relu)).unwrap();
+        let first = max_pool2d(tape, &y, halves, false).unwrap();
+        let second = rectified_max_pool2d(tape, &both, None, halves, false).unwrap();
+        let affine = [&gamma, &beta];
+        let (third, _) =
+            normalised_max_pool2d(tape, &both, affine, 1e-5, running, None, halves, false).unwrap();
+        let all = sum(tape, &[first, second, third], None).unwrap();
+        let all = leave(tape, &all).unwrap();
+        let values = numbers(all.tensor()).unwrap().to_vec();
+        let gradient = taken(&mut recording.backward_from(&all, slopes).unwrap(), &leaf).unwrap();
+        [values, gradient]
+    }
+
+    #[test]
+    fn large_results_are_the_same_bits_as_small_ones() {
+        let images = spread(&[BATCH, 3, SIZE, SIZE], "images");
+        let slopes = spread(&[BATCH, FILTERS, SIZE / 2, SIZE / 2], "slopes");
+        let slopes = numbers(&slopes).unwrap().to_vec();
+        assert!(is_large(&overwritten(LARGE)), "blocks of this program's memory start lines");
+        let whole = network(&images, slopes.clone());
+        let mut parts = [Vec::new(), Vec::new()];
+        for (part, slopes) in slopes.chunks(slopes.len() / PARTS).enumerate() {
+            let count = BATCH / PARTS;
+            let images = images.narrow(0, part * count, count).unwrap().contiguous().unwrap();
+            let found = network(&images, slopes.to_vec());
+            parts.iter_mut().zip(found).for_each(|(all, found)| all.extend(found));
+        }
+        let bits =
+            |all: &[Vec<f32>; 2]| all.clone().map(|n| n.iter().map(|n| n.to_bits()).collect());
+        let [whole, parts]: [[Vec<u32>; 2]; 2] = [bits(&whole), bits(&parts)];
+        assert!(whole == parts);
+    }
+}

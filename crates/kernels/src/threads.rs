@@ -1,0 +1,128 @@
+//! The same bits for any number of threads.
+
+use candle_core::Result;
+
+use candlewick_basis::seed::derive;
+
+use super::activation::Activation;
+use super::arrange::flatten;
+use super::buffer::Buffer;
+use super::conv::conv2d;
+use super::dense::dense;
+use super::dropout::{Granularity, dropout};
+use super::lanes::leave;
+use super::loss::cross_entropy;
+use super::norm::{Statistics, batch_norm};
+use super::pool::max_pool2d;
+use super::rectified_pool::normalised_max_pool2d;
+use super::tape::{Tape, numbers};
+use super::tests::{spread, taken, window};
+use super::update::{Update, apply};
+
+/// Runs `work` with one thread, then with more, and compares what it returns.
+fn same_bits<T: PartialEq + Send>(work: impl Fn() -> T + Sync) {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(&work)
+    };
+    let one = run(1);
+    for threads in [2, 3, 8] {
+        assert!(run(threads) == one, "{threads} threads give other bits");
+    }
+}
+
+#[test]
+fn a_network_gives_the_same_bits_for_any_number_of_threads() {
+    for is_one_operation in [false, true] {
+        same_bits(|| network(is_one_operation));
+    }
+}
+
+/// Loss, statistics and gradients of a network, whose norm and pool may be one operation.
+fn network(is_one_operation: bool) -> (u64, [Vec<f32>; 2], Vec<Vec<f32>>) {
+    let mut tape = Tape::recording();
+    let x = tape.leaf(&spread(&[37, 3, 12, 12], "x"), true);
+    let w = tape.leaf(&spread(&[17, 3, 3, 3], "w"), true);
+    let v = tape.leaf(&spread(&[17, 17, 3, 3], "v"), true);
+    let b = tape.leaf(&spread(&[17], "b"), true);
+    let gamma = tape.leaf(&spread(&[17], "gamma"), true);
+    let d = tape.leaf(&spread(&[130, 17 * 36], "d"), true);
+    let same = window(3, 1, 1, 1);
+    let y = conv2d(&mut tape, &x, &w, Some(&b), [same; 2], 1, None).unwrap();
+    let y = conv2d(&mut tape, &y, &v, None, [same; 2], 1, None).unwrap();
+    let (halves, of_batch) = ([window(2, 2, 0, 1); 2], Statistics::Batch);
+    let (y, found) = if is_one_operation {
+        let affine = [&gamma, &b];
+        normalised_max_pool2d(&mut tape, &y, affine, 1e-5, of_batch, None, halves, false).unwrap()
+    } else {
+        let relu = Some(Activation::Relu);
+        let (y, found) = batch_norm(&mut tape, &y, &gamma, &b, 1e-5, of_batch, relu).unwrap();
+        (max_pool2d(&mut tape, &y, halves, false).unwrap(), found)
+    };
+    let stream = derive(3, "dropout", &[]);
+    let y = dropout(&mut tape, &y, 0.5, Granularity::Elements, stream).unwrap();
+    let y = flatten(&mut tape, &y).unwrap();
+    let y = dense(&mut tape, &y, &d, None, None).unwrap();
+    let labels: Vec<u32> = (0..37).collect();
+    let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None).unwrap();
+    let mut gradients = tape.backward(&loss.mean).unwrap();
+    let gradients: Vec<_> =
+        [&x, &w, &v, &b, &gamma, &d].map(|leaf| taken(&mut gradients, leaf).unwrap()).into();
+    let found = found.unwrap();
+    let found = [found.mean, found.unbiased_variance].map(|row| row.into_numbers().unwrap());
+    (loss.sum.to_bits(), found, gradients)
+}
+
+#[test]
+fn convolutions_deep_depthwise_and_strided_give_the_same_bits_for_any_number_of_threads() {
+    let same = window(3, 1, 1, 1);
+    for (batch, channels, filters, size, w, groups) in [
+        (37, 80, 72, 4, same, 1),
+        (37, 24, 24, 9, same, 24),
+        (5, 24, 24, 9, same, 24),
+        (19, 24, 24, 9, window(5, 2, 1, 1), 24),
+        (37, 12, 20, 9, window(3, 2, 1, 1), 2),
+    ] {
+        same_bits(|| {
+            let mut tape = Tape::recording();
+            let x = tape.leaf(&spread(&[batch, channels, size, size], "x"), true);
+            let shape = [filters, channels / groups, w.kernel, w.kernel];
+            let weights = tape.leaf(&spread(&shape, "w"), true);
+            let run = |tape: &mut Tape| -> Result<_> {
+                let y = conv2d(tape, &x, &weights, None, [w; 2], groups, None)?;
+                leave(tape, &y)
+            };
+            let y = run(&mut tape).unwrap();
+            let slopes = numbers(&spread(y.dims(), "slopes")).unwrap().to_vec();
+            let result = numbers(y.tensor()).unwrap().to_vec();
+            let mut gradients = tape.backward_from(&y, slopes).unwrap();
+            let [for_x, for_w] = [&x, &weights].map(|leaf| taken(&mut gradients, leaf).unwrap());
+            (result, for_x, for_w)
+        });
+    }
+}
+
+#[test]
+fn updates_give_the_same_bits_for_any_number_of_threads() {
+    // More than two pieces, the last of them odd.
+    const COUNT: usize = 70_001;
+    same_bits(|| {
+        let parameter = spread(&[COUNT], "parameter").copy().unwrap();
+        let [mut first, mut second] = [Buffer::default(), Buffer::default()];
+        for step in 1..=3 {
+            let gradient = Buffer::Host(numbers(&spread(&[COUNT], "gradient")).unwrap().to_vec());
+            let update = Update::Sgd { velocity: &mut first, momentum: 0.9, nesterov: true };
+            apply(update, &parameter, gradient.clone(), 0.1, 0.01).unwrap();
+            let update = Update::Rmsprop {
+                square: &mut second,
+                velocity: &mut first,
+                alpha: 0.9,
+                eps: 1e-8,
+                momentum: 0.5,
+            };
+            apply(update, &parameter, gradient, 0.1, 0.01 * f64::from(step)).unwrap();
+        }
+        let state = [first, second].map(|row| row.into_numbers().unwrap());
+        (numbers(&parameter).unwrap().to_vec(), state)
+    });
+}

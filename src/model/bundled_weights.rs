@@ -1,0 +1,37 @@
+//! Weights that travel inside the program, written `bundled:NAME`; `data/bundled/README.md` says where
+//! they are from.
+
+use std::path::Path;
+
+use crate::weights::{Archive, WeightsError};
+
+/// What the path of bundled weights begins with.
+pub const SCHEME: &str = "bundled:";
+
+/// Name and file of each.
+const FILES: [(&str, &[u8]); 1] =
+    [("squeezenet1_1", include_bytes!("../../data/bundled/squeezenet1_1.safetensors"))];
+
+/// The bundled file that `path` names; none if it is another path.
+///
+/// # Errors
+/// If there are no bundled weights of that name.
+pub fn find(path: &Path) -> Option<Result<&'static [u8], WeightsError>> {
+    let name = path.to_str()?.strip_prefix(SCHEME)?;
+    let found = FILES.iter().find(|(other, _)| *other == name);
+    Some(found.map(|(_, bytes)| *bytes).ok_or_else(|| WeightsError::Unreadable {
+        path: path.to_owned(),
+        reason: format!("the bundled weights are {}", FILES.map(|(name, _)| name).join(", ")),
+    }))
+}
+
+/// Opens the weights at `path`, which may be bundled, on the Hub or in a file.
+///
+/// # Errors
+/// As [`find`] and [`Archive::open`].
+pub fn open(path: &Path) -> Result<Archive, WeightsError> {
+    match find(path) {
+        Some(bytes) => Archive::from_bytes(path.display().to_string(), bytes?),
+        None => Archive::open(path),
+    }
+}

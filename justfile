@@ -19,6 +19,10 @@ lint:
 test:
     cargo test --locked
 
+# The tests of the kernels with checks of overflows and of what is unsafe: slow to compile
+test-checked:
+    cargo test --locked -p candlewick-kernels --config profile.dev.package.candlewick-kernels.debug-assertions=true --config profile.dev.package.candlewick-kernels.overflow-checks=true
+
 # Times of single operations; ARGS such as a part of a name go to the bench
 bench *ARGS:
     cargo bench --locked --bench operations -- {{ARGS}}

@@ -98,7 +98,7 @@ Examples:
   wick compare results/sgd results/adam --metric test_accuracy
   wick compare results/small results/large --by model.defaults.dropout")]
     Compare(Compare),
-    /// Execute stored trials again and say \"identical\", or what differs first
+    /// Execute stored trials again and say "identical", or what differs first
     #[command(after_help = "\
 Examples:
   wick repro results/quickstart
@@ -201,5 +201,30 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_plain_words_and_not_source_text() {
+        let mut whole = super::Arguments::command();
+        whole.build();
+        let mut commands = vec![whole];
+        let mut described = 0;
+        while let Some(mut command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let page = command.render_long_help().to_string();
+            for mark in ["\\", "](", "`"] {
+                assert!(!page.contains(mark), "{mark} in\n{page}");
+            }
+            let mut texts = vec![command.get_about(), command.get_long_about()];
+            let values: Vec<_> =
+                command.get_arguments().flat_map(|it| it.get_possible_values()).collect();
+            texts.extend(command.get_arguments().flat_map(|it| [it.get_help(), it.get_long_help()]));
+            texts.extend(values.iter().map(|value| value.get_help()));
+            for text in texts.into_iter().flatten().map(ToString::to_string) {
+                assert!(!text.contains("  ") && text.trim() == text, "{text:?}");
+                described += 1;
+            }
+        }
+        assert!(described > 150, "{described}");
     }
 }

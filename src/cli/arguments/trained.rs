@@ -18,7 +18,7 @@ pub(in crate::cli) struct Presets {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Trained {
-    /// A checkpoint that `wick run` wrote: best.safetensors or last.safetensors of a trial
+    /// A checkpoint that wick run wrote: best.safetensors or last.safetensors of a trial
     #[arg(long, value_name = "CHECKPOINT")]
     pub(in crate::cli) model: Option<PathBuf>,
     /// A built-in network, with --weights

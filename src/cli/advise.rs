@@ -1,7 +1,5 @@
 //! `wick advise`: which of the four cases of transfer an experiment's data is in, measured.
 
-use anyhow::Result;
-
 use crate::config::layering::load;
 use crate::config::problem::Problems;
 use crate::config::tree::{Content, Node};
@@ -12,37 +10,26 @@ use crate::report::advice::advice;
 use crate::sweep::survey::{self, Files};
 
 use super::arguments::{Advise, Written};
-use super::check::{tell, width};
-use super::exit::{Exit, print, say};
+use super::check::width;
+use super::error::{Error, Result};
+use super::exit::print;
 
 /// Runs the command.
-pub(super) fn advise(arguments: &Advise) -> Result<Exit> {
-    let root = match load(&arguments.written.request()) {
-        Ok(root) => root,
-        Err(problems) => return Ok(tell(problems)),
-    };
+pub(super) fn advise(arguments: &Advise) -> Result {
+    let root = load(&arguments.written.request())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let files = Files::new(&images, &arguments.written.results);
-    let (plan, border) = match advisable(&root, &files) {
-        Ok(found) => found,
-        Err(problems) => return Ok(tell(Problems::located(problems, &root))),
-    };
-    match survey::advice(&plan, border, &images) {
-        Ok((evidence, found)) => {
-            print(&advice(&evidence, &found, width()));
-            if let Some(command) = comparison(&root, &arguments.written) {
-                print(&format!(
-                    "\nThe textbook is not always right. All four cases on this data, five seeds:\n\n  {command}\n"
-                ));
-            }
-            Ok(Exit::Done)
-        }
-        Err(message) => {
-            say(&format!("error: {message}\n"));
-            Ok(Exit::Trouble)
-        }
+    let (plan, border) =
+        advisable(&root, &files).map_err(|problems| Problems::located(problems, &root))?;
+    let (evidence, found) = survey::advice(&plan, border, &images).map_err(Error::trouble)?;
+    print(&advice(&evidence, &found, width()));
+    if let Some(command) = comparison(&root, &arguments.written) {
+        print(&format!(
+            "\nThe textbook is not always right. All four cases on this data, five seeds:\n\n  {command}\n"
+        ));
     }
+    Ok(())
 }
 
 /// Keys of `[transfer]` that win over what a case says.

@@ -218,7 +218,8 @@ mod tests {
             let mut texts = vec![command.get_about(), command.get_long_about()];
             let values: Vec<_> =
                 command.get_arguments().flat_map(|it| it.get_possible_values()).collect();
-            texts.extend(command.get_arguments().flat_map(|it| [it.get_help(), it.get_long_help()]));
+            texts
+                .extend(command.get_arguments().flat_map(|it| [it.get_help(), it.get_long_help()]));
             texts.extend(values.iter().map(|value| value.get_help()));
             for text in texts.into_iter().flatten().map(ToString::to_string) {
                 assert!(!text.contains("  ") && text.trim() == text, "{text:?}");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use serde_json::Value;
 
 use crate::augment::{AnyTransform, BoxRules, Scene, Step};
@@ -15,7 +15,8 @@ use crate::sweep::store::write_whole;
 
 use super::arguments::Augment as Arguments;
 use super::check::experiment;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 use super::trained::chain;
 
 /// More would make a picture that nobody can look at.
@@ -25,50 +26,36 @@ const MOST_PICTURES: usize = 2000;
 const DRAWS: u64 = 257;
 
 /// Runs the command.
-pub(super) fn augment(arguments: &Arguments) -> Result<Exit> {
+pub(super) fn augment(arguments: &Arguments) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (_, experiment, _) = match experiment(&arguments.written, &images) {
-        Ok(found) => found,
-        Err(exit) => return Ok(exit),
-    };
+    let (_, experiment, _) = experiment(&arguments.written, &images)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(trial) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();
-        return Ok(wrong(&format!("there is no trial {number}: they go from 1 to {last}")));
+        return Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")));
     };
-    let dataset = match images.get(&trial.plan.data) {
-        Ok(dataset) => dataset,
-        Err(error) => return Ok(wrong(&error.to_string())),
-    };
-    let train = match data::split(&dataset, &trial.plan.data, trial.plan.seed) {
-        Ok(split) => split.train,
-        Err(error) => return Ok(wrong(&error.to_string())),
-    };
+    let dataset = images.get(&trial.plan.data).map_err(Error::wrong)?;
+    let split = data::split(&dataset, &trial.plan.data, trial.plan.seed).map_err(Error::wrong)?;
+    let train = split.train;
     let shown = Shown { trial, images: Augmented { plan: &trial.plan, dataset } };
     if let Some(folder) = &arguments.export {
         return export(&shown, &train, arguments, folder);
     }
     let Some(out) = &arguments.out else {
-        return Ok(wrong("say where to: --out sheet.png, or --export FOLDER"));
+        return Err(Error::wrong("say where to: --out sheet.png, or --export FOLDER"));
     };
     let chosen = shown.images.some_of_each_class(&train, arguments.images.unwrap_or(6));
     let variants = arguments.variants.unwrap_or(5);
     if chosen.len() * (variants + 1) > MOST_PICTURES {
         let pictures = chosen.len() * (variants + 1);
-        return Ok(wrong(&format!(
+        return Err(Error::wrong(format!(
             "{pictures} pictures on one sheet, more than {MOST_PICTURES}: ask for fewer --images or --variants"
         )));
     }
     let sheet = match &arguments.transform {
         None => shown.chain(&chosen, variants, arguments.boxes),
-        Some(text) => match shown.transform(text) {
-            Ok(transform) => shown.range(&transform, &chosen, variants, arguments.boxes),
-            Err(message) => {
-                say(&message);
-                return Ok(Exit::Wrong);
-            }
-        },
+        Some(text) => shown.range(&shown.transform(text)?, &chosen, variants, arguments.boxes),
     };
     write_whole(out, &sheet.png().context("failed to write the sheet as PNG")?)?;
     print(&format!(
@@ -76,12 +63,7 @@ pub(super) fn augment(arguments: &Arguments) -> Result<Exit> {
         out.display(),
         chosen.len()
     ));
-    Ok(Exit::Done)
-}
-
-fn wrong(message: &str) -> Exit {
-    say(&format!("error: {message}\n"));
-    Exit::Wrong
+    Ok(())
 }
 
 /// A trial's images.
@@ -122,7 +104,7 @@ impl Shown<'_> {
     }
 
     /// The transform that is named: one of the trial's chain by its kind, or written as in a chain.
-    fn transform(&self, text: &str) -> Result<AnyTransform, String> {
+    fn transform(&self, text: &str) -> Result<AnyTransform> {
         let mut found = Vec::new();
         transforms(&self.trial.plan.augment.train.steps, &mut found);
         if let Some(transform) = found.into_iter().find(|transform| transform.kind() == text) {
@@ -136,7 +118,7 @@ impl Shown<'_> {
         let chain = chain(&format!("[{item}]"), self.images.dataset.frame())?;
         match &chain.steps[..] {
             [Step::Transform { transform, .. }] => Ok(transform.clone()),
-            _ => Err(format!("error: {text} is not a single transform\n")),
+            _ => Err(Error::wrong(format!("{text} is not a single transform"))),
         }
     }
 
@@ -212,10 +194,10 @@ fn first_number(value: &Value) -> f64 {
 }
 
 /// Writes augmented images into folders of classes, with a table of labels and boxes beside them.
-fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) -> Result<Exit> {
+fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) -> Result {
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         let folder = folder.display();
-        return Ok(wrong(&format!("{folder} is not empty: name a new folder for --export")));
+        return Err(Error::wrong(format!("{folder} is not empty: name a new folder for --export")));
     }
     let chosen = match arguments.images {
         Some(count) => shown.images.some_of_each_class(train, count),
@@ -260,5 +242,5 @@ fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) ->
         chosen.len(),
         folder.join("images.csv").display()
     ));
-    Ok(Exit::Done)
+    Ok(())
 }

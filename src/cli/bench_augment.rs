@@ -1,14 +1,13 @@
 //! `wick bench-augment`: how many images per second a chain augments on one thread; for
 //! `benches/peers`, which runs Albumentations beside it.
 
-use anyhow::Result;
-
 use crate::augment::{BoxRules, Frame, Image};
 use crate::basis::seed::derive;
 use crate::sweep::clock::Stopwatch;
 
 use super::arguments::BenchAugment;
-use super::exit::{Exit, print, say};
+use super::error::Result;
+use super::exit::print;
 use super::trained::chain;
 
 /// The run is measured in so many parts, of which the fastest counts: what else runs on a machine
@@ -16,16 +15,10 @@ use super::trained::chain;
 const PARTS: u64 = 5;
 
 /// Runs the command.
-pub(super) fn bench_augment(arguments: &BenchAugment) -> Result<Exit> {
+pub(super) fn bench_augment(arguments: &BenchAugment) -> Result {
     let size = usize::from(arguments.image_size);
     let frame = Frame { height: size, width: size, channels: 3 };
-    let chain = match chain(&arguments.chain, frame) {
-        Ok(chain) => chain,
-        Err(message) => {
-            say(&message);
-            return Ok(Exit::Wrong);
-        }
-    };
+    let chain = chain(&arguments.chain, frame)?;
     // A ramp under noise: flat images would be too easy, noise alone too hard for some.
     let mut stream = derive(1, "bench", &[]);
     let pixels: Vec<u8> = (0..frame.bytes())
@@ -46,5 +39,5 @@ pub(super) fn bench_augment(arguments: &BenchAugment) -> Result<Exit> {
         fastest = fastest.max(images as f64 / stopwatch.seconds());
     }
     print(&format!("{fastest:.1} img/s\n"));
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -3,7 +3,6 @@
 
 use std::io::Write;
 
-use anyhow::Result;
 use candle_core::{Device, Tensor};
 
 use crate::basis::memory;
@@ -20,7 +19,9 @@ use crate::sweep::clock::Stopwatch;
 use crate::train::optimizer::Optimizer;
 
 use super::arguments::BenchStep;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
+use super::trained::wrong;
 
 /// Classes of the random images.
 const CLASSES: usize = 10;
@@ -32,28 +33,17 @@ const LR: f64 = 0.001;
 const PARTS: usize = 5;
 
 /// Runs the command.
-pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
+pub(super) fn bench_step(arguments: &BenchStep) -> Result {
     let BenchStep { batch, steps, threads, image_size: size, .. } = *arguments;
     let [batch, steps, threads, size] = [batch, steps, threads, size].map(usize::from);
     // A preset for large images has a variant for small ones.
     let small = format!("{}-32", arguments.network);
     let name = if size == 32 && text(&small).is_some() { &small } else { &arguments.network };
-    let plan =
-        preset(name, &arguments.sets).and_then(|root| network(&root, [3, size, size], CLASSES));
-    let plan = match plan {
-        Ok(plan) => plan,
-        Err(problems) => {
-            say(&problems.render(false));
-            return Ok(Exit::Wrong);
-        }
-    };
-    let device = match kernels::Device::open(arguments.device) {
-        Ok(device) => device,
-        Err(error) => {
-            say(&format!("error: --device: {error}\n"));
-            return Ok(Exit::Wrong);
-        }
-    };
+    let plan = preset(name, &arguments.sets)
+        .and_then(|root| network(&root, [3, size, size], CLASSES))
+        .map_err(wrong)?;
+    let device = kernels::Device::open(arguments.device)
+        .map_err(|error| Error::wrong(format!("--device: {error}")))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let fastest = pool.install(|| -> Result<f64> {
         let mut network = Network::new(&plan, 1)?.on(&device)?;
@@ -109,7 +99,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result<Exit> {
         large.peak as f64 / 1e6,
         large.touched as f64 / 1e6
     ));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The most memory that this process has held, where the system tells.

@@ -1,10 +1,7 @@
 //! `wick check`: everything that can be known without training.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::Path;
-
-use anyhow::Result;
 
 use crate::basis::record::Status;
 use crate::config::layering::load;
@@ -26,26 +23,24 @@ use crate::sweep::survey::Files;
 use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 
 /// Trials that are listed before the list is cut.
 const LISTED: usize = 40;
 
-/// The experiment that was asked for; or the exit code, when its problems have been told.
-pub(super) fn experiment(
-    written: &Written,
-    images: &Cache,
-) -> Result<(Node, Experiment, Store), Exit> {
-    let root = load(&written.request()).map_err(tell)?;
+/// The experiment that was asked for, its tree and its results.
+pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Experiment, Store)> {
+    let root = load(&written.request())?;
     // A name that is none is told by whoever reads the experiment.
     let name = match root.get("name").map(|name| &name.content) {
         Some(Content::String(name)) => name.as_str(),
         _ => "",
     };
     let store = Store::at(&written.results, name);
-    let experiment = expand(&root, &Files::new(images, &written.results), &store).map_err(tell)?;
+    let experiment = expand(&root, &Files::new(images, &written.results), &store)?;
     if let Some(problem) = too_many_features(&experiment, images, &written.results) {
-        return Err(tell(Problems::located(vec![problem], &root)));
+        return Err(Problems::located(vec![problem], &root).into());
     }
     Ok((root, experiment, store))
 }
@@ -74,31 +69,19 @@ fn too_many_features(experiment: &Experiment, images: &Cache, results: &Path) ->
     Some(problem(format!("and {} has {} MB left", results.display(), mb(free))))
 }
 
-/// Says what is wrong.
-pub(super) fn tell(problems: Problems) -> Exit {
-    say(&problems.render(std::io::stderr().is_terminal()));
-    Exit::Wrong
-}
-
 /// Columns of the terminal, or of a page.
 pub(super) fn width() -> usize {
     console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns as usize)
 }
 
 /// Runs the command.
-pub(super) fn check(arguments: &Check) -> Result<Exit> {
+pub(super) fn check(arguments: &Check) -> Result {
     let images = Cache::new(1);
-    let (_, experiment, store) = match self::experiment(&arguments.written, &images) {
-        Ok(found) => found,
-        Err(exit) => return Ok(exit),
-    };
+    let (_, experiment, store) = experiment(&arguments.written, &images)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
-        say(&format!(
-            "error: there is no trial {number}: they go from 1 to {}\n",
-            experiment.trials.len()
-        ));
-        return Ok(Exit::Wrong);
+        let last = experiment.trials.len();
+        return Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")));
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let standing = standing(&experiment, &store);
@@ -114,7 +97,7 @@ pub(super) fn check(arguments: &Check) -> Result<Exit> {
         standing,
     };
     print(&overview(&summary, shown, width()));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// What is known of all trials together.

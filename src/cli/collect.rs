@@ -1,8 +1,6 @@
 //! `wick collect`: the tables and the report of a folder that others have worked on; behind a job array,
 //! also the next one, if pruning or a search has made further trials possible.
 
-use anyhow::Result;
-
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::report::progress::View;
@@ -13,26 +11,21 @@ use crate::sweep::standing::{runnable, standing};
 
 use super::arguments::Collect;
 use super::conclude::Conclusion;
-use super::exit::{Exit, say};
+use super::error::Result;
+use super::exit::say;
 use super::run::write_advice;
 use super::shared::{Shared, shared, wait_until_seen};
 use super::submit::{Submitter, program, tell_submitted};
 
 /// Runs the command.
-pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
+pub(super) fn collect(arguments: &Collect) -> Result {
     let watch = Stopwatch::start();
     let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
     let load = || shared(&arguments.folder, arguments.submission, &images);
-    let mut folder = match load()? {
-        Ok(folder) => folder,
-        Err(exit) => return Ok(exit),
-    };
+    let mut folder = load()?;
     let mut left = left(&folder, arguments.submission)?;
     if !left.is_empty() && wait_until_seen(folder.store.root()) {
-        folder = match load()? {
-            Ok(folder) => folder,
-            Err(exit) => return Ok(exit),
-        };
+        folder = load()?;
         left = self::left(&folder, arguments.submission)?;
     }
     let Shared { frozen, root, experiment, store } = &folder;
@@ -44,13 +37,10 @@ pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
         let images = &images;
         let submitter = Submitter { experiment, frozen, images, store, program: program()? };
         if !runnable(experiment, store, &frozen.run).is_empty() {
-            let submitted = match submitter.submit()? {
-                Ok(submitted) => submitted,
-                Err(exit) => return Ok(exit),
-            };
+            let submitted = submitter.submit()?;
             if submitted.trials > 0 {
                 tell_submitted(&submitted, experiment);
-                return Ok(Exit::Done);
+                return Ok(());
             }
         }
     }
@@ -67,8 +57,8 @@ pub(super) fn collect(arguments: &Collect) -> Result<Exit> {
     conclusion.tell(experiment, watch)
 }
 
-/// The trials of a submission that have not come as far as they could. If there are any, somebody or
-/// something has ended their tasks, and nothing is submitted behind his back.
+/// The trials of a submission that have not come as far as they could. If there are any, their tasks were
+/// ended from outside, and whoever did that decides what is submitted next.
 fn left(folder: &Shared, submission: Option<usize>) -> Result<Vec<Given>> {
     let Shared { experiment, store, .. } = folder;
     let Some(number) = submission else { return Ok(Vec::new()) };

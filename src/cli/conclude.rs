@@ -1,7 +1,5 @@
 //! The end of a run: the report, the ranking, and what is worth a word.
 
-use anyhow::Result;
-
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
@@ -14,6 +12,7 @@ use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
 
 use super::check::width;
+use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
 
 /// The end of a run, for people and scripts.
@@ -27,14 +26,14 @@ pub(super) struct Conclusion<'a> {
 
 impl Conclusion<'_> {
     /// The page of answers.
-    fn report(&self) -> Result<()> {
+    fn report(&self) -> anyhow::Result<()> {
         let root = self.store.root();
         html::write(&Answers::read(root, None)?, self.images, &root.join(html::FILE))?;
         Ok(())
     }
 
     /// Writes the report, prints the ranking and what is worth a word.
-    pub(super) fn tell(&self, experiment: &Experiment, watch: Stopwatch) -> Result<Exit> {
+    pub(super) fn tell(&self, experiment: &Experiment, watch: Stopwatch) -> Result {
         // Standard output is for the ranking, or for events.
         let print = |text: &str| {
             if self.view != View::Json {
@@ -72,18 +71,20 @@ impl Conclusion<'_> {
         let count = |status| known.iter().filter(|known| known.status() == status).count();
         let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
         if unfinished > 0 && self.is_stopped {
-            say(&format!(
-                "interrupted with {unfinished} trials to go: run the command again to resume\n"
+            return Err(Error::new(
+                Exit::Interrupted,
+                format!(
+                    "interrupted with {unfinished} trials to go: run the command again to resume\n"
+                ),
             ));
-            return Ok(Exit::Interrupted);
         }
         if unfinished > 0 {
             say(&format!("{unfinished} trials are not finished: run the command again for them\n"));
         }
         if failed > 0 {
-            say(&format!("{failed} trials failed: the reasons are in {root}/trials.csv\n"));
-            return Ok(Exit::Failed);
+            let text = format!("{failed} trials failed: the reasons are in {root}/trials.csv\n");
+            return Err(Error::new(Exit::Failed, text));
         }
-        Ok(Exit::Done)
+        Ok(())
     }
 }

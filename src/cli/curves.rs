@@ -1,21 +1,17 @@
 //! `wick curves`: learning curves in the terminal.
 
-use anyhow::Result;
-
 use crate::report::answers::CURVES;
 use crate::report::curves;
 
 use super::arguments::Curves;
 use super::check::width;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 use super::report::answers;
 
 /// Runs the command.
-pub(super) fn curves(arguments: &Curves) -> Result<Exit> {
-    let answers = match answers(&arguments.folder, None) {
-        Ok(answers) => answers,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) fn curves(arguments: &Curves) -> Result {
+    let answers = answers(&arguments.folder, None)?;
     let place = |name: &str| CURVES.iter().position(|score| *score == name);
     let count = usize::from(arguments.settings);
     let draw = |score: usize| curves::curves(&answers, score, count, width());
@@ -23,12 +19,11 @@ pub(super) fn curves(arguments: &Curves) -> Result<Exit> {
         Some(metric) => match place(&metric.name()) {
             Some(score) => vec![draw(score)],
             None => {
-                say(&format!(
-                    "error: {} is not drawn epoch by epoch: choose one of {}\n",
+                return Err(Error::wrong(format!(
+                    "{} is not drawn epoch by epoch: choose one of {}",
                     metric.name(),
                     CURVES.join(", ")
-                ));
-                return Ok(Exit::Wrong);
+                )));
             }
         },
         None => {
@@ -43,5 +38,5 @@ pub(super) fn curves(arguments: &Curves) -> Result<Exit> {
         print("no completed trial has such a curve\n");
     }
     print(&drawn.join("\n"));
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -1,28 +1,28 @@
 //! `wick schema`, `wick completions` and `wick man`: the file and the command line, described for
 //! editors, shells and readers.
 
-use anyhow::Result;
 use clap::CommandFactory;
 
 use super::arguments::{Arguments, Completions};
-use super::exit::{Exit, print};
+use super::error::Result;
+use super::exit::print;
 
 /// Prints the JSON Schema of the experiment file.
-pub(super) fn schema() -> Exit {
+pub(super) fn schema() -> Result {
     print(&format!("{}\n", crate::config::schema::schema()));
-    Exit::Done
+    Ok(())
 }
 
 /// Prints what a shell completes command lines from.
-pub(super) fn completions(arguments: &Completions) -> Exit {
+pub(super) fn completions(arguments: &Completions) -> Result {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "wick", &mut script);
     print(&String::from_utf8_lossy(&script));
-    Exit::Done
+    Ok(())
 }
 
 /// Prints one manual page: the program, and then each of its commands.
-pub(super) fn man() -> Result<Exit> {
+pub(super) fn man() -> Result {
     let mut whole = Arguments::command();
     whole.build();
     let mut page = Vec::new();
@@ -36,5 +36,5 @@ pub(super) fn man() -> Result<Exit> {
         command.render_extra_section(&mut page)?;
     }
     print(&String::from_utf8_lossy(&page));
-    Ok(Exit::Done)
+    Ok(())
 }

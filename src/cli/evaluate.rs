@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use candle_core::{Device, Tensor};
 
 use crate::config::data::Data;
@@ -21,8 +21,9 @@ use crate::train::metrics::Tally;
 
 use super::arguments::{Evaluate, Part};
 use super::check::width;
-use super::exit::{Exit, print, say};
-use super::trained::{BATCH, Ready};
+use super::error::{Error, Result};
+use super::exit::print;
+use super::trained::{BATCH, Ready, wrong};
 
 /// A confusion matrix of more classes is only written as CSV.
 const MOST_COLUMNS: usize = 20;
@@ -31,30 +32,13 @@ const MOST_COLUMNS: usize = 20;
 const TOP: usize = 5;
 
 /// Runs the command.
-pub(super) fn evaluate(arguments: &Evaluate) -> Result<Exit> {
-    let mut ready = match Ready::new(&arguments.trained, &arguments.looking) {
-        Ok(ready) => ready,
-        Err(message) => {
-            say(&message);
-            return Ok(Exit::Wrong);
-        }
-    };
-    let found = source(&arguments.data, &ready).and_then(|plan| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Cache::new(cores).get(&plan).map_err(|error| format!("error: {error}\n"))
-    });
-    let found = found.and_then(|dataset| {
-        let classes = classes(&dataset, &ready)?;
-        let images = images(&dataset, arguments.part)?;
-        Ok((dataset, classes, images))
-    });
-    let (dataset, classes, images) = match found {
-        Ok(found) => found,
-        Err(message) => {
-            say(&message);
-            return Ok(Exit::Wrong);
-        }
-    };
+pub(super) fn evaluate(arguments: &Evaluate) -> Result {
+    let mut ready = Ready::new(&arguments.trained, &arguments.looking)?;
+    let plan = source(&arguments.data, &ready)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let dataset = Cache::new(cores).get(&plan).map_err(Error::wrong)?;
+    let classes = classes(&dataset, &ready)?;
+    let images = images(&dataset, arguments.part)?;
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
     for images in images.chunks(BATCH) {
@@ -87,19 +71,18 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result<Exit> {
     if let Some(path) = &arguments.confusion {
         write_confusion(path, &confusion, &ready.card.classes)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The plan of the data source that was written on the command line.
-fn source(text: &str, ready: &Ready) -> Result<DataPlan, String> {
-    let wrong = |problems: crate::config::problem::Problems| problems.render(false);
+fn source(text: &str, ready: &Ready) -> Result<DataPlan> {
     let sets = [format!("data.source={text}"), "data.validation=0".to_owned()];
     // Any preset will do: only the data is looked at.
     let root = preset("plain", &sets).map_err(wrong)?;
     let at = KeyPath::root().key("data");
     let data: Data = root
         .at(&at)
-        .ok_or_else(|| "error: no data\n".to_owned())
+        .ok_or_else(|| Error::wrong("no data"))
         .and_then(|node| read(node, &at).map_err(|problem| wrong(problem.locate(&root).into())))?;
     let plan = data_plan(&data, None, &|path| path.path.clone());
     let image = ready.card.image;
@@ -107,7 +90,7 @@ fn source(text: &str, ready: &Ready) -> Result<DataPlan, String> {
 }
 
 /// For each class of the data, the network's class of the same name.
-fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>, String> {
+fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>> {
     let known = &ready.card.classes;
     let mut unknown = Vec::new();
     let mut found = Vec::new();
@@ -122,19 +105,19 @@ fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>, String> {
     }
     let shown =
         |names: &mut dyn Iterator<Item = &str>| names.take(10).collect::<Vec<_>>().join(", ");
-    Err(format!(
-        "error: the network does not know {} of the {} classes of {}: {}\nits classes are {}{}\n",
+    Err(Error::wrong(format!(
+        "the network does not know {} of the {} classes of {}: {}\nits classes are {}{}",
         unknown.len(),
         dataset.classes().len(),
         dataset.origin(),
         shown(&mut unknown.iter().copied()),
         shown(&mut known.iter().map(String::as_str)),
         if known.len() > 10 { ", …" } else { "" }
-    ))
+    )))
 }
 
 /// The images that were asked for.
-fn images(dataset: &Dataset, part: Option<Part>) -> Result<Vec<u32>, String> {
+fn images(dataset: &Dataset, part: Option<Part>) -> Result<Vec<u32>> {
     let has_test = dataset.parts().contains(&Declared::Test);
     let part = part.unwrap_or(if has_test { Part::Test } else { Part::All });
     let images: Vec<u32> = (0..dataset.len())
@@ -149,12 +132,13 @@ fn images(dataset: &Dataset, part: Option<Part>) -> Result<Vec<u32>, String> {
         .map(|index| index as u32)
         .collect();
     if images.is_empty() {
-        return Err(format!("error: {} has no such images: try --part all\n", dataset.origin()));
+        let origin = dataset.origin();
+        return Err(Error::wrong(format!("{origin} has no such images: try --part all")));
     }
     Ok(images)
 }
 
-fn write_confusion(path: &Path, confusion: &[Vec<u64>], classes: &[String]) -> Result<()> {
+fn write_confusion(path: &Path, confusion: &[Vec<u64>], classes: &[String]) -> Result {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(std::iter::once("class").chain(classes.iter().map(String::as_str)))?;
     for (class, row) in classes.iter().zip(confusion) {

@@ -14,13 +14,16 @@ pub enum Exit {
     Wrong,
     /// 3: some trial failed; the rest ran.
     Failed,
+    /// 75: a trial hangs, whose threads cannot be ended in another way. The supervising process
+    /// starts a new one: nobody else sees this code.
+    Hung,
     /// 130: interrupted; it can be resumed.
     Interrupted,
 }
 
 impl Exit {
-    const ALL: [Exit; 5] =
-        [Exit::Done, Exit::Trouble, Exit::Wrong, Exit::Failed, Exit::Interrupted];
+    const ALL: [Exit; 6] =
+        [Exit::Done, Exit::Trouble, Exit::Wrong, Exit::Failed, Exit::Hung, Exit::Interrupted];
 
     fn code(self) -> u8 {
         match self {
@@ -28,14 +31,20 @@ impl Exit {
             Exit::Trouble => 1,
             Exit::Wrong => 2,
             Exit::Failed => 3,
+            Exit::Hung => 75,
             Exit::Interrupted => 130,
         }
     }
 
-    /// What a process meant that ended with `code`; a code of nobody's is trouble.
+    /// The exit of a process that ended with `code`; an unknown code is trouble.
     pub(super) fn from_code(code: i32) -> Exit {
         let meant = |exit: &Exit| i32::from(exit.code()) == code;
         Exit::ALL.into_iter().find(meant).unwrap_or(Exit::Trouble)
+    }
+
+    /// Ends the process here, whatever its threads do.
+    pub(super) fn now(self) -> ! {
+        std::process::exit(self.code().into())
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
 use crate::basis::shape::display;
 use crate::export::{ExportError, Input, OPSET, Options, onnx, safetensors};
 use crate::report::layers::number;
@@ -11,35 +9,25 @@ use crate::sweep::store::write_whole;
 use crate::train::card::Card;
 
 use super::arguments::{Export, Foreign, Trained};
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::{print, say};
 use super::trained::Loaded;
 
 /// Runs the command.
-pub(super) fn export(arguments: &Export) -> Result<Exit> {
-    let made = check(arguments).and_then(|()| {
-        let loaded = load(arguments)?;
-        let wrong = |error: ExportError| format!("error: {error}\n");
-        make(arguments, loaded).map_err(wrong)
-    });
-    let made = match made {
-        Ok(made) => made,
-        Err(message) => {
-            say(&message);
-            return Ok(Exit::Wrong);
-        }
-    };
+pub(super) fn export(arguments: &Export) -> Result {
+    check(arguments)?;
+    let made = make(arguments, load(arguments)?).map_err(Error::wrong)?;
     let out = arguments.out.clone().unwrap_or_else(|| out(arguments));
     if is_source(&out, &arguments.trained) {
-        say(&format!(
-            "error: {} is what is exported: name another file with --out\n",
-            out.display()
-        ));
-        return Ok(Exit::Wrong);
+        let out = out.display();
+        return Err(Error::wrong(format!(
+            "{out} is what is exported: name another file with --out"
+        )));
     }
     write_whole(&out, &made.bytes)?;
     say(&made.notes);
     print(&format!("{}: {}\n", out.display(), made.summary));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// What will be written, and what there is to say about it.
@@ -50,29 +38,31 @@ struct Made {
 }
 
 /// Options that do nothing are mistakes.
-fn check(arguments: &Export) -> Result<(), String> {
+fn check(arguments: &Export) -> Result {
     let of_onnx = [
         ("--fold-batch-norm", arguments.fold_batch_norm),
         ("--input", arguments.input.is_some()),
         ("--softmax", arguments.softmax),
     ];
     match of_onnx.iter().find(|(_, is_given)| *is_given && arguments.to == Foreign::Safetensors) {
-        Some((option, _)) => Err(format!(
-            "error: {option} is for --to onnx: a safetensors file holds the weights as they are\n"
-        )),
+        Some((option, _)) => Err(Error::wrong(format!(
+            "{option} is for --to onnx: a safetensors file holds the weights as they are"
+        ))),
         None => Ok(()),
     }
 }
 
-fn load(arguments: &Export) -> Result<Loaded, String> {
+fn load(arguments: &Export) -> Result<Loaded> {
     match (&arguments.trained, arguments.seed) {
         (Trained { preset: Some(name), .. }, Some(seed)) => {
             Loaded::untrained(&arguments.trained, name, seed)
         }
-        (Trained { model: None, preset: Some(name), weights: None, .. }, None) => Err(format!(
-            "error: --preset {name} needs its weights: --weights FILE, or --seed N for those with \
-             which it starts to train\n"
-        )),
+        (Trained { model: None, preset: Some(name), weights: None, .. }, None) => {
+            Err(Error::wrong(format!(
+                "--preset {name} needs its weights: --weights FILE, or --seed N for those with \
+                 which it starts to train"
+            )))
+        }
         (trained, _) => Loaded::new(trained),
     }
 }

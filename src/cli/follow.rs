@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
@@ -19,6 +19,7 @@ use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
 
+use super::error::Result;
 use super::exit::say;
 
 /// How following came to its end.

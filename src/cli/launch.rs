@@ -1,7 +1,5 @@
 //! `wick run --launcher slurm` and `--launcher worker`: trials are handed out, not run here.
 
-use anyhow::Result;
-
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
@@ -16,8 +14,9 @@ use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
 
 use super::arguments::{Launcher, Run};
-use super::check::{experiment, tell};
+use super::check::experiment;
 use super::conclude::Conclusion;
+use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
 use super::follow::{Followed, follow};
 use super::run::{epochs_changed, write_advice, write_experiment};
@@ -26,35 +25,30 @@ use super::submit::{Submitter, absolute, program, tell_submitted};
 use super::supervise::new_name;
 
 /// Runs the command.
-pub(super) fn launch(arguments: &Run) -> Result<Exit> {
+pub(super) fn launch(arguments: &Run) -> Result {
     let watch = Stopwatch::start();
     if arguments.json {
-        say("error: --json tells what happens in this process, and with --launcher nothing does\n");
-        return Ok(Exit::Wrong);
+        let message = "--json tells what happens in this process, and with --launcher nothing does";
+        return Err(Error::wrong(message));
     }
     let is_slurm = arguments.launch.launcher == Launcher::Slurm;
     let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
     let mut written = arguments.written();
     written.results = absolute(&written.results)?;
-    let (root, mut experiment, store) = match experiment(&written, &images) {
-        Ok(found) => found,
-        Err(exit) => return Ok(exit),
-    };
+    let (root, mut experiment, store) = experiment(&written, &images)?;
     if is_slurm && !arguments.launch.dry_run && !client::is_here() {
-        say("error: there is no sbatch on the PATH, by which jobs are submitted\n  \
-             = help: submit where Slurm's commands are, as on a login node; or --launcher worker, or none\n");
-        return Ok(Exit::Trouble);
+        return Err(Error::trouble(
+            "there is no sbatch on the PATH, by which jobs are submitted\n  \
+             = help: submit where Slurm's commands are, as on a login node; or --launcher worker, or none",
+        ));
     }
     let program = program()?;
     if arguments.launch.dry_run {
         let folder = std::env::current_dir()?;
-        let frozen = match Frozen::of(&written.request(), &folder, "") {
-            Ok(frozen) => frozen,
-            Err(problems) => return Ok(tell(problems)),
-        };
+        let frozen = Frozen::of(&written.request(), &folder, "")?;
         let (experiment, frozen) = (&experiment, &frozen);
         Submitter { experiment, frozen, images: &images, store: &store, program }.rehearse();
-        return Ok(Exit::Done);
+        return Ok(());
     }
     store.prepare()?;
     let view = View::new(arguments.quiet, false);
@@ -64,10 +58,7 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
         say(&notice);
     }
     write_experiment(&root, &store)?;
-    let frozen = match freeze(&written, &store, &new_name())? {
-        Ok(frozen) => frozen,
-        Err(exit) => return Ok(exit),
-    };
+    let frozen = freeze(&written, &store, &new_name())?;
     let plan = &experiment.slurm;
     let (workers, threads) = match is_slurm {
         true => (plan.max_parallel, plan.cpus_per_task),
@@ -87,10 +78,7 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
                 store: &store,
                 program,
             };
-            let submitted = match submitter.submit()? {
-                Ok(submitted) => submitted,
-                Err(exit) => return Ok(exit),
-            };
+            let submitted = submitter.submit()?;
             if submitted.queued > 0 {
                 let queued = submitted.queued;
                 say(&format!("{queued} trials are in the queue already, or run\n"));
@@ -125,13 +113,13 @@ pub(super) fn launch(arguments: &Run) -> Result<Exit> {
         }
     };
     if asked && !arguments.launch.wait {
-        return Ok(Exit::Done);
+        return Ok(());
     }
     if asked
         && let Followed::Stopped =
             follow(&root, &mut experiment, &store, &images, &frozen.run, is_slurm, view)?
     {
-        return Ok(Exit::Interrupted);
+        return Err(Exit::Interrupted.into());
     }
     let is_unfinished = || {
         let known = standing(&experiment, &store).known;

@@ -11,6 +11,7 @@ mod compare;
 mod conclude;
 mod curves;
 mod describe;
+mod error;
 mod evaluate;
 mod exit;
 mod export;
@@ -33,6 +34,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+use error::Error;
 pub use exit::Exit;
 
 /// Runs the program with `arguments`, the first of which is its name.
@@ -64,14 +66,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Presets(presets) => presets::presets(&presets),
         arguments::Command::New(new) => new::new(&new),
-        arguments::Command::Schema => Ok(describe::schema()),
-        arguments::Command::Completions(shell) => Ok(describe::completions(&shell)),
+        arguments::Command::Schema => describe::schema(),
+        arguments::Command::Completions(shell) => describe::completions(&shell),
         arguments::Command::Man => describe::man(),
         arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
-    result.unwrap_or_else(|error| {
-        exit::say(&format!("error: {error:#}\n"));
-        Exit::Trouble
-    })
+    result.map_or_else(Error::tell, |()| Exit::Done)
 }

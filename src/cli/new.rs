@@ -7,48 +7,44 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::data::{Measured, measure};
 
 use super::arguments::New;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 
 /// Runs the command.
-pub(super) fn new(arguments: &New) -> Result<Exit> {
+pub(super) fn new(arguments: &New) -> Result {
     let folder = &arguments.folder;
     let name = name(folder);
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
     // Before anything is measured, which may take a while.
     if out.exists() {
-        return Ok(exists(&out));
+        return Err(exists(&out));
     }
-    let measured = match measure(folder) {
-        Ok(measured) => measured,
-        Err(error) => {
-            say(&format!("error: {error}\n"));
-            return Ok(Exit::Wrong);
-        }
-    };
+    let measured = measure(folder).map_err(Error::wrong)?;
     let text = advice::experiment(&name, &written(folder, &out)?, &measured);
     let file = OpenOptions::new().write(true).create_new(true).open(&out);
     match file {
         Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(exists(&out)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(exists(&out));
+        }
         Err(error) => Err(error),
     }
     .with_context(|| format!("failed to write {}", out.display()))?;
     print(&found(folder, &measured));
     print(&format!("\nwrote {0}; next: wick check {0}, then wick run {0}\n", shown(&out)));
-    Ok(Exit::Done)
+    Ok(())
 }
 
-fn exists(out: &Path) -> Exit {
-    say(&format!(
-        "error: {} is there already and stays as it is; --out FILE writes another one\n",
-        out.display()
-    ));
-    Exit::Wrong
+fn exists(out: &Path) -> Error {
+    let out = out.display();
+    Error::wrong(format!(
+        "{out} is there already and stays as it is; --out FILE writes another one"
+    ))
 }
 
 /// The folder's own name, as far as an experiment can be called so.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
@@ -13,20 +13,14 @@ use crate::report::layers::number;
 use crate::sweep::store::Gradual;
 
 use super::arguments::Predict;
+use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
 use super::trained::{BATCH, Ready, softmax};
 
 /// Runs the command.
-pub(super) fn predict(arguments: &Predict) -> Result<Exit> {
-    let asked = images(&arguments.images)
-        .and_then(|images| Ok((images, Ready::new(&arguments.trained, &arguments.looking)?)));
-    let (images, mut ready) = match asked {
-        Ok(asked) => asked,
-        Err(message) => {
-            say(&message);
-            return Ok(Exit::Wrong);
-        }
-    };
+pub(super) fn predict(arguments: &Predict) -> Result {
+    let images = images(&arguments.images)?;
+    let mut ready = Ready::new(&arguments.trained, &arguments.looking)?;
     let classes = ready.card.classes.clone();
     let top = arguments.top.clamp(1, classes.len());
     let mut predictions =
@@ -79,18 +73,22 @@ pub(super) fn predict(arguments: &Predict) -> Result<Exit> {
         let read = count(images.len() - bad);
         print(&format!("{}: predictions for {read} images\n", path.display()));
     }
-    if bad > 0 && images.len() > 1 {
-        say(&format!("{} of {} images could not be read\n", count(bad), count(images.len())));
+    match (bad, images.len()) {
+        (0, _) => Ok(()),
+        (_, 1) => Err(Exit::Wrong.into()),
+        (bad, all) => {
+            let text = format!("{} of {} images could not be read\n", count(bad), count(all));
+            Err(Error::new(Exit::Wrong, text))
+        }
     }
-    Ok(if bad > 0 { Exit::Wrong } else { Exit::Done })
 }
 
 /// The files that were named, and those in the folders that were.
-fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut images = Vec::new();
     for path in named {
         if path.is_dir() {
-            images.extend(images_in(path).map_err(|error| format!("error: {error}\n"))?);
+            images.extend(images_in(path).map_err(Error::wrong)?);
         } else {
             images.push(path.clone());
         }
@@ -110,11 +108,11 @@ impl Table {
         Ok(Table { rows })
     }
 
-    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> Result<()> {
+    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> Result {
         Ok(self.rows.write_record(cells)?)
     }
 
-    fn finish(self) -> Result<()> {
+    fn finish(self) -> Result {
         let file = self.rows.into_inner().map_err(|error| error.into_error());
         Ok(file.context("failed to write a table")?.finish()?)
     }

@@ -1,31 +1,31 @@
 //! `wick presets`: the built-in networks, listed or printed.
 
-use anyhow::Result;
-
 use crate::config::presets::{PRESETS, nearest, text};
 
 use super::arguments::Presets;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 
 /// Runs the command.
-pub(super) fn presets(arguments: &Presets) -> Result<Exit> {
+pub(super) fn presets(arguments: &Presets) -> Result {
     let Some(name) = &arguments.name else {
         let width = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, text) in PRESETS {
             print(&format!("{name:width$}  {}\n", headline(text)));
         }
-        return Ok(Exit::Done);
+        return Ok(());
     };
     match text(name) {
         Some(text) => {
             print(text);
-            Ok(Exit::Done)
+            Ok(())
         }
         None => {
             let near = nearest(name).map(|near| format!(": did you mean \"{near}\"?"));
-            say(&format!("error: there is no preset \"{name}\"{}\n", near.unwrap_or_default()));
-            say("the presets are listed by: wick presets\n");
-            Ok(Exit::Wrong)
+            Err(Error::wrong(format!(
+                "there is no preset \"{name}\"{}\nthe presets are listed by: wick presets",
+                near.unwrap_or_default()
+            )))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::data::Cache;
 use crate::report::answers::{Answers, Measure};
@@ -12,22 +12,17 @@ use crate::report::printed::{Format, tables};
 
 use super::arguments::Report;
 use super::check::width;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::{print, say};
 
-/// The answers of the folder at `path`; or the exit code, when it was told why there are none.
-pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers, Exit> {
-    Answers::read(path, metric).map_err(|error| {
-        say(&format!("error: {error}\n"));
-        Exit::Wrong
-    })
+/// The answers of the folder at `path`.
+pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers> {
+    Answers::read(path, metric).map_err(Error::wrong)
 }
 
 /// Runs the command.
-pub(super) fn report(arguments: &Report) -> Result<Exit> {
-    let answers = match answers(&arguments.folder, arguments.metric) {
-        Ok(answers) => answers,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) fn report(arguments: &Report) -> Result {
+    let answers = answers(&arguments.folder, arguments.metric)?;
     print(&tables(&answers, arguments.format, arguments.table, width()));
     if let Some(folder) = &arguments.plots {
         std::fs::create_dir_all(folder)
@@ -35,9 +30,7 @@ pub(super) fn report(arguments: &Report) -> Result<Exit> {
         let charts = html::write_charts(&answers, folder, arguments.plot_format, arguments.dpi)?;
         say(&format!("{} charts in {}\n", charts.len(), folder.display()));
     }
-    if !export(&answers, arguments)? {
-        return Ok(Exit::Wrong);
-    }
+    export(&answers, arguments)?;
     let usual = || arguments.folder.join(html::FILE);
     // A table that goes to another program is no reason to touch the folder.
     let is_for_people = arguments.format == Format::Terminal
@@ -51,11 +44,11 @@ pub(super) fn report(arguments: &Report) -> Result<Exit> {
         html::write(&answers, &Cache::new(cores), &page)?;
         say(&format!("the report is {}\n", page.display()));
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
-/// Writes results for other tools, as far as they are asked for; false if it was told why that cannot be.
-fn export(answers: &Answers, arguments: &Report) -> Result<bool> {
+/// Writes results for other tools, as far as they are asked for.
+fn export(answers: &Answers, arguments: &Report) -> Result {
     let mut said = Vec::new();
     let mut write = || -> Result<(), ExportError> {
         if let Some(folder) = &arguments.tensorboard {
@@ -74,12 +67,8 @@ fn export(answers: &Answers, arguments: &Report) -> Result<bool> {
     };
     let result = write();
     said.iter().for_each(|line| say(&format!("{line}\n")));
-    match result {
-        Ok(()) => Ok(true),
-        Err(error @ ExportError::File { .. }) => Err(error.into()),
-        Err(error) => {
-            say(&format!("error: {error}\n"));
-            Ok(false)
-        }
-    }
+    result.map_err(|error| match error {
+        ExportError::File { .. } => error.into(),
+        error => Error::wrong(error),
+    })
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::data::Cache;
 use crate::plan::sweep::Trial;
@@ -15,22 +15,14 @@ use crate::sweep::store::Store;
 use crate::train::trainer::Event;
 
 use super::arguments;
+use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
 use super::status::folder;
 
 /// Runs the command.
-pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
-    let folder = match folder(&arguments.folder) {
-        Ok(folder) => folder,
-        Err(exit) => return Ok(exit),
-    };
-    let rows = match chosen(arguments, &folder) {
-        Ok(rows) => rows,
-        Err(message) => {
-            say(&format!("error: {message}\n"));
-            return Ok(Exit::Wrong);
-        }
-    };
+pub(super) fn run(arguments: &arguments::Repro) -> Result {
+    let folder = folder(&arguments.folder)?;
+    let rows = chosen(arguments, &folder)?;
     let interrupt = interrupt()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
@@ -77,7 +69,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
                 differ += 1;
                 print(&format!("{name}: cannot be compared: {reason}\n"));
             }
-            Repro::Interrupted => return Ok(Exit::Interrupted),
+            Repro::Interrupted => return Err(Exit::Interrupted.into()),
         }
     }
     let environment = environment::differences(folder.root());
@@ -89,13 +81,13 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result<Exit> {
         if environment.is_empty() {
             print("program, machine and instruction set are those of the last run\n");
         }
-        return Ok(Exit::Failed);
+        return Err(Exit::Failed.into());
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// The rows that were asked for.
-fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'a Row>, String> {
+fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'a Row>> {
     let mut rows = Vec::new();
     for name in &arguments.trials {
         let by_number = folder.rows.iter().find(|row| row.number.to_string() == *name);
@@ -105,14 +97,16 @@ fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'
         };
         let last = folder.rows.len();
         rows.push(by_number.or_else(by_digest).ok_or_else(|| {
-            format!("there is no trial {name}: say a number from 1 to {last}, or a digest")
+            Error::wrong(format!(
+                "there is no trial {name}: say a number from 1 to {last}, or a digest"
+            ))
         })?);
     }
     if rows.is_empty() {
         rows = folder.rows.iter().filter(|row| row.status != "unfinished").collect();
     }
     if rows.is_empty() {
-        return Err("no trial has ended".to_owned());
+        return Err(Error::wrong("no trial has ended"));
     }
     if let Some(sample) = arguments.sample {
         // Digests are as good as drawn.
@@ -142,7 +136,7 @@ fn interrupt() -> Result<Arc<AtomicBool>> {
     let flag = interrupt.clone();
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            Exit::Interrupted.now();
         }
     })
     .context("failed to listen for Ctrl-C")?;

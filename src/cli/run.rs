@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Context;
 
 use crate::basis::record::Status;
 use crate::config::presets;
@@ -29,9 +29,10 @@ use crate::sweep::survey::Files;
 use crate::sweep::trial;
 
 use super::arguments::{Effort, Launcher, Run};
-use super::check::{experiment, tell};
+use super::check::experiment;
 use super::conclude::Conclusion;
-use super::exit::{Exit, say};
+use super::error::{Error, Result};
+use super::exit::say;
 use super::launch::launch;
 use super::shared::freeze;
 use super::supervise::{Voice, Watched, end_hung, interrupt, supervise, watched};
@@ -40,11 +41,10 @@ use super::supervise::{Voice, Watched, end_hung, interrupt, supervise, watched};
 const REBUILD_EVERY: f64 = 2.0;
 
 /// Runs the command.
-pub(super) fn run(arguments: &Run) -> Result<Exit> {
+pub(super) fn run(arguments: &Run) -> Result {
     if let Some(option) = arguments.launch.misplaced() {
         let option = option.trim_start_matches('-');
-        say(&format!("error: --{option} is for --launcher slurm\n"));
-        return Ok(Exit::Wrong);
+        return Err(Error::wrong(format!("--{option} is for --launcher slurm")));
     }
     if arguments.launch.launcher != Launcher::Local {
         return launch(arguments);
@@ -52,10 +52,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
     let Some(watched) = watched() else { return supervise(0) };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (root, mut experiment, store) = match experiment(&arguments.written(), &images) {
-        Ok(found) => found,
-        Err(exit) => return Ok(exit),
-    };
+    let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     store.prepare()?;
     let view = View::new(arguments.quiet, arguments.json);
     if view.is_for_people()
@@ -64,9 +61,7 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         say(&notice);
     }
     write_experiment(&root, &store)?;
-    if let Err(exit) = freeze(&arguments.written(), &store, &watched.watch)? {
-        return Ok(exit);
-    }
+    freeze(&arguments.written(), &store, &watched.watch)?;
     let watch = Stopwatch::start();
     let run = watched.watch.clone();
     let mut work = Work {
@@ -83,16 +78,14 @@ pub(super) fn run(arguments: &Run) -> Result<Exit> {
         has_run: false,
     };
     work.listen()?;
-    if let Some(exit) = work.rounds(&root, &mut experiment)? {
-        return Ok(exit);
-    }
+    work.rounds(&root, &mut experiment)?;
     work.advise(&root, &experiment)?;
     let is_stopped = work.interrupt.load(Ordering::Relaxed);
     Conclusion { images: &images, store: &store, view, is_stopped }.tell(&experiment, watch)
 }
 
 /// The experiment with all layers merged, for people.
-pub(super) fn write_experiment(root: &Node, store: &Store) -> Result<()> {
+pub(super) fn write_experiment(root: &Node, store: &Store) -> Result {
     let mut resolved = root.clone();
     presets::withdraw(&mut resolved);
     let resolved =
@@ -107,7 +100,7 @@ pub(super) fn write_advice(
     experiment: &Experiment,
     images: &Cache,
     store: &Store,
-) -> Result<()> {
+) -> Result {
     let rows = advised::advised(root, experiment, images);
     if !rows.is_empty() {
         write_whole(&store.root().join(advised::FILE), &csv_bytes(rows)?)?;
@@ -155,18 +148,14 @@ pub(super) struct Work<'a> {
 
 impl Work<'_> {
     /// From now on whoever watches can ask the process to stop.
-    pub(super) fn listen(&mut self) -> Result<()> {
+    pub(super) fn listen(&mut self) -> Result {
         quiet_panics_of_trials();
         self.interrupt = interrupt(self.voice.clone())?;
         Ok(())
     }
 
-    /// Runs all trials, and those that a search makes of them; the exit code, if nothing can be run.
-    pub(super) fn rounds(
-        &mut self,
-        root: &Node,
-        experiment: &mut Experiment,
-    ) -> Result<Option<Exit>> {
+    /// Runs all trials, and those that a search makes of them.
+    pub(super) fn rounds(&mut self, root: &Node, experiment: &mut Experiment) -> Result {
         let mut progress: Option<Progress> = None;
         loop {
             // Bars are drawn once there is something to run.
@@ -176,49 +165,42 @@ impl Work<'_> {
                 *voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
                 progress
             };
-            if let Some(exit) = self.round(experiment, &mut progress, make)? {
-                return Ok(Some(exit));
-            }
+            self.round(experiment, &mut progress, make)?;
             let is_part = matches!(self.scope, Scope::Trials(_));
             if is_part || experiment.unsuggested == 0 || !self.is_settled(experiment) {
                 break;
             }
             // What the search suggests next follows from what the trials have come to.
             let results = self.store.root().parent().unwrap_or(Path::new(""));
-            match expand(root, &Files::new(self.images, results), self.store) {
-                Ok(further) if further.trials.len() > experiment.trials.len() => {
-                    if let Some(progress) = &progress {
-                        progress.extend(&further);
-                    }
-                    *experiment = further;
-                }
-                Ok(_) => break,
-                Err(problems) => return Ok(Some(tell(problems))),
+            let further = expand(root, &Files::new(self.images, results), self.store)?;
+            if further.trials.len() <= experiment.trials.len() {
+                break;
             }
+            if let Some(progress) = &progress {
+                progress.extend(&further);
+            }
+            *experiment = further;
         }
         if let Some(progress) = progress {
             progress.finish();
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Runs all trials that are known; the exit code, if nothing can be run.
+    /// Runs all trials that are known.
     fn round(
         &mut self,
         experiment: &Experiment,
         progress: &mut Option<Progress>,
         make: impl FnOnce(usize) -> Progress,
-    ) -> Result<Option<Exit>> {
+    ) -> Result {
         let Effort { workers, threads, augment_memory } = self.effort;
         let (workers, threads) = (workers.map(usize::from), threads.map(usize::from));
         let before = standing(experiment, self.store);
         let is_missing = |index: &usize| self.scope.has(*index) && !before.known[*index].is_done();
         let missing: Vec<usize> = (0..before.known.len()).filter(is_missing).collect();
         let share = Share::new(self.cores, missing.len(), &experiment.run, workers, threads);
-        let memory = match self.memory(experiment, augment_memory << 20) {
-            Ok(memory) => memory,
-            Err(exit) => return Ok(Some(exit)),
-        };
+        let memory = self.memory(experiment, augment_memory << 20)?;
         let order = match (&self.scope, experiment.run.budget) {
             (Scope::Trials(_), _) => Some(missing.clone()),
             (_, None) => None,
@@ -257,7 +239,7 @@ impl Work<'_> {
         let suspects = self.suspects(experiment)?;
         let progress = progress.get_or_insert_with(|| make(total - missing.len()));
         if missing.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         self.has_run = true;
         let rebuilt = Mutex::new(Stopwatch::start());
@@ -291,27 +273,24 @@ impl Work<'_> {
             tables::write(experiment, self.store, &standing(experiment, self.store))?;
         }
         ran?;
-        Ok(None)
+        Ok(())
     }
 
-    /// The bytes that trials may take; none: no limit. An exit code, if no trial fits.
-    fn memory(&self, experiment: &Experiment, augment_memory: usize) -> Result<Option<u64>, Exit> {
+    /// The bytes that trials may take; none: no limit. An error, if no trial fits.
+    fn memory(&self, experiment: &Experiment, augment_memory: usize) -> Result<Option<u64>> {
         let Some(limit) = machine::bytes(experiment.run.memory_limit) else { return Ok(None) };
         let needs = needs(experiment, self.images, augment_memory);
-        match needs.left_of(limit) {
-            Some(left) => Ok(Some(left)),
-            None => {
-                let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
-                say(&format!(
-                    "error: no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
-                     = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit\n",
-                    mb(limit),
-                    mb(needs.images),
-                    mb(needs.least),
-                ));
-                Err(Exit::Wrong)
-            }
-        }
+        let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+        let left = needs.left_of(limit).ok_or_else(|| {
+            Error::wrong(format!(
+                "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
+                 = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
+                mb(limit),
+                mb(needs.images),
+                mb(needs.least),
+            ))
+        })?;
+        Ok(Some(left))
     }
 
     /// After the process before this one has died: the trials over which it may have been. If there
@@ -338,7 +317,8 @@ impl Work<'_> {
             store.set_mark(None)?;
         }
         if suspects.is_empty() {
-            bail!("the working process died of {death} with no trial at work");
+            let message = format!("the working process died of {death} with no trial at work");
+            return Err(Error::trouble(message));
         }
         Ok(suspects.into_iter().map(|(index, ..)| index).collect())
     }
@@ -360,7 +340,7 @@ impl Work<'_> {
     }
 
     /// For a sweep over cases of transfer, what would have been advised.
-    fn advise(&self, root: &Node, experiment: &Experiment) -> Result<()> {
+    fn advise(&self, root: &Node, experiment: &Experiment) -> Result {
         let is_known = self.store.root().join(advised::FILE).exists();
         let is_stopped = self.interrupt.load(Ordering::Relaxed);
         if !is_stopped && (self.has_run || !is_known) {

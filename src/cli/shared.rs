@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
@@ -16,22 +16,18 @@ use crate::sweep::store::{Store, host, write_whole};
 use crate::sweep::survey::Files;
 
 use super::arguments::Written;
-use super::check::tell;
-use super::exit::{Exit, say};
+use super::error::{Error, Result};
+use super::exit::say;
 
 /// The name of the file in a results folder that holds the frozen experiment.
 const FROZEN: &str = "frozen.toml";
 
-/// Freezes the experiment into its results folder, for the run `run`; the exit code, when its problems
-/// have been told.
-pub(super) fn freeze(written: &Written, store: &Store, run: &str) -> Result<Result<Frozen, Exit>> {
+/// Freezes the experiment into its results folder, for the run `run`.
+pub(super) fn freeze(written: &Written, store: &Store, run: &str) -> Result<Frozen> {
     let folder = std::env::current_dir().context("failed to find the working folder")?;
-    let frozen = match Frozen::of(&written.request(), &folder, run) {
-        Ok(frozen) => frozen,
-        Err(problems) => return Ok(Err(tell(problems))),
-    };
+    let frozen = Frozen::of(&written.request(), &folder, run)?;
     write_whole(&store.root().join(FROZEN), frozen.to_text().as_bytes())?;
-    Ok(Ok(frozen))
+    Ok(frozen)
 }
 
 /// An experiment as it was frozen.
@@ -42,44 +38,28 @@ pub(super) struct Shared {
     pub(super) store: Store,
 }
 
-/// The experiment that was frozen in the results folder `folder`, or for the submission of this number;
-/// the exit code, when it was told why there is none. From here on the working folder is that of then.
-pub(super) fn shared(
-    folder: &Path,
-    submission: Option<usize>,
-    images: &Cache,
-) -> Result<Result<Shared, Exit>> {
-    let wrong = |message: String| {
-        say(&format!("error: {message}\n"));
-        Ok(Err(Exit::Wrong))
-    };
-    let Ok(results) = folder.canonicalize() else {
-        return wrong(format!(
+/// The experiment that was frozen in the results folder `folder`, or for the submission of this number.
+/// From here on the working folder is that of then.
+pub(super) fn shared(folder: &Path, submission: Option<usize>, images: &Cache) -> Result<Shared> {
+    let results = folder.canonicalize().map_err(|_| {
+        Error::wrong(format!(
             "there is no folder {} on {}: the results have to be on a file system that all machines \
              see, under the same path",
             folder.display(),
             host()
-        ));
-    };
+        ))
+    })?;
     let path = match submission {
         Some(number) => Submission::at(&results, number).file(FROZEN),
         None => results.join(FROZEN),
     };
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return wrong(format!(
-            "there is no {}: `wick run FILE --launcher worker` writes it",
-            path.display()
-        ));
-    };
-    let frozen = match Frozen::from_text(&text) {
-        Ok(frozen) => frozen,
-        Err(reason) => {
-            return wrong(format!(
-                "{}, which wick run writes, cannot be read: {reason}",
-                path.display()
-            ));
-        }
-    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(&path).map_err(|_| {
+        Error::wrong(format!("there is no {shown}: `wick run FILE --launcher worker` writes it"))
+    })?;
+    let frozen = Frozen::from_text(&text).map_err(|reason| {
+        Error::wrong(format!("{shown}, which wick run writes, cannot be read: {reason}"))
+    })?;
     if frozen.version != env!("CARGO_PKG_VERSION") {
         say(&format!(
             "note: the experiment was frozen by wick {}, and this is {}\n",
@@ -95,17 +75,11 @@ pub(super) fn shared(
             host()
         ));
     }
-    let root = match frozen.load() {
-        Ok(root) => root,
-        Err(problems) => return Ok(Err(tell(problems))),
-    };
+    let root = frozen.load()?;
     let store = Store::of(&results);
     let above = results.parent().map_or(PathBuf::new(), Path::to_owned);
-    let experiment = match expand(&root, &Files::new(images, &above), &store) {
-        Ok(experiment) => experiment,
-        Err(problems) => return Ok(Err(tell(problems))),
-    };
-    Ok(Ok(Shared { frozen, root, experiment, store }))
+    let experiment = expand(&root, &Files::new(images, &above), &store)?;
+    Ok(Shared { frozen, root, experiment, store })
 }
 
 /// A word on a results folder whose locks hold on this machine alone.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::report::folder::Folder;
 use crate::report::machines::{differences, kinds};
@@ -12,30 +12,25 @@ use crate::sweep::store::Store;
 
 use super::arguments::{Clean, Status};
 use super::check::width;
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::print;
 use super::follow::no_trace;
 
-/// The folder at `path`; or the exit code, when it was told why there is none.
-pub(super) fn folder(path: &Path) -> Result<Folder, Exit> {
-    Folder::read(path).map_err(|error| {
-        say(&format!("error: {error}\n"));
-        Exit::Wrong
-    })
+/// The folder at `path`.
+pub(super) fn folder(path: &Path) -> Result<Folder> {
+    Folder::read(path).map_err(Error::wrong)
 }
 
 /// Runs `wick status`.
-pub(super) fn status(arguments: &Status) -> Result<Exit> {
-    let folder = match folder(&arguments.folder) {
-        Ok(folder) => folder,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) fn status(arguments: &Status) -> Result {
+    let folder = folder(&arguments.folder)?;
     print(&folder.status(width()));
     let trials = folder.rows.iter().map(|row| (row.number, row.digest.as_str()));
     for line in differences(&kinds(folder.root(), trials)) {
         print(&format!("{line}\n"));
     }
     print(&jobs(folder.root()));
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// How the jobs stand that were submitted for the folder; nothing if there were none.
@@ -58,11 +53,8 @@ fn jobs(root: &Path) -> String {
 }
 
 /// Runs `wick clean`.
-pub(super) fn clean(arguments: &Clean) -> Result<Exit> {
-    let folder = match folder(&arguments.folder) {
-        Ok(folder) => folder,
-        Err(exit) => return Ok(exit),
-    };
+pub(super) fn clean(arguments: &Clean) -> Result {
+    let folder = folder(&arguments.folder)?;
     let found = folder.superfluous();
     for item in &found {
         let (path, megabytes) = (item.path.display(), item.bytes as f64 / 1e6);
@@ -84,5 +76,5 @@ pub(super) fn clean(arguments: &Clean) -> Result<Exit> {
     } else {
         print(&format!("{megabytes:.1} MB in all; remove them with --yes\n"));
     }
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
@@ -14,9 +14,10 @@ use crate::sweep::slurm::script::Scripts;
 use crate::sweep::slurm::submission::{Array, Given, Jobs, Submission};
 use crate::sweep::slurm::watch::Situation;
 use crate::sweep::standing::runnable;
-use crate::sweep::store::Store;
+use crate::sweep::store::{Store, StoreError};
 
-use super::exit::{Exit, print, say};
+use super::error::{Error, Result};
+use super::exit::{print, say};
 
 /// An experiment whose trials are to be submitted.
 pub(super) struct Submitter<'a> {
@@ -50,32 +51,28 @@ struct Batch {
 }
 
 impl Submitter<'_> {
-    /// Submits all trials that may run now and are not in the queue; the exit code, when it was told
-    /// why that does not work.
-    pub(super) fn submit(&self) -> Result<Result<Submitted, Exit>> {
+    /// Submits all trials that may run now and are not in the queue.
+    pub(super) fn submit(&self) -> Result<Submitted> {
         let results = self.store.root();
         let Some(_lock) = Submission::lock(results)? else {
-            say("error: another wick run submits for this results folder just now\n");
-            return Ok(Err(Exit::Trouble));
+            let message = "another wick run submits for this results folder just now";
+            return Err(Error::trouble(message));
         };
-        let in_queue = match Situation::of_all(results) {
-            Ok(situation) => situation.in_queue()?,
-            Err(error) => return Ok(Err(self.refused(&error))),
-        };
+        let in_queue = Situation::of_all(results).map_err(refused)?.in_queue()?;
         let mut missing = runnable(self.experiment, self.store, &self.frozen.run);
         let all = missing.len();
         let digest = |index: usize| &self.experiment.trials[index].digest;
         missing.retain(|(index, _)| !in_queue.contains_key(digest(*index)));
         let queued = all - missing.len();
         let Some(batch) = self.batch(&missing) else {
-            return Ok(Ok(Submitted { trials: 0, tasks: 0, jobs: Jobs::default(), queued }));
+            return Ok(Submitted { trials: 0, tasks: 0, jobs: Jobs::default(), queued });
         };
         let scripts = batch.scripts.each_ref().map(|(name, text)| (*name, text.as_str()));
         batch.submission.write(&self.frozen.to_text(), &batch.given, scripts)?;
         match self.send(&batch) {
             Ok(jobs) => {
                 let (trials, tasks) = (batch.given.len(), batch.tasks);
-                Ok(Ok(Submitted { trials, tasks, jobs, queued }))
+                Ok(Submitted { trials, tasks, jobs, queued })
             }
             Err(Sending::Slurm(error)) => {
                 let begun = batch.submission.jobs().ids();
@@ -84,9 +81,9 @@ impl Submitter<'_> {
                     let _ = client::cancel(&begun);
                 }
                 batch.submission.remove()?;
-                Ok(Err(self.refused(&error)))
+                Err(refused(error))
             }
-            Err(Sending::Store(error)) => Err(error),
+            Err(Sending::Store(error)) => Err(error.into()),
         }
     }
 
@@ -184,8 +181,7 @@ impl Submitter<'_> {
 
     /// Gives the scripts to Slurm, and writes down each number that it answers.
     fn send(&self, batch: &Batch) -> Result<Jobs, Sending> {
-        let note =
-            |jobs: &Jobs| batch.submission.note(jobs).map_err(|error| Sending::Store(error.into()));
+        let note = |jobs: &Jobs| batch.submission.note(jobs).map_err(Sending::Store);
         let (tasks, collect) =
             (batch.submission.file("tasks.sh"), batch.submission.file("collect.sh"));
         let mut jobs = Jobs::default();
@@ -206,45 +202,44 @@ impl Submitter<'_> {
         note(&jobs)?;
         Ok(jobs)
     }
+}
 
-    /// Says why Slurm does not take the jobs.
-    fn refused(&self, error: &SlurmError) -> Exit {
-        say(&format!("error: {error}\n"));
-        match error {
-            SlurmError::Missing(_) => {
-                say(
-                    "  = help: submit where Slurm's commands are, as on a login node, or run with --launcher local\n",
-                );
-                Exit::Trouble
-            }
-            SlurmError::Refused { words, .. } if words.contains("partition") => {
-                let names = client::partitions();
-                if !names.is_empty() {
-                    say(&format!("  = help: the partitions are {}\n", names.join(", ")));
+/// Why Slurm does not take the jobs.
+fn refused(error: SlurmError) -> Error {
+    match &error {
+        SlurmError::Missing(_) => Error::trouble(format!(
+            "{error}\n  = help: submit where Slurm's commands are, as on a login node, or run with \
+             --launcher local"
+        )),
+        SlurmError::Refused { words, .. } if words.contains("partition") => {
+            let names = client::partitions();
+            match names.is_empty() {
+                true => Error::wrong(&error),
+                false => {
+                    let names = names.join(", ");
+                    Error::wrong(format!("{error}\n  = help: the partitions are {names}"))
                 }
-                Exit::Wrong
             }
-            error if error.is_passing() => Exit::Trouble,
-            SlurmError::Refused { .. } => Exit::Wrong,
-            _ => Exit::Trouble,
         }
+        SlurmError::Refused { .. } if !error.is_passing() => Error::wrong(&error),
+        error => Error::trouble(error),
     }
 }
 
 /// Why something could not be submitted.
 enum Sending {
     Slurm(SlurmError),
-    Store(anyhow::Error),
+    Store(StoreError),
 }
 
 /// The program's own file.
 pub(super) fn program() -> Result<PathBuf> {
-    std::env::current_exe().context("failed to find the program's own file")
+    Ok(std::env::current_exe().context("failed to find the program's own file")?)
 }
 
 /// `path` from the root on, without looking at links: nodes know shared folders by the same names.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("failed to find {}", path.display()))
+    Ok(std::path::absolute(path).with_context(|| format!("failed to find {}", path.display()))?)
 }
 
 /// Says what was submitted.

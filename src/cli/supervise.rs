@@ -11,10 +11,11 @@ use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 
 use crate::sweep::slurm::client;
 
+use super::error::Result;
 use super::exit::{Exit, say};
 
 /// Names whoever watches in the environment of the working process.
@@ -22,9 +23,6 @@ const WATCH: &str = "CANDLEWICK_RUN";
 
 /// Says there how the working process before it died.
 const DEATH: &str = "CANDLEWICK_DEATH";
-
-/// The exit code of a working process with a trial that hangs.
-const HUNG: i32 = 75;
 
 /// What the working process knows of whoever watches over it.
 pub(super) struct Watched {
@@ -48,7 +46,7 @@ pub(super) fn new_name() -> String {
 
 /// Runs the same command line in a working process, and in further ones for as long as they die. A job
 /// of Slurm whose time is over soon goes back into the queue, `requeues` times at most.
-pub(super) fn supervise(requeues: u32) -> Result<Exit> {
+pub(super) fn supervise(requeues: u32) -> Result {
     let program = std::env::current_exe().context("failed to find the program's own file")?;
     let watch = new_name();
     let input: Arc<Mutex<Option<ChildStdin>>> = Arc::default();
@@ -74,16 +72,18 @@ pub(super) fn supervise(requeues: u32) -> Result<Exit> {
         let mut child = command.spawn().context("failed to start the working process")?;
         *input.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
         let status = child.wait().context("failed to wait for the working process")?;
-        death = match status.code() {
-            Some(HUNG) => None,
-            Some(code) => {
-                let exit = Exit::from_code(code);
+        death = match status.code().map(Exit::from_code) {
+            Some(Exit::Hung) => None,
+            Some(Exit::Done) => return Ok(()),
+            Some(exit) => {
                 if exit == Exit::Interrupted && is_expiring.load(Ordering::Relaxed) {
                     requeue(requeues);
                 }
-                return Ok(exit);
+                return Err(exit.into());
             }
-            None if interrupted.load(Ordering::Relaxed) => return Ok(Exit::Interrupted),
+            None if interrupted.load(Ordering::Relaxed) => {
+                return Err(Exit::Interrupted.into());
+            }
             None => Some(cause(status)),
         };
         match &death {
@@ -157,9 +157,9 @@ fn cause(status: ExitStatus) -> String {
     status.to_string()
 }
 
-/// Ends a working process with a trial that hangs; its threads cannot be ended in another way.
+/// Ends a working process with a trial that hangs.
 pub(super) fn end_hung() {
-    std::process::exit(HUNG)
+    Exit::Hung.now()
 }
 
 /// Puts a line on standard error, whatever is drawn there.
@@ -183,7 +183,7 @@ pub(super) fn interrupt(voice: Voice) -> Result<Arc<AtomicBool>> {
                 let voice = voice.lock().unwrap_or_else(PoisonError::into_inner);
                 voice("interrupted: stopping at the next batch (once more to stop at once)");
             }
-            std::process::exit(130);
+            Exit::Interrupted.now();
         })
         .context("failed to start a thread")?;
     Ok(interrupt)

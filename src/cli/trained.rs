@@ -1,5 +1,6 @@
 //! A network with its weights, from a checkpoint or from a preset and a file of weights.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -23,6 +24,8 @@ use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
 use super::arguments::{Looking, Trained};
+use super::error::{Error, Result};
+use super::exit::Exit;
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -39,34 +42,34 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// What was asked for; or what is wrong, to be shown as it is.
-    pub(super) fn new(asked: &Trained) -> Result<Loaded, String> {
+    /// What was asked for.
+    pub(super) fn new(asked: &Trained) -> Result<Loaded> {
         match (&asked.model, &asked.preset, &asked.weights) {
             (Some(checkpoint), _, _) => Loaded::of_checkpoint(checkpoint),
             (None, Some(preset), Some(weights)) => Loaded::of_preset(asked, preset, weights),
             (None, Some(preset), None) => {
-                Err(format!("error: --preset {preset} needs its weights: --weights FILE\n"))
+                Err(Error::wrong(format!("--preset {preset} needs its weights: --weights FILE")))
             }
-            _ => Err("error: name a network: --model, or --preset with --weights\n".to_owned()),
+            _ => Err(Error::wrong("name a network: --model, or --preset with --weights")),
         }
     }
 
     /// A preset with the weights that it starts to train with.
-    pub(super) fn untrained(asked: &Trained, name: &str, seed: u64) -> Result<Loaded, String> {
+    pub(super) fn untrained(asked: &Trained, name: &str, seed: u64) -> Result<Loaded> {
         let card = card(asked, name)?;
-        let wrong = |error: candle_core::Error| format!("error: {error}\n");
         let weights = Network::new(&card.model, seed).and_then(|mut network| network.weights());
-        Ok(Loaded { card, weights: weights.map_err(wrong)? })
+        Ok(Loaded { card, weights: weights.map_err(Error::wrong)? })
     }
 
-    fn of_checkpoint(path: &Path) -> Result<Loaded, String> {
-        let wrong = |error: &dyn std::fmt::Display| format!("error: {}: {error}\n", path.display());
+    fn of_checkpoint(path: &Path) -> Result<Loaded> {
+        let wrong = |error: &dyn Display| Error::wrong(format!("{}: {error}", path.display()));
         let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
-            wrong(&error)
-                + "a checkpoint is best.safetensors or last.safetensors of a trial; other weights go \
-                   with --preset NAME --weights FILE. To have a damaged one made again, remove the \
-                   file and run its experiment\n"
+            wrong(&format!(
+                "{error}\na checkpoint is best.safetensors or last.safetensors of a trial; other \
+                 weights go with --preset NAME --weights FILE. To have a damaged one made again, \
+                 remove the file and run its experiment"
+            ))
         })?;
         let card = Card::of(&checkpoint).map_err(|error| wrong(&error))?;
         let mut weights = checkpoint.tensors;
@@ -78,7 +81,7 @@ impl Loaded {
         }
     }
 
-    fn of_preset(asked: &Trained, name: &str, file: &Path) -> Result<Loaded, String> {
+    fn of_preset(asked: &Trained, name: &str, file: &Path) -> Result<Loaded> {
         let mut card = card(asked, name)?;
         // Files for use often lack the heads that only training needs.
         card.model = card.model.without_auxiliary();
@@ -96,23 +99,22 @@ impl Loaded {
                     Err(report.strict().unwrap_err().into())
                 }
             })
-            .map_err(|error| format!("error: {}: {error}\n", file.display()))?;
+            .map_err(|error| Error::wrong(format!("{}: {error}", file.display())))?;
         Ok(Loaded { card, weights })
     }
 }
 
 /// What can be said of the preset `name` without its weights.
-fn card(asked: &Trained, name: &str) -> Result<Card, String> {
+fn card(asked: &Trained, name: &str) -> Result<Card> {
     let names = match &asked.classes {
         None => IMAGENET_CLASSES.to_owned(),
         Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| format!("error: {}: {error}\n", path.display()))?,
+            .map_err(|error| Error::wrong(format!("{}: {error}", path.display())))?,
     };
     let classes: Vec<String> = names.lines().map(str::to_owned).collect();
-    let root = preset(name, &asked.sets).map_err(|problems| problems.render(false))?;
+    let root = preset(name, &asked.sets).map_err(wrong)?;
     let image = ImagePlan { size: asked.image_size, channels: 3 };
-    let model = network(&root, [3, image.size[0], image.size[1]], classes.len())
-        .map_err(|problems| problems.render(false))?;
+    let model = network(&root, [3, image.size[0], image.size[1]], classes.len()).map_err(wrong)?;
     Ok(Card {
         program: String::new(),
         seed: 0,
@@ -159,15 +161,14 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// The network that was asked for, which looks at images as `looking` says; or what is wrong, to be
-    /// shown as it is.
-    pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready, String> {
+    /// The network that was asked for, which looks at images as `looking` says.
+    pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready> {
         let Loaded { mut card, weights } = Loaded::new(asked)?;
         let source = asked.model.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
         let network = Network::starting_from(&card.model, 0, weights);
-        let network = network.map_err(|error| format!("error: {place}{error}\n"))?;
-        let on_device = |error: &dyn std::fmt::Display| format!("error: --device: {error}\n");
+        let network = network.map_err(|error| Error::wrong(format!("{place}{error}")))?;
+        let on_device = |error: &dyn Display| Error::wrong(format!("--device: {error}"));
         let device = kernels::Device::open(looking.device).map_err(|error| on_device(&error))?;
         let network = network.on(&device).map_err(|error| on_device(&error))?;
         if let Some(views) = &looking.test_time {
@@ -246,8 +247,7 @@ fn frame(card: &Card) -> Frame {
 }
 
 /// The views that were written on the command line.
-fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>, String> {
-    let wrong = |problems: Problems| problems.render(false);
+fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>> {
     // Any preset will do: only the views are looked at.
     let root = preset("plain", &[format!("augment.test-time={text}")]).map_err(wrong)?;
     let written = Augment::read(root.get("augment").unwrap_or(&root));
@@ -260,14 +260,18 @@ fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>, String> {
 }
 
 /// The chain that was written on the command line as `augment.train`.
-pub(super) fn chain(text: &str, frame: Frame) -> Result<Chain, String> {
+pub(super) fn chain(text: &str, frame: Frame) -> Result<Chain> {
     // Any preset will do: only the chain is looked at.
-    let root = preset("plain", &[format!("augment.train={text}")])
-        .map_err(|problems| problems.render(false))?;
-    let wrong = |found| Problems::located(found, &root).render(false);
+    let root = preset("plain", &[format!("augment.train={text}")]).map_err(wrong)?;
+    let wrong = |found| wrong(Problems::located(found, &root));
     let written = Augment::read(root.get("augment").unwrap_or(&root)).map_err(wrong)?;
     augment(&written, frame).map_err(wrong)?;
     Ok(written.train.chain)
+}
+
+/// What is wrong with what the command line says in the language of the file.
+pub(super) fn wrong(problems: Problems) -> Error {
+    Error::new(Exit::Wrong, problems.render(false))
 }
 
 /// The softmax of a row of logits.

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use anyhow::Result;
-
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
@@ -18,27 +16,21 @@ use crate::sweep::store::{Store, host};
 
 use super::arguments::{Effort, TrialTask, Worker};
 use super::conclude::Conclusion;
+use super::error::{Error, Result};
 use super::exit::{Exit, say};
 use super::run::{Scope, Work, write_advice};
 use super::shared::{Shared, shared, warn_of_local_locks};
 use super::supervise::{Watched, supervise, watched};
 
 /// Runs `wick worker`.
-pub(super) fn worker(arguments: &Worker) -> Result<Exit> {
+pub(super) fn worker(arguments: &Worker) -> Result {
     let Some(watched) = watched() else { return supervise(0) };
     let watch = Stopwatch::start();
     let cores = cores(arguments.cores);
     let images = Cache::new(cores);
-    let mut shared = match shared(&arguments.folder, None, &images)? {
-        Ok(shared) => shared,
-        Err(exit) => return Ok(exit),
-    };
+    let mut shared = shared(&arguments.folder, None, &images)?;
     warn_of_local_locks(shared.store.root());
-    let (is_stopped, exit) =
-        work(&mut shared, Scope::Shared, arguments.effort, cores, &images, watched)?;
-    if let Some(exit) = exit {
-        return Ok(exit);
-    }
+    let is_stopped = work(&mut shared, Scope::Shared, arguments.effort, cores, &images, watched)?;
     let Shared { root, experiment, store, .. } = &shared;
     let standing = standing(experiment, store);
     let is_over = standing.known.iter().all(|known| known.status() != Status::Unfinished);
@@ -47,9 +39,9 @@ pub(super) fn worker(arguments: &Worker) -> Result<Exit> {
         say(&format!(
             "{left} trials are not finished: another worker, or this one again, goes on\n"
         ));
-        return Ok(if is_stopped { Exit::Interrupted } else { Exit::Done });
+        return if is_stopped { Err(Exit::Interrupted.into()) } else { Ok(()) };
     }
-    // Whoever comes last finds everything there; whoever came before him has written less.
+    // The worker that ends last has all rows; what another one has written before has fewer.
     tables::write(experiment, store, &standing)?;
     write_advice(root, experiment, &images, store)?;
     let view = View::Lines;
@@ -57,41 +49,28 @@ pub(super) fn worker(arguments: &Worker) -> Result<Exit> {
 }
 
 /// Runs `wick trial`.
-pub(super) fn trial(arguments: &TrialTask) -> Result<Exit> {
+pub(super) fn trial(arguments: &TrialTask) -> Result {
     let Some(watched) = watched() else { return supervise(arguments.max_requeues) };
     let cores = cores(arguments.cores);
     let images = Cache::new(cores);
-    let mut shared = match shared(&arguments.folder, arguments.submission, &images)? {
-        Ok(shared) => shared,
-        Err(exit) => return Ok(exit),
-    };
+    let mut shared = shared(&arguments.folder, arguments.submission, &images)?;
     let experiment = &shared.experiment;
     let indices = match arguments.submission {
-        None => numbered(&arguments.indices, experiment),
+        None => numbered(&arguments.indices, experiment)?,
         Some(number) => {
             let submission = Submission::at(shared.store.root(), number);
             given(&arguments.indices, &submission, experiment)?
         }
     };
-    let indices = match indices {
-        Ok(indices) => indices,
-        Err(message) => {
-            say(&format!("error: {message}\n"));
-            return Ok(Exit::Wrong);
-        }
-    };
     say(&format!("trials {} on {}\n", list(&indices), host()));
     warn_of_local_locks(shared.store.root());
     if shared.store.is_stopped(&shared.frozen.run) {
-        say("a trial of this run has failed, and run.on-failure is \"stop\"\n");
-        return Ok(Exit::Interrupted);
+        let text = "a trial of this run has failed, and run.on-failure is \"stop\"\n";
+        return Err(Error::new(Exit::Interrupted, text));
     }
     let scope = Scope::Trials(indices.clone());
-    let (is_stopped, exit) = work(&mut shared, scope, arguments.effort, cores, &images, watched)?;
-    if let Some(exit) = exit {
-        return Ok(exit);
-    }
-    Ok(ended(&shared.experiment, &shared.store, &indices, is_stopped))
+    let is_stopped = work(&mut shared, scope, arguments.effort, cores, &images, watched)?;
+    ended(&shared.experiment, &shared.store, &indices, is_stopped)
 }
 
 fn cores(asked: Option<u16>) -> usize {
@@ -99,7 +78,7 @@ fn cores(asked: Option<u16>) -> usize {
     asked.map_or_else(all, usize::from)
 }
 
-/// Works until there is nothing left: whether it was stopped, and an exit code if it could not begin.
+/// Works until there is nothing left; whether it was stopped.
 fn work(
     shared: &mut Shared,
     scope: Scope,
@@ -107,7 +86,7 @@ fn work(
     cores: usize,
     images: &Cache,
     watched: Watched,
-) -> Result<(bool, Option<Exit>)> {
+) -> Result<bool> {
     let Shared { frozen, root, experiment, store } = shared;
     let mut work = Work {
         effort,
@@ -123,16 +102,18 @@ fn work(
         has_run: false,
     };
     work.listen()?;
-    let exit = work.rounds(root, experiment)?;
-    Ok((work.interrupt.load(Ordering::Relaxed), exit))
+    work.rounds(root, experiment)?;
+    Ok(work.interrupt.load(Ordering::Relaxed))
 }
 
 /// The trials with these numbers, by index.
-fn numbered(numbers: &[usize], experiment: &Experiment) -> Result<BTreeSet<usize>, String> {
+fn numbered(numbers: &[usize], experiment: &Experiment) -> Result<BTreeSet<usize>> {
     let last = experiment.trials.len();
     let index = |number: &usize| match *number {
         number if (1..=last).contains(&number) => Ok(number - 1),
-        number => Err(format!("there is no trial {number}: they go from 1 to {last}")),
+        number => {
+            Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")))
+        }
     };
     numbers.iter().map(index).collect()
 }
@@ -142,19 +123,20 @@ fn given(
     tasks: &[usize],
     submission: &Submission,
     experiment: &Experiment,
-) -> Result<Result<BTreeSet<usize>, String>> {
+) -> Result<BTreeSet<usize>> {
     let mut indices = BTreeSet::new();
     let all = submission.given()?;
     for task in tasks {
         let mut of_task = all.iter().filter(|row| row.task == *task).peekable();
         if of_task.peek().is_none() {
             let last = all.last().map_or(0, |row| row.task);
-            return Ok(Err(format!("there is no task {task}: they go from 0 to {last}")));
+            let message = format!("there is no task {task}: they go from 0 to {last}");
+            return Err(Error::wrong(message));
         }
         for row in of_task {
             let index = row.trial.wrapping_sub(1);
             if experiment.trials.get(index).is_none_or(|trial| trial.digest != row.digest) {
-                return Ok(Err(format!(
+                return Err(Error::wrong(format!(
                     "trial {} is not {} here: this is another version of wick, or files that the \
                      experiment names are others than on the machine that submitted it",
                     row.trial, row.digest
@@ -163,7 +145,7 @@ fn given(
             indices.insert(index);
         }
     }
-    Ok(Ok(indices))
+    Ok(indices)
 }
 
 fn list(indices: &BTreeSet<usize>) -> String {
@@ -177,7 +159,7 @@ fn ended(
     store: &Store,
     indices: &BTreeSet<usize>,
     is_stopped: bool,
-) -> Exit {
+) -> Result {
     let standing = standing(experiment, store);
     let count = |status| {
         let own = indices.iter().filter_map(|index| standing.known.get(*index));
@@ -189,8 +171,8 @@ fn ended(
         "{completed} completed, {pruned} pruned, {failed} failed, {unfinished} unfinished\n"
     ));
     match (is_stopped && unfinished > 0, failed) {
-        (true, _) => Exit::Interrupted,
-        (false, 0) => Exit::Done,
-        (false, _) => Exit::Failed,
+        (true, _) => Err(Exit::Interrupted.into()),
+        (false, 0) => Ok(()),
+        (false, _) => Err(Exit::Failed.into()),
     }
 }

@@ -238,5 +238,3 @@ impl fmt::Display for Problems {
         f.write_str(&self.render(false))
     }
 }
-
-impl std::error::Error for Problems {}

@@ -1,0 +1,62 @@
+//! Why a command ends otherwise than with everything done: the exit code, and what is printed.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+
+use crate::config::problem::Problems;
+
+use super::exit::{Exit, say};
+
+/// Ends a command. Whatever is no mistake of the user is a bug or the environment: `?` makes
+/// [`Exit::Trouble`] of every other error.
+#[derive(Debug)]
+pub(super) struct Error {
+    exit: Exit,
+    text: String,
+}
+
+/// What commands return.
+pub(super) type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Ends with `exit`, after `text` was printed as it is.
+    pub(super) fn new(exit: Exit, text: impl Into<String>) -> Error {
+        Error { exit, text: text.into() }
+    }
+
+    /// The file or the command line is wrong, as `message` says.
+    pub(super) fn wrong(message: impl Display) -> Error {
+        Error::new(Exit::Wrong, format!("error: {message}\n"))
+    }
+
+    /// The environment does not allow it, as `message` says.
+    pub(super) fn trouble(message: impl Display) -> Error {
+        Error::new(Exit::Trouble, format!("error: {message}\n"))
+    }
+
+    /// Prints what there is to say. Only the program itself ends this way.
+    pub(super) fn tell(self) -> Exit {
+        say(&self.text);
+        self.exit
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Error {
+    fn from(error: E) -> Error {
+        Error::trouble(format!("{:#}", error.into()))
+    }
+}
+
+/// In colours on a terminal.
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Error {
+        Error::new(Exit::Wrong, problems.render(std::io::stderr().is_terminal()))
+    }
+}
+
+/// Everything has been said.
+impl From<Exit> for Error {
+    fn from(exit: Exit) -> Error {
+        Error::new(exit, "")
+    }
+}

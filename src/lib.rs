@@ -16,6 +16,7 @@ pub use candlewick_kernels as kernels;
 pub use candlewick_weights as weights;
 
 pub mod data;
+pub mod results;
 
 pub mod model;
 

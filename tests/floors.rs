@@ -10,7 +10,7 @@ const STOREYS: [&[&str]; 11] = [
     &["augment"],
     &["config"],
     &["plan"],
-    &["kernels", "data", "weights"],
+    &["kernels", "data", "weights", "results"],
     &["model"],
     &["transfer"],
     &["train"],

@@ -4,10 +4,10 @@
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::report::progress::View;
-use crate::report::tables;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::{Given, Submission};
 use crate::sweep::standing::{runnable, standing};
+use crate::sweep::tables;
 
 use super::arguments::Collect;
 use super::conclude::Conclusion;

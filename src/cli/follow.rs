@@ -13,6 +13,7 @@ use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, expand};
 use crate::report::progress::View;
+use crate::results::layout::FROZEN;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::slurm::watch::Situation;
 use crate::sweep::standing::standing;
@@ -148,7 +149,7 @@ impl<'a> Runs<'a> {
 
     fn run_of(&mut self, submission: &Submission) -> String {
         let read = || {
-            let text = std::fs::read_to_string(submission.file("frozen.toml")).ok()?;
+            let text = std::fs::read_to_string(submission.file(FROZEN)).ok()?;
             Some(Frozen::from_text(&text).ok()?.run)
         };
         let run = self.known.entry(submission.number).or_insert_with(|| read().unwrap_or_default());

@@ -4,7 +4,6 @@ use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::report::progress::View;
-use crate::report::{environment, tables};
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::machine::Mount;
 use crate::sweep::slots::Share;
@@ -12,6 +11,7 @@ use crate::sweep::slurm::client;
 use crate::sweep::slurm::script::quoted;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
+use crate::sweep::{environment, tables};
 
 use super::arguments::{Launcher, Run};
 use super::check::experiment;

@@ -8,8 +8,9 @@ use anyhow::Context;
 
 use crate::data::Cache;
 use crate::plan::sweep::Trial;
-use crate::report::environment;
-use crate::report::folder::{Folder, Row};
+use crate::report::folder::Folder;
+use crate::results::trials::Row;
+use crate::sweep::environment;
 use crate::sweep::repro::{Again, Repro, repro};
 use crate::sweep::store::Store;
 use crate::train::trainer::Event;
@@ -88,14 +89,15 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
 
 /// The rows that were asked for.
 fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'a Row>> {
+    let all = &folder.trials.rows;
     let mut rows = Vec::new();
     for name in &arguments.trials {
-        let by_number = folder.rows.iter().find(|row| row.number.to_string() == *name);
+        let by_number = all.iter().find(|row| row.number.to_string() == *name);
         let by_digest = || {
-            let mut found = folder.rows.iter().filter(|row| row.digest.starts_with(name.as_str()));
+            let mut found = all.iter().filter(|row| row.digest.starts_with(name.as_str()));
             found.next().filter(|_| found.next().is_none())
         };
-        let last = folder.rows.len();
+        let last = all.len();
         rows.push(by_number.or_else(by_digest).ok_or_else(|| {
             Error::wrong(format!(
                 "there is no trial {name}: say a number from 1 to {last}, or a digest"
@@ -103,7 +105,7 @@ fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'
         })?);
     }
     if rows.is_empty() {
-        rows = folder.rows.iter().filter(|row| row.status != "unfinished").collect();
+        rows = all.iter().filter(|row| row.status != "unfinished").collect();
     }
     if rows.is_empty() {
         return Err(Error::wrong("no trial has ended"));

@@ -15,8 +15,8 @@ use crate::plan::run::OnFailure;
 use crate::plan::sweep::{Experiment, expand};
 use crate::report::layers::number;
 use crate::report::progress::{Progress, View};
-use crate::report::{environment, tables};
-use crate::sweep::advised;
+use crate::results::layout::EXPERIMENT;
+use crate::results::table::csv_bytes;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::cost::{costs, within};
 use crate::sweep::machine;
@@ -24,9 +24,9 @@ use crate::sweep::memory::needs;
 use crate::sweep::runner::{Runner, SweepEvent};
 use crate::sweep::slots::Share;
 use crate::sweep::standing::standing;
-use crate::sweep::store::{Mark, Store, csv_bytes, write_whole};
+use crate::sweep::store::{Mark, Store, write_whole};
 use crate::sweep::survey::Files;
-use crate::sweep::trial;
+use crate::sweep::{advised, environment, tables, trial};
 
 use super::arguments::{Effort, Launcher, Run};
 use super::check::experiment;
@@ -90,7 +90,7 @@ pub(super) fn write_experiment(root: &Node, store: &Store) -> Result {
     presets::withdraw(&mut resolved);
     let resolved =
         toml::to_string(&resolved.to_toml()).context("failed to write the experiment as TOML")?;
-    write_whole(&store.root().join("experiment.toml"), resolved.as_bytes())?;
+    write_whole(&store.root().join(EXPERIMENT), resolved.as_bytes())?;
     Ok(())
 }
 
@@ -352,7 +352,7 @@ impl Work<'_> {
 
 /// A word on trials that cannot go on for longer because their schedule depends on all epochs.
 pub(super) fn epochs_changed(experiment: &Experiment, store: &Store) -> Option<String> {
-    let text = std::fs::read_to_string(store.root().join("experiment.toml")).ok()?;
+    let text = std::fs::read_to_string(store.root().join(EXPERIMENT)).ok()?;
     let before: toml::Table = toml::from_str(&text).ok()?;
     let before = before.get("train")?.get("epochs")?.as_integer()?;
     let train = &experiment.trials.first()?.plan.train;

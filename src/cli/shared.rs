@@ -10,6 +10,7 @@ use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, expand};
+use crate::results::layout::FROZEN;
 use crate::sweep::machine::Mount;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::store::{Store, host, write_whole};
@@ -18,9 +19,6 @@ use crate::sweep::survey::Files;
 use super::arguments::Written;
 use super::error::{Error, Result};
 use super::exit::say;
-
-/// The name of the file in a results folder that holds the frozen experiment.
-const FROZEN: &str = "frozen.toml";
 
 /// Freezes the experiment into its results folder, for the run `run`.
 pub(super) fn freeze(written: &Written, store: &Store, run: &str) -> Result<Frozen> {

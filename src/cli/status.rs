@@ -25,7 +25,7 @@ pub(super) fn folder(path: &Path) -> Result<Folder> {
 pub(super) fn status(arguments: &Status) -> Result {
     let folder = folder(&arguments.folder)?;
     print(&folder.status(width()));
-    let trials = folder.rows.iter().map(|row| (row.number, row.digest.as_str()));
+    let trials = folder.trials.rows.iter().map(|row| (row.number, row.digest.as_str()));
     for line in differences(&kinds(folder.root(), trials)) {
         print(&format!("{line}\n"));
     }

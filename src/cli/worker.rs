@@ -8,11 +8,11 @@ use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
-use crate::report::tables;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::standing::standing;
 use crate::sweep::store::{Store, host};
+use crate::sweep::tables;
 
 use super::arguments::{Effort, TrialTask, Worker};
 use super::conclude::Conclusion;

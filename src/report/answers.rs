@@ -14,16 +14,16 @@ mod tables;
 
 use std::path::{Path, PathBuf};
 
+use crate::results::layout::EXPERIMENT;
+use crate::results::table::TableError;
 use crate::sweep::advised::{Advised, read_advice};
-
-use super::folder::FolderError;
 
 pub use factor::{Factor, Kind, Level, factors};
 pub use measure::Measure;
 pub use setting::{Setting, Verdict};
 pub use tables::Trial;
 
-use tables::Table;
+use tables::Tables;
 
 /// Scores that curves are drawn of, in the order of the numbers of an [`Answers::curve`] row.
 pub const CURVES: [&str; 4] = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"];
@@ -62,9 +62,9 @@ impl Answers {
     ///
     /// # Errors
     /// If there is no table of trials, or it is a table of something else.
-    pub fn read(root: &Path, measure: Option<Measure>) -> Result<Answers, FolderError> {
-        let Table { axes, trials, epochs } = tables::read(root)?;
-        let text = std::fs::read_to_string(root.join("experiment.toml")).unwrap_or_default();
+    pub fn read(root: &Path, measure: Option<Measure>) -> Result<Answers, TableError> {
+        let Tables { axes, trials, epochs } = tables::read(root)?;
+        let text = std::fs::read_to_string(root.join(EXPERIMENT)).unwrap_or_default();
         let experiment: toml::Table = toml::from_str(&text).unwrap_or_default();
         let word = |key: &str| experiment.get(key).and_then(toml::Value::as_str).map(str::to_owned);
         let folder = || Some(root.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned());

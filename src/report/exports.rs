@@ -14,7 +14,7 @@ mod typed;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder::FolderError;
+use crate::results::table::TableError;
 
 pub use long::{Ending, long};
 pub use mlflow::mlflow;
@@ -25,7 +25,7 @@ pub use tensorboard::tensorboard;
 pub enum ExportError {
     /// The tables of the results folder.
     #[error(transparent)]
-    Folder(#[from] FolderError),
+    Table(#[from] TableError),
     /// A file or a folder that cannot be written.
     #[error("failed to write {}: {cause}", path.display())]
     File {

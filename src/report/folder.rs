@@ -6,47 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::basis::record::{EpochRecord, Status};
+use crate::results::layout;
+use crate::results::table::TableError;
+use crate::results::trials::Trials;
 use crate::sweep::store::{TrialStore, UNFINISHED, host};
 
 use super::grid::grid;
-
-/// A trial as its row in `trials.csv` names it.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Counted from 1.
-    pub number: usize,
-    /// Identity of its plan.
-    pub digest: String,
-    /// Its swept values, seed and fold, in words.
-    pub settings: String,
-    /// What the row says of its end.
-    pub status: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// Why a folder cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// No table.
-    #[error("{} holds no trials.csv: it is not the results folder of an experiment", .0.display())]
-    NoTable(PathBuf),
-    /// A table of something else.
-    #[error("{}: {reason}", path.display())]
-    Table {
-        /// The table.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-}
 
 /// The results folder of one experiment.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
-    /// The trials in plan order.
-    pub rows: Vec<Row>,
+    /// Its trials.
+    pub trials: Trials,
 }
 
 /// What no trial of the experiment needs.
@@ -60,36 +32,12 @@ pub struct Superfluous {
 }
 
 impl Folder {
-    /// Reads the table of the folder `root`.
-    pub fn read(root: &Path) -> Result<Folder, FolderError> {
-        let path = root.join("trials.csv");
-        let Ok(bytes) = fs::read(&path) else { return Err(FolderError::NoTable(root.to_owned())) };
-        let wrong = |reason: String| FolderError::Table { path: path.clone(), reason };
-        let mut reader = csv::Reader::from_reader(&bytes[..]);
-        let header = reader.headers().map_err(|error| wrong(error.to_string()))?.clone();
-        let place = |name: &str| {
-            let place = header.iter().position(|column| column == name);
-            place.ok_or_else(|| wrong(format!("there is no column \"{name}\"")))
-        };
-        let [number, digest, status, reason] =
-            [place("trial")?, place("digest")?, place("status")?, place("reason")?];
-        let mut rows = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(|error| wrong(error.to_string()))?;
-            let cell = |place: usize| record.get(place).unwrap_or_default().to_owned();
-            let settings: Vec<String> = (digest + 1..status)
-                .filter(|place| !cell(*place).is_empty())
-                .map(|place| format!("{} = {}", &header[place], cell(place)))
-                .collect();
-            rows.push(Row {
-                number: cell(number).parse().map_err(|_| wrong("a row has no number".into()))?,
-                digest: cell(digest),
-                settings: settings.join(", "),
-                status: cell(status),
-                reason: cell(reason),
-            });
-        }
-        Ok(Folder { root: root.to_owned(), rows })
+    /// Reads the table of trials of the folder `root`.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or a table of something else.
+    pub fn read(root: &Path) -> Result<Folder, TableError> {
+        Ok(Folder { root: root.to_owned(), trials: Trials::read(root)? })
     }
 
     /// The folder.
@@ -99,7 +47,7 @@ impl Folder {
 
     /// The folder of a trial.
     pub fn trial(&self, digest: &str) -> TrialStore {
-        TrialStore::at(self.root.join("trials").join(digest))
+        TrialStore::at(layout::trial(&self.root, digest))
     }
 
     /// How far the trials have got, as text for a terminal of `width` columns.
@@ -107,7 +55,7 @@ impl Folder {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let header = ["", "settings", "epoch", "best", "status"].map(str::to_owned).to_vec();
         let mut table = grid(header, 2..4, width);
-        for row in &self.rows {
+        for row in &self.trials.rows {
             let store = self.trial(&row.digest);
             let records = store.epochs();
             let plan = store.plan().ok();
@@ -132,7 +80,7 @@ impl Folder {
             let words = if more.is_empty() { word.to_owned() } else { format!("{word}: {more}") };
             table.add_row(vec![
                 row.number.to_string(),
-                row.settings.clone(),
+                self.trials.settings(row),
                 epochs,
                 best.unwrap_or_default(),
                 words,
@@ -143,7 +91,7 @@ impl Folder {
             .into_iter()
             .filter_map(|word| Some(format!("{} {word}", counts.get(word)?)))
             .collect();
-        let trials = self.rows.len();
+        let trials = self.trials.rows.len();
         format!("{}\n{trials} trials: {}\n", table.trim_fmt(), counts.join(", "))
     }
 
@@ -159,17 +107,18 @@ impl Folder {
             paths.sort();
             paths
         };
-        for path in entries(&self.root.join("trials")) {
+        let trials = entries(&layout::trials(&self.root));
+        for path in trials.iter().cloned() {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
             // A shorter run of a trial has a folder of its own behind the same digest.
-            let is_known = self.rows.iter().any(|row| name.starts_with(&row.digest));
+            let is_known = self.trials.rows.iter().any(|row| name.starts_with(&row.digest));
             if path.is_dir() && !is_known && !TrialStore::at(path.clone()).is_locked() {
                 let bytes = size(&path);
                 found.push(Superfluous { path, bytes, what: "a trial of no row in trials.csv" });
             }
         }
-        for path in entries(&self.root).into_iter().chain(entries(&self.root.join("trials"))) {
+        for path in entries(&self.root).into_iter().chain(trials) {
             if path.is_file() && path.to_string_lossy().ends_with(UNFINISHED) {
                 let bytes = size(&path);
                 found.push(Superfluous { path, bytes, what: "a file that was never finished" });

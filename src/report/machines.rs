@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::results::layout;
 use crate::sweep::machine::Machine;
 use crate::sweep::store::{Station, TrialStore};
 
@@ -39,7 +40,7 @@ pub fn kinds<'a>(root: &Path, trials: impl Iterator<Item = (usize, &'a str)>) ->
     let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let trials: Vec<(usize, &str)> = trials.collect();
     let stations =
-        |(_, digest): &(usize, &str)| TrialStore::at(root.join("trials").join(digest)).stations();
+        |(_, digest): &(usize, &str)| TrialStore::at(layout::trial(root, digest)).stations();
     let stations: Vec<Vec<Station>> = trials.par_iter().map(stations).collect();
     for ((number, _), stations) in trials.into_iter().zip(stations) {
         for station in stations {

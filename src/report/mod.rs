@@ -1,4 +1,4 @@
-//! What people look at: CSV tables, the ranking, the layer table, progress.
+//! What people look at: answers and pages, the ranking, the layer table, progress.
 
 pub mod advice;
 pub mod answers;
@@ -7,7 +7,6 @@ pub mod charts;
 pub mod compare;
 pub mod confusion;
 pub mod curves;
-pub mod environment;
 pub mod exports;
 pub mod folder;
 mod grid;
@@ -20,5 +19,4 @@ pub mod progress;
 pub mod ranking;
 pub mod sheet;
 pub mod statistics;
-pub mod tables;
 pub mod transfer;

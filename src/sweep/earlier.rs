@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::basis::record::Status;
 use crate::config::suggest;
 use crate::config::transfer::Which;
+use crate::results::layout;
+use crate::results::table::TableError;
+use crate::results::trials::{self, Row, Trials};
 
 use super::store::TrialStore;
 
@@ -15,31 +18,21 @@ use super::store::TrialStore;
 /// If there are no such results, or the trial has not ended well.
 pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<PathBuf, String> {
     let root = results.join(experiment);
-    let table = root.join("trials.csv");
-    let Ok(mut reader) = csv::Reader::from_path(&table) else {
-        return Err(nothing(results, experiment));
-    };
-    let broken = |error: csv::Error| format!("failed to read {}: {error}", table.display());
-    let headers = reader.headers().map_err(broken)?.clone();
-    let column = |name: &str| headers.iter().position(|header| header == name);
-    let (Some(number), Some(digest)) = (column("trial"), column("digest")) else {
-        return Err(format!("{} is not the table of an experiment's trials", table.display()));
-    };
-    let mut trials = Vec::new();
-    for row in reader.records() {
-        let row = row.map_err(broken)?;
-        trials.push((row[number].to_owned(), root.join("trials").join(&row[digest])));
-    }
+    let table = Trials::read(&root).map_err(|error| match error {
+        TableError::NoTable(_) => nothing(results, experiment),
+        error => format!("failed to read {error}"),
+    })?;
+    let folder = |row: &Row| layout::trial(&root, &row.digest);
     match trial {
         Which::Number(wanted) => {
-            let found = trials.iter().find(|(number, _)| *number == wanted.to_string());
-            let Some((_, folder)) = found else {
+            let Some(row) = table.rows.iter().find(|row| row.number == wanted) else {
                 return Err(format!(
                     "{experiment} has no trial {wanted}: they go from 1 to {}",
-                    trials.len()
+                    table.rows.len()
                 ));
             };
-            match ended(folder) {
+            let folder = folder(row);
+            match ended(&folder) {
                 Some(_) => Ok(folder.join("best.safetensors")),
                 None => Err(format!(
                     "trial {wanted} of {experiment} has not been completed; run that experiment first"
@@ -47,11 +40,9 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
             }
         }
         Which::Best => {
-            let ended: Vec<_> = trials
-                .into_iter()
-                .filter_map(|(_, folder)| Some((ended(&folder)?, folder)))
-                .collect();
-            let best = ended.into_iter().min_by(|((metric, a), _), ((_, b), _)| {
+            let folders = table.rows.iter().map(folder);
+            let ended = folders.filter_map(|folder| Some((ended(&folder)?, folder)));
+            let best = ended.min_by(|((metric, a), _), ((_, b), _)| {
                 // The first of equals.
                 metric.better_first(*a, *b).then(Ordering::Equal)
             });
@@ -80,7 +71,7 @@ fn nothing(results: &Path, experiment: &str) -> String {
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.path().join("trials.csv").is_file())
+        .filter(|entry| entry.path().join(trials::FILE).is_file())
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();

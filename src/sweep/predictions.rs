@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::data::Dataset;
+use crate::results::layout::{CONFUSION, PREDICTIONS};
 use crate::train::metrics::prediction;
 
 use super::store::{StoreError, TrialStore};
@@ -40,7 +41,7 @@ pub(super) fn write_predictions(
             class_probability: row[label],
         }
     });
-    store.write_csv("predictions.csv", rows)
+    store.write_csv(PREDICTIONS, rows)
 }
 
 /// Writes `confusion.csv`: rows of true classes, columns of predicted ones.
@@ -54,5 +55,5 @@ pub(super) fn write_confusion(
         std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)).collect::<Vec<_>>()
     });
     let table = std::iter::once(header.collect::<Vec<_>>()).chain(rows);
-    store.write_csv("confusion.csv", table)
+    store.write_csv(CONFUSION, table)
 }

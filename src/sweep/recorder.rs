@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::basis::record::EpochRecord;
 use crate::data;
 use crate::plan::run::CheckpointEvery;
+use crate::results::timings::Timing;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Event, Observer, Trainer};
 
 use super::clock::Stopwatch;
 use super::fault;
 use super::slots::Slot;
-use super::store::{BatchLoss, Lasting, StoreError, Timing, TrialStore};
+use super::store::{BatchLoss, Lasting, StoreError, TrialStore};
 use super::trial::Surroundings;
 
 /// What happens in a trial, for those who watch.
@@ -122,7 +123,7 @@ impl<'a> Recorder<'a> {
             augmented: work.augmented,
             shared: work.shared,
             augment_seconds: work.seconds,
-            ..Timing::in_slot(self.slot, self.around.threads)
+            ..Timing::on(self.slot.device, self.slot.number, self.around.threads)
         };
         self.timings.push(timing);
         self.in_epochs += seconds;

@@ -33,7 +33,6 @@ mod machines;
 mod rows;
 #[cfg(test)]
 mod tests;
-mod timings;
 mod trial;
 
 use std::fs;
@@ -42,19 +41,19 @@ use std::path::{Path, PathBuf};
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::plan::sweep::Trial;
 use crate::plan::train::TrainPlan;
+use crate::results::layout;
 use crate::train::stopping::best_epoch;
 
 use file::write_as;
 
 pub(in crate::sweep) use file::trouble;
-pub use file::{Lasting, StoreError, UNFINISHED, csv_bytes, write_whole};
+pub use file::{Lasting, StoreError, UNFINISHED, write_whole};
 pub use gradual::Gradual;
 pub use holder::host;
 pub use images::Images;
 pub use lock::Lock;
 pub use losses::BatchLoss;
 pub use machines::Station;
-pub use timings::Timing;
 pub use trial::{Mark, Resume, TrialStore};
 
 /// Whether `outcome` is that of a trial of `epochs` epochs, with nothing left to do.
@@ -82,7 +81,7 @@ impl Store {
 
     /// Makes the folder, and makes sure that it can be written to before anything is trained.
     pub fn prepare(&self) -> Result<(), StoreError> {
-        let trials = self.root.join("trials");
+        let trials = layout::trials(&self.root);
         fs::create_dir_all(&trials).map_err(trouble("make the folder", &trials))?;
         let probe = self.root.join(format!(".probe-{}", holder::name()));
         write_whole(&probe, b"")?;
@@ -105,15 +104,15 @@ impl Store {
     /// The folder of a trial, and the epochs that are finished there.
     pub fn locate(&self, trial: &Trial) -> (TrialStore, Vec<EpochRecord>) {
         let TrainPlan { epochs, best, .. } = trial.plan.train;
-        let own = TrialStore::at(self.root.join("trials").join(&trial.digest));
+        let own = TrialStore::at(layout::trial(&self.root, &trial.digest));
         let records = own.epochs();
         let serves = || {
             let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
             best && own.outcome_of(&records).is_some_and(|outcome| is_final(&outcome, epochs))
         };
         if records.len() > epochs && !serves() {
-            let name = format!("{}-{epochs}-epochs", trial.digest);
-            let shorter = TrialStore::at(self.root.join("trials").join(name));
+            let folder = layout::shorter_trial(&self.root, &trial.digest, epochs);
+            let shorter = TrialStore::at(folder);
             let records = shorter.epochs();
             return (shorter, records);
         }

@@ -13,6 +13,7 @@ use crate::model::network::Weights;
 use crate::plan::data::BoxPlan;
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
+use crate::results::timings::Timing;
 use crate::train::stopping::best_epoch;
 use crate::train::trainer::{End, TrainError, Trainer, TrialData};
 use crate::transfer::features::Features;
@@ -21,7 +22,7 @@ use super::clock::Stopwatch;
 use super::predictions::{write_confusion, write_predictions};
 use super::recorder::{Recorder, Watch};
 use super::slots::Slot;
-use super::store::{Images, Lasting, Resume, Store, StoreError, Timing, TrialStore};
+use super::store::{Images, Lasting, Resume, Store, StoreError, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,7 +233,7 @@ fn attempt(
     drop(recorder);
     let write_time = || {
         let seconds = beside.seconds() - in_epochs;
-        store.time(&[Timing { seconds, ..Timing::in_slot(slot, around.threads) }])
+        store.time(&[Timing { seconds, ..Timing::on(slot.device, slot.number, around.threads) }])
     };
     let reason = match end {
         End::Completed(reason) => reason,

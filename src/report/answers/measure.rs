@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::basis::record::Scores;
+use crate::results::layout;
 
 use super::Trial;
 
@@ -112,7 +113,7 @@ pub(super) fn of_folder(root: &Path, trials: &[Trial], experiment: &toml::Table)
         table.get("train")?.get("best")?.as_str()?.parse().ok()
     };
     let plan = || -> Option<toml::Table> {
-        let path = root.join("trials").join(&trials.first()?.digest).join("plan.toml");
+        let path = layout::trial(root, &trials.first()?.digest).join(layout::PLAN);
         toml::from_str(&std::fs::read_to_string(path).ok()?).ok()
     };
     plan().as_ref().and_then(best).or_else(|| best(experiment)).unwrap_or(Measure {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::results::layout::{self, CONFUSION, PREDICTIONS};
+
 use super::{Answers, Setting, Trial};
 
 /// Bins of confidence, of equal width.
@@ -82,9 +84,9 @@ impl Predictions {
         let mut mistakes: BTreeMap<(String, usize, usize), (usize, f64)> = BTreeMap::new();
         for trial in answers.completed(setting) {
             let folder = folder(answers, trial);
-            if found.add_confusion(&folder.join("confusion.csv")).is_some() {
+            if found.add_confusion(&folder.join(CONFUSION)).is_some() {
                 found.trials += 1;
-                found.add_predictions(&folder.join("predictions.csv"), &mut mistakes);
+                found.add_predictions(&folder.join(PREDICTIONS), &mut mistakes);
             }
         }
         found.mistakes = mistakes
@@ -186,10 +188,10 @@ impl Predictions {
 /// The folder of a trial. One that was trained for fewer epochs than another of the same plan has a
 /// folder of its own.
 pub fn folder(answers: &Answers, trial: &Trial) -> PathBuf {
-    let trials = answers.root.join("trials");
     let epochs = answers.experiment.get("train").and_then(|train| train.get("epochs"));
     let shorter = epochs
         .and_then(toml::Value::as_integer)
-        .map(|epochs| trials.join(format!("{}-{epochs}-epochs", trial.digest)));
-    shorter.filter(|folder| folder.is_dir()).unwrap_or_else(|| trials.join(&trial.digest))
+        .map(|epochs| layout::shorter_trial(&answers.root, &trial.digest, epochs));
+    let own = || layout::trial(&answers.root, &trial.digest);
+    shorter.filter(|folder| folder.is_dir()).unwrap_or_else(own)
 }

@@ -1,13 +1,11 @@
 //! Every number that the tables of a results folder hold of its trials, epoch by epoch.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
-use csv::{ByteRecord, StringRecord};
 
 use crate::basis::record::Scores;
 use crate::report::answers::{Answers, Trial};
-use crate::report::folder::FolderError;
+use crate::results::table::{Damage, TableError};
+use crate::results::{metrics, timings};
 
 /// Numbers of an epoch: six scores on training and on validation images, the learning rate, steps, seconds.
 pub(super) const MEASURES: usize = 15;
@@ -73,104 +71,35 @@ impl Run<'_> {
     }
 }
 
-/// A table that is read row by row, and every mistake in it told.
-struct Table {
-    reader: csv::Reader<std::fs::File>,
-    columns: StringRecord,
-    wrong: Box<dyn Fn(String) -> FolderError>,
-}
-
-impl Table {
-    fn open(path: &Path) -> Result<Table, FolderError> {
-        let owned = path.to_owned();
-        let wrong =
-            Box::new(move |reason: String| FolderError::Table { path: owned.clone(), reason });
-        let mut reader = csv::Reader::from_path(path).map_err(|error| wrong(error.to_string()))?;
-        let columns = reader.headers().map_err(|error| wrong(error.to_string()))?.clone();
-        Ok(Table { reader, columns, wrong })
-    }
-
-    fn place(&self, name: &str) -> Result<usize, FolderError> {
-        let place = self.columns.iter().position(|column| column == name);
-        place.ok_or_else(|| (self.wrong)(format!("there is no column \"{name}\"")))
-    }
-
-    /// Calls `row` with each row, and with its number in the file.
-    fn each(
-        mut self,
-        mut row: impl FnMut(&ByteRecord) -> Result<(), String>,
-    ) -> Result<(), FolderError> {
-        let mut record = ByteRecord::new();
-        loop {
-            match self.reader.read_byte_record(&mut record) {
-                Ok(false) => return Ok(()),
-                Ok(true) => row(&record).map_err(|reason| {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    (self.wrong)(format!("line {line}: {reason}"))
-                })?,
-                Err(error) => return Err((self.wrong)(error.to_string())),
-            }
-        }
-    }
-}
-
-/// The number in a cell; what is not finite is a number too, an empty cell is none.
-fn number(record: &ByteRecord, place: usize) -> Result<Option<f64>, String> {
-    let text = String::from_utf8_lossy(record.get(place).unwrap_or_default());
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| format!("\"{text}\" is no number"))
-}
-
-fn whole(record: &ByteRecord, place: usize) -> Result<usize, String> {
-    let text = String::from_utf8_lossy(record.get(place).unwrap_or_default());
-    text.parse().map_err(|_| format!("\"{text}\" is not the number of a trial or an epoch"))
-}
-
 /// The trials of `answers` with all their epochs, in plan order.
-pub(super) fn runs(answers: &Answers) -> Result<Vec<Run<'_>>, FolderError> {
-    let mut runs: Vec<Run> = answers
-        .trials
-        .iter()
-        .map(|trial| Run { trial, epochs: Vec::new(), beside: None })
-        .collect();
+pub(super) fn runs(answers: &Answers) -> Result<Vec<Run<'_>>, TableError> {
+    let run = |trial| Run { trial, epochs: Vec::new(), beside: None };
+    let mut runs: Vec<Run> = answers.trials.iter().map(run).collect();
     let places: BTreeMap<usize, usize> =
         answers.trials.iter().enumerate().map(|(place, trial)| (trial.number, place)).collect();
-    let run = |number: usize| {
+    let place = |number: usize| {
         let place = places.get(&number).copied();
         place.ok_or_else(|| format!("trials.csv knows no trial {number}"))
     };
-    let table = Table::open(&answers.root.join("metrics.csv"))?;
-    let [trial, epoch] = [table.place("trial")?, table.place("epoch")?];
-    let columns: Vec<usize> = measures()[..SECONDS]
-        .iter()
-        .map(|measure| table.place(&column(*measure)))
-        .collect::<Result<_, _>>()?;
-    table.each(|record| {
+    metrics::read(&answers.root, Damage::Refused, |row| {
+        let epochs = &mut runs[place(row.trial)?].epochs;
+        let (number, next) = (row.epoch, epochs.len() + 1);
+        if number != next {
+            return Err(format!("epoch {number} stands where epoch {next} belongs"));
+        }
+        // In the order of `measures`.
+        let numbers = row.train.into_iter().chain(row.validation).chain([row.lr, row.steps]);
         let mut values = [None; MEASURES];
-        for (value, place) in values.iter_mut().zip(&columns) {
-            *value = number(record, *place)?;
-        }
-        let epochs = &mut runs[run(whole(record, trial)?)?].epochs;
-        let number = whole(record, epoch)?;
-        if number != epochs.len() + 1 {
-            return Err(format!("epoch {number} stands where epoch {} belongs", epochs.len() + 1));
-        }
+        values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number);
         epochs.push(Epoch { number: number as u64, values });
         Ok(())
     })?;
-    let path = answers.root.join("timings.csv");
     // Results that are copied or compared go without it.
-    if path.is_file() {
-        let table = Table::open(&path)?;
-        let [trial, epoch, seconds] =
-            [table.place("trial")?, table.place("epoch")?, table.place("seconds")?];
-        table.each(|record| {
-            let run = &mut runs[run(whole(record, trial)?)?];
-            let Some(seconds) = number(record, seconds)? else { return Ok(()) };
+    if answers.root.join(timings::FILE).is_file() {
+        timings::read(&answers.root, Damage::Refused, |trial, epoch, seconds| {
+            let run = &mut runs[place(trial)?];
             // What was lost with a process and done again has been timed twice.
-            let sum = match whole(record, epoch)?.checked_sub(1).map(|it| run.epochs.get_mut(it)) {
+            let sum = match epoch.checked_sub(1).map(|it| run.epochs.get_mut(it)) {
                 None => &mut run.beside,
                 Some(Some(epoch)) => &mut epoch.values[SECONDS],
                 Some(None) => return Ok(()),

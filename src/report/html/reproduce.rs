@@ -8,13 +8,14 @@ use maud::html;
 use crate::report::answers::Answers;
 use crate::report::layers::number;
 use crate::report::machines::{kinds, ranges};
+use crate::results::layout::ENVIRONMENT;
 use crate::sweep::store::Store;
 
 use super::Section;
 
 /// The section.
 pub(super) fn section(answers: &Answers) -> Section {
-    let environment: toml::Table = fs::read_to_string(answers.root.join("environment.toml"))
+    let environment: toml::Table = fs::read_to_string(answers.root.join(ENVIRONMENT))
         .ok()
         .and_then(|text| toml::from_str(&text).ok())
         .unwrap_or_default();

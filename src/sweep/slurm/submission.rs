@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sweep::store::{Lock, StoreError, csv_bytes, trouble, write_whole};
+use crate::results::layout::FROZEN;
+use crate::results::table::csv_bytes;
+use crate::sweep::store::{Lock, StoreError, trouble, write_whole};
 
 /// An array of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +113,7 @@ impl Submission {
     ) -> Result<(), StoreError> {
         let folder = &self.folder;
         fs::create_dir_all(folder).map_err(trouble("make the folder", folder))?;
-        write_whole(&self.file("frozen.toml"), frozen.as_bytes())?;
+        write_whole(&self.file(FROZEN), frozen.as_bytes())?;
         let rows = csv_bytes(given).expect("writing to memory does not fail");
         write_whole(&self.file("tasks.csv"), &rows)?;
         for (name, text) in scripts {

@@ -117,12 +117,3 @@ pub(super) fn remove_unfinished(folder: &Path) {
 
 /// The ending of the names under which files are written before they are whole.
 pub const UNFINISHED: &str = ".new";
-
-/// Rows with their header as CSV.
-pub fn csv_bytes<R: Serialize>(rows: impl IntoIterator<Item = R>) -> io::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
-}

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::results::layout;
+
 use super::{Store, StoreError, write_whole};
 
 /// A set of images as trials found it.
@@ -30,7 +32,7 @@ impl Store {
     /// are none: whether they are the same.
     pub fn check_images(&self, key: &str, images: &Images) -> Result<bool, StoreError> {
         let name = &blake3::hash(key.as_bytes()).to_hex()[..16];
-        let path = self.root.join("trials").join(format!("images-{name}.toml"));
+        let path = layout::trials(&self.root).join(format!("images-{name}.toml"));
         match read_images(&path) {
             Some(known) => Ok(known.fingerprint == images.fingerprint),
             None => {
@@ -42,7 +44,7 @@ impl Store {
 
     /// The sets of images that trials were run on, in the order of their files' names.
     pub fn images(&self) -> Vec<(PathBuf, Images)> {
-        let Ok(entries) = fs::read_dir(self.root.join("trials")) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(layout::trials(&self.root)) else { return Vec::new() };
         let mut paths: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.is_file())

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::{Mark, Timing, TrialStore};
+use crate::results::timings::Timing;
+
+use super::{Mark, TrialStore};
 
 fn lines(store: &TrialStore) -> usize {
     store.timings().len()

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::model::network::Weights;
 use crate::plan::resolve::Plan;
+use crate::results::layout::{CONFUSION, PLAN, PREDICTIONS};
+use crate::results::table::csv_bytes;
+use crate::results::timings::{self, Timing};
 use crate::sweep::machine::Machine;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::stopping::best_epoch;
@@ -18,8 +21,8 @@ use crate::train::stopping::best_epoch;
 use super::epochs::Row;
 use super::file::{append, remove_unfinished, write_as};
 use super::{
-    BatchLoss, Lasting, Lock, Station, StoreError, Timing, csv_bytes, epochs, holder, lock, losses,
-    machines, timings, trouble, write_whole,
+    BatchLoss, Lasting, Lock, Station, StoreError, epochs, holder, lock, losses, machines, rows,
+    trouble, write_whole,
 };
 
 /// The folder of one trial.
@@ -34,11 +37,11 @@ pub struct TrialStore {
 const LASTING: [&str; 7] = [
     "best.safetensors",
     "last.safetensors",
-    "plan.toml",
+    PLAN,
     "epochs.csv",
     "batches.csv",
-    "predictions.csv",
-    "confusion.csv",
+    PREDICTIONS,
+    CONFUSION,
 ];
 
 /// The word of a checkpoint that holds the hash of the rows of its epochs.
@@ -210,7 +213,7 @@ impl TrialStore {
             fs::remove_file(&path).map_err(trouble("remove", &path))?;
         }
         let text = toml::to_string(plan).expect("a plan is plain data");
-        write_as(&self.file("plan.toml"), text.as_bytes(), Lasting::Process)
+        write_as(&self.file(PLAN), text.as_bytes(), Lasting::Process)
     }
 
     /// The plan that ran.
@@ -218,7 +221,7 @@ impl TrialStore {
     /// # Errors
     /// If there is none, or another version of the program wrote it.
     pub fn plan(&self) -> Result<Plan, StoreError> {
-        let path = self.file("plan.toml");
+        let path = self.file(PLAN);
         let text = fs::read_to_string(&path).map_err(trouble("read", &path))?;
         toml::from_str(&text).map_err(|error| trouble("read", &path)(io::Error::other(error)))
     }
@@ -388,7 +391,7 @@ impl TrialStore {
 
     /// Adds lines about the clock.
     pub fn time(&self, lines: &[Timing]) -> Result<(), StoreError> {
-        self.append("timings.csv", lines, Lasting::Process)
+        self.append(timings::FILE, lines, Lasting::Process)
     }
 
     /// Notes where the trial goes on behind its finished `epochs`, if it is not where it was.
@@ -408,6 +411,6 @@ impl TrialStore {
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        timings::read(&self.file("timings.csv"))
+        rows::read(&fs::read(self.file(timings::FILE)).unwrap_or_default())
     }
 }

@@ -5,9 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::run::RunPlan;
-use crate::sweep::machine::Machine;
-use crate::sweep::slots::Share;
-use crate::sweep::store::{Store, StoreError, write_whole};
+use crate::results::layout::ENVIRONMENT;
+
+use super::machine::Machine;
+use super::slots::Share;
+use super::store::{Store, StoreError, write_whole};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,13 +60,13 @@ fn devices(share: &Share) -> Vec<String> {
 pub fn write(store: &Store, share: &Share, cores: usize) -> Result<(), StoreError> {
     let environment = Environment::here(share, cores);
     let text = toml::to_string(&environment).expect("an environment is plain data");
-    write_whole(&store.root().join("environment.toml"), text.as_bytes())
+    write_whole(&store.root().join(ENVIRONMENT), text.as_bytes())
 }
 
 /// In what this program and machine differ from those of the last run in the results folder `root`,
 /// as far as it can change a number.
 pub fn differences(root: &Path) -> Vec<String> {
-    let path = root.join("environment.toml");
+    let path = root.join(ENVIRONMENT);
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let Ok(then) = toml::from_str::<Environment>(&text) else {
         return vec![format!("{} is missing or damaged", path.display())];

@@ -1,0 +1,9 @@
+//! The results folder of an experiment: the names of what is in it, and its tables, each with its columns, its
+//! writer and its reader in one file.
+
+pub mod decisions;
+pub mod layout;
+pub mod metrics;
+pub mod table;
+pub mod timings;
+pub mod trials;

@@ -1,0 +1,183 @@
+//! A table of a results folder as CSV: its bytes, and its rows one after the other.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use csv::{ByteRecord, StringRecord};
+use serde::Serialize;
+
+use crate::basis::record::Scores;
+
+/// Why a table cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// There is no table of trials.
+    #[error("{} holds no trials.csv: it is not the results folder of an experiment", .0.display())]
+    NoTable(PathBuf),
+    /// A table is damaged, or is a table of something else.
+    #[error("{}: {reason}", path.display())]
+    Table {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong, and in which line.
+        reason: String,
+    },
+}
+
+/// What a reader does about damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// The first damage is an error.
+    Refused,
+    /// A missing column and a cell that is no number are empty. A row without its place is left out. A row
+    /// that is torn ends the table, and a table that is missing has no rows.
+    Tolerated,
+}
+
+/// The scores of one row; none where a cell is empty.
+pub type ScoreCells = [Option<f64>; Scores::NAMES.len()];
+
+/// The columns of the scores on a part of the images.
+pub(super) fn score_columns(part: &str) -> impl Iterator<Item = String> {
+    Scores::NAMES.into_iter().map(move |name| format!("{part}_{name}"))
+}
+
+/// The cells of `scores`.
+pub(super) fn score_cells(scores: Option<&Scores>) -> ScoreCells {
+    scores.map_or([None; Scores::NAMES.len()], |scores| scores.values().map(Some))
+}
+
+/// A number as a cell.
+pub(super) fn cell(number: Option<f64>) -> String {
+    number.map_or(String::new(), |number| number.to_string())
+}
+
+/// Rows with their header as CSV.
+pub fn csv_bytes<R: Serialize>(rows: impl IntoIterator<Item = R>) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// A table with its header as CSV.
+pub(super) fn bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+    csv_bytes(std::iter::once(header).chain(rows)).expect("writing to memory does not fail")
+}
+
+/// The place of a column that is missing: its cells are empty.
+const MISSING: usize = usize::MAX;
+
+/// A table that is read row by row.
+pub(super) struct Table {
+    path: PathBuf,
+    damage: Damage,
+    reader: csv::Reader<Box<dyn Read>>,
+    pub(super) columns: StringRecord,
+}
+
+/// The cells of one row.
+pub(super) struct Cells<'a> {
+    record: &'a ByteRecord,
+    damage: Damage,
+}
+
+impl Table {
+    pub(super) fn open(path: PathBuf, damage: Damage) -> Result<Table, TableError> {
+        let is_tolerated = damage == Damage::Tolerated;
+        let file: Box<dyn Read> = match File::open(&path) {
+            Ok(file) => Box::new(file),
+            Err(_) if is_tolerated => Box::new(io::empty()),
+            Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),
+        };
+        let mut reader = csv::Reader::from_reader(file);
+        let columns = match reader.headers() {
+            Ok(columns) => columns.clone(),
+            Err(_) if is_tolerated => StringRecord::new(),
+            Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),
+        };
+        Ok(Table { path, damage, reader, columns })
+    }
+
+    pub(super) fn wrong(&self, reason: impl ToString) -> TableError {
+        TableError::Table { path: self.path.clone(), reason: reason.to_string() }
+    }
+
+    /// The place of the column `name`. Of two with one name it is the last: an axis may be called like a
+    /// column behind it.
+    pub(super) fn place(&self, name: &str) -> Result<usize, TableError> {
+        match self.columns.iter().rposition(|column| column == name) {
+            Some(place) => Ok(place),
+            None if self.damage == Damage::Tolerated => Ok(MISSING),
+            None => Err(self.wrong(format!("there is no column \"{name}\""))),
+        }
+    }
+
+    /// The places of the scores on a part of the images.
+    pub(super) fn scores(&self, part: &str) -> Result<[usize; Scores::NAMES.len()], TableError> {
+        let mut places = [MISSING; Scores::NAMES.len()];
+        for (place, name) in places.iter_mut().zip(score_columns(part)) {
+            *place = self.place(&name)?;
+        }
+        Ok(places)
+    }
+
+    /// Calls `row` with the cells of each row; what it says is wrong is told with the line.
+    pub(super) fn each(
+        mut self,
+        mut row: impl FnMut(Cells) -> Result<(), String>,
+    ) -> Result<(), TableError> {
+        let (damage, mut record) = (self.damage, ByteRecord::new());
+        loop {
+            match self.reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(_) if damage == Damage::Tolerated => return Ok(()),
+                Err(error) => return Err(self.wrong(error)),
+            }
+            match row(Cells { record: &record, damage }) {
+                Err(reason) if damage == Damage::Refused => {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    return Err(self.wrong(format!("line {line}: {reason}")));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Cells<'_> {
+    pub(super) fn text(&self, place: usize) -> String {
+        String::from_utf8_lossy(self.record.get(place).unwrap_or_default()).into_owned()
+    }
+
+    /// The number in a cell, finite or not; none if the cell is empty.
+    pub(super) fn number(&self, place: usize) -> Result<Option<f64>, String> {
+        let text = self.text(place);
+        match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) if text.is_empty() || self.damage == Damage::Tolerated => Ok(None),
+            Err(_) => Err(format!("\"{text}\" is no number")),
+        }
+    }
+
+    /// The number of a trial or an epoch.
+    pub(super) fn whole(&self, place: usize) -> Result<usize, String> {
+        let text = self.text(place);
+        text.parse().map_err(|_| format!("\"{text}\" is not the number of a trial or an epoch"))
+    }
+
+    /// The scores at `places`.
+    pub(super) fn scores(
+        &self,
+        places: [usize; Scores::NAMES.len()],
+    ) -> Result<ScoreCells, String> {
+        let mut scores = [None; Scores::NAMES.len()];
+        for (score, place) in scores.iter_mut().zip(places) {
+            *score = self.number(place)?;
+        }
+        Ok(scores)
+    }
+}

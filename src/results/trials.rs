@@ -1,0 +1,178 @@
+//! `trials.csv`: what each trial is, how it ended, and what it came to.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::basis::record::{Outcome, Scores, Status};
+use crate::plan::sweep::Trial;
+
+use super::table::{
+    Damage, ScoreCells, Table, TableError, bytes, cell, score_cells, score_columns,
+};
+
+/// The table's name.
+pub const FILE: &str = "trials.csv";
+
+/// The columns before those of swept settings.
+const LEADING: [&str; 2] = ["trial", "digest"];
+
+/// Columns behind them, before the scores.
+const ENDING: [&str; 5] = ["seed", "fold", "status", "reason", "best_epoch"];
+
+/// What a network costs, in the last columns.
+const COSTS: [&str; 3] = ["parameters", "trainable", "flops"];
+
+/// A row: a trial. A number that is none, or not finite, is none.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Counted from 1.
+    pub number: usize,
+    /// Identity of its plan.
+    pub digest: String,
+    /// The swept values, one for each axis.
+    pub values: Vec<String>,
+    /// Its seed, as written.
+    pub seed: String,
+    /// Its fold, counted from 1; empty without a cross-validation.
+    pub fold: String,
+    /// How it ended.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// The epoch with the best value of its metric; 0 if there is none.
+    pub best_epoch: usize,
+    /// Scores at the best epoch on validation images.
+    pub validation: ScoreCells,
+    /// Scores at the best epoch on test images.
+    pub test: ScoreCells,
+    /// Parameters of its network.
+    pub parameters: Option<f64>,
+    /// Those of them that learn.
+    pub trainable: Option<f64>,
+    /// Multiplications with addition for one image.
+    pub flops: Option<f64>,
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Trials {
+    /// The columns of swept settings.
+    pub axes: Vec<String>,
+    /// In plan order.
+    pub rows: Vec<Row>,
+}
+
+/// The columns, with those of the swept settings `axes`.
+pub fn columns(axes: &[String]) -> Vec<String> {
+    let owned = |names: &'static [&str]| names.iter().map(|name| (*name).to_owned());
+    let settings = owned(&LEADING).chain(axes.iter().cloned()).chain(owned(&ENDING));
+    let scores = score_columns("val").chain(score_columns("test"));
+    settings.chain(scores).chain(owned(&COSTS)).collect()
+}
+
+impl Row {
+    /// The row of `trial`, which has ended with `outcome`, if it has.
+    pub fn of(trial: &Trial, outcome: Option<&Outcome>) -> Row {
+        let model = &trial.plan.model;
+        // Whole numbers below 2⁵³, like all of these, are written as they are.
+        let [parameters, trainable, flops] =
+            [model.parameters(), model.trainable(), model.flops()].map(|n| Some(n as f64));
+        let fold = trial.plan.data.fold;
+        Row {
+            number: trial.number,
+            digest: trial.digest.clone(),
+            values: trial.settings.clone(),
+            seed: trial.plan.seed.to_string(),
+            fold: fold.map_or(String::new(), |fold| (fold.index + 1).to_string()),
+            status: outcome.map_or(Status::Unfinished, |it| it.status).name().to_owned(),
+            reason: outcome.map_or(String::new(), |outcome| outcome.reason.clone()),
+            best_epoch: outcome.map_or(0, |outcome| outcome.best_epoch),
+            validation: score_cells(outcome.and_then(|outcome| outcome.validation.as_ref())),
+            test: score_cells(outcome.and_then(|outcome| outcome.test.as_ref())),
+            parameters,
+            trainable,
+            flops,
+        }
+    }
+
+    fn cells(self) -> Vec<String> {
+        let mut cells = vec![self.number.to_string(), self.digest];
+        cells.extend(self.values);
+        cells.extend([self.seed, self.fold, self.status, self.reason]);
+        cells.push(cell((self.best_epoch > 0).then_some(self.best_epoch as f64)));
+        let costs = [self.parameters, self.trainable, self.flops];
+        cells.extend(self.validation.into_iter().chain(self.test).chain(costs).map(cell));
+        cells
+    }
+
+    /// Whether it trained to its end.
+    pub fn is_completed(&self) -> bool {
+        self.status == Status::Completed.name()
+    }
+}
+
+impl Trials {
+    /// The table as CSV.
+    pub fn csv(self) -> Vec<u8> {
+        bytes(columns(&self.axes), self.rows.into_iter().map(Row::cells))
+    }
+
+    /// Reads the table of the results folder `root`. Columns of numbers may be missing.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or a table of something else.
+    pub fn read(root: &Path) -> Result<Trials, TableError> {
+        let path = root.join(FILE);
+        if File::open(&path).is_err() {
+            return Err(TableError::NoTable(root.to_owned()));
+        }
+        let table = Table::open(path, Damage::Refused)?;
+        let mut ending = [0; ENDING.len()];
+        for (place, name) in ending.iter_mut().zip(ENDING) {
+            *place = table.place(name)?;
+        }
+        let [seed, fold, status, reason, best] = ending;
+        if !table.columns.iter().take(2).eq(LEADING) || seed < 2 {
+            return Err(table.wrong("the first columns are not \"trial\" and \"digest\""));
+        }
+        let axes = (2..seed).map(|column| table.columns[column].to_owned()).collect();
+        let place = |name: String| table.place(&name).ok();
+        let scores = |part| score_columns(part).map(place).collect::<Vec<_>>();
+        let [validation, test] = [scores("val"), scores("test")];
+        let costs = COSTS.map(|name| place(name.to_owned()));
+        let mut rows = Vec::new();
+        table.each(|cells| {
+            let number = |place: Option<usize>| {
+                cells.number(place?).ok().flatten().filter(|number| number.is_finite())
+            };
+            let scores =
+                |places: &[Option<usize>]| std::array::from_fn(|score| number(places[score]));
+            let [parameters, trainable, flops] = costs.map(number);
+            rows.push(Row {
+                number: cells.whole(0)?,
+                digest: cells.text(1),
+                values: (2..seed).map(|place| cells.text(place)).collect(),
+                seed: cells.text(seed),
+                fold: cells.text(fold),
+                status: cells.text(status),
+                reason: cells.text(reason),
+                best_epoch: cells.whole(best).unwrap_or(0),
+                validation: scores(&validation),
+                test: scores(&test),
+                parameters,
+                trainable,
+                flops,
+            });
+            Ok(())
+        })?;
+        Ok(Trials { axes, rows })
+    }
+
+    /// The swept values, the seed and the fold of `row`, in words.
+    pub fn settings(&self, row: &Row) -> String {
+        let names = self.axes.iter().map(String::as_str).chain(["seed", "fold"]);
+        let named = names.zip(row.values.iter().chain([&row.seed, &row.fold]));
+        let filled = named.filter(|(_, value)| !value.is_empty());
+        filled.map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,9 +1,9 @@
 //! `wick collect`: the tables and the report of a folder that others have worked on; behind a job array,
 //! also the next one, if pruning or a search has made further trials possible.
 
-use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::report::progress::View;
+use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::{Given, Submission};
 use crate::sweep::standing::{runnable, standing};
@@ -13,7 +13,6 @@ use super::arguments::Collect;
 use super::conclude::Conclusion;
 use super::error::Result;
 use super::exit::say;
-use super::run::write_advice;
 use super::shared::{Shared, shared, wait_until_seen};
 use super::submit::{Submitter, program, tell_submitted};
 
@@ -57,18 +56,13 @@ pub(super) fn collect(arguments: &Collect) -> Result {
     conclusion.tell(experiment, watch)
 }
 
-/// The trials of a submission that have not come as far as they could. If there are any, their tasks were
-/// ended from outside, and whoever did that decides what is submitted next.
+/// The trials of a submission that were left before they came to an end; none without a submission.
 fn left(folder: &Shared, submission: Option<usize>) -> Result<Vec<Given>> {
     let Shared { experiment, store, .. } = folder;
-    let Some(number) = submission else { return Ok(Vec::new()) };
-    let known = standing(experiment, store).known;
-    let mut given = Submission::at(store.root(), number).given()?;
-    given.retain(|row| {
-        let known = known.iter().find(|known| known.trial.digest == row.digest);
-        known.is_some_and(|known| {
-            known.status() == Status::Unfinished && known.records.len() < row.until
-        })
-    });
-    Ok(given)
+    match submission {
+        Some(number) => {
+            Ok(Submission::at(store.root(), number).left(&standing(experiment, store))?)
+        }
+        None => Ok(Vec::new()),
+    }
 }

@@ -40,8 +40,8 @@ impl Conclusion<'_> {
                 print(text);
             }
         };
-        let known = standing(experiment, self.store).known;
-        print(&ranking(experiment, &known, width()));
+        let standing = standing(experiment, self.store);
+        print(&ranking(experiment, &standing.known, width()));
         for (path, images) in self.store.images() {
             let path = path.display();
             if !images.skipped.is_empty() {
@@ -68,8 +68,8 @@ impl Conclusion<'_> {
             // The results are there all the same.
             Err(error) => say(&format!("failed to make the report: {error:#}\n")),
         }
-        let count = |status| known.iter().filter(|known| known.status() == status).count();
-        let (unfinished, failed) = (count(Status::Unfinished), count(Status::Failed));
+        let unfinished = standing.count(Status::Unfinished);
+        let failed = standing.count(Status::Failed);
         if unfinished > 0 && self.is_stopped {
             return Err(Error::new(
                 Exit::Interrupted,

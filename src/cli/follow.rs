@@ -11,14 +11,14 @@ use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
 use crate::data::Cache;
-use crate::plan::sweep::{Experiment, expand};
+use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
 use crate::results::layout::FROZEN;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::slurm::watch::Situation;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
-use crate::sweep::survey::Files;
+use crate::sweep::survey::expand_in;
 
 use super::error::Result;
 use super::exit::say;
@@ -72,8 +72,7 @@ pub(super) fn follow(
             }
         }
         if experiment.unsuggested > 0 {
-            let above = store.root().parent().unwrap_or(std::path::Path::new(""));
-            if let Ok(further) = expand(root, &Files::new(images, above), store) {
+            if let Ok(further) = expand_in(store, root, images) {
                 *experiment = further;
             }
         }
@@ -169,17 +168,17 @@ impl<'a> Runs<'a> {
 /// How far the trials are, and whether all have ended.
 fn progress(experiment: &Experiment, store: &Store) -> (String, bool) {
     let standing = standing(experiment, store);
-    let count = |status| standing.known.iter().filter(|it| it.status() == status).count();
     let working = standing.known.iter().filter(|it| it.outcome.is_none() && it.store.is_locked());
     let mut words = Vec::new();
     for status in [Status::Completed, Status::Pruned, Status::Failed] {
-        if count(status) > 0 {
-            words.push(format!("{} {}", count(status), status.name()));
+        match standing.count(status) {
+            0 => {}
+            count => words.push(format!("{count} {}", status.name())),
         }
     }
     let working = working.count();
     words.push(format!("{working} at work"));
-    let unfinished = count(Status::Unfinished);
+    let unfinished = standing.count(Status::Unfinished);
     words.push(format!("{} to go", unfinished.saturating_sub(working)));
     (format!("{} trials: {}", standing.known.len(), words.join(", ")), unfinished == 0)
 }

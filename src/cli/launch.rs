@@ -1,9 +1,14 @@
-//! `wick run --launcher slurm` and `--launcher worker`: trials are handed out, not run here.
+//! Where trials of `wick run` run: here, or, with `--launcher slurm` and `--launcher worker`, wherever they are
+//! handed out to.
+
+use std::path::Path;
 
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
+use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
+use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::machine::Mount;
 use crate::sweep::slots::Share;
@@ -14,18 +19,26 @@ use crate::sweep::store::Store;
 use crate::sweep::{environment, tables};
 
 use super::arguments::{Launcher, Run};
+use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
 use super::follow::{Followed, follow};
-use super::run::{epochs_changed, write_advice, write_experiment};
-use super::shared::{freeze, wait_until_seen};
+use super::run::run;
+use super::shared::wait_until_seen;
 use super::submit::{Submitter, absolute, program, tell_submitted};
 use super::supervise::new_name;
 
-/// Runs the command.
+/// Runs `wick run`: here, or by handing trials out.
 pub(super) fn launch(arguments: &Run) -> Result {
+    if let Some(option) = arguments.launch.misplaced() {
+        let option = option.trim_start_matches('-');
+        return Err(Error::wrong(format!("--{option} is for --launcher slurm")));
+    }
+    if arguments.launch.launcher == Launcher::Local {
+        return run(arguments);
+    }
     let watch = Stopwatch::start();
     if arguments.json {
         let message = "--json tells what happens in this process, and with --launcher nothing does";
@@ -50,67 +63,25 @@ pub(super) fn launch(arguments: &Run) -> Result {
         Submitter { experiment, frozen, images: &images, store: &store, program }.rehearse();
         return Ok(());
     }
-    store.prepare()?;
     let view = View::new(arguments.quiet, false);
-    if view.is_for_people()
-        && let Some(notice) = epochs_changed(&experiment, &store)
-    {
-        say(&notice);
-    }
-    write_experiment(&root, &store)?;
-    let frozen = freeze(&written, &store, &new_name())?;
+    let frozen = begin(&written, &root, &experiment, &store, &new_name(), view)?;
     let plan = &experiment.slurm;
     let (workers, threads) = match is_slurm {
         true => (plan.max_parallel, plan.cpus_per_task),
         false => (1, 1),
     };
-    let run = &experiment.run;
-    let share = Share::new(threads, workers, run, Some(workers), Some(threads));
+    let share = Share::new(threads, workers, &experiment.run, Some(workers), Some(threads));
     environment::write(&store, &share, threads)?;
     tables::write(&experiment, &store, &standing(&experiment, &store))?;
     warn_of_memory(&store);
     let asked = match is_slurm {
         true => {
-            let submitter = Submitter {
-                experiment: &experiment,
-                frozen: &frozen,
-                images: &images,
-                store: &store,
-                program,
-            };
-            let submitted = submitter.submit()?;
-            if submitted.queued > 0 {
-                let queued = submitted.queued;
-                say(&format!("{queued} trials are in the queue already, or run\n"));
-            }
-            let is_any = submitted.trials > 0;
-            if is_any {
-                tell_submitted(&submitted, &experiment);
-                if view.is_for_people() && !arguments.launch.wait {
-                    let ids = submitted.jobs.ids();
-                    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
-                    let folder = quoted(store.root());
-                    say(&format!(
-                        "wick status {folder} shows how it goes; scancel {} ends it\n",
-                        ids.join(" ")
-                    ));
-                }
-            }
-            is_any || submitted.queued > 0
+            let (experiment, frozen) = (&experiment, &frozen);
+            let submitter =
+                Submitter { experiment, frozen, images: &images, store: &store, program };
+            submit(&submitter, view.is_for_people() && !arguments.launch.wait)?
         }
-        false => {
-            let open = standing(&experiment, &store);
-            let open = open.known.iter().filter(|known| !known.is_done()).count();
-            if open > 0 {
-                print(&format!(
-                    "{}: {open} trials to run; start on as many machines as you like:\n  {} worker {}\n",
-                    experiment.name,
-                    quoted(&program),
-                    quoted(store.root())
-                ));
-            }
-            open > 0
-        }
+        false => invite(&experiment, &store, &program),
     };
     if asked && !arguments.launch.wait {
         return Ok(());
@@ -121,10 +92,7 @@ pub(super) fn launch(arguments: &Run) -> Result {
     {
         return Err(Exit::Interrupted.into());
     }
-    let is_unfinished = || {
-        let known = standing(&experiment, &store).known;
-        known.iter().any(|known| known.status() == Status::Unfinished)
-    };
+    let is_unfinished = || standing(&experiment, &store).count(Status::Unfinished) > 0;
     let is_cut_short = asked && is_unfinished() && {
         wait_until_seen(store.root());
         is_unfinished()
@@ -133,6 +101,39 @@ pub(super) fn launch(arguments: &Run) -> Result {
     write_advice(&root, &experiment, &images, &store)?;
     Conclusion { images: &images, store: &store, view, is_stopped: is_cut_short }
         .tell(&experiment, watch)
+}
+
+/// Submits what is missing: whether anything is in the queue now. `is_left` says that nobody waits for it.
+fn submit(submitter: &Submitter, is_left: bool) -> Result<bool> {
+    let submitted = submitter.submit()?;
+    let queued = submitted.queued;
+    if queued > 0 {
+        say(&format!("{queued} trials are in the queue already, or run\n"));
+    }
+    if submitted.trials > 0 {
+        tell_submitted(&submitted, submitter.experiment);
+        if is_left {
+            let ids: Vec<String> = submitted.jobs.ids().iter().map(u64::to_string).collect();
+            let (folder, ids) = (quoted(submitter.store.root()), ids.join(" "));
+            say(&format!("wick status {folder} shows how it goes; scancel {ids} ends it\n"));
+        }
+    }
+    Ok(submitted.trials > 0 || queued > 0)
+}
+
+/// Says how workers are started: whether there is anything to run.
+fn invite(experiment: &Experiment, store: &Store, program: &Path) -> bool {
+    let known = standing(experiment, store).known;
+    let open = known.iter().filter(|known| !known.is_done()).count();
+    if open > 0 {
+        print(&format!(
+            "{}: {open} trials to run; start on as many machines as you like:\n  {} worker {}\n",
+            experiment.name,
+            quoted(program),
+            quoted(store.root())
+        ));
+    }
+    open > 0
 }
 
 /// A word on results that other machines certainly do not see.

@@ -3,6 +3,7 @@
 mod advise;
 mod arguments;
 mod augment;
+mod begin;
 mod bench_augment;
 mod bench_step;
 mod check;
@@ -28,6 +29,7 @@ mod status;
 mod submit;
 mod supervise;
 mod trained;
+mod work;
 mod worker;
 
 use std::ffi::OsString;
@@ -48,7 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let result = match parsed.command {
-        arguments::Command::Run(run) => run::run(&run),
+        arguments::Command::Run(run) => launch::launch(&run),
         arguments::Command::Worker(worker) => worker::worker(&worker),
         arguments::Command::Trial(trial) => worker::trial(&trial),
         arguments::Command::Collect(collect) => collect::collect(&collect),

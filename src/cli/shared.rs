@@ -1,32 +1,21 @@
 //! A results folder that several processes work on, on one machine or many: the experiment as it was
 //! frozen there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-use anyhow::Context;
 
 use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
 use crate::data::Cache;
-use crate::plan::sweep::{Experiment, expand};
+use crate::plan::sweep::Experiment;
 use crate::results::layout::FROZEN;
 use crate::sweep::machine::Mount;
 use crate::sweep::slurm::submission::Submission;
-use crate::sweep::store::{Store, host, write_whole};
-use crate::sweep::survey::Files;
+use crate::sweep::store::{Store, host};
+use crate::sweep::survey::expand_in;
 
-use super::arguments::Written;
 use super::error::{Error, Result};
 use super::exit::say;
-
-/// Freezes the experiment into its results folder, for the run `run`.
-pub(super) fn freeze(written: &Written, store: &Store, run: &str) -> Result<Frozen> {
-    let folder = std::env::current_dir().context("failed to find the working folder")?;
-    let frozen = Frozen::of(&written.request(), &folder, run)?;
-    write_whole(&store.root().join(FROZEN), frozen.to_text().as_bytes())?;
-    Ok(frozen)
-}
 
 /// An experiment as it was frozen.
 pub(super) struct Shared {
@@ -75,8 +64,7 @@ pub(super) fn shared(folder: &Path, submission: Option<usize>, images: &Cache) -
     }
     let root = frozen.load()?;
     let store = Store::of(&results);
-    let above = results.parent().map_or(PathBuf::new(), Path::to_owned);
-    let experiment = expand(&root, &Files::new(images, &above), &store)?;
+    let experiment = expand_in(&store, &root, images)?;
     Ok(Shared { frozen, root, experiment, store })
 }
 

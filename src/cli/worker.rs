@@ -1,26 +1,26 @@
 //! `wick worker` and `wick trial`: work on a results folder that others work on too.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
+use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::standing::standing;
 use crate::sweep::store::{Store, host};
 use crate::sweep::tables;
+use crate::sweep::work::Scope;
 
 use super::arguments::{Effort, TrialTask, Worker};
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
 use super::exit::{Exit, say};
-use super::run::{Scope, Work, write_advice};
 use super::shared::{Shared, shared, warn_of_local_locks};
 use super::supervise::{Watched, supervise, watched};
+use super::work::Task;
 
 /// Runs `wick worker`.
 pub(super) fn worker(arguments: &Worker) -> Result {
@@ -33,9 +33,8 @@ pub(super) fn worker(arguments: &Worker) -> Result {
     let is_stopped = work(&mut shared, Scope::Shared, arguments.effort, cores, &images, watched)?;
     let Shared { root, experiment, store, .. } = &shared;
     let standing = standing(experiment, store);
-    let is_over = standing.known.iter().all(|known| known.status() != Status::Unfinished);
-    if is_stopped || !is_over {
-        let left = standing.known.iter().filter(|it| it.status() == Status::Unfinished).count();
+    let left = standing.count(Status::Unfinished);
+    if is_stopped || left > 0 {
         say(&format!(
             "{left} trials are not finished: another worker, or this one again, goes on\n"
         ));
@@ -88,22 +87,9 @@ fn work(
     watched: Watched,
 ) -> Result<bool> {
     let Shared { frozen, root, experiment, store } = shared;
-    let mut work = Work {
-        effort,
-        scope,
-        view: View::new(false, false),
-        cores,
-        images,
-        store,
-        run: &frozen.run,
-        watched,
-        voice: Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n"))))),
-        interrupt: Arc::default(),
-        has_run: false,
-    };
-    work.listen()?;
-    work.rounds(root, experiment)?;
-    Ok(work.interrupt.load(Ordering::Relaxed))
+    let (view, run) = (View::new(false, false), &frozen.run);
+    let task = Task { scope, effort, view, cores, images, store, run, watched };
+    Ok(task.work(root, experiment)?.is_stopped)
 }
 
 /// The trials with these numbers, by index.

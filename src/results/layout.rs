@@ -26,6 +26,9 @@ pub const FROZEN: &str = "frozen.toml";
 /// What the results were computed with.
 pub const ENVIRONMENT: &str = "environment.toml";
 
+/// For a sweep over cases of transfer, what is advised.
+pub const ADVICE: &str = "advice.csv";
+
 /// The plan that ran, in the folder of its trial.
 pub const PLAN: &str = "plan.toml";
 

@@ -12,11 +12,11 @@ use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::transfer::{BORDER, Case};
+use crate::results::layout::ADVICE;
+use crate::results::table::csv_bytes;
 
+use super::store::{Store, StoreError, write_whole};
 use super::survey::advice;
-
-/// The table's name in a results folder.
-pub const FILE: &str = "advice.csv";
 
 /// The axis that makes a sweep a comparison of cases.
 pub const AXIS: &str = "transfer.case";
@@ -46,7 +46,7 @@ pub struct Advised {
 
 /// Advice on each kind of data in the sweep of `root`; none if it is not one over cases. What cannot be
 /// measured is left out: its trials say why.
-pub fn advised(root: &Node, experiment: &Experiment, images: &Cache) -> Vec<Advised> {
+fn advised(root: &Node, experiment: &Experiment, images: &Cache) -> Vec<Advised> {
     let Some(axis) = experiment.axes.iter().position(|axis| axis == AXIS) else {
         return Vec::new();
     };
@@ -86,9 +86,24 @@ pub fn advised(root: &Node, experiment: &Experiment, images: &Cache) -> Vec<Advi
     rows
 }
 
+/// Writes the table of [`advised`] into the results folder; none if there is nothing to say.
+pub fn write_advice(
+    root: &Node,
+    experiment: &Experiment,
+    images: &Cache,
+    store: &Store,
+) -> Result<(), StoreError> {
+    let rows = advised(root, experiment, images);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let bytes = csv_bytes(rows).expect("writing to memory does not fail");
+    write_whole(&store.root().join(ADVICE), &bytes)
+}
+
 /// The rows of the results folder `root`; none if there is no such table.
 pub fn read_advice(root: &Path) -> Vec<Advised> {
-    csv::Reader::from_path(root.join(FILE))
+    csv::Reader::from_path(root.join(ADVICE))
         .map(|mut reader| reader.deserialize().map_while(Result::ok).collect())
         .unwrap_or_default()
 }

@@ -21,3 +21,4 @@ pub mod store;
 pub mod survey;
 pub mod tables;
 pub mod trial;
+pub mod work;

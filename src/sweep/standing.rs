@@ -83,6 +83,13 @@ pub struct Standing<'a> {
     pub decisions: Vec<Decision>,
 }
 
+impl Standing<'_> {
+    /// How many trials have this status.
+    pub fn count(&self, status: Status) -> usize {
+        self.known.iter().filter(|known| known.status() == status).count()
+    }
+}
+
 /// How the trials of `experiment` stand in `store`.
 pub fn standing<'a>(experiment: &'a Experiment, store: &Store) -> Standing<'a> {
     let mut known: Vec<Known> =

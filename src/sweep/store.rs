@@ -23,6 +23,7 @@
 //! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
 
 mod epochs;
+mod experiment;
 mod file;
 mod gradual;
 mod holder;

@@ -5,18 +5,23 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::earlier::checkpoint;
+use crate::config::problem::Problems;
 use crate::config::transfer::Which;
+use crate::config::tree::Node;
 use crate::data::{Cache, Epochs, Views, normalisation, split};
 use crate::model::bundled_weights;
 use crate::model::weights::{matched, read};
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::resolve::{Plan, Survey};
+use crate::plan::sweep::{Experiment, expand};
 use crate::plan::transfer::Case;
 use crate::transfer::advise::{Advice, Border, Evidence, advise};
 use crate::transfer::evidence::evidence;
 use crate::weights::{Entry, hub};
+
+use super::earlier::checkpoint;
+use super::store::Store;
 
 /// Looks at each file once, however many trials name it.
 pub struct Files<'a> {
@@ -49,6 +54,12 @@ impl Files<'_> {
         let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(path.to_owned()).or_insert_with(|| Arc::new(look(path))).clone()
     }
+}
+
+/// All trials of the experiment `root`, whose results are in `store`, beside those of earlier experiments.
+pub fn expand_in(store: &Store, root: &Node, images: &Cache) -> Result<Experiment, Problems> {
+    let results = store.root().parent().unwrap_or(Path::new(""));
+    expand(root, &Files::new(images, results), store)
 }
 
 /// Measures the pretrained network of `plan` on its images, and judges.

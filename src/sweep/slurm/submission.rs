@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::basis::record::Status;
 use crate::results::layout::FROZEN;
 use crate::results::table::csv_bytes;
+use crate::sweep::standing::{Known, Standing};
 use crate::sweep::store::{Lock, StoreError, trouble, write_whole};
 
 /// An array of tasks.
@@ -129,6 +131,20 @@ impl Submission {
             csv::Reader::from_path(&path)?.deserialize().collect()
         };
         read().map_err(|error| trouble("read", &path)(io::Error::other(error)))
+    }
+
+    /// The trials that have not come as far as they could. If there are any, their tasks were ended from
+    /// outside, and whoever did that decides what is submitted next.
+    pub fn left(&self, standing: &Standing) -> Result<Vec<Given>, StoreError> {
+        let mut given = self.given()?;
+        given.retain(|row| {
+            let is_left = |known: &&Known| {
+                known.status() == Status::Unfinished && known.records.len() < row.until
+            };
+            let mut known = standing.known.iter();
+            known.find(|known| known.trial.digest == row.digest).filter(is_left).is_some()
+        });
+        Ok(given)
     }
 
     /// The jobs, as far as they were submitted.

@@ -1,0 +1,143 @@
+//! A working process: it runs trials, shows how they get on, and can be asked to stop.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::config::tree::Node;
+use crate::data::Cache;
+use crate::plan::sweep::Experiment;
+use crate::report::layers::number;
+use crate::report::progress::{Progress, View};
+use crate::sweep::runner::SweepEvent;
+use crate::sweep::store::Store;
+use crate::sweep::work::{Audience, Round, Scope, Work, WorkError};
+
+use super::arguments::Effort;
+use super::error::{Error, Result};
+use super::exit::say;
+use super::supervise::{Voice, Watched, end_hung, interrupt};
+
+/// What a process works on, and how.
+pub(super) struct Task<'a> {
+    pub(super) scope: Scope,
+    pub(super) effort: Effort,
+    pub(super) view: View,
+    pub(super) cores: usize,
+    pub(super) images: &'a Cache,
+    pub(super) store: &'a Store,
+    /// The name of the run, for which other processes may work too.
+    pub(super) run: &'a str,
+    pub(super) watched: Watched,
+}
+
+/// How a process has worked.
+pub(super) struct Worked {
+    /// Whether there was anything to run.
+    pub(super) has_run: bool,
+    /// Whether it was asked to stop.
+    pub(super) is_stopped: bool,
+}
+
+impl Task<'_> {
+    /// Works until there is nothing left, or it is asked to stop. `experiment` grows where a search does.
+    pub(super) fn work(self, root: &Node, experiment: &mut Experiment) -> Result<Worked> {
+        quiet_panics_of_trials();
+        let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
+        let interrupt = interrupt(voice.clone())?;
+        let shown = Shown { view: self.view, voice, progress: OnceLock::new() };
+        let Effort { workers, threads, augment_memory } = self.effort;
+        let mut work = Work {
+            scope: self.scope,
+            workers: workers.map(usize::from),
+            threads: threads.map(usize::from),
+            augment_memory: augment_memory << 20,
+            cores: self.cores,
+            images: self.images,
+            store: self.store,
+            run: self.run,
+            watch: &self.watched.watch,
+            death: self.watched.death,
+            interrupt: &interrupt,
+            hung: &end_hung,
+            audience: &shown,
+        };
+        let has_run = work.run(root, experiment)?;
+        if let Some(progress) = shown.progress.into_inner() {
+            progress.finish();
+        }
+        Ok(Worked { has_run, is_stopped: interrupt.load(Ordering::Relaxed) })
+    }
+}
+
+/// Shows what happens in a sweep.
+struct Shown {
+    view: View,
+    /// Puts lines where they do not spoil the progress.
+    voice: Voice,
+    /// From the first round on.
+    progress: OnceLock<Progress>,
+}
+
+impl Audience for Shown {
+    fn begins(&self, round: &Round) {
+        let Round { experiment, missing, fit, share, is_part } = *round;
+        let total = experiment.trials.len();
+        let done = total - missing;
+        if self.view.is_for_people() {
+            if fit < missing && !is_part {
+                say(&format!("{fit} of {missing} trials fit the budget, by estimate\n"));
+            }
+            if self.progress.get().is_none() && !is_part {
+                let (name, words) = (&experiment.name, share.words());
+                say(&format!("{name}: {total} trials, {done} done, {missing} to run, {words}\n"));
+            }
+        }
+        self.progress.get_or_init(|| {
+            let progress = Progress::new(self.view, experiment, done);
+            *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
+            progress
+        });
+    }
+
+    fn notice(&self, event: &SweepEvent) {
+        self.progress.get().into_iter().for_each(|progress| progress.notice(event));
+    }
+
+    fn extends(&self, experiment: &Experiment) {
+        self.progress.get().into_iter().for_each(|progress| progress.extend(experiment));
+    }
+}
+
+impl From<WorkError> for Error {
+    fn from(error: WorkError) -> Error {
+        match error {
+            WorkError::Problems(problems) => problems.into(),
+            WorkError::Sweep(error) => error.into(),
+            WorkError::Died(death) => {
+                Error::trouble(format!("the working process died of {death} with no trial at work"))
+            }
+            WorkError::TooLarge(limit, needs) => {
+                let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+                Error::wrong(format!(
+                    "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
+                     = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
+                    mb(limit),
+                    mb(needs.images),
+                    mb(needs.least),
+                ))
+            }
+        }
+    }
+}
+
+/// A panic in a trial is an outcome with its reason, not a message in the middle of the bars.
+fn quiet_panics_of_trials() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let is_of_trial = |name: &str| name.starts_with("trial-") || name.starts_with("batches-");
+        if !thread.name().is_some_and(is_of_trial) {
+            usual(panic);
+        }
+    }));
+}

@@ -1,0 +1,33 @@
+//! `experiment.toml`: the experiment with all layers merged, for people.
+
+use std::{fs, io};
+
+use crate::config::presets;
+use crate::config::tree::Node;
+use crate::plan::sweep::Experiment;
+use crate::results::layout::EXPERIMENT;
+
+use super::{Store, StoreError, trouble, write_whole};
+
+impl Store {
+    /// Writes the experiment `root`.
+    pub fn write_experiment(&self, root: &Node) -> Result<(), StoreError> {
+        let mut root = root.clone();
+        presets::withdraw(&mut root);
+        let path = self.root.join(EXPERIMENT);
+        let text = toml::to_string(&root.to_toml())
+            .map_err(|error| trouble("write", &path)(io::Error::other(error)))?;
+        write_whole(&path, text.as_bytes())
+    }
+
+    /// `train.epochs` of the run before this one and of `experiment`, if they differ and trials cannot go on
+    /// for longer: their schedule depends on all epochs.
+    pub fn epochs_changed(&self, experiment: &Experiment) -> Option<(i64, i64)> {
+        let text = fs::read_to_string(self.root.join(EXPERIMENT)).ok()?;
+        let before: toml::Table = toml::from_str(&text).ok()?;
+        let before = before.get("train")?.get("epochs")?.as_integer()?;
+        let train = &experiment.trials.first()?.plan.train;
+        let now = train.epochs as i64;
+        (train.schedule.depends_on_epochs() && before != now).then_some((before, now))
+    }
+}

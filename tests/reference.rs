@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use candlewick::augment::{self, AnyTransform, Reader, Step};
+use candlewick::basis::record::Scores;
 use candlewick::config::layer::KINDS;
 use candlewick::config::layering::{DEFAULTS, Request, load};
 use candlewick::config::model::Activation;
@@ -12,6 +13,7 @@ use candlewick::config::schema::schema;
 use candlewick::data::Cache;
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
+use candlewick::results::{decisions, metrics, timings, trials};
 use candlewick::sweep::survey::Files;
 
 fn page() -> String {
@@ -132,6 +134,24 @@ fn the_reference_page_has_every_key_and_no_other() {
     for (heading, toml, _) in tables() {
         assert_eq!(documented(&page, &heading), offered(&toml), "under {heading}");
     }
+}
+
+#[test]
+fn the_reference_page_has_every_column_and_no_other() {
+    let page = page();
+    let listed = |file: &str| -> Vec<String> {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{file}` |"))).unwrap();
+        let names = row.split_once(": ").unwrap().1.split('`').skip(1).step_by(2);
+        let columns = names.flat_map(|name| match name.strip_suffix('*') {
+            Some(part) => Scores::NAMES.map(|score| format!("{part}{score}")).to_vec(),
+            None => vec![name.to_owned()],
+        });
+        columns.collect()
+    };
+    assert_eq!(listed(trials::FILE), trials::columns(&[]));
+    assert_eq!(listed(metrics::FILE), metrics::columns());
+    assert_eq!(listed(decisions::FILE), decisions::COLUMNS);
+    assert_eq!(listed(timings::FILE), timings::COLUMNS);
 }
 
 #[test]

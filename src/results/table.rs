@@ -108,8 +108,8 @@ impl Table {
     /// The place of the column `name`. Of two with one name it is the last: an axis may be called like a
     /// column behind it.
     pub(super) fn place(&self, name: &str) -> Result<usize, TableError> {
-        match self.columns.iter().rposition(|column| column == name) {
-            Some(place) => Ok(place),
+        match self.columns.iter().enumerate().filter(|(_, column)| *column == name).last() {
+            Some((place, _)) => Ok(place),
             None if self.damage == Damage::Tolerated => Ok(MISSING),
             None => Err(self.wrong(format!("there is no column \"{name}\""))),
         }

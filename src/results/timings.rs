@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::device::Device;
+use crate::basis::device::Device;
 
 use super::table::{Damage, Table, TableError, bytes};
 

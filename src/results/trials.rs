@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::basis::record::{Outcome, Scores, Status};
+use crate::basis::record::{Outcome, Status};
 use crate::plan::sweep::Trial;
 
 use super::table::{

@@ -106,9 +106,9 @@ fn trainer<'a>(plan: &'a Plan, device: &Device) -> Trainer<'a> {
     let split = data::split(&dataset, &plan.data, plan.seed).unwrap();
     let normalisation = data::normalisation(&dataset, &split.train, &plan.data.normalise);
     let data = TrialData { dataset, split: Arc::new(split), normalisation };
-    let share = Arc::new(Epochs::new(0, [plan], clock::seconds)).of(plan);
+    let epochs = Arc::new(Epochs::new(0, [plan], clock::seconds)).of(plan);
     let features = Arc::new(Features::new(None, 0));
-    Trainer::new(plan, device, data, share, features, Weights::new()).unwrap()
+    Trainer::new(plan, device, data, epochs, features, Weights::new()).unwrap()
 }
 
 fn trained(plan: &Plan, device: &Device) -> Heard {

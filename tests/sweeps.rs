@@ -178,7 +178,7 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
     use candlewick::plan::run::RunPlan;
     use candlewick::plan::sweep::expand;
     use candlewick::sweep::runner::{Runner, SweepEvent};
-    use candlewick::sweep::slots::Share;
+    use candlewick::sweep::slots::Allocation;
     use candlewick::sweep::standing::standing;
     use candlewick::sweep::store::Store;
     use candlewick::train::trainer::Event;
@@ -194,14 +194,14 @@ fn a_panic_in_a_trial_is_a_row_with_its_reason_and_the_others_go_on() {
         experiment: &experiment,
         store: &store,
         images: &images,
-        share: Share::new(2, 8, &RunPlan::default(), None, None),
+        allocation: Allocation::new(2, 8, &RunPlan::default(), None, None),
         augment_memory: 1 << 20,
         interrupt: &std::sync::atomic::AtomicBool::new(false),
         order: None,
         memory: None,
         waits_for_others: false,
         run: "a test",
-        watch: "test",
+        supervisor: "test",
         hung: None,
     };
     runner

@@ -14,9 +14,8 @@ use crate::report::layers::{layers, number};
 use crate::report::transfer::transfer;
 use crate::sweep::cost::{Cost, costs};
 use crate::sweep::counts::Counts;
-use crate::sweep::machine;
-use crate::sweep::memory::{Needs, feature_bytes, needs};
-use crate::sweep::slots::Share;
+use crate::sweep::memory::{Needs, feature_bytes, limit_in_bytes, needs};
+use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
@@ -47,7 +46,7 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
 
 /// The problem if what frozen layers make of the images has no room, in memory or on the disk.
 fn too_many_features(experiment: &Experiment, images: &Cache, results: &Path) -> Option<Problem> {
-    let limit = machine::bytes(experiment.run.feature_cache)?;
+    let limit = limit_in_bytes(experiment.run.feature_cache)?;
     let needs = experiment.trials.iter().map(|trial| (trial, feature_bytes(trial, images)));
     let (trial, most) = needs.max_by_key(|(_, bytes)| *bytes).filter(|(_, bytes)| *bytes > 0)?;
     let at = KeyPath::root().key("run").key("feature-cache");
@@ -86,14 +85,14 @@ pub(super) fn check(arguments: &Check) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let standing = standing(&experiment, &store);
     let open = standing.known.iter().filter(|known| !known.is_done()).count();
-    let share = Share::new(cores, open, &experiment.run, None, None);
+    let allocation = Allocation::new(cores, open, &experiment.run, None, None);
     let summary = Overview {
         experiment: &experiment,
         images: Counts::of(&shown.plan.data, &images).all(),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
-        limit: machine::bytes(experiment.run.memory_limit),
-        costs: costs(&experiment, &store, &images, share.threads),
-        share,
+        limit: limit_in_bytes(experiment.run.memory_limit),
+        costs: costs(&experiment, &store, &images, allocation.threads),
+        allocation,
         standing,
     };
     print(&overview(&summary, shown, width()));
@@ -108,12 +107,12 @@ struct Overview<'a> {
     images: usize,
     needs: Needs,
     limit: Option<u64>,
-    share: Share,
+    allocation: Allocation,
     costs: Vec<Cost>,
 }
 
 fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
-    let Overview { experiment, standing, needs, share, costs, .. } = overview;
+    let Overview { experiment, standing, needs, allocation, costs, .. } = overview;
     let trials = &experiment.trials;
     let mut text = format!("{}\n", experiment.name);
     if !experiment.description.is_empty() {
@@ -142,7 +141,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }
-    text.push_str(&cost(standing, costs, share));
+    text.push_str(&cost(standing, costs, allocation));
     text.push_str(&memory(needs, overview.limit));
     text.push('\n');
     for known in standing.known.iter().take(LISTED) {
@@ -155,7 +154,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
 }
 
 /// Time by estimate, for what is still to run.
-fn cost(standing: &Standing, costs: &[Cost], share: &Share) -> String {
+fn cost(standing: &Standing, costs: &[Cost], allocation: &Allocation) -> String {
     let open: Vec<Cost> = standing
         .known
         .iter()
@@ -183,8 +182,8 @@ fn cost(standing: &Standing, costs: &[Cost], share: &Share) -> String {
         "about {} an epoch and {} a trial; {}: {} in all\n",
         range(|cost| cost.epoch),
         range(|cost| cost.to_go),
-        share.words(),
-        span(total / share.workers() as f64)
+        allocation.words(),
+        span(total / allocation.workers() as f64)
     )
 }
 

@@ -13,21 +13,22 @@ use super::arguments::Collect;
 use super::conclude::Conclusion;
 use super::error::Result;
 use super::exit::say;
-use super::shared::{Shared, shared, wait_until_seen};
+use super::file_system::wait_until_seen;
+use super::frozen::FrozenExperiment;
 use super::submit::{Submitter, program, tell_submitted};
 
 /// Runs the command.
 pub(super) fn collect(arguments: &Collect) -> Result {
-    let watch = Stopwatch::start();
+    let stopwatch = Stopwatch::start();
     let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
-    let load = || shared(&arguments.folder, arguments.submission, &images);
+    let load = || FrozenExperiment::open(&arguments.folder, arguments.submission, &images);
     let mut folder = load()?;
     let mut left = left(&folder, arguments.submission)?;
     if !left.is_empty() && wait_until_seen(folder.store.root()) {
         folder = load()?;
         left = self::left(&folder, arguments.submission)?;
     }
-    let Shared { frozen, root, experiment, store } = &folder;
+    let FrozenExperiment { frozen, root, experiment, store } = &folder;
     tables::write(experiment, store, &standing(experiment, store))?;
     // Of a plain sweep everything was submitted that was to be run.
     let is_chained = experiment.prune.is_some() || experiment.trials.iter().any(|it| it.round > 0);
@@ -53,12 +54,12 @@ pub(super) fn collect(arguments: &Collect) -> Result {
         ));
     }
     let conclusion = Conclusion { images: &images, store, view: View::Lines, is_stopped: false };
-    conclusion.tell(experiment, watch)
+    conclusion.tell(experiment, stopwatch)
 }
 
 /// The trials of a submission that were left before they came to an end; none without a submission.
-fn left(folder: &Shared, submission: Option<usize>) -> Result<Vec<Given>> {
-    let Shared { experiment, store, .. } = folder;
+fn left(folder: &FrozenExperiment, submission: Option<usize>) -> Result<Vec<Given>> {
+    let FrozenExperiment { experiment, store, .. } = folder;
     match submission {
         Some(number) => {
             Ok(Submission::at(store.root(), number).left(&standing(experiment, store))?)

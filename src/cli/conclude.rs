@@ -33,7 +33,7 @@ impl Conclusion<'_> {
     }
 
     /// Writes the report, prints the ranking and what is worth a word.
-    pub(super) fn tell(&self, experiment: &Experiment, watch: Stopwatch) -> Result {
+    pub(super) fn tell(&self, experiment: &Experiment, stopwatch: Stopwatch) -> Result {
         // Standard output is for the ranking, or for events.
         let print = |text: &str| {
             if self.view != View::Json {
@@ -61,7 +61,7 @@ impl Conclusion<'_> {
         match self.report() {
             Ok(()) => {
                 if self.view.is_for_people() {
-                    let seconds = watch.seconds();
+                    let seconds = stopwatch.seconds();
                     say(&format!("{seconds:.1} s; results in {root}, with {}\n", html::FILE));
                 }
             }

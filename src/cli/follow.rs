@@ -14,8 +14,8 @@ use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
 use crate::results::layout::FROZEN;
+use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::Submission;
-use crate::sweep::slurm::watch::Situation;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
 use crate::sweep::survey::expand_in;
@@ -58,14 +58,14 @@ pub(super) fn follow(
         let mut parts = Vec::new();
         let mut is_over = false;
         if is_slurm {
-            match Situation::of(before.clone()) {
-                Ok(situation) => {
-                    is_over = !situation.is_live();
-                    parts.extend(situation.lines());
+            match JobStatus::of(before.clone()) {
+                Ok(status) => {
+                    is_over = !status.is_live();
+                    parts.extend(status.lines());
                     if is_over {
                         // The last job may just have submitted others.
                         is_over = runs.submissions().len() == before.len();
-                        warn_of_no_trace(&situation, is_over, store);
+                        warn_of_no_trace(&status, is_over, store);
                     }
                 }
                 Err(error) => parts.push(format!("the queue does not answer: {error}")),
@@ -108,8 +108,8 @@ pub(super) fn follow(
     }
 }
 
-fn warn_of_no_trace(situation: &Situation, is_over: bool, store: &Store) {
-    for job in situation.without_trace().into_iter().filter(|_| is_over) {
+fn warn_of_no_trace(status: &JobStatus, is_over: bool, store: &Store) {
+    for job in status.without_trace().into_iter().filter(|_| is_over) {
         say(&format!("{}\n", no_trace(job, store)));
     }
 }
@@ -137,7 +137,7 @@ impl<'a> Runs<'a> {
         let mut runs =
             Runs { store, runs: BTreeSet::from([run.to_owned()]), known: BTreeMap::new() };
         for submission in Submission::all(store.root()) {
-            let is_live = Situation::of(vec![submission.clone()]).is_ok_and(|it| it.is_live());
+            let is_live = JobStatus::of(vec![submission.clone()]).is_ok_and(|it| it.is_live());
             if is_live {
                 let run = runs.run_of(&submission);
                 runs.runs.insert(run);

@@ -10,8 +10,7 @@ use crate::plan::sweep::Experiment;
 use crate::report::progress::View;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
-use crate::sweep::machine::Mount;
-use crate::sweep::slots::Share;
+use crate::sweep::slots::Allocation;
 use crate::sweep::slurm::client;
 use crate::sweep::slurm::script::quoted;
 use crate::sweep::standing::standing;
@@ -24,9 +23,9 @@ use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
+use super::file_system::{wait_until_seen, warn_of_memory};
 use super::follow::{Followed, follow};
 use super::run::run;
-use super::shared::wait_until_seen;
 use super::submit::{Submitter, absolute, program, tell_submitted};
 use super::supervise::new_name;
 
@@ -39,7 +38,7 @@ pub(super) fn launch(arguments: &Run) -> Result {
     if arguments.launch.launcher == Launcher::Local {
         return run(arguments);
     }
-    let watch = Stopwatch::start();
+    let stopwatch = Stopwatch::start();
     if arguments.json {
         let message = "--json tells what happens in this process, and with --launcher nothing does";
         return Err(Error::wrong(message));
@@ -70,10 +69,11 @@ pub(super) fn launch(arguments: &Run) -> Result {
         true => (plan.max_parallel, plan.cpus_per_task),
         false => (1, 1),
     };
-    let share = Share::new(threads, workers, &experiment.run, Some(workers), Some(threads));
-    environment::write(&store, &share, threads)?;
+    let allocation =
+        Allocation::new(threads, workers, &experiment.run, Some(workers), Some(threads));
+    environment::write(&store, &allocation, threads)?;
     tables::write(&experiment, &store, &standing(&experiment, &store))?;
-    warn_of_memory(&store);
+    warn_of_memory(store.root());
     let asked = match is_slurm {
         true => {
             let (experiment, frozen) = (&experiment, &frozen);
@@ -100,7 +100,7 @@ pub(super) fn launch(arguments: &Run) -> Result {
     tables::write(&experiment, &store, &standing(&experiment, &store))?;
     write_advice(&root, &experiment, &images, &store)?;
     Conclusion { images: &images, store: &store, view, is_stopped: is_cut_short }
-        .tell(&experiment, watch)
+        .tell(&experiment, stopwatch)
 }
 
 /// Submits what is missing: whether anything is in the queue now. `is_left` says that nobody waits for it.
@@ -134,15 +134,4 @@ fn invite(experiment: &Experiment, store: &Store, program: &Path) -> bool {
         ));
     }
     open > 0
-}
-
-/// A word on results that other machines certainly do not see.
-fn warn_of_memory(store: &Store) {
-    if Mount::of(store.root()).is_some_and(|mount| mount.is_in_memory()) {
-        say(&format!(
-            "note: {} is in this machine's memory, where other machines do not see it: \
-             --results says where results are\n",
-            store.root().display()
-        ));
-    }
 }

@@ -12,23 +12,24 @@ use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::Result;
-use super::supervise::{supervise, watched};
+use super::supervise::{supervise, supervised};
 use super::work::{Task, Worked};
 
 /// Runs the command, where trials run on this machine.
 pub(super) fn run(arguments: &Run) -> Result {
-    let Some(watched) = watched() else { return supervise(0) };
+    let Some(supervised) = supervised() else { return supervise(0) };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     let view = View::new(arguments.quiet, arguments.json);
-    let frozen = begin(&arguments.written(), &root, &experiment, &store, &watched.watch, view)?;
-    let watch = Stopwatch::start();
+    let frozen =
+        begin(&arguments.written(), &root, &experiment, &store, &supervised.supervisor, view)?;
+    let stopwatch = Stopwatch::start();
     let (scope, effort, run) = (Scope::Sweep, arguments.effort, &frozen.run);
-    let task = Task { scope, effort, view, cores, images: &images, store: &store, run, watched };
+    let task = Task { scope, effort, view, cores, images: &images, store: &store, run, supervised };
     let Worked { has_run, is_stopped } = task.work(&root, &mut experiment)?;
     if !is_stopped && (has_run || !store.root().join(ADVICE).exists()) {
         write_advice(&root, &experiment, &images, &store)?;
     }
-    Conclusion { images: &images, store: &store, view, is_stopped }.tell(&experiment, watch)
+    Conclusion { images: &images, store: &store, view, is_stopped }.tell(&experiment, stopwatch)
 }

@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use crate::report::folder::Folder;
 use crate::report::machines::{differences, kinds};
+use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::Submission;
-use crate::sweep::slurm::watch::Situation;
 use crate::sweep::store::Store;
 
 use super::arguments::{Clean, Status};
@@ -39,11 +39,11 @@ fn jobs(root: &Path) -> String {
     if submissions.is_empty() {
         return String::new();
     }
-    let mut lines = match Situation::of(submissions) {
-        Ok(situation) => {
-            let mut lines = situation.lines();
+    let mut lines = match JobStatus::of(submissions) {
+        Ok(status) => {
+            let mut lines = status.lines();
             let store = Store::of(root);
-            lines.extend(situation.without_trace().into_iter().map(|job| no_trace(job, &store)));
+            lines.extend(status.without_trace().into_iter().map(|job| no_trace(job, &store)));
             lines
         }
         Err(error) => vec![format!("the queue of jobs cannot be asked: {error}")],

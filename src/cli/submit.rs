@@ -11,8 +11,8 @@ use crate::sweep::cost::{costs, within};
 use crate::sweep::slurm::client::{self, SlurmError};
 use crate::sweep::slurm::pack::{Packing, pack};
 use crate::sweep::slurm::script::Scripts;
+use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::{Array, Given, Jobs, Submission};
-use crate::sweep::slurm::watch::Situation;
 use crate::sweep::standing::runnable;
 use crate::sweep::store::{Store, StoreError};
 
@@ -58,7 +58,7 @@ impl Submitter<'_> {
             let message = "another wick run submits for this results folder just now";
             return Err(Error::trouble(message));
         };
-        let in_queue = Situation::of_all(results).map_err(refused)?.in_queue()?;
+        let in_queue = JobStatus::of_all(results).map_err(refused)?.in_queue()?;
         let mut missing = runnable(self.experiment, self.store, &self.frozen.run);
         let all = missing.len();
         let digest = |index: usize| &self.experiment.trials[index].digest;

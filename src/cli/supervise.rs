@@ -1,9 +1,9 @@
-//! A run has two processes: one does the work, the other watches over it. A trial that takes its
+//! A run has two processes: one does the work, the other supervises it. A trial that takes its
 //! process down (out of memory, a crash in foreign code) or that hangs is a row with its reason then,
 //! and not the end of the sweep: the work goes on in a new process, from the last checkpoints.
 //!
 //! The working process listens on its standard input: a byte asks it to stop, and the end of the
-//! input says that nobody watches any more. In a job of Slurm the signal USR1 says that the time is over
+//! input says that its supervisor is gone. In a job of Slurm the signal USR1 says that the time is over
 //! soon: then the work stops at the next batch, and the job goes back into the queue.
 
 use std::io::{Read, Write};
@@ -18,24 +18,24 @@ use crate::sweep::slurm::client;
 use super::error::Result;
 use super::exit::{Exit, say};
 
-/// Names whoever watches in the environment of the working process.
-const WATCH: &str = "CANDLEWICK_RUN";
+/// Names the supervisor in the environment of the working process.
+const SUPERVISOR: &str = "CANDLEWICK_RUN";
 
 /// Says there how the working process before it died.
 const DEATH: &str = "CANDLEWICK_DEATH";
 
-/// What the working process knows of whoever watches over it.
-pub(super) struct Watched {
+/// What the working process knows of its supervisor.
+pub(super) struct Supervised {
     /// A name that nobody else has.
-    pub(super) watch: String,
+    pub(super) supervisor: String,
     /// How the process before this one died.
     pub(super) death: Option<String>,
 }
 
 /// Whether this is the working process.
-pub(super) fn watched() -> Option<Watched> {
-    let watch = std::env::var(WATCH).ok()?;
-    Some(Watched { watch, death: std::env::var(DEATH).ok() })
+pub(super) fn supervised() -> Option<Supervised> {
+    let supervisor = std::env::var(SUPERVISOR).ok()?;
+    Some(Supervised { supervisor, death: std::env::var(DEATH).ok() })
 }
 
 /// A name that nothing else has.
@@ -48,7 +48,7 @@ pub(super) fn new_name() -> String {
 /// of Slurm whose time is over soon goes back into the queue, `requeues` times at most.
 pub(super) fn supervise(requeues: u32) -> Result {
     let program = std::env::current_exe().context("failed to find the program's own file")?;
-    let watch = new_name();
+    let supervisor = new_name();
     let input: Arc<Mutex<Option<ChildStdin>>> = Arc::default();
     let interrupted = Arc::new(AtomicBool::new(false));
     let (to, flag) = (input.clone(), interrupted.clone());
@@ -64,7 +64,10 @@ pub(super) fn supervise(requeues: u32) -> Result {
     let mut death: Option<String> = None;
     loop {
         let mut command = Command::new(&program);
-        command.args(std::env::args_os().skip(1)).env(WATCH, &watch).stdin(Stdio::piped());
+        command
+            .args(std::env::args_os().skip(1))
+            .env(SUPERVISOR, &supervisor)
+            .stdin(Stdio::piped());
         match &death {
             Some(death) => command.env(DEATH, death),
             None => command.env_remove(DEATH),
@@ -166,7 +169,7 @@ pub(super) fn end_hung() {
 pub(super) type Voice = Arc<Mutex<Box<dyn Fn(&str) + Send>>>;
 
 /// The flag that is set when the run shall stop at its next batch. The second request ends the
-/// process, and so does the end of whoever watches.
+/// process, and so does the end of its supervisor.
 pub(super) fn interrupt(voice: Voice) -> Result<Arc<AtomicBool>> {
     // Ctrl-C reaches both processes of a terminal; what it means comes by the input.
     ctrlc::set_handler(|| {}).context("failed to listen for Ctrl-C")?;

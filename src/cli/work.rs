@@ -15,7 +15,7 @@ use crate::sweep::work::{Audience, Round, Scope, Work, WorkError};
 use super::arguments::Effort;
 use super::error::{Error, Result};
 use super::exit::say;
-use super::supervise::{Voice, Watched, end_hung, interrupt};
+use super::supervise::{Supervised, Voice, end_hung, interrupt};
 
 /// What a process works on, and how.
 pub(super) struct Task<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Task<'a> {
     pub(super) store: &'a Store,
     /// The name of the run, for which other processes may work too.
     pub(super) run: &'a str,
-    pub(super) watched: Watched,
+    pub(super) supervised: Supervised,
 }
 
 /// How a process has worked.
@@ -55,8 +55,8 @@ impl Task<'_> {
             images: self.images,
             store: self.store,
             run: self.run,
-            watch: &self.watched.watch,
-            death: self.watched.death,
+            supervisor: &self.supervised.supervisor,
+            death: self.supervised.death,
             interrupt: &interrupt,
             hung: &end_hung,
             audience: &shown,
@@ -80,7 +80,7 @@ struct Shown {
 
 impl Audience for Shown {
     fn begins(&self, round: &Round) {
-        let Round { experiment, missing, fit, share, is_part } = *round;
+        let Round { experiment, missing, fit, allocation, is_part } = *round;
         let total = experiment.trials.len();
         let done = total - missing;
         if self.view.is_for_people() {
@@ -88,7 +88,7 @@ impl Audience for Shown {
                 say(&format!("{fit} of {missing} trials fit the budget, by estimate\n"));
             }
             if self.progress.get().is_none() && !is_part {
-                let (name, words) = (&experiment.name, share.words());
+                let (name, words) = (&experiment.name, allocation.words());
                 say(&format!("{name}: {total} trials, {done} done, {missing} to run, {words}\n"));
             }
         }

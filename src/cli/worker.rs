@@ -18,20 +18,22 @@ use super::arguments::{Effort, TrialTask, Worker};
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
 use super::exit::{Exit, say};
-use super::shared::{Shared, shared, warn_of_local_locks};
-use super::supervise::{Watched, supervise, watched};
+use super::file_system::warn_of_local_locks;
+use super::frozen::FrozenExperiment;
+use super::supervise::{Supervised, supervise, supervised};
 use super::work::Task;
 
 /// Runs `wick worker`.
 pub(super) fn worker(arguments: &Worker) -> Result {
-    let Some(watched) = watched() else { return supervise(0) };
-    let watch = Stopwatch::start();
+    let Some(supervised) = supervised() else { return supervise(0) };
+    let stopwatch = Stopwatch::start();
     let cores = cores(arguments.cores);
     let images = Cache::new(cores);
-    let mut shared = shared(&arguments.folder, None, &images)?;
-    warn_of_local_locks(shared.store.root());
-    let is_stopped = work(&mut shared, Scope::Shared, arguments.effort, cores, &images, watched)?;
-    let Shared { root, experiment, store, .. } = &shared;
+    let mut folder = FrozenExperiment::open(&arguments.folder, None, &images)?;
+    warn_of_local_locks(folder.store.root());
+    let is_stopped =
+        work(&mut folder, Scope::Shared, arguments.effort, cores, &images, supervised)?;
+    let FrozenExperiment { root, experiment, store, .. } = &folder;
     let standing = standing(experiment, store);
     let left = standing.count(Status::Unfinished);
     if is_stopped || left > 0 {
@@ -44,32 +46,32 @@ pub(super) fn worker(arguments: &Worker) -> Result {
     tables::write(experiment, store, &standing)?;
     write_advice(root, experiment, &images, store)?;
     let view = View::Lines;
-    Conclusion { images: &images, store, view, is_stopped }.tell(experiment, watch)
+    Conclusion { images: &images, store, view, is_stopped }.tell(experiment, stopwatch)
 }
 
 /// Runs `wick trial`.
 pub(super) fn trial(arguments: &TrialTask) -> Result {
-    let Some(watched) = watched() else { return supervise(arguments.max_requeues) };
+    let Some(supervised) = supervised() else { return supervise(arguments.max_requeues) };
     let cores = cores(arguments.cores);
     let images = Cache::new(cores);
-    let mut shared = shared(&arguments.folder, arguments.submission, &images)?;
-    let experiment = &shared.experiment;
+    let mut folder = FrozenExperiment::open(&arguments.folder, arguments.submission, &images)?;
+    let experiment = &folder.experiment;
     let indices = match arguments.submission {
         None => numbered(&arguments.indices, experiment)?,
         Some(number) => {
-            let submission = Submission::at(shared.store.root(), number);
+            let submission = Submission::at(folder.store.root(), number);
             given(&arguments.indices, &submission, experiment)?
         }
     };
     say(&format!("trials {} on {}\n", list(&indices), host()));
-    warn_of_local_locks(shared.store.root());
-    if shared.store.is_stopped(&shared.frozen.run) {
+    warn_of_local_locks(folder.store.root());
+    if folder.store.is_stopped(&folder.frozen.run) {
         let text = "a trial of this run has failed, and run.on-failure is \"stop\"\n";
         return Err(Error::new(Exit::Interrupted, text));
     }
     let scope = Scope::Trials(indices.clone());
-    let is_stopped = work(&mut shared, scope, arguments.effort, cores, &images, watched)?;
-    ended(&shared.experiment, &shared.store, &indices, is_stopped)
+    let is_stopped = work(&mut folder, scope, arguments.effort, cores, &images, supervised)?;
+    ended(&folder.experiment, &folder.store, &indices, is_stopped)
 }
 
 fn cores(asked: Option<u16>) -> usize {
@@ -79,16 +81,16 @@ fn cores(asked: Option<u16>) -> usize {
 
 /// Works until there is nothing left; whether it was stopped.
 fn work(
-    shared: &mut Shared,
+    folder: &mut FrozenExperiment,
     scope: Scope,
     effort: Effort,
     cores: usize,
     images: &Cache,
-    watched: Watched,
+    supervised: Supervised,
 ) -> Result<bool> {
-    let Shared { frozen, root, experiment, store } = shared;
+    let FrozenExperiment { frozen, root, experiment, store } = folder;
     let (view, run) = (View::new(false, false), &frozen.run);
-    let task = Task { scope, effort, view, cores, images, store, run, watched };
+    let task = Task { scope, effort, view, cores, images, store, run, supervised };
     Ok(task.work(root, experiment)?.is_stopped)
 }
 

@@ -71,8 +71,8 @@ impl Epochs {
     }
 
     /// The epochs of one trial, for as long as it runs.
-    pub fn of(self: &Arc<Self>, plan: &Plan) -> Share {
-        Share {
+    pub fn of(self: &Arc<Self>, plan: &Plan) -> TrialEpochs {
+        TrialEpochs {
             epochs: self.clone(),
             group: group(plan),
             work: Tally::default(),
@@ -86,9 +86,9 @@ impl Epochs {
     }
 }
 
-/// The part of a trial in the epochs of its sweep.
+/// The augmented epochs of one trial: those of its sweep, and what it took to make them.
 #[derive(Debug)]
-pub struct Share {
+pub struct TrialEpochs {
     epochs: Arc<Epochs>,
     group: Group,
     work: Tally,
@@ -118,7 +118,7 @@ pub struct Work {
     pub seconds: f64,
 }
 
-impl Share {
+impl TrialEpochs {
     /// Piece `index` of epoch `epoch`: `make` returns the pixels of its `images`. With `again`, the
     /// trial will ask for it once more.
     pub(super) fn piece(
@@ -170,7 +170,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for TrialEpochs {
     fn drop(&mut self) {
         let mut shelf = self.epochs.shelf();
         if let Some(expected) = shelf.expected.get_mut(&self.group) {

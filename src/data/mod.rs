@@ -28,7 +28,7 @@ mod views;
 
 pub use cache::Cache;
 pub use dataset::{Dataset, Part};
-pub use epochs::{Epochs, Share, Work};
+pub use epochs::{Epochs, TrialEpochs, Work};
 pub use error::{BadImage, Error};
 pub use folder::images_in;
 pub use load::{decode_centre, decode_image, load};

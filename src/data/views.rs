@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
-use super::epochs::{PIECE, Share};
+use super::epochs::{PIECE, TrialEpochs};
 use super::normalise::{Normalisation, Table};
 use crate::augment::{Chain, Frame, Image};
 use crate::basis::seed::{Stream, derive};
@@ -26,7 +26,7 @@ pub struct Views {
     seed: u64,
     fold: Option<Fold>,
     frame: Frame,
-    share: Share,
+    epochs: TrialEpochs,
 }
 
 /// A way to see an image.
@@ -59,7 +59,7 @@ impl Views {
         dataset: Arc<Dataset>,
         normalisation: &Normalisation,
         plan: &Plan,
-        share: Share,
+        epochs: TrialEpochs,
     ) -> Views {
         Views {
             dataset,
@@ -72,13 +72,13 @@ impl Views {
                 height: plan.model.input[1],
                 width: plan.model.input[2],
             },
-            share,
+            epochs,
         }
     }
 
     /// What augmentation costs this trial.
-    pub fn share(&self) -> &Share {
-        &self.share
+    pub fn epochs(&self) -> &TrialEpochs {
+        &self.epochs
     }
 
     /// The images of an epoch that stand at `places` of its `order`, as batch number `batch`.
@@ -261,7 +261,7 @@ impl Views {
             let size = images.len() * bytes;
             let again = part.end < whole.end;
             let make = || self.augment(epoch, images);
-            let pixels = self.share.piece(epoch, piece, images.len(), size, again, make);
+            let pixels = self.epochs.piece(epoch, piece, images.len(), size, again, make);
             let from = (part.start - whole.start) * bytes;
             let pixels = pixels[from..].chunks_exact(bytes);
             for (out, image) in out.chunks_exact_mut(bytes).zip(pixels) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::results::layout;
-use crate::sweep::machine::Machine;
+use crate::sweep::platform::Platform;
 use crate::sweep::store::{Station, TrialStore};
 
 /// Machines on which the same trial gives the same bytes.
@@ -23,7 +23,7 @@ pub struct Kind {
 }
 
 /// What may show in a number: the name of a property, and its value.
-fn properties(machine: &Machine) -> [(&'static str, &str); 5] {
+fn properties(machine: &Platform) -> [(&'static str, &str); 5] {
     [
         ("instruction set", &machine.instruction_set),
         ("architecture", &machine.architecture),
@@ -36,7 +36,7 @@ fn properties(machine: &Machine) -> [(&'static str, &str); 5] {
 /// The kinds of machines on which the trials ran that `trials` names by number and digest, in the folder
 /// `root`; the kind of the first trial first.
 pub fn kinds<'a>(root: &Path, trials: impl Iterator<Item = (usize, &'a str)>) -> Vec<Kind> {
-    let mut found: Vec<(Machine, Kind)> = Vec::new();
+    let mut found: Vec<(Platform, Kind)> = Vec::new();
     let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let trials: Vec<(usize, &str)> = trials.collect();
     let stations =
@@ -62,7 +62,7 @@ pub fn kinds<'a>(root: &Path, trials: impl Iterator<Item = (usize, &'a str)>) ->
             kind.trials.insert(number);
         }
     }
-    let words = |machine: &Machine| {
+    let words = |machine: &Platform| {
         let differ = properties(machine).into_iter().filter(|(name, _)| values[name].len() > 1);
         let words: Vec<String> = differ.map(|(name, value)| format!("{name} {value}")).collect();
         words.join(", ")

@@ -45,7 +45,7 @@ impl View {
         }
     }
 
-    /// Whether people watch, who like to know what happens around the trials too.
+    /// Whether people read along, who like to know what happens around the trials too.
     pub fn is_for_people(self) -> bool {
         matches!(self, View::Bars | View::Lines)
     }

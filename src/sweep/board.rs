@@ -54,7 +54,7 @@ pub(super) struct Board<'a> {
     experiment: &'a Experiment,
     store: &'a Store,
     run: &'a str,
-    watch: &'a str,
+    supervisor: &'a str,
     interrupt: &'a AtomicBool,
     halt: &'a AtomicBool,
     waits_for_others: bool,
@@ -89,7 +89,8 @@ enum Found<'a> {
 impl<'a> Board<'a> {
     /// Everything that is not done.
     pub(super) fn new(runner: &Runner<'a>, halt: &'a AtomicBool) -> Result<Board<'a>, StoreError> {
-        let Runner { experiment, store, run, watch, interrupt, waits_for_others, .. } = *runner;
+        let Runner { experiment, store, run, supervisor, interrupt, waits_for_others, .. } =
+            *runner;
         let order = runner.order.clone().unwrap_or_else(|| (0..experiment.trials.len()).collect());
         let mut state = State {
             places: experiment.trials.iter().map(|_| Place::Settled).collect(),
@@ -121,7 +122,7 @@ impl<'a> Board<'a> {
             experiment,
             store,
             run,
-            watch,
+            supervisor,
             interrupt,
             halt,
             waits_for_others,
@@ -150,14 +151,14 @@ impl<'a> Board<'a> {
     }
 
     /// The next trial; none when nothing is left to do, now or later.
-    pub(super) fn take(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Option<Job<'a>> {
+    pub(super) fn take(&self, callback: &(dyn Fn(&SweepEvent) + Sync)) -> Option<Job<'a>> {
         let mut state = self.state();
         let mut pause = LOOK;
         loop {
             if self.is_stopping() {
                 return None;
             }
-            match self.find(&mut state, watch) {
+            match self.find(&mut state, callback) {
                 Err(error) => {
                     state.trouble.get_or_insert(error);
                     self.halt.store(true, Ordering::Relaxed);
@@ -184,7 +185,7 @@ impl<'a> Board<'a> {
     fn find(
         &self,
         state: &mut State,
-        watch: &(dyn Fn(&SweepEvent) + Sync),
+        callback: &(dyn Fn(&SweepEvent) + Sync),
     ) -> Result<Found<'a>, StoreError> {
         'again: loop {
             let verdicts = verdicts(self.experiment, &state.progress);
@@ -198,7 +199,7 @@ impl<'a> Board<'a> {
                 let until = match &verdicts[index] {
                     Verdict::Pruned { epoch, reason } => {
                         state.places[index] = Place::Settled;
-                        watch(&SweepEvent::Pruned(trial, *epoch, reason));
+                        callback(&SweepEvent::Pruned(trial, *epoch, reason));
                         continue;
                     }
                     Verdict::Waits { .. } => continue,
@@ -217,7 +218,7 @@ impl<'a> Board<'a> {
                 if self.refresh(state, index) {
                     continue 'again;
                 }
-                store.set_mark(Some(&Mark::Works(self.watch.to_owned())))?;
+                store.set_mark(Some(&Mark::Works(self.supervisor.to_owned())))?;
                 state.places[index] = Place::Taken(Stopwatch::start());
                 state.free = state.free.map(|free| free.saturating_sub(bytes));
                 return Ok(Found::Job(Job { trial, until, index, _lock: lock }));

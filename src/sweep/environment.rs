@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::plan::run::RunPlan;
 use crate::results::layout::ENVIRONMENT;
 
-use super::machine::Machine;
-use super::slots::Share;
+use super::platform::Platform;
+use super::slots::Allocation;
 use super::store::{Store, StoreError, write_whole};
 
 #[derive(Serialize, Deserialize)]
@@ -27,9 +27,9 @@ struct Environment {
 }
 
 impl Environment {
-    fn here(share: &Share, cores: usize) -> Environment {
-        let Machine { version, binary, os, architecture, instruction_set, .. } =
-            Machine::here().clone();
+    fn here(allocation: &Allocation, cores: usize) -> Environment {
+        let Platform { version, binary, os, architecture, instruction_set, .. } =
+            Platform::here().clone();
         Environment {
             version,
             binary,
@@ -37,17 +37,17 @@ impl Environment {
             architecture,
             instruction_set,
             cores,
-            workers: share.workers(),
-            threads: share.threads,
-            devices: devices(share),
+            workers: allocation.workers(),
+            threads: allocation.threads,
+            devices: devices(allocation),
         }
     }
 }
 
 /// Each device that has a slot, once.
-fn devices(share: &Share) -> Vec<String> {
+fn devices(allocation: &Allocation) -> Vec<String> {
     let mut devices: Vec<String> = Vec::new();
-    for slot in &share.slots {
+    for slot in &allocation.slots {
         let device = slot.device.to_string();
         if !devices.contains(&device) {
             devices.push(device);
@@ -57,8 +57,8 @@ fn devices(share: &Share) -> Vec<String> {
 }
 
 /// Writes the file.
-pub fn write(store: &Store, share: &Share, cores: usize) -> Result<(), StoreError> {
-    let environment = Environment::here(share, cores);
+pub fn write(store: &Store, allocation: &Allocation, cores: usize) -> Result<(), StoreError> {
+    let environment = Environment::here(allocation, cores);
     let text = toml::to_string(&environment).expect("an environment is plain data");
     write_whole(&store.root().join(ENVIRONMENT), text.as_bytes())
 }
@@ -71,7 +71,7 @@ pub fn differences(root: &Path) -> Vec<String> {
     let Ok(then) = toml::from_str::<Environment>(&text) else {
         return vec![format!("{} is missing or damaged", path.display())];
     };
-    let now = Environment::here(&Share::new(1, 1, &RunPlan::default(), None, None), 1);
+    let now = Environment::here(&Allocation::new(1, 1, &RunPlan::default(), None, None), 1);
     [
         ("version", then.version, now.version),
         ("binary", then.binary, now.binary),

@@ -1,13 +1,33 @@
-//! How the memory is shared: what images take, and what is left for trials.
+//! The memory of the machine: how much there is, what images take, and what is left for trials.
 
 use std::collections::BTreeMap;
 
 use crate::data;
 use crate::plan;
 use crate::plan::memory::{image_bytes, trial_bytes};
+use crate::plan::run::Memory;
 use crate::plan::sweep::{Experiment, Trial};
 
 use super::counts::Counts;
+
+/// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
+/// none where the system does not tell.
+fn installed() -> Option<u64> {
+    let mut system = sysinfo::System::new().ok()?;
+    system.refresh_memory();
+    let all = system.total_memory();
+    let group = system.cgroup_limits().map_or(all, |limits| limits.total_memory);
+    Some(all.min(group)).filter(|bytes| *bytes > 0)
+}
+
+/// `limit` in bytes; none: no limit.
+pub fn limit_in_bytes(limit: Memory) -> Option<u64> {
+    match limit {
+        Memory::None => None,
+        Memory::Part(part) => Some((installed()? as f64 * part) as u64),
+        Memory::Bytes(bytes) => Some(bytes),
+    }
+}
 
 /// What an experiment takes, in bytes, by estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

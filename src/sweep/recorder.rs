@@ -15,8 +15,8 @@ use super::slots::Slot;
 use super::store::{BatchLoss, Lasting, StoreError, TrialStore};
 use super::trial::Surroundings;
 
-/// What happens in a trial, for those who watch.
-pub type Watch<'a> = dyn Fn(&Event) + Sync + 'a;
+/// Is called with what happens in a trial.
+pub type Callback<'a> = dyn Fn(&Event) + Sync + 'a;
 
 /// Stores epochs as they end, keeps the time and passes events on.
 pub(super) struct Recorder<'a> {
@@ -33,7 +33,7 @@ pub(super) struct Recorder<'a> {
     waiting: Option<(Checkpoint, Option<Checkpoint>)>,
     slot: Slot,
     around: &'a Surroundings<'a>,
-    watch: &'a Watch<'a>,
+    callback: &'a Callback<'a>,
     epoch: Stopwatch,
     /// Seconds of the epochs so far.
     pub(super) in_epochs: f64,
@@ -60,7 +60,7 @@ impl<'a> Recorder<'a> {
         store: &'a TrialStore,
         slot: Slot,
         around: &'a Surroundings<'a>,
-        watch: &'a Watch<'a>,
+        callback: &'a Callback<'a>,
     ) -> Recorder<'a> {
         Recorder {
             trial,
@@ -72,7 +72,7 @@ impl<'a> Recorder<'a> {
             waiting: None,
             slot,
             around,
-            watch,
+            callback,
             epoch: Stopwatch::start(),
             in_epochs: 0.0,
             images: 0,
@@ -115,7 +115,7 @@ impl<'a> Recorder<'a> {
             self.store_waiting(lasting)?;
         }
         let seconds = self.epoch.seconds();
-        let work = self.views.share().take_work();
+        let work = self.views.epochs().take_work();
         let timing = Timing {
             epoch: record.epoch,
             seconds,
@@ -162,7 +162,7 @@ impl Observer for Recorder<'_> {
             self.trouble = Some(error);
             return Err("failed to store results".to_owned());
         }
-        (self.watch)(event);
+        (self.callback)(event);
         let is_batch = matches!(event, Event::Batch { .. });
         match self.around.how.time_limit {
             Some(limit) if is_batch && self.spent + self.beside.seconds() > limit => {

@@ -15,7 +15,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
-use super::recorder::Watch;
+use super::recorder::Callback;
 use super::slots::Slot;
 use super::store::{BatchLoss, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
@@ -58,7 +58,7 @@ pub struct Again<'a> {
 const FEATURES: u64 = 4 << 30;
 
 /// Executes the stored `trial` again, as far as it got, and compares.
-pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &Watch) -> Repro {
+pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callback) -> Repro {
     let records = stored.epochs();
     let is_failed = stored.outcome().is_some_and(|outcome| outcome.status == Status::Failed);
     if records.is_empty() && !is_failed {
@@ -91,7 +91,7 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, watch: &Watch) -
         goal: &|_, _| None,
     };
     let until = if is_failed { trial.plan.train.epochs } else { records.len() };
-    let inside = |event: &Event| watch(event);
+    let inside = |event: &Event| callback(event);
     let begun = fresh.lock().and_then(|_lock| {
         fresh.forget()?;
         let ran = pool.install(|| trial::run(trial, until, Slot::on(device), &around, &inside))?;

@@ -14,13 +14,13 @@ use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
 use super::board::{Board, Job};
-use super::machine;
-use super::slots::{Share, Slot};
+use super::memory::limit_in_bytes;
+use super::slots::{Allocation, Slot};
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
 
-/// What happens in a sweep, for those who watch.
+/// What happens in a sweep.
 pub enum SweepEvent<'a> {
     /// A trial starts or goes on, in this slot.
     Started(&'a Trial, Slot),
@@ -43,8 +43,8 @@ pub struct Runner<'a> {
     pub order: Option<Vec<usize>>,
     /// Where to store it.
     pub store: &'a Store,
-    /// How devices and cores are shared.
-    pub share: Share,
+    /// Devices and cores of the trials.
+    pub allocation: Allocation,
     /// Decoded images, shared by all trials.
     pub images: &'a data::Cache,
     /// Bytes for augmented images that trials share.
@@ -59,8 +59,8 @@ pub struct Runner<'a> {
     /// The name of the run. Processes that work for one run, here and elsewhere, have the same: what
     /// has failed in it is not tried again.
     pub run: &'a str,
-    /// The name of whoever watches over this process, and over those that follow it when it dies.
-    pub watch: &'a str,
+    /// The name of the process that supervises this one, and those that follow it when it dies.
+    pub supervisor: &'a str,
     /// What to do when a trial shows no sign of life behind its time limit. It has been stored as
     /// failed; its thread cannot be ended without the process.
     pub hung: Option<&'a (dyn Fn() + Sync)>,
@@ -87,14 +87,14 @@ pub const FEATURES: &str = ".features";
 impl Runner<'_> {
     /// Runs the trials that are not done, until each of them has ended, was pruned, or waits for
     /// trials that are not run.
-    pub fn run(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
+    pub fn run(&self, callback: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
         let halt = AtomicBool::new(false);
-        self.fail_too_large(watch)?;
+        self.fail_too_large(callback)?;
         let board = Board::new(self, &halt)?;
-        let pools = (0..self.share.workers())
+        let pools = (0..self.allocation.workers())
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
-                    .num_threads(self.share.threads)
+                    .num_threads(self.allocation.threads)
                     .thread_name(move |index| format!("trial-{worker}-{index}"))
                     .build()
             })
@@ -102,7 +102,7 @@ impl Runner<'_> {
         let plans = board.open().map(|trial| &trial.plan);
         let epochs = Arc::new(data::Epochs::new(self.augment_memory, plans, super::clock::seconds));
         let folder = self.store.root().with_file_name(FEATURES);
-        let limit = machine::bytes(self.experiment.run.feature_cache);
+        let limit = limit_in_bytes(self.experiment.run.feature_cache);
         let features = Arc::new(Features::new(limit.map(|_| folder), limit.unwrap_or(0)));
         let goal = |trial: &Trial, records: &[_]| board.goal(trial, records);
         let around = Surroundings {
@@ -112,14 +112,14 @@ impl Runner<'_> {
             images: self.images,
             interrupt: self.interrupt,
             halt: &halt,
-            threads: self.share.threads,
+            threads: self.allocation.threads,
             how: self.experiment.run.clone(),
             goal: &goal,
         };
         let working = AtomicBool::new(true);
         // A trial trains while the disk takes the one before it: two workers share a slot, and whoever
         // trains has its seat.
-        let seats: Vec<_> = pools.iter().zip(&self.share.slots).map(Seat::new).collect();
+        let seats: Vec<_> = pools.iter().zip(&self.allocation.slots).map(Seat::new).collect();
         // Workers are plain threads: one of rayon's would, while it waits for its trial, take up the
         // work of another worker, and leave that one idle.
         std::thread::scope(|scope| {
@@ -155,8 +155,8 @@ impl Runner<'_> {
                     scope.spawn(move || {
                         loop {
                             let seated = seat.take();
-                            let Some(job) = board.take(watch) else { break };
-                            let trouble = self.work(&job, seated, around, board, watch);
+                            let Some(job) = board.take(callback) else { break };
+                            let trouble = self.work(&job, seated, around, board, callback);
                             board.leave(job, trouble.err());
                         }
                     })
@@ -179,7 +179,7 @@ impl Runner<'_> {
     }
 
     /// Trials that do not even fit alone have failed.
-    fn fail_too_large(&self, watch: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), StoreError> {
+    fn fail_too_large(&self, callback: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), StoreError> {
         let Some(memory) = self.memory else { return Ok(()) };
         for trial in &self.experiment.trials {
             let (bytes, known) = (trial_bytes(&trial.plan), Known::of(trial, self.store));
@@ -196,7 +196,7 @@ impl Runner<'_> {
             known.store.begin(&trial.plan)?;
             let outcome = trial::fail(trial, &known.store, reason)?;
             known.store.set_mark(Some(&Mark::Failed(self.run.to_owned())))?;
-            watch(&SweepEvent::Ended(trial, &Ended::With(Box::new(outcome))));
+            callback(&SweepEvent::Ended(trial, &Ended::With(Box::new(outcome))));
         }
         Ok(())
     }
@@ -207,22 +207,22 @@ impl Runner<'_> {
         seated: Seated,
         around: &Surroundings,
         board: &Board,
-        watch: &(dyn Fn(&SweepEvent) + Sync),
+        callback: &(dyn Fn(&SweepEvent) + Sync),
     ) -> Result<(), StoreError> {
         let trial = job.trial;
         let Seat { pool, slot, .. } = *seated.seat;
-        watch(&SweepEvent::Started(trial, slot));
-        let inside = |event: &Event| watch(&SweepEvent::In(trial, event));
+        callback(&SweepEvent::Started(trial, slot));
+        let inside = |event: &Event| callback(&SweepEvent::In(trial, event));
         let ran = pool.install(|| trial::run(trial, job.until, slot, around, &inside))?;
         let is_completed =
             matches!(&ran, Ended::With(outcome) if outcome.status == Status::Completed);
         if is_completed {
-            watch(&SweepEvent::Trained(trial));
+            callback(&SweepEvent::Trained(trial));
             drop(seated);
         }
         let ended = trial::settle(trial, self.store, ran)?;
         let has_failed = board.ended(job, &ended)?;
-        watch(&SweepEvent::Ended(trial, &ended));
+        callback(&SweepEvent::Ended(trial, &ended));
         if has_failed && self.experiment.run.on_failure == OnFailure::Stop {
             around.halt.store(true, Ordering::Relaxed);
             self.store.stop(self.run)?;

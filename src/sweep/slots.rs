@@ -19,16 +19,16 @@ impl Slot {
     }
 }
 
-/// How the machine is shared: a slot for each trial that runs at once, and so many threads for it.
+/// What trials get of the machine: a slot for each that runs at once, and its threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct Allocation {
     /// Slots, at least one. As long as trials are few, each has a device for itself.
     pub slots: Vec<Slot>,
     /// Threads of a trial.
     pub threads: usize,
 }
 
-impl Share {
+impl Allocation {
     /// As many slots on each device as `run` says; if it does not, one for each core on the processor
     /// and one on every other device. Not more than there are trials; and if there are fewer of them
     /// than cores, several cores per trial. `workers` are trials at once whatever `run` says.
@@ -38,7 +38,7 @@ impl Share {
         run: &RunPlan,
         workers: Option<usize>,
         threads: Option<usize>,
-    ) -> Share {
+    ) -> Allocation {
         let room = |device: &Device| match (run.slots_per_device, device) {
             (Some(slots), _) => slots,
             (None, Device::Cpu) => (cores / threads.unwrap_or(1)).max(1),
@@ -53,7 +53,7 @@ impl Share {
             run.devices.iter().filter(has_room).map(move |device| Slot { device: *device, number })
         };
         let slots = (1..).flat_map(turn).take(workers).collect();
-        Share { slots, threads: threads.unwrap_or(cores / workers).max(1) }
+        Allocation { slots, threads: threads.unwrap_or(cores / workers).max(1) }
     }
 
     /// Trials at once.
@@ -62,8 +62,8 @@ impl Share {
     }
 
     /// The same for one trial at a time.
-    pub fn alone(&self) -> Share {
-        Share { slots: self.slots[..1].to_vec(), threads: self.threads }
+    pub fn alone(&self) -> Allocation {
+        Allocation { slots: self.slots[..1].to_vec(), threads: self.threads }
     }
 
     /// `2 at once with 1 thread each`, and on what, if that is not the processor alone.
@@ -104,8 +104,8 @@ mod tests {
             (2, 100, Some(16), None, (16, 1)),
             (2, 3, Some(1), Some(4), (1, 4)),
         ] {
-            let share = Share::new(cores, trials, &RunPlan::default(), workers, threads);
-            let found = (share.workers(), share.threads);
+            let allocation = Allocation::new(cores, trials, &RunPlan::default(), workers, threads);
+            let found = (allocation.workers(), allocation.threads);
             assert_eq!(found, expected, "{cores} cores, {trials} trials");
         }
     }
@@ -122,8 +122,9 @@ mod tests {
             (&[Device::Cpu], Some(3), 100, None, "cpu/1 cpu/2 cpu/3"),
             (&[Device::Metal, Device::Cpu], None, 100, None, "metal/1 cpu/1 cpu/2 cpu/3 cpu/4"),
         ] {
-            let share = Share::new(4, trials, &run(devices, per_device), workers, None);
-            let slots = share.slots.iter().map(|slot| format!("{}/{}", slot.device, slot.number));
+            let allocation = Allocation::new(4, trials, &run(devices, per_device), workers, None);
+            let slots =
+                allocation.slots.iter().map(|slot| format!("{}/{}", slot.device, slot.number));
             assert_eq!(slots.collect::<Vec<_>>().join(" "), expected);
         }
     }
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn words_name_devices_where_they_are_not_the_processor() {
         let words =
-            |devices: &[Device]| Share::new(4, 9, &run(devices, Some(2)), None, None).words();
+            |devices: &[Device]| Allocation::new(4, 9, &run(devices, Some(2)), None, None).words();
         assert_eq!(words(&[Device::Cpu]), "2 at once with 2 threads each");
         let both = words(&[Device::Cuda(1), Device::Cpu]);
         assert_eq!(both, "4 at once with 1 thread each, 2 on cuda:1, 2 on cpu");

@@ -16,5 +16,5 @@
 pub mod client;
 pub mod pack;
 pub mod script;
+pub mod status;
 pub mod submission;
-pub mod watch;

@@ -72,8 +72,8 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
     let dataset = images.get(&plan.data).map_err(|error| words(&error))?;
     let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
     let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise);
-    let share = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
-    let views = Views::new(dataset, &normalisation, plan, share);
+    let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
+    let views = Views::new(dataset, &normalisation, plan, epochs);
     let border = Border { images: border };
     let evidence =
         evidence(plan, &weights, &views, &split, border).map_err(|error| words(&error))?;

@@ -20,7 +20,7 @@ use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
 use super::predictions::{write_confusion, write_predictions};
-use super::recorder::{Recorder, Watch};
+use super::recorder::{Callback, Recorder};
 use super::slots::Slot;
 use super::store::{Images, Lasting, Resume, Store, StoreError, TrialStore};
 
@@ -94,7 +94,7 @@ pub fn run(
     until: usize,
     slot: Slot,
     around: &Surroundings,
-    watch: &Watch,
+    callback: &Callback,
 ) -> Result<Ended, StoreError> {
     let store = around.store.trial(trial);
     let retries = match around.how.on_failure {
@@ -103,10 +103,10 @@ pub fn run(
     };
     let mut attempts = 0;
     loop {
-        let share = around.epochs.of(&trial.plan);
+        let epochs = around.epochs.of(&trial.plan);
         let attempt = || {
             catch_unwind(AssertUnwindSafe(|| {
-                attempt(trial, until, slot, &store, around, share, watch)
+                attempt(trial, until, slot, &store, around, epochs, callback)
             }))
         };
         let (reason, comes_again) = match attempt() {
@@ -174,8 +174,8 @@ fn attempt(
     slot: Slot,
     store: &TrialStore,
     around: &Surroundings,
-    share: data::Share,
-    watch: &Watch,
+    epochs: data::TrialEpochs,
+    callback: &Callback,
 ) -> Result<Ended, Trouble> {
     let beside = Stopwatch::start();
     store.begin(&trial.plan)?;
@@ -197,7 +197,7 @@ fn attempt(
         )));
     }
     let device = Device::open(slot.device).map_err(failed)?;
-    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), share, features, start)?;
+    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), epochs, features, start)?;
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();
@@ -205,7 +205,7 @@ fn attempt(
         store.keep_losses(records.len(), last.number("batch") as usize)?;
         trainer.resume(records, &last, best)?;
     }
-    let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, watch);
+    let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, callback);
     recorder.images = data.split.train.len();
     recorder.spent = spent;
     recorder.beside = beside;
@@ -252,8 +252,8 @@ fn attempt(
     if trainer.best().is_none() && !records.is_empty() {
         // The best weights on the disk are those of an epoch that this trial no longer comes to.
         store.forget()?;
-        let share = around.epochs.of(&trial.plan);
-        return attempt(trial, until, slot, store, around, share, watch);
+        let epochs = around.epochs.of(&trial.plan);
+        return attempt(trial, until, slot, store, around, epochs, callback);
     }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
     if let Some(best) = trainer.best().cloned() {

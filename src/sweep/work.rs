@@ -13,13 +13,13 @@ use crate::plan::sweep::Experiment;
 
 use super::clock::Stopwatch;
 use super::cost::{costs, within};
-use super::memory::{Needs, needs};
+use super::memory::{Needs, limit_in_bytes, needs};
 use super::runner::{Runner, SweepError, SweepEvent};
-use super::slots::Share;
+use super::slots::Allocation;
 use super::standing::standing;
 use super::store::{Mark, Store};
 use super::survey::expand_in;
-use super::{environment, machine, tables, trial};
+use super::{environment, tables, trial};
 
 /// The tables are rebuilt at most this often while trials run, in seconds.
 const REBUILD_EVERY: f64 = 2.0;
@@ -43,8 +43,8 @@ pub struct Round<'a> {
     pub missing: usize,
     /// How many of these fit the budget, by estimate.
     pub fit: usize,
-    /// How devices and cores are shared.
-    pub share: &'a Share,
+    /// Devices and cores of the trials.
+    pub allocation: &'a Allocation,
     /// Whether other tasks have the rest of the trials.
     pub is_part: bool,
 }
@@ -98,8 +98,8 @@ pub struct Work<'a> {
     pub store: &'a Store,
     /// The name of the run, for which other processes may work too.
     pub run: &'a str,
-    /// The name of whoever watches over this process.
-    pub watch: &'a str,
+    /// The name of the process that supervises this one.
+    pub supervisor: &'a str,
     /// How the process before this one died, if it did.
     pub death: Option<String>,
     /// Set when everything shall stop.
@@ -141,27 +141,27 @@ impl Work<'_> {
             _ => !before.known[*index].is_done(),
         };
         let missing: Vec<usize> = (0..before.known.len()).filter(is_missing).collect();
-        let share =
-            Share::new(self.cores, missing.len(), &experiment.run, self.workers, self.threads);
+        let allocation =
+            Allocation::new(self.cores, missing.len(), &experiment.run, self.workers, self.threads);
         let memory = self.memory(experiment)?;
         let order = match experiment.run.budget {
             _ if self.is_part() => Some(missing.clone()),
             None => None,
             Some(budget) => {
-                let costs = costs(experiment, self.store, self.images, share.threads);
-                Some(within(budget, share.workers(), &missing, &costs))
+                let costs = costs(experiment, self.store, self.images, allocation.threads);
+                Some(within(budget, allocation.workers(), &missing, &costs))
             }
         };
         self.audience.begins(&Round {
             experiment,
             missing: missing.len(),
             fit: order.as_ref().map_or(missing.len(), Vec::len),
-            share: &share,
+            allocation: &allocation,
             is_part: self.is_part(),
         });
         let keeps_tables = self.scope == Scope::Sweep;
         if keeps_tables {
-            environment::write(self.store, &share, self.cores)?;
+            environment::write(self.store, &allocation, self.cores)?;
             // Until something has run, the tables say that nothing has.
             tables::write(experiment, self.store, &before)?;
         }
@@ -170,32 +170,32 @@ impl Work<'_> {
             return Ok(false);
         }
         let rebuilt = Mutex::new(Stopwatch::start());
-        let watch = |event: &SweepEvent| {
+        let callback = |event: &SweepEvent| {
             self.audience.notice(event);
             if keeps_tables && matches!(event, SweepEvent::Ended(..)) {
                 rebuild_now_and_then(experiment, self.store, &rebuilt);
             }
         };
-        let runner = |order, share| Runner {
+        let runner = |order, allocation| Runner {
             experiment,
             order,
             store: self.store,
-            share,
+            allocation,
             images: self.images,
             augment_memory: self.augment_memory,
             memory,
             waits_for_others: self.is_part(),
             interrupt: self.interrupt,
             run: self.run,
-            watch: self.watch,
+            supervisor: self.supervisor,
             hung: Some(self.hung),
         };
         let mut ran = Ok(());
         if !suspects.is_empty() {
             // Should the process die again, it is known over which trial.
-            ran = runner(Some(suspects), share.alone()).run(&watch);
+            ran = runner(Some(suspects), allocation.alone()).run(&callback);
         }
-        let ran = ran.and_then(|()| runner(order, share).run(&watch));
+        let ran = ran.and_then(|()| runner(order, allocation).run(&callback));
         if keeps_tables {
             tables::write(experiment, self.store, &standing(experiment, self.store))?;
         }
@@ -205,7 +205,7 @@ impl Work<'_> {
 
     /// The bytes that trials may take; none: no limit.
     fn memory(&self, experiment: &Experiment) -> Result<Option<u64>, WorkError> {
-        let Some(limit) = machine::bytes(experiment.run.memory_limit) else { return Ok(None) };
+        let Some(limit) = limit_in_bytes(experiment.run.memory_limit) else { return Ok(None) };
         let needs = needs(experiment, self.images, self.augment_memory);
         needs.left_of(limit).map(Some).ok_or(WorkError::TooLarge(limit, needs))
     }
@@ -214,7 +214,7 @@ impl Work<'_> {
     /// is only one, it has failed.
     fn suspects(&mut self, experiment: &Experiment) -> Result<Vec<usize>, WorkError> {
         let Some(death) = self.death.take() else { return Ok(Vec::new()) };
-        let mark = Some(Mark::Works(self.watch.to_owned()));
+        let mark = Some(Mark::Works(self.supervisor.to_owned()));
         let mut suspects = Vec::new();
         for (index, trial) in experiment.trials.iter().enumerate() {
             let store = self.store.trial(trial);

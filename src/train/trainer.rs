@@ -10,7 +10,7 @@ use candle_core::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
-use crate::data::{Batch, Dataset, Normalisation, Share, Split, Views};
+use crate::data::{Batch, Dataset, Normalisation, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::loss::{Loss, Targets, cross_entropy};
@@ -159,7 +159,7 @@ impl<'a> Trainer<'a> {
         plan: &'a Plan,
         device: &Device,
         data: TrialData,
-        share: Share,
+        epochs: TrialEpochs,
         features: Arc<Features>,
         start: Weights,
     ) -> Result<Trainer<'a>, TrainError> {
@@ -176,7 +176,7 @@ impl<'a> Trainer<'a> {
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
         let card = Card::new(plan, &data).word();
-        let views = Views::new(data.dataset.clone(), &data.normalisation, plan, share);
+        let views = Views::new(data.dataset.clone(), &data.normalisation, plan, epochs);
         let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
         Ok(Trainer {
             plan,

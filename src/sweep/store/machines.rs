@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sweep::machine::Machine;
+use crate::sweep::platform::Platform;
 
 use super::rows;
 
@@ -17,7 +17,7 @@ pub struct Station {
     /// Threads of the trial.
     pub threads: usize,
     /// The machine, and the program there.
-    pub machine: Machine,
+    pub machine: Platform,
 }
 
 /// A row of `machines.csv`: a [`Station`], flat.
@@ -36,7 +36,7 @@ pub(super) struct Row {
 
 impl From<Station> for Row {
     fn from(Station { epoch, threads, machine }: Station) -> Row {
-        let Machine { host, processor, instruction_set, architecture, os, version, binary } =
+        let Platform { host, processor, instruction_set, architecture, os, version, binary } =
             machine;
         Row { epoch, threads, host, processor, instruction_set, architecture, os, version, binary }
     }
@@ -47,7 +47,7 @@ impl From<Row> for Station {
         let Row { epoch, threads, host, processor, instruction_set, .. } = row;
         let Row { architecture, os, version, binary, .. } = row;
         let machine =
-            Machine { host, processor, instruction_set, architecture, os, version, binary };
+            Platform { host, processor, instruction_set, architecture, os, version, binary };
         Station { epoch, threads, machine }
     }
 }

@@ -14,7 +14,7 @@ use crate::plan::resolve::Plan;
 use crate::results::layout::{CONFUSION, PLAN, PREDICTIONS};
 use crate::results::table::csv_bytes;
 use crate::results::timings::{self, Timing};
-use crate::sweep::machine::Machine;
+use crate::sweep::platform::Platform;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::stopping::best_epoch;
 
@@ -396,7 +396,7 @@ impl TrialStore {
 
     /// Notes where the trial goes on behind its finished `epochs`, if it is not where it was.
     pub fn arrive(&self, epochs: usize, threads: usize) -> Result<(), StoreError> {
-        let station = Station { epoch: epochs, threads, machine: Machine::here().clone() };
+        let station = Station { epoch: epochs, threads, machine: Platform::here().clone() };
         let last = self.stations().pop();
         if last.is_some_and(|last| Station { epoch: epochs, ..last } == station) {
             return Ok(());

@@ -1,77 +1,6 @@
-//! What the machine is, and what it has.
+//! File systems, and what they mean for locks and for other machines.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-
-use crate::kernels::instruction_set;
-use crate::plan::run::Memory;
-
-/// A machine, and the program on it: what may explain a difference between two results.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
-    /// Its name in its network.
-    pub host: String,
-    /// What the processor calls itself; empty where the system does not tell.
-    pub processor: String,
-    /// The widest vector instructions that the processor and the kernels both have.
-    pub instruction_set: String,
-    /// As Rust calls it.
-    pub architecture: String,
-    /// The operating system, as Rust calls it.
-    pub os: String,
-    /// Of the program.
-    pub version: String,
-    /// The hash of the program's file.
-    pub binary: String,
-}
-
-impl Machine {
-    /// This one.
-    pub fn here() -> &'static Machine {
-        static HERE: OnceLock<Machine> = OnceLock::new();
-        HERE.get_or_init(|| Machine {
-            host: super::store::host(),
-            processor: processor(),
-            instruction_set: instruction_set(),
-            architecture: std::env::consts::ARCH.to_owned(),
-            os: std::env::consts::OS.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            binary: binary_hash().unwrap_or_else(|_| "unknown".to_owned()),
-        })
-    }
-}
-
-fn processor() -> String {
-    let Ok(mut system) = sysinfo::System::new() else { return String::new() };
-    system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
-    system.cpus().first().map_or(String::new(), |cpu| cpu.brand().trim().to_owned())
-}
-
-/// The hash of the program's file.
-fn binary_hash() -> std::io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(std::fs::File::open(std::env::current_exe()?)?)?;
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
-}
-
-/// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
-/// none where the system does not tell.
-pub fn memory() -> Option<u64> {
-    let mut system = sysinfo::System::new().ok()?;
-    system.refresh_memory();
-    let all = system.total_memory();
-    let group = system.cgroup_limits().map_or(all, |limits| limits.total_memory);
-    Some(all.min(group)).filter(|bytes| *bytes > 0)
-}
-
-/// `limit` in bytes; none: no limit.
-pub fn bytes(limit: Memory) -> Option<u64> {
-    match limit {
-        Memory::None => None,
-        Memory::Part(part) => Some((memory()? as f64 * part) as u64),
-        Memory::Bytes(bytes) => Some(bytes),
-    }
-}
 
 /// The file system that a folder is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,11 +72,5 @@ mod tests {
         assert!(!of("/scratchy").is_in_memory());
         assert!(!of("/home/me/results").has_local_locks());
         assert!(of("/home/old data/results").has_local_locks());
-    }
-
-    #[test]
-    fn this_machine_says_what_it_is() {
-        let here = Machine::here();
-        assert!(!here.host.is_empty() && here.binary.len() == 16, "{here:?}");
     }
 }

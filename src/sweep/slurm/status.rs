@@ -1,4 +1,4 @@
-//! How the jobs of submissions stand, in words: by what the queue says, and by what they have left.
+//! The status of submitted jobs: what the queue says of them, and whether they have left a log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,8 +7,8 @@ use super::client::{Queued, SlurmError, queue};
 use super::submission::Submission;
 use crate::sweep::store::StoreError;
 
-/// Submissions, and what the queue knows of their jobs.
-pub struct Situation {
+/// Submissions, and the status of their jobs in the queue.
+pub struct JobStatus {
     /// The first one first.
     pub submissions: Vec<Submission>,
     queue: Vec<Queued>,
@@ -17,16 +17,16 @@ pub struct Situation {
 /// The digests of trials that are in the queue, each with its job.
 pub type InQueue = BTreeMap<String, u64>;
 
-impl Situation {
+impl JobStatus {
     /// Asks for all jobs of `submissions`.
-    pub fn of(submissions: Vec<Submission>) -> Result<Situation, SlurmError> {
+    pub fn of(submissions: Vec<Submission>) -> Result<JobStatus, SlurmError> {
         let ids: Vec<u64> = submissions.iter().flat_map(|it| it.jobs().ids()).collect();
-        Ok(Situation { queue: queue(&ids)?, submissions })
+        Ok(JobStatus { queue: queue(&ids)?, submissions })
     }
 
     /// Asks for all jobs that were ever submitted for the results folder `results`.
-    pub fn of_all(results: &Path) -> Result<Situation, SlurmError> {
-        Situation::of(Submission::all(results))
+    pub fn of_all(results: &Path) -> Result<JobStatus, SlurmError> {
+        JobStatus::of(Submission::all(results))
     }
 
     fn live(&self, job: u64) -> impl Iterator<Item = &Queued> {

@@ -1,4 +1,4 @@
-//! The machine that a pickle is a program for.
+//! The stack machine that a pickle is a program for.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -24,10 +24,10 @@ const MAX_LONG: u64 = 16;
 
 /// Reads one pickle, whose bytes end where `stream` then stands.
 pub(crate) fn load<R: Read>(stream: &mut Stream<R>) -> Result<(Heap, Id), Fault> {
-    let mut machine = Machine::default();
+    let mut unpickler = Unpickler::default();
     for _ in 0..MAX_STEPS {
-        if let Some(result) = machine.step(stream)? {
-            return Ok((machine.heap, result));
+        if let Some(result) = unpickler.step(stream)? {
+            return Ok((unpickler.heap, result));
         }
     }
     Err(Fault::unsupported(format!(
@@ -36,7 +36,7 @@ pub(crate) fn load<R: Read>(stream: &mut Stream<R>) -> Result<(Heap, Id), Fault>
 }
 
 #[derive(Default)]
-struct Machine {
+struct Unpickler {
     heap: Heap,
     stack: Vec<Id>,
     /// Heights of the stack.
@@ -44,7 +44,7 @@ struct Machine {
     memo: HashMap<u32, Id>,
 }
 
-impl Machine {
+impl Unpickler {
     /// Follows one opcode; the result, once there is one.
     fn step<R: Read>(&mut self, stream: &mut Stream<R>) -> Result<Option<Id>, Fault> {
         let opcode = stream.byte()?;

@@ -7,6 +7,7 @@
 pub use candlewick_basis as basis;
 
 pub use candlewick_augment as augment;
+pub mod charts;
 
 pub mod config;
 
@@ -24,9 +25,13 @@ pub mod transfer;
 
 pub mod train;
 
-pub mod export;
 pub mod sweep;
 
+pub mod analysis;
+pub mod progress;
+
+pub mod export;
 pub mod report;
+pub mod terminal;
 
 pub mod cli;

@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The storeys, lowest first; each lists its rooms. The crates are rooms too: `lib.rs` calls them so.
-const STOREYS: [&[&str]; 11] = [
+const STOREYS: [&[&str]; 12] = [
     &["basis"],
-    &["augment"],
+    &["augment", "charts"],
     &["config"],
     &["plan"],
     &["kernels", "data", "weights", "results"],
     &["model"],
     &["transfer"],
     &["train"],
-    &["sweep", "export"],
-    &["report"],
+    &["sweep"],
+    &["analysis", "progress"],
+    &["export", "report", "terminal"],
     &["cli"],
 ];
 

@@ -6,8 +6,8 @@ use crate::config::tree::{Content, Node};
 use crate::data::Cache;
 use crate::plan::resolve::advisable;
 use crate::plan::transfer::Case;
-use crate::report::advice::advice;
 use crate::sweep::survey::{self, Files};
+use crate::terminal::advice::advice;
 
 use super::arguments::{Advise, Written};
 use super::check::width;

@@ -5,7 +5,7 @@ use anyhow::Context;
 use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
 use crate::plan::sweep::Experiment;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::results::layout::FROZEN;
 use crate::sweep::store::{Store, write_whole};
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::basis::number::number;
 use crate::basis::record::Status;
 use crate::config::layering::load;
 use crate::config::path::KeyPath;
@@ -10,8 +11,6 @@ use crate::config::problem::{Problem, Problems};
 use crate::config::tree::{Content, Node};
 use crate::data::Cache;
 use crate::plan::sweep::{Experiment, Trial, expand};
-use crate::report::layers::{layers, number};
-use crate::report::transfer::transfer;
 use crate::sweep::cost::{Cost, costs};
 use crate::sweep::counts::Counts;
 use crate::sweep::memory::{Needs, feature_bytes, limit_in_bytes, needs};
@@ -19,6 +18,8 @@ use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
+use crate::terminal::layers::layers;
+use crate::terminal::transfer::transfer;
 use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};

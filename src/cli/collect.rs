@@ -2,7 +2,7 @@
 //! also the next one, if pruning or a search has made further trials possible.
 
 use crate::data::Cache;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::{Given, Submission};

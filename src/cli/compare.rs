@@ -1,7 +1,7 @@
 //! `wick compare`: experiments beside each other.
 
-use crate::report::answers::Answers;
-use crate::report::compare::{By, compare as comparison};
+use crate::analysis::Answers;
+use crate::terminal::compare::{By, compare as comparison};
 
 use super::arguments::Compare;
 use super::check::width;

@@ -1,15 +1,15 @@
 //! The end of a run: the report, the ranking, and what is worth a word.
 
+use crate::analysis::Answers;
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::answers::Answers;
-use crate::report::html;
-use crate::report::progress::View;
-use crate::report::ranking::ranking;
+use crate::progress::View;
+use crate::report::page;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
+use crate::terminal::ranking::ranking;
 
 use super::check::width;
 use super::error::{Error, Result};
@@ -28,7 +28,7 @@ impl Conclusion<'_> {
     /// The page of answers.
     fn report(&self) -> anyhow::Result<()> {
         let root = self.store.root();
-        html::write(&Answers::read(root, None)?, self.images, &root.join(html::FILE))?;
+        page::write(&Answers::read(root, None)?, self.images, &root.join(page::FILE))?;
         Ok(())
     }
 
@@ -62,7 +62,7 @@ impl Conclusion<'_> {
             Ok(()) => {
                 if self.view.is_for_people() {
                     let seconds = stopwatch.seconds();
-                    say(&format!("{seconds:.1} s; results in {root}, with {}\n", html::FILE));
+                    say(&format!("{seconds:.1} s; results in {root}, with {}\n", page::FILE));
                 }
             }
             // The results are there all the same.

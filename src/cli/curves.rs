@@ -1,7 +1,7 @@
 //! `wick curves`: learning curves in the terminal.
 
-use crate::report::answers::CURVES;
-use crate::report::curves;
+use crate::analysis::curves::CURVES;
+use crate::terminal::curves;
 
 use super::arguments::Curves;
 use super::check::width;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use candle_core::{Device, Tensor};
 
+use crate::basis::number::number;
 use crate::config::data::Data;
 use crate::config::layering::preset;
 use crate::config::path::KeyPath;
@@ -14,9 +15,8 @@ use crate::kernels::loss::cross_entropy;
 use crate::kernels::tape::Tape;
 use crate::plan::data::{DataPlan, OnBadImage, TestSet};
 use crate::plan::resolve::data_plan;
-use crate::report::confusion::matrix;
-use crate::report::layers::number;
 use crate::sweep::store::write_whole;
+use crate::terminal::confusion::matrix;
 use crate::train::metrics::Tally;
 
 use super::arguments::{Evaluate, Part};

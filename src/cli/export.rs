@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::basis::number::number;
 use crate::basis::shape::display;
 use crate::export::{ExportError, Input, OPSET, Options, onnx, safetensors};
-use crate::report::layers::number;
 use crate::sweep::store::write_whole;
 use crate::train::card::Card;
 

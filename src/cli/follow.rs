@@ -12,7 +12,7 @@ use crate::config::frozen::Frozen;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::results::layout::FROZEN;
 use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::Submission;

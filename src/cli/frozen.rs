@@ -27,13 +27,13 @@ impl FrozenExperiment {
     /// From here on the working folder is that of then.
     pub(super) fn open(folder: &Path, submission: Option<usize>, images: &Cache) -> Result<Self> {
         let results = folder.canonicalize().map_err(|_| {
-        Error::wrong(format!(
-            "there is no folder {} on {}: the results have to be on a file system that all machines \
-             see, under the same path",
-            folder.display(),
-            host()
-        ))
-    })?;
+            Error::wrong(format!(
+                "there is no folder {} on {}: the results have to be on a file system that all \
+                 machines see, under the same path",
+                folder.display(),
+                host()
+            ))
+        })?;
         let path = match submission {
             Some(number) => Submission::at(&results, number).file(FROZEN),
             None => results.join(FROZEN),

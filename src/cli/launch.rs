@@ -7,7 +7,7 @@ use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slots::Allocation;

@@ -8,8 +8,8 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
+use crate::basis::number::number;
 use crate::data::images_in;
-use crate::report::layers::number;
 use crate::sweep::store::Gradual;
 
 use super::arguments::Predict;

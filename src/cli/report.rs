@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::analysis::{Answers, Measure};
 use crate::data::Cache;
-use crate::report::answers::{Answers, Measure};
-use crate::report::exports::{self, ExportError};
-use crate::report::html;
-use crate::report::printed::{Format, tables};
+use crate::export::results::{self, ExportError};
+use crate::report::page;
+use crate::terminal::printed::{Format, tables};
 
 use super::arguments::Report;
 use super::check::width;
@@ -27,11 +27,11 @@ pub(super) fn report(arguments: &Report) -> Result {
     if let Some(folder) = &arguments.plots {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("failed to make the folder {}", folder.display()))?;
-        let charts = html::write_charts(&answers, folder, arguments.plot_format, arguments.dpi)?;
+        let charts = page::write_charts(&answers, folder, arguments.plot_format, arguments.dpi)?;
         say(&format!("{} charts in {}\n", charts.len(), folder.display()));
     }
     export(&answers, arguments)?;
-    let usual = || arguments.folder.join(html::FILE);
+    let usual = || arguments.folder.join(page::FILE);
     // A table that goes to another program is no reason to touch the folder.
     let is_for_people = arguments.format == Format::Terminal
         && arguments.plots.is_none()
@@ -41,7 +41,7 @@ pub(super) fn report(arguments: &Report) -> Result {
     let page = arguments.html.clone().or_else(|| is_for_people.then(usual));
     if let Some(page) = page {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        html::write(&answers, &Cache::new(cores), &page)?;
+        page::write(&answers, &Cache::new(cores), &page)?;
         say(&format!("the report is {}\n", page.display()));
     }
     Ok(())
@@ -52,15 +52,15 @@ fn export(answers: &Answers, arguments: &Report) -> Result {
     let mut said = Vec::new();
     let mut write = || -> Result<(), ExportError> {
         if let Some(folder) = &arguments.tensorboard {
-            let runs = exports::tensorboard(answers, folder)?;
+            let runs = results::tensorboard(answers, folder)?;
             said.push(format!("{runs} runs for TensorBoard in {}", folder.display()));
         }
         if let Some(folder) = &arguments.mlflow {
-            let runs = exports::mlflow(answers, folder)?;
+            let runs = results::mlflow(answers, folder)?;
             said.push(format!("{runs} runs for MLflow in {}", folder.display()));
         }
         if let Some((path, ending)) = &arguments.long {
-            let rows = exports::long(answers, path, *ending)?;
+            let rows = results::long(answers, path, *ending)?;
             said.push(format!("{rows} rows in {}", path.display()));
         }
         Ok(())

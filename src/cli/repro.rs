@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+use crate::analysis::Folder;
 use crate::data::Cache;
 use crate::plan::sweep::Trial;
-use crate::report::folder::Folder;
 use crate::results::trials::Row;
 use crate::sweep::environment;
 use crate::sweep::repro::{Again, Repro, repro};

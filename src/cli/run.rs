@@ -1,7 +1,7 @@
 //! `wick run`: train what is missing, keep the tables up to date, rank.
 
 use crate::data::Cache;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::results::layout::ADVICE;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::report::folder::Folder;
-use crate::report::machines::{differences, kinds};
+use crate::analysis::Folder;
+use crate::analysis::machines::{differences, kinds};
 use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::store::Store;
+use crate::terminal::status;
 
 use super::arguments::{Clean, Status};
 use super::check::width;
@@ -24,7 +25,7 @@ pub(super) fn folder(path: &Path) -> Result<Folder> {
 /// Runs `wick status`.
 pub(super) fn status(arguments: &Status) -> Result {
     let folder = folder(&arguments.folder)?;
-    print(&folder.status(width()));
+    print(&status::status(&folder, width()));
     let trials = folder.trials.rows.iter().map(|row| (row.number, row.digest.as_str()));
     for line in differences(&kinds(folder.root(), trials)) {
         print(&format!("{line}\n"));

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::basis::number::number;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::layers::number;
-use crate::report::progress::{Progress, View};
+use crate::progress::{Progress, View};
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::store::Store;
 use crate::sweep::work::{Audience, Round, Scope, Work, WorkError};

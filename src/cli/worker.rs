@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
-use crate::report::progress::View;
+use crate::progress::View;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::submission::Submission;

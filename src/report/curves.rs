@@ -1,78 +1,104 @@
-//! Learning curves in the terminal: dots of Braille, a letter for each setting.
+//! Learning curves: the best settings in colours, the others behind them.
 
-mod braille;
+use maud::html;
 
-use std::fmt::Write;
+use crate::analysis::curves::{CURVES, curve};
+use crate::analysis::{Answers, Setting};
+use crate::charts::lines::{Series, lines};
+use crate::charts::{COLOURS, Chart};
 
-use super::answers::curves::curve;
-use super::answers::{Answers, CURVES, Setting};
-use super::charts::axis::Axis;
+use super::section::{Section, called};
 
-use braille::Canvas;
+/// Curves of further settings, drawn without colours.
+const BEHIND: usize = 60;
 
-/// Rows of a plot.
-const HEIGHT: usize = 14;
-/// Columns for the numbers on the left.
-const LEFT: usize = 9;
+/// Charts, in the order of the page: index into [`CURVES`], title, index of the one whose range it shares.
+const ORDER: [(usize, &str, usize); 4] = [
+    (3, "Validation accuracy, %", 1),
+    (1, "Training accuracy, %", 3),
+    (2, "Validation loss", 0),
+    (0, "Training loss", 2),
+];
 
-/// The curves of the score with index `score` in [`CURVES`] for the best `count` settings, `width`
-/// columns wide; empty if there are none.
-pub fn curves(answers: &Answers, score: usize, count: usize, width: usize) -> String {
-    let ranked = answers.settings.iter().filter(|setting| setting.estimate.is_some());
-    let found: Vec<(char, &Setting, Vec<f64>)> = ('a'..='z')
-        .zip(ranked.take(count))
-        .filter_map(|(letter, setting)| {
-            let points = curve(answers, setting, score)?.points;
-            Some((letter, setting, points.into_iter().map(|[_, mean, _]| mean).collect()))
+fn ranked(answers: &Answers) -> Vec<&Setting> {
+    answers.settings.iter().filter(|setting| setting.estimate.is_some()).collect()
+}
+
+/// The charts of all scores that there are; none of trials of a single epoch.
+pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
+    let ranked = ranked(answers);
+    let shown = &ranked[..ranked.len().min(COLOURS)];
+    let behind = &ranked[shown.len()..];
+    // Evenly from the second best to the worst.
+    let every = behind.len().div_ceil(BEHIND).max(1);
+    let all: Vec<Vec<Series>> = (0..CURVES.len())
+        .map(|score| {
+            let is_part = CURVES[score].ends_with("accuracy");
+            let series = |setting: &Setting, label: String, class: String| {
+                let mut points = curve(answers, setting, score)?.points;
+                if is_part {
+                    points.iter_mut().flatten().for_each(|value| *value *= 100.0);
+                }
+                Some(Series { label, class, points })
+            };
+            let best = shown.iter().enumerate().filter_map(|(rank, setting)| {
+                let label = if shown.len() > 1 { called(shown, rank) } else { String::new() };
+                series(setting, label, format!("s{rank}"))
+            });
+            let others = behind.iter().step_by(every);
+            let others =
+                others.filter_map(|setting| series(setting, String::new(), "rest".to_owned()));
+            best.chain(others).collect()
         })
         .collect();
-    let epochs = found.iter().map(|(.., means)| means.len()).max().unwrap_or(0);
-    if epochs == 0 {
-        return String::new();
+    let legend: Vec<(String, String)> = shown
+        .iter()
+        .enumerate()
+        .map(|(rank, setting)| (format!("s{rank}"), format!("#{} {}", rank + 1, setting.label)))
+        .collect();
+    ORDER
+        .into_iter()
+        // One epoch is no curve.
+        .filter(|(score, ..)| all[*score].iter().any(|series| series.points.len() > 1))
+        .map(|(score, title, other)| {
+            let range = range(all[score].iter().chain(&all[other]));
+            let name = format!("curve-{}", CURVES[score].replace('_', "-"));
+            Chart { legend: legend.clone(), ..lines(&name, title, &all[score], range) }
+        })
+        .collect()
+}
+
+/// The range of the means. Of losses that explode, what lies above three times the usual start is cut.
+fn range<'a>(series: impl Iterator<Item = &'a Series>) -> [f64; 2] {
+    let (mut least, mut peaks) = (f64::INFINITY, Vec::new());
+    for series in series {
+        let means = || series.points.iter().map(|point| point[1]);
+        least = means().fold(least, f64::min);
+        peaks.push(means().fold(f64::NEG_INFINITY, f64::max));
     }
-    let columns = width.clamp(40, 160) - LEFT - 3;
-    let dots = ((columns * 2 - 1) as f64, (HEIGHT * 4 - 1) as f64);
-    let values = || found.iter().flat_map(|(.., means)| means.iter().copied());
-    let y = Axis::linear(values(), dots.1, 0.0);
-    let x = Axis::exact(1.0, epochs.max(2) as f64, 0.0, dots.0);
-    let mut canvas = Canvas::new(columns, HEIGHT);
-    for (.., means) in &found {
-        let places: Vec<(f64, f64)> = means
-            .iter()
-            .enumerate()
-            .map(|(epoch, mean)| (x.at((epoch + 1) as f64), y.at(*mean)))
-            .collect();
-        canvas.line(&places);
-    }
-    // Letters stand where curves end; one that would cover another moves down, or up at the bottom.
-    let mut taken = [None; HEIGHT];
-    for (letter, _, means) in &found {
-        let row = (y.at(means[means.len() - 1]) / 4.0) as usize;
-        let order = (row..HEIGHT).chain((0..row).rev());
-        if let Some(free) = order.into_iter().find(|row| taken[*row].is_none()) {
-            taken[free] = Some(*letter);
+    peaks.sort_by(f64::total_cmp);
+    let usual = peaks.get(peaks.len() / 2).copied().unwrap_or(1.0);
+    let greatest = peaks.last().copied().unwrap_or(1.0);
+    [least, greatest.min(least + 3.0 * (usual - least).max(1e-9))]
+}
+
+/// The section; none if there are no curves.
+pub(super) fn section(answers: &Answers) -> Option<Section> {
+    let charts = charts(answers);
+    let ranked = ranked(answers);
+    let legend = charts.first()?.legend.clone();
+    let is_repeated =
+        ranked.iter().any(|setting| setting.estimate.is_some_and(|found| found.n > 1));
+    let body = html! {
+        ul class="legend" {
+            @for (class, words) in &legend { li { span class=(format!("swatch {class}")) {} (words) } }
+            @if ranked.len() > legend.len() { li { span class="swatch rest" {} (ranked.len() - legend.len()) " other settings" } }
         }
-    }
-    let mut text = format!("{}\n", CURVES[score]);
-    let is_part = CURVES[score].ends_with("accuracy");
-    let labels: Vec<(usize, f64)> =
-        y.ticks(5).iter().map(|(value, _)| ((y.at(*value) / 4.0) as usize, *value)).collect();
-    for (row, line) in canvas.rows().enumerate() {
-        let label =
-            labels.iter().find(|(place, _)| *place == row).map(|(_, value)| match is_part {
-                true => format!("{:.1} %", 100.0 * value),
-                false => format!("{value:.3}"),
-            });
-        let end = taken[row].map_or(String::new(), |letter| format!(" {letter}"));
-        let line = format!("{:>LEFT$} {line}{end}", label.unwrap_or_default());
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    let last = epochs.to_string();
-    let _ = writeln!(text, "{:>LEFT$} epoch 1{:>rest$}", "", last, rest = columns - 7);
-    for (letter, setting, means) in &found {
-        let last = means[means.len() - 1];
-        let value = if is_part { format!("{:.2} %", 100.0 * last) } else { format!("{last:.4}") };
-        let _ = writeln!(text, "  {letter}  {value:>8}  {}", setting.label);
-    }
-    text
+        div class="charts" { @for chart in &charts { (chart.figure()) } }
+        p class="note" {
+            @if is_repeated { "Lines are means over the trials of a setting, bands reach from the least to the greatest of them. " }
+            "Training scores are those of the training batches, with dropout and augmentation, while the weights move."
+        }
+    };
+    Some(Section { id: "curves", title: "Learning curves", body })
 }

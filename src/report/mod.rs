@@ -1,22 +1,20 @@
-//! What people look at: answers and pages, the ranking, the layer table, progress.
+//! Pages and pictures: `report.html`, and contact sheets of augmented images.
 
-pub mod advice;
-pub mod answers;
+mod augmentation;
 pub mod augmented;
-pub mod charts;
-pub mod compare;
-pub mod confusion;
-pub mod curves;
-pub mod exports;
-pub mod folder;
-mod grid;
-pub mod html;
-pub mod layers;
-pub mod machines;
-pub mod naming;
-pub mod printed;
-pub mod progress;
-pub mod ranking;
+mod calibration;
+mod cases;
+mod confusion;
+mod cost;
+mod curves;
+mod effects;
+mod failures;
+mod images;
+mod numbers;
+pub mod page;
+mod pictures;
+mod question;
+mod ranking;
+mod reproduce;
+mod section;
 pub mod sheet;
-pub mod statistics;
-pub mod transfer;

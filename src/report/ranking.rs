@@ -1,144 +1,215 @@
-//! The ranking at the end of a run: settings in order of the metric that chooses the best epoch,
-//! each with its mean over seeds and folds.
+//! The ranking: every setting with its mean, its interval, and how it stands beside the best.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use crate::basis::record::{EpochRecord, Metric, Status};
-use crate::plan::sweep::Experiment;
-use crate::sweep::standing::Known;
+use crate::analysis::statistics::{ALPHA, Estimate, expected_maximum};
+use crate::analysis::{Answers, Setting, Verdict};
+use crate::basis::naming::short;
+use crate::charts::axis::{Axis, compact};
 
-use super::grid::{fit, grid};
-use super::layers::number;
-use super::naming::{names, short};
+use super::section::{Section, colour, estimate, p_value};
 
-/// One row: a setting, and what its trials came to.
-struct Group<'a> {
-    settings: &'a [String],
-    trials: Vec<&'a Known<'a>>,
+/// Rows of the table; the JSON has all.
+const ROWS: usize = 300;
+/// Rows up to which the table is seen as a whole.
+const TALL: usize = 30;
+/// Settings from which on the luck of the best is worth a word.
+const MANY: usize = 3;
+/// Width of the drawing of an interval.
+const WIDTH: f64 = 120.0;
+
+/// Which columns there are beside those that always are.
+#[derive(Clone, Copy)]
+struct Columns {
+    has_pairs: bool,
+    has_test: bool,
+    has_parameters: bool,
 }
 
-/// The ranking, and what failed, as text for a terminal of `width` columns.
-pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String {
-    let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
-    for trial in known {
-        let settings = &trial.trial.settings[..];
-        let new = || Group { settings, trials: Vec::new() };
-        groups.entry(trial.trial.setting).or_insert_with(new).trials.push(trial);
-    }
-    let metric = known.first().map_or(Metric::ValAccuracy, |known| known.trial.plan.train.best);
-    let mut ranked: Vec<(Option<f64>, Group)> =
-        groups.into_values().map(|group| (mean(&group.values(metric)), group)).collect();
-    // Stable: of equal settings the one that stands first in the plan comes first.
-    ranked.sort_by(|(a, _), (b, _)| match (a, b) {
-        (Some(a), Some(b)) if metric.is_loss() => a.total_cmp(b),
-        (Some(a), Some(b)) => b.total_cmp(a),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    });
-    let mut header = vec!["".to_owned()];
-    header.extend(experiment.axes.iter().map(|axis| short(axis, &experiment.axes)));
-    header.extend(["n", metric.name(), "val_loss", "test_accuracy", "epoch"].map(str::to_owned));
-    let cost = |group: &Group| {
-        let model = &group.trials[0].trial.plan.model;
-        [model.parameters(), model.trainable(), model.flops()]
-    };
-    // What networks cost is of interest where it differs by more than the few numbers of a norm.
-    let costs_differ = [0, 1, 2].into_iter().any(|which| {
-        let costs = || ranked.iter().map(|(_, group)| cost(group)[which]);
-        costs().max() > costs().min().map(|least| least + least / 10)
-    });
-    if costs_differ {
-        header.extend(["parameters", "trainable", "FLOPs"].map(str::to_owned));
-    }
-    let names: Vec<BTreeMap<&str, String>> = (0..experiment.axes.len())
-        .map(|axis| names(ranked.iter().map(|(_, group)| group.settings[axis].as_str())))
-        .collect();
-    let mut rows = Vec::new();
-    for (place, (_, group)) in ranked.iter().enumerate() {
-        let done = group.done();
-        let mut row = vec![(place + 1).to_string()];
-        row.extend(
-            group.settings.iter().zip(&names).map(|(value, names)| names[value.as_str()].clone()),
-        );
-        let tests: Vec<f64> =
-            done.iter().filter_map(|known| Some(known.outcome.as_ref()?.test?.accuracy)).collect();
-        let epochs: Vec<f64> = done
-            .iter()
-            .filter_map(|known| Some(known.outcome.as_ref()?.best_epoch as f64))
-            .collect();
-        row.push(match group.trials.len() - done.len() {
-            0 => done.len().to_string(),
-            _ => format!("{} of {}", done.len(), group.trials.len()),
-        });
-        row.push(with_deviation(&group.values(metric), metric.is_loss()));
-        row.push(with_deviation(&group.values(Metric::ValLoss), true));
-        row.push(with_deviation(&tests, false));
-        row.push(mean(&epochs).map_or("–".to_owned(), |mean| format!("{mean:.0}")));
-        if costs_differ {
-            row.extend(cost(group).map(number));
+/// The section.
+pub(super) fn section(answers: &Answers) -> Section {
+    let measure = answers.measure;
+    let settings = &answers.settings[..answers.settings.len().min(ROWS)];
+    let has = |of: fn(&Setting) -> bool| answers.settings.iter().any(of);
+    let (has_test, has_pairs) = (
+        has(|setting| setting.test.is_some()) && !measure.is_test(),
+        has(|setting| setting.behind.is_some()),
+    );
+    let parameters = || settings.iter().filter_map(|setting| setting.parameters);
+    // A norm has a few parameters of its own, which nobody chooses by.
+    let has_parameters =
+        parameters().fold(0.0, f64::max) > 1.1 * parameters().fold(f64::INFINITY, f64::min);
+    let columns = Columns { has_pairs, has_test, has_parameters };
+    let axis = axis(settings);
+    let body = html! {
+        div class=(if settings.len() > TALL { "scroll tall" } else { "scroll" }) {
+            table class="data sortable" data-filter="settings" {
+                thead { tr {
+                    th class="number" { "#" }
+                    @for name in &answers.axes { th title=(name) { (short(name, &answers.axes)) } }
+                    th class="number" { "n" }
+                    th class="number" { (measure.words()) }
+                    th class="plain" { span class="unseen" { "interval" } }
+                    @if has_pairs { th class="number" { "behind the best" } th { "verdict" } }
+                    @if has_test { th class="number" { "test " (measure.words().rsplit(' ').next().unwrap_or_default()) } }
+                    @if has_parameters { th class="number" { "parameters" } }
+                    th class="number" { "time" }
+                } }
+                tbody {
+                    @for (rank, setting) in settings.iter().enumerate() {
+                        (row(answers, setting, rank, &axis, columns))
+                    }
+                }
+            }
         }
-        rows.push(row);
-    }
-    // Should the metric that ranks be one of these, its column stands before the other one.
-    let dispensable = DISPENSABLE.map(str::to_owned);
-    fit(&mut header, &mut rows, &dispensable, width);
-    let numbers = 1 + experiment.axes.len()..header.len();
-    let mut table = grid(header, numbers, width);
-    rows.into_iter().for_each(|row| _ = table.add_row(row));
-    let mut text = table.trim_fmt();
-    text.push('\n');
-    if ranked.iter().any(|(_, group)| group.trials.len() > 1) {
-        text.push_str("mean ± standard deviation over n trials (seeds, folds)\n");
-    }
-    let pruned = known.iter().filter(|known| known.status() == Status::Pruned).count();
-    if pruned > 0 {
-        let _ = writeln!(text, "{pruned} trials were pruned: decisions.csv says why");
-    }
-    let failed: Vec<&Known> =
-        known.iter().filter(|known| known.status() == Status::Failed).collect();
-    for known in &failed {
-        let reason = known.outcome.as_ref().map_or("", |outcome| outcome.reason.as_str());
-        let _ = writeln!(text, "trial {} failed: {reason}", known.trial.number);
-    }
-    text
-}
-
-/// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
-const DISPENSABLE: [&str; 6] =
-    ["FLOPs", "parameters", "trainable", "epoch", "val_loss", "test_accuracy"];
-
-impl<'a> Group<'a> {
-    fn done(&self) -> Vec<&'a Known<'a>> {
-        let done = |known: &&&Known| known.status() == Status::Completed;
-        self.trials.iter().filter(done).copied().collect()
-    }
-
-    /// The metric at the best epoch of each completed trial.
-    fn values(&self, metric: Metric) -> Vec<f64> {
-        let at_best = |known: &Known| -> Option<f64> {
-            let best = known.outcome.as_ref()?.best_epoch;
-            let record: &EpochRecord = known.records.get(best.checked_sub(1)?)?;
-            metric.of(record)
-        };
-        self.done().iter().filter_map(|known| at_best(known)).collect()
-    }
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// Losses as they are, parts of one in per cent.
-fn with_deviation(values: &[f64], is_loss: bool) -> String {
-    let Some(mean) = mean(values) else { return "–".to_owned() };
-    let show = |value: f64| {
-        if is_loss { format!("{value:.4}") } else { format!("{:.2}", 100.0 * value) }
+        @if answers.settings.len() > ROWS {
+            p class="note" { "The best " (ROWS) " of " (answers.settings.len()) " settings; all are in the numbers at the end of this file, and in " code { "wick report --format csv" } "." }
+        }
+        p class="note" {
+            "Mean ± half of the 95 % interval (Student's t) over n completed trials, which differ in seed and fold alone. "
+            @if has_pairs {
+                "Behind the best: the mean of the differences on the seeds and folds that both have, with its interval; the verdict is a paired t test with Holm's correction over all settings, at 5 %. Tied means that nothing shows a difference, which may mean that there are too few seeds to show it."
+            }
+        }
+        (luck(answers))
     };
-    let unit = if is_loss { "" } else { " %" };
-    if values.len() < 2 {
-        return format!("{}{unit}", show(mean));
+    Section { id: "ranking", title: "Ranking", body }
+}
+
+/// The axis of all drawings of intervals. What lies far behind would push all others together, so it ends
+/// where the better half would fit twice more.
+fn axis(settings: &[Setting]) -> Axis {
+    let found: Vec<Estimate> = settings.iter().filter_map(|setting| setting.estimate).collect();
+    let (Some(best), Some(middle)) = (found.first(), found.get(found.len() / 2)) else {
+        return Axis::exact(0.0, 1.0, 2.0, WIDTH - 2.0);
+    };
+    let spread = |estimate: &Estimate| estimate.half_width.unwrap_or(0.0);
+    let room = 3.0 * (best.mean - middle.mean).abs() + spread(best).min(spread(middle)).max(1e-9);
+    let reach = found.iter().flat_map(|estimate| {
+        let half = spread(estimate);
+        [estimate.mean - half, estimate.mean + half]
+            .map(|value| value.clamp(best.mean - room, best.mean + room))
+    });
+    Axis::linear(reach, 4.0, WIDTH - 4.0)
+}
+
+fn row(answers: &Answers, setting: &Setting, rank: usize, axis: &Axis, columns: Columns) -> Markup {
+    let Columns { has_pairs, has_test, has_parameters } = columns;
+    let measure = answers.measure;
+    let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.mean);
+    let n = setting.estimate.map_or(0, |estimate| estimate.n);
+    html! {
+        tr class=(if setting.verdict == Verdict::Best { "best" } else { "" }) {
+            td class="number" data-value=(rank) { span class=(if setting.estimate.is_some() { format!("key {}", colour(rank)) } else { "key".to_owned() }) { (rank + 1) } }
+            @for (value, name) in setting.values.iter().zip(&setting.names) {
+                td title=(value) { @if name.is_empty() { "–" } @else { (name) } }
+            }
+            td class="number" data-value=(n) { (n) @if n < setting.trials.len() { " of " (setting.trials.len()) } }
+            (cell(value(setting.estimate), setting.estimate.map(|found| estimate(answers, &found))))
+            td class="plain" { @if let Some(found) = setting.estimate { (whisker(&found, axis, setting.verdict)) } }
+            @if has_pairs {
+                @let behind = setting.behind.map(|behind| behind.difference);
+                // Behind is behind, whether more or less is better.
+                (cell(value(behind), behind.map(|behind| {
+                    let half = behind.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
+                    format!("{}{half}", measure.show(behind.mean.abs()))
+                })))
+                td { (verdict(setting)) }
+            }
+            @if has_test { (cell(value(setting.test), setting.test.map(|test| estimate(answers, &test)))) }
+            @if has_parameters { (cell(setting.parameters, setting.parameters.map(compact))) }
+            (cell(setting.seconds, setting.seconds.map(span)))
+        }
     }
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let deviation = (squares / (values.len() - 1) as f64).sqrt();
-    format!("{} ± {}{unit}", show(mean), show(deviation))
+}
+
+/// A cell with a number to sort by.
+fn cell(value: Option<f64>, words: Option<String>) -> Markup {
+    html! {
+        td class="number" data-value=(value.map_or(String::new(), |value| value.to_string())) {
+            (words.unwrap_or_else(|| "–".to_owned()))
+        }
+    }
+}
+
+fn verdict(setting: &Setting) -> Markup {
+    let p = setting.corrected.map(p_value);
+    html! {
+        @match setting.verdict {
+            Verdict::Best => span class="mark best" { "best" },
+            Verdict::Tied => {
+                // What only the correction for many comparisons keeps from being worse is no clear tie.
+                @let is_clear = setting.behind.and_then(|behind| behind.p).is_some_and(|p| p >= ALPHA);
+                span class=(if is_clear { "mark tied" } else { "mark" }) { "tied" }
+                span class="mark" { ", " (p.unwrap_or_default()) }
+            },
+            Verdict::Worse => span class="mark" { "worse, " (p.unwrap_or_default()) },
+            Verdict::Unknown => span class="mark" title="two seeds or folds in common with the best are needed" { "–" },
+        }
+    }
+}
+
+fn whisker(estimate: &Estimate, axis: &Axis, verdict: Verdict) -> Markup {
+    let place = |value: f64| format!("{:.1}", axis.at(value));
+    let weak = if matches!(verdict, Verdict::Worse | Verdict::Unknown) { " weak" } else { "" };
+    let half = estimate.half_width.unwrap_or(0.0);
+    html! {
+        svg class="chart" width=(WIDTH) height="14" viewBox=(format!("0 0 {WIDTH} 14")) aria-hidden="true" {
+            @if half > 0.0 {
+                line class=(format!("whisker{weak}")) x1=(place(estimate.mean - half)) x2=(place(estimate.mean + half)) y1="7" y2="7" {}
+            }
+            @if axis.contains(estimate.mean) {
+                circle class=(format!("point{weak}")) cx=(place(estimate.mean)) cy="7" r="3.5" {}
+            } @else {
+                // An arrow to where it lies, beyond the axis.
+                @let edge = axis.at(estimate.mean);
+                @let inwards = if edge < WIDTH / 2.0 { 5.0 } else { -5.0 };
+                polygon class=(format!("point{weak}")) points=(format!("{edge:.1},7 {0:.1},3.5 {0:.1},10.5", edge + inwards)) {}
+            }
+        }
+    }
+}
+
+/// The winner's curse: the best of many is in part the luckiest.
+fn luck(answers: &Answers) -> Markup {
+    let found: Vec<Estimate> =
+        answers.settings.iter().filter_map(|setting| setting.estimate).collect();
+    let (Some(best), true) = (found.first(), found.len() >= MANY) else { return html! {} };
+    let pooled = found.iter().filter_map(|estimate| Some((estimate.n - 1, estimate.deviation?)));
+    let (freedom, squares) = pooled.fold((0, 0.0), |(freedom, squares), (n, deviation)| {
+        (freedom + n, squares + n as f64 * deviation.powi(2))
+    });
+    let luck = (freedom > 0).then(|| {
+        let deviation = (squares / freedom as f64).sqrt();
+        expected_maximum(found.len()) * deviation / (best.n as f64).sqrt()
+    });
+    let measure = answers.measure;
+    html! {
+        aside class="note" {
+            strong { "The winner's curse. " }
+            "The best of " (found.len()) " settings is in part the luckiest, so its number is too good. "
+            @if let Some(luck) = luck {
+                "Were all of them equally good, the best would still seem to be about "
+                (measure.show(luck)) (measure.unit_of_difference())
+                " better than they are, by the spread between seeds. "
+            }
+            @if measure.is_test() {
+                "It was chosen by the test images here, so that nothing is left that it could be measured by."
+            } @else if answers.settings[0].test.is_some() {
+                "Its number on the test images, which took no part in the choice, is the one to report."
+            } @else {
+                "There are no test images in this experiment: " code { "data.test" } " would set some aside."
+            }
+        }
+    }
+}
+
+/// Seconds in words.
+pub(super) fn span(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 10.0 => format!("{seconds:.1} s"),
+        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
 }

@@ -2,6 +2,8 @@
 
 pub mod device;
 pub mod memory;
+pub mod naming;
+pub mod number;
 pub mod record;
 pub mod seed;
 pub mod shape;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::report::answers::Measure;
-use crate::report::charts::PlotFormat;
-use crate::report::exports::Ending;
-use crate::report::printed::{Format, Table};
+use crate::analysis::Measure;
+use crate::charts::PlotFormat;
+use crate::export::results::Ending;
+use crate::terminal::printed::{Format, Table};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Status {

@@ -1,0 +1,111 @@
+//! What a results folder answers: its trials by setting, ranked, with intervals and paired tests.
+//!
+//! Everything is read from the tables of the folder, so that a report can be made of results that were
+//! copied from elsewhere, without the program that made them or their images.
+
+use std::path::{Path, PathBuf};
+
+use crate::results::layout::EXPERIMENT;
+use crate::results::table::TableError;
+use crate::sweep::advised::{Advised, read_advice};
+
+use super::factor::{Factor, factors};
+use super::measure::{self, Measure};
+use super::setting::{self, Setting};
+use super::tables::{self, Tables, Trial};
+
+/// A results folder as it answers.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// The folder.
+    pub root: PathBuf,
+    /// Name of the experiment.
+    pub name: String,
+    /// What it is about, in its author's words.
+    pub description: String,
+    /// The columns of swept settings.
+    pub axes: Vec<String>,
+    /// By what settings are compared.
+    pub measure: Measure,
+    /// In plan order.
+    pub trials: Vec<Trial>,
+    /// The best one first; those without a value last.
+    pub settings: Vec<Setting>,
+    /// What was varied; columns that vary together are one factor.
+    pub factors: Vec<Factor>,
+    /// The experiment as it was resolved; empty where the file is missing.
+    pub experiment: toml::Table,
+    /// Its text.
+    pub text: String,
+    /// What was advised for each kind of data of a sweep over cases of transfer.
+    pub advice: Vec<Advised>,
+    epochs: Vec<[f64; 4]>,
+}
+
+impl Answers {
+    /// Reads the folder `root`. Settings are compared by `measure`, or by the metric that chose the best
+    /// epochs.
+    ///
+    /// # Errors
+    /// If there is no table of trials, or it is a table of something else.
+    pub fn read(root: &Path, measure: Option<Measure>) -> Result<Answers, TableError> {
+        let Tables { axes, trials, epochs } = tables::read(root)?;
+        let text = std::fs::read_to_string(root.join(EXPERIMENT)).unwrap_or_default();
+        let experiment: toml::Table = toml::from_str(&text).unwrap_or_default();
+        let word = |key: &str| experiment.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let folder = || Some(root.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned());
+        let measure = measure.unwrap_or_else(|| {
+            let first = trials.first().map(|trial| &trial.digest[..]);
+            measure::of_folder(root, first, &experiment)
+        });
+        let settings = setting::ranked(&axes, &trials, measure);
+        let factors = factors(&axes, &trials, &experiment);
+        Ok(Answers {
+            root: root.to_owned(),
+            name: word("name").or_else(folder).unwrap_or_default(),
+            description: word("description").unwrap_or_default(),
+            axes,
+            measure,
+            settings,
+            factors,
+            trials,
+            experiment,
+            text,
+            advice: read_advice(root),
+            epochs,
+        })
+    }
+
+    /// The value of a trial by which settings are compared; none unless it was completed.
+    pub fn value(&self, trial: &Trial) -> Option<f64> {
+        trial.value(self.measure)
+    }
+
+    /// The finished epochs of a trial, each with the scores of [`CURVES`](super::curves::CURVES); NaN where there is none.
+    pub fn curve(&self, trial: &Trial) -> &[[f64; 4]] {
+        &self.epochs[trial.epochs.clone()]
+    }
+
+    /// The best setting, if any trial was completed.
+    pub fn best(&self) -> Option<&Setting> {
+        self.settings.first().filter(|best| best.estimate.is_some())
+    }
+
+    /// The completed trials of a setting.
+    pub fn completed<'a>(&'a self, setting: &'a Setting) -> impl Iterator<Item = &'a Trial> {
+        setting.trials.iter().map(|index| &self.trials[*index]).filter(|trial| trial.is_completed())
+    }
+
+    /// What was varied, in words.
+    pub fn varied(&self) -> impl Iterator<Item = &Factor> {
+        self.factors.iter().filter(|factor| factor.levels.len() > 1)
+    }
+
+    /// How many different seeds, and how many folds there are (1 without a cross-validation).
+    pub fn repeats(&self) -> (usize, usize) {
+        let distinct = |of: fn(&Trial) -> &str| {
+            self.trials.iter().map(of).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        (distinct(|trial| &trial.seed), distinct(|trial| &trial.fold))
+    }
+}

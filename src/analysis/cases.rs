@@ -1,0 +1,333 @@
+//! The cases of a transfer beside each other: which one won where everything else was the same, by how
+//! much, and whether a textbook would have said so.
+
+mod hindsight;
+
+use std::collections::BTreeMap;
+
+use super::statistics::{ALPHA, Estimate, Paired, holm};
+use crate::plan::transfer::Case;
+use crate::sweep::advised::{AXIS, Advised};
+
+use super::answers::Answers;
+use super::measure::Measure;
+use super::tables::Trial;
+
+pub use hindsight::{Advisor, advisors, hindsight};
+
+/// The axis by which a data set grows.
+const SUBSET: &str = "data.subset";
+
+/// What one case came to.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// As the file writes it.
+    pub case: String,
+    /// Over the completed trials.
+    pub estimate: Option<Estimate>,
+    /// Numbers that learn.
+    pub trainable: Option<f64>,
+    /// Mean wall time of its trials.
+    pub seconds: Option<f64>,
+    /// The best case's value minus its own, over shared seeds and folds; none for the best itself.
+    pub behind: Option<Paired>,
+    /// The p-value of that, by Holm's correction over all differences of all contests.
+    pub corrected: Option<f64>,
+}
+
+/// All cases where everything else was the same.
+#[derive(Clone, Debug)]
+pub struct Contest {
+    /// The levels of the other factors, in words; empty if there are none.
+    pub surroundings: String,
+    /// The same without the size of the data set.
+    pub pair: String,
+    /// The size of the data set as it is written; empty if it does not vary.
+    pub size: String,
+    /// In the order of the plan.
+    pub contestants: Vec<Contestant>,
+    /// Index of the best one.
+    pub best: Option<usize>,
+    /// What was advised before anything was trained.
+    pub advised: Option<Advised>,
+}
+
+impl Contest {
+    /// The best case.
+    pub fn winner(&self) -> Option<&Contestant> {
+        self.contestants.get(self.best?)
+    }
+}
+
+/// The contests of a sweep over cases, in the order of the plan; none if it is not one.
+pub fn contests(answers: &Answers) -> Vec<Contest> {
+    let Some(axis) = answers.axes.iter().position(|axis| axis == AXIS) else { return Vec::new() };
+    let size = answers.axes.iter().position(|axis| axis == SUBSET);
+    let of_column =
+        |column: usize| answers.factors.iter().position(|f| f.columns.contains(&column));
+    let case = of_column(axis);
+    let words = |index: usize, with_size: bool| -> String {
+        let named = answers.factors.iter().enumerate().filter(|(place, factor)| {
+            let is_size = size.is_some_and(|size| factor.columns.contains(&size));
+            Some(*place) != case && factor.levels.len() > 1 && (with_size || !is_size)
+        });
+        let level = |(_, factor): (usize, &super::Factor)| {
+            factor.levels[factor.of_trial[index]].name.clone()
+        };
+        named.map(level).collect::<Vec<_>>().join(", ")
+    };
+    let mut contests: Vec<(Vec<String>, Contest)> = Vec::new();
+    let mut members: Vec<Vec<(String, Vec<usize>)>> = Vec::new();
+    for (index, trial) in answers.trials.iter().enumerate() {
+        let mut others = trial.values.clone();
+        let value = others.remove(axis);
+        let place = contests.iter().position(|(known, _)| *known == others).unwrap_or_else(|| {
+            let contest = Contest {
+                surroundings: words(index, true),
+                pair: words(index, false),
+                size: size.map_or(String::new(), |size| trial.values[size].clone()),
+                contestants: Vec::new(),
+                best: None,
+                advised: None,
+            };
+            contests.push((others, contest));
+            members.push(Vec::new());
+            contests.len() - 1
+        });
+        match members[place].iter_mut().find(|(case, _)| *case == value) {
+            Some((_, trials)) => trials.push(index),
+            None => members[place].push((value, vec![index])),
+        }
+    }
+    let mut contests: Vec<Contest> = contests.into_iter().map(|(_, contest)| contest).collect();
+    for (contest, members) in contests.iter_mut().zip(&members) {
+        fill(answers, contest, members);
+        let mut numbers = members.iter().flat_map(|(_, trials)| trials);
+        contest.advised = numbers.find_map(|index| {
+            let number = answers.trials[*index].number;
+            answers.advice.iter().find(|advised| advised.trial == number).cloned()
+        });
+    }
+    // A case alone is no contest.
+    contests.retain(|contest| contest.contestants.len() > 1);
+    let all = || contests.iter().flat_map(|contest| &contest.contestants);
+    let p: Vec<Option<f64>> = all().map(|it| it.behind.and_then(|behind| behind.p)).collect();
+    let corrected = holm(&p);
+    let contestants = contests.iter_mut().flat_map(|contest| &mut contest.contestants);
+    contestants.zip(corrected).for_each(|(contestant, p)| contestant.corrected = p);
+    contests
+}
+
+/// The values of trials by seed and fold.
+fn values(answers: &Answers, trials: &[usize]) -> BTreeMap<(String, String), f64> {
+    let of =
+        |trial: &Trial| Some(((trial.seed.clone(), trial.fold.clone()), answers.value(trial)?));
+    trials.iter().filter_map(|index| of(&answers.trials[*index])).collect()
+}
+
+fn fill(answers: &Answers, contest: &mut Contest, members: &[(String, Vec<usize>)]) {
+    let measure: Measure = answers.measure;
+    let samples: Vec<_> = members.iter().map(|(_, trials)| values(answers, trials)).collect();
+    for ((case, trials), sample) in members.iter().zip(&samples) {
+        let sample: Vec<f64> = sample.values().copied().collect();
+        let mean = |of: fn(&Trial) -> Option<f64>| {
+            let found = trials.iter().filter_map(|index| of(&answers.trials[*index]));
+            Estimate::of(&found.collect::<Vec<_>>()).map(|found| found.mean)
+        };
+        contest.contestants.push(Contestant {
+            case: case.clone(),
+            estimate: Estimate::of(&sample),
+            trainable: mean(|trial| trial.trainable),
+            seconds: mean(|trial| trial.seconds),
+            behind: None,
+            corrected: None,
+        });
+    }
+    let mean = |index: &usize| contest.contestants[*index].estimate.map(|found| found.mean);
+    contest.best =
+        (0..members.len()).filter(|index| mean(index).is_some()).reduce(|best, index| {
+            let (a, b) = (mean(&index), mean(&best));
+            if a.zip(b).is_some_and(|(a, b)| measure.improves(a, b)) { index } else { best }
+        });
+    let Some(best) = contest.best else { return };
+    for (index, sample) in samples.iter().enumerate().filter(|(index, _)| *index != best) {
+        let shared: Vec<f64> = samples[best]
+            .iter()
+            .filter_map(|(run, value)| Some(value - sample.get(run)?))
+            .collect();
+        contest.contestants[index].behind = Paired::of(&shared);
+    }
+}
+
+/// Which case won, over which others, and how sure that is.
+pub fn verdict(answers: &Answers, contest: &Contest) -> String {
+    let measure = answers.measure;
+    let Some(winner) = contest.winner() else {
+        return "no trial was completed".to_owned();
+    };
+    let of = |found: &Estimate| {
+        let half =
+            found.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
+        format!("{}{half}{} (n = {})", measure.show(found.mean), measure.unit(), found.n)
+    };
+    let mut text = format!(
+        "{} is best with {}",
+        winner.case,
+        winner.estimate.as_ref().map_or(String::new(), of)
+    );
+    let sure = |it: &&Contestant| it.corrected.is_some_and(|p| p < ALPHA);
+    let others = || contest.contestants.iter().filter(|it| it.behind.is_some());
+    let open: Vec<&str> = others().filter(|it| !sure(it)).map(|it| it.case.as_str()).collect();
+    if !open.is_empty() {
+        text.push_str(&format!(", not to be told from {}", open.join(" and ")));
+    }
+    for it in others().filter(sure) {
+        let Some(behind) = it.behind else { continue };
+        let half = behind.difference.half_width;
+        text.push_str(&format!(
+            "; {} is {}{}{} behind",
+            it.case,
+            measure.show(behind.difference.mean.abs()),
+            half.map_or(String::new(), |half| format!(" ± {}", measure.show(half))),
+            measure.unit_of_difference()
+        ));
+    }
+    text
+}
+
+/// Whether frozen layers are best (true) or training everything is (false); none if the best case of the
+/// one kind cannot be told from a case of the other.
+fn freezing_wins(contest: &Contest) -> Option<bool> {
+    let freezes = |it: &Contestant| {
+        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == it.case)
+    };
+    let wins = freezes(contest.winner()?);
+    let others = contest.contestants.iter().filter(|it| freezes(it) != wins);
+    let mut surely_behind = others.map(|it| it.corrected.is_some_and(|p| p < ALPHA)).peekable();
+    (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
+}
+
+/// For each pair of network and data its contests, the smallest size first; for sweeps over sizes.
+pub fn by_size(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
+    let mut pairs: Vec<(&str, Vec<&Contest>)> = Vec::new();
+    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
+        match pairs.iter_mut().find(|(pair, _)| *pair == contest.pair) {
+            Some((_, sizes)) => sizes.push(contest),
+            None => pairs.push((&contest.pair, vec![contest])),
+        }
+    }
+    pairs.retain(|(_, sizes)| sizes.len() > 1);
+    for (_, sizes) in &mut pairs {
+        sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
+    }
+    pairs
+}
+
+/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
+/// over sizes. Only what can be told counts.
+pub fn borders(contests: &[Contest]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for (pair, sizes) in by_size(contests) {
+        let told: Vec<(&str, bool)> = sizes
+            .iter()
+            .filter_map(|contest| Some((contest.size.as_str(), freezing_wins(contest)?)))
+            .collect();
+        let change = told.windows(2).find(|two| two[0].1 != two[1].1);
+        let words = match (told.first(), told.last(), change) {
+            (Some(_), Some(_), Some([(_, false), _])) => {
+                "frozen layers win at a larger size and not at a smaller one: there is no one border"
+                    .to_owned()
+            }
+            (Some(_), Some(_), Some([(below, _), (above, _)])) => {
+                format!("the border between small and large lies between {below} and {above}")
+            }
+            (Some((first, false)), ..) => format!(
+                "training everything wins at {} of {} sizes: the border between small and large lies below {first}",
+                told.len(),
+                sizes.len()
+            ),
+            (_, Some((last, true)), _) => format!(
+                "frozen layers win at {} of {} sizes: the border between small and large lies above {last}",
+                told.len(),
+                sizes.len()
+            ),
+            _ => "where the border between small and large lies cannot be told".to_owned(),
+        };
+        sentences.push(if pair.is_empty() { words } else { format!("{pair}: {words}") });
+    }
+    sentences
+}
+
+/// A size in words for people: "10 per class", "20 %", "all".
+pub fn size_in_words(size: &str) -> String {
+    let number = number(size);
+    match size {
+        _ if size.contains("per-class") => format!("{number} per class"),
+        _ if size.contains("fraction") => format!("{} %", 100.0 * number),
+        _ => "all".to_owned(),
+    }
+}
+
+/// The number in a size such as `{ per-class = 10 }`; all images are more than any.
+fn number(size: &str) -> f64 {
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    let text: String =
+        size.chars().skip_while(|c| !digits(*c)).take_while(|c| digits(*c)).collect();
+    text.parse().unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(in crate::analysis::cases) fn contest(
+        pair: &str,
+        size: &str,
+        winner: &str,
+        p: f64,
+    ) -> Contest {
+        let contestant = |case: &str| Contestant {
+            case: case.to_owned(),
+            estimate: Estimate::of(&[0.5, 0.6]),
+            trainable: None,
+            seconds: None,
+            behind: None,
+            corrected: (case != winner).then_some(p),
+        };
+        let contestants = vec![contestant("large-similar"), contestant("small-similar")];
+        let best = contestants.iter().position(|it| it.case == winner);
+        let (pair, size) = (pair.to_owned(), size.to_owned());
+        let surroundings = format!("{pair}, {size}");
+        Contest { surroundings, pair, size, contestants, best, advised: None }
+    }
+
+    #[test]
+    fn sizes_are_words_that_fit_below_an_axis() {
+        let words = ["{ per-class = 10 }", "{ fraction = 0.2 }", "none"].map(size_in_words);
+        assert_eq!(words, ["10 per class", "20 %", "all"]);
+    }
+
+    #[test]
+    fn the_border_lies_where_the_winner_no_longer_freezes_as_far_as_that_can_be_told() {
+        let found = borders(&[
+            contest("a", "none", "large-similar", 0.01),
+            contest("a", "{ per-class = 20 }", "large-similar", 0.3),
+            contest("a", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("b", "{ per-class = 5 }", "large-similar", 0.01),
+            contest("b", "none", "large-similar", 0.01),
+            contest("c", "{ per-class = 5 }", "large-similar", 0.2),
+            contest("c", "none", "small-similar", 0.2),
+            contest("d", "{ per-class = 5 }", "large-similar", 0.01),
+            contest("d", "none", "small-similar", 0.01),
+        ]);
+        assert_eq!(
+            found,
+            [
+                "a: the border between small and large lies between { per-class = 5 } and none",
+                "b: training everything wins at 2 of 2 sizes: the border between small and large lies below { per-class = 5 }",
+                "c: where the border between small and large lies cannot be told",
+                "d: frozen layers win at a larger size and not at a smaller one: there is no one border",
+            ]
+        );
+    }
+}

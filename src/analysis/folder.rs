@@ -1,0 +1,88 @@
+//! A results folder without its experiment: what `trials.csv` says of the trials, and what else is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::results::layout;
+use crate::results::table::TableError;
+use crate::results::trials::Trials;
+use crate::sweep::store::{TrialStore, UNFINISHED};
+
+/// The results folder of one experiment.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// Its trials.
+    pub trials: Trials,
+}
+
+/// What no trial of the experiment needs.
+pub struct Superfluous {
+    /// A folder or a file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// What it is.
+    pub what: &'static str,
+}
+
+impl Folder {
+    /// Reads the table of trials of the folder `root`.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged or a table of something else.
+    pub fn read(root: &Path) -> Result<Folder, TableError> {
+        Ok(Folder { root: root.to_owned(), trials: Trials::read(root)? })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a trial.
+    pub fn trial(&self, digest: &str) -> TrialStore {
+        TrialStore::at(layout::trial(&self.root, digest))
+    }
+
+    /// What no trial in the table refers to: folders of trials, and files that were never finished.
+    pub fn superfluous(&self) -> Vec<Superfluous> {
+        let mut found = Vec::new();
+        let entries = |folder: &Path| {
+            let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect();
+            paths.sort();
+            paths
+        };
+        let trials = entries(&layout::trials(&self.root));
+        for path in trials.iter().cloned() {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            // A shorter run of a trial has a folder of its own behind the same digest.
+            let is_known = self.trials.rows.iter().any(|row| name.starts_with(&row.digest));
+            if path.is_dir() && !is_known && !TrialStore::at(path.clone()).is_locked() {
+                let bytes = size(&path);
+                found.push(Superfluous { path, bytes, what: "a trial of no row in trials.csv" });
+            }
+        }
+        for path in entries(&self.root).into_iter().chain(trials) {
+            if path.is_file() && path.to_string_lossy().ends_with(UNFINISHED) {
+                let bytes = size(&path);
+                found.push(Superfluous { path, bytes, what: "a file that was never finished" });
+            }
+        }
+        found
+    }
+}
+
+/// Bytes of a file, or of the files in a folder.
+fn size(path: &Path) -> u64 {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        return entries.map(|entry| size(&entry.path())).sum();
+    }
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}

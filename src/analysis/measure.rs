@@ -1,0 +1,122 @@
+//! By what settings are compared: one score on one part of the images, at the best epoch.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::basis::record::Scores;
+use crate::results::layout;
+
+/// Parts of the images, as columns name them and as people do.
+const PARTS: [(&str, &str); 3] = [("train", "training"), ("val", "validation"), ("test", "test")];
+
+/// A score on a part of the images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Index of the part: training, validation, test.
+    pub(super) part: usize,
+    /// Index into [`Scores::NAMES`].
+    pub(super) score: usize,
+}
+
+impl Measure {
+    /// All of them, as they are written.
+    pub fn names() -> impl Iterator<Item = String> {
+        PARTS.into_iter().flat_map(|(part, _)| {
+            Scores::NAMES.into_iter().map(move |score| format!("{part}_{score}"))
+        })
+    }
+
+    /// The name in tables: `val_accuracy`.
+    pub fn name(self) -> String {
+        format!("{}_{}", PARTS[self.part].0, Scores::NAMES[self.score])
+    }
+
+    /// In words: `validation accuracy`.
+    pub fn words(self) -> String {
+        let score = match Scores::NAMES[self.score] {
+            "top_k" => "top-k accuracy",
+            "f1" => "F1",
+            score => score,
+        };
+        format!("{} {score}", PARTS[self.part].1)
+    }
+
+    /// The same score on the test images.
+    pub fn on_test(self) -> Measure {
+        Measure { part: 2, ..self }
+    }
+
+    /// Whether it is taken on the test images.
+    pub fn is_test(self) -> bool {
+        self.part == 2
+    }
+
+    /// Whether less is better.
+    pub fn is_loss(self) -> bool {
+        self.score == 0
+    }
+
+    /// Whether `a` is better than `b`.
+    pub fn improves(self, a: f64, b: f64) -> bool {
+        if self.is_loss() { a < b } else { a > b }
+    }
+
+    /// A number of this kind without its unit: losses as they are, parts of one in per cent.
+    pub fn show(self, value: f64) -> String {
+        if self.is_loss() { format!("{value:.4}") } else { format!("{:.2}", 100.0 * value) }
+    }
+
+    /// A difference with its sign, without its unit.
+    pub fn show_difference(self, value: f64) -> String {
+        let number = self.show(value.abs());
+        let is_zero = number.chars().all(|c| matches!(c, '0' | '.'));
+        let sign = if is_zero {
+            ""
+        } else if value < 0.0 {
+            "−"
+        } else {
+            "+"
+        };
+        format!("{sign}{number}")
+    }
+
+    /// The unit of a number, with the blank before it.
+    pub fn unit(self) -> &'static str {
+        if self.is_loss() { "" } else { " %" }
+    }
+
+    /// The unit of a difference, with the blank before it: per cent differ by points.
+    pub fn unit_of_difference(self) -> &'static str {
+        if self.is_loss() { "" } else { " points" }
+    }
+}
+
+impl FromStr for Measure {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Measure, String> {
+        let index = Measure::names().position(|name| name == text);
+        let scores = Scores::NAMES.len();
+        let of = |index: usize| Measure { part: index / scores, score: index % scores };
+        index.map(of).ok_or_else(|| {
+            format!("expected one of {}", Measure::names().collect::<Vec<_>>().join(", "))
+        })
+    }
+}
+
+/// The metric that chose the best epochs in the folder `root`: what the plan of the trial with
+/// the digest `first` says, or the experiment.
+pub(super) fn of_folder(root: &Path, first: Option<&str>, experiment: &toml::Table) -> Measure {
+    let best = |table: &toml::Table| -> Option<Measure> {
+        table.get("train")?.get("best")?.as_str()?.parse().ok()
+    };
+    let plan = || -> Option<toml::Table> {
+        let path = layout::trial(root, first?).join(layout::PLAN);
+        toml::from_str(&std::fs::read_to_string(path).ok()?).ok()
+    };
+    plan().as_ref().and_then(best).or_else(|| best(experiment)).unwrap_or(Measure {
+        // val_accuracy, which is the default.
+        part: 1,
+        score: 1,
+    })
+}

@@ -1,0 +1,21 @@
+//! What a results folder answers, in numbers: read from its tables, shown by others.
+
+mod answers;
+pub mod cases;
+pub mod curves;
+pub mod effects;
+mod factor;
+mod folder;
+pub mod machines;
+mod measure;
+pub mod predictions;
+mod setting;
+pub mod statistics;
+mod tables;
+
+pub use answers::Answers;
+pub use factor::{Factor, Kind, Level};
+pub use folder::Folder;
+pub use measure::Measure;
+pub use setting::{Setting, Verdict};
+pub use tables::Trial;

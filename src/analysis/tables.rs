@@ -1,0 +1,93 @@
+//! The tables of a results folder as answers need them. Only that of the trials has to be there, and be whole.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, Range};
+use std::path::Path;
+
+use crate::results::table::{Damage, ScoreCells, TableError};
+use crate::results::trials::{Row, Trials};
+use crate::results::{metrics, timings};
+
+use super::measure::Measure;
+
+/// A trial as the tables know it: its row, and what the other tables add.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    row: Row,
+    /// Scores at the best epoch on training images.
+    train: ScoreCells,
+    /// Wall time of its epochs and of everything beside them; none if nothing was timed.
+    pub seconds: Option<f64>,
+    /// Its rows among all epochs.
+    pub(super) epochs: Range<usize>,
+}
+
+impl Deref for Trial {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        &self.row
+    }
+}
+
+impl Trial {
+    /// The six scores at the best epoch on a part of the images: 0 training, 1 validation, 2 test. Also of
+    /// a trial that was not completed.
+    pub fn scores_on(&self, part: usize) -> ScoreCells {
+        [self.train, self.validation, self.test][part]
+    }
+
+    /// The value of `measure` at the best epoch; none unless it was completed.
+    pub fn value(&self, measure: Measure) -> Option<f64> {
+        self.scores_on(measure.part)[measure.score].filter(|_| self.is_completed())
+    }
+}
+
+/// All tables together.
+pub(super) struct Tables {
+    pub(super) axes: Vec<String>,
+    pub(super) trials: Vec<Trial>,
+    pub(super) epochs: Vec<[f64; 4]>,
+}
+
+/// The cells of [`CURVES`](super::curves::CURVES) in a row; NaN where one is empty or not finite.
+fn curves(row: &metrics::Row) -> [f64; 4] {
+    let [train_loss, train_accuracy, ..] = row.train;
+    let [val_loss, val_accuracy, ..] = row.validation;
+    [train_loss, train_accuracy, val_loss, val_accuracy]
+        .map(|number| number.filter(|number| number.is_finite()).unwrap_or(f64::NAN))
+}
+
+/// Reads the tables of the folder `root`.
+pub(super) fn read(root: &Path) -> Result<Tables, TableError> {
+    let Trials { axes, rows } = Trials::read(root)?;
+    let trial = |row| Trial { row, train: [None; 6], seconds: None, epochs: 0..0 };
+    let mut trials: Vec<Trial> = rows.into_iter().map(trial).collect();
+    let places: BTreeMap<usize, usize> =
+        trials.iter().enumerate().map(|(place, trial)| (trial.number, place)).collect();
+    let mut epochs: Vec<[f64; 4]> = Vec::new();
+    let mut current: Option<usize> = None;
+    metrics::read(root, Damage::Tolerated, |row| {
+        let Some(place) = places.get(&row.trial) else { return Ok(()) };
+        let trial = &mut trials[*place];
+        if current != Some(*place) {
+            current = Some(*place);
+            trial.epochs = epochs.len()..epochs.len();
+        }
+        if row.epoch == trial.epochs.len() + 1 {
+            epochs.push(curves(&row));
+            trial.epochs.end = epochs.len();
+            if row.epoch == trial.best_epoch {
+                trial.train = row.train.map(|score| score.filter(|score| score.is_finite()));
+            }
+        }
+        Ok(())
+    })?;
+    timings::read(root, Damage::Tolerated, |trial, _, seconds| {
+        if let Some(place) = places.get(&trial).filter(|_| seconds.is_finite()) {
+            *trials[*place].seconds.get_or_insert(0.0) += seconds;
+        }
+        Ok(())
+    })?;
+    Ok(Tables { axes, trials, epochs })
+}

@@ -1,0 +1,68 @@
+//! Pictures inside the page: images of the data set, if they are the ones that trials were run on.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use image::imageops::thumbnail;
+use image::{GrayImage, RgbImage};
+
+use super::sheet::png;
+use crate::analysis::Answers;
+use crate::augment::Frame;
+use crate::data::{Cache, Dataset};
+use crate::plan::resolve::Plan;
+use crate::sweep::store::Store;
+
+/// The longer side of a picture in pixels, at most.
+const SIDE: u32 = 64;
+
+/// Sets of images that take more bytes than this are not loaded for a few pictures.
+const MOST_BYTES: usize = 1 << 29;
+
+/// The images of a trial; or why there are none.
+pub(super) fn dataset(
+    answers: &Answers,
+    plan: &Plan,
+    images: &Cache,
+) -> Result<Arc<Dataset>, String> {
+    let known = Store::of(&answers.root).images();
+    let bytes = plan.data.image.size.iter().product::<usize>() * plan.data.image.channels;
+    let most = known.iter().map(|(_, images)| images.images).max().unwrap_or(0);
+    if most.saturating_mul(bytes) > MOST_BYTES {
+        return Err("the set of images is too large to be loaded for a few of them".to_owned());
+    }
+    let dataset = images.get(&plan.data).map_err(|error| error.to_string())?;
+    let is_known = known.iter().any(|(_, images)| images.fingerprint == dataset.fingerprint());
+    if is_known {
+        Ok(dataset)
+    } else {
+        Err("the images are other ones than those that trials were run on".to_owned())
+    }
+}
+
+/// An image as a data URI.
+pub(super) fn data_uri(frame: Frame, pixels: &[u8]) -> Option<String> {
+    let [height, width] = [frame.height as u32, frame.width as u32];
+    let longer = height.max(width);
+    let bytes = if longer <= SIDE {
+        png(frame, pixels).ok()?
+    } else {
+        let [height, width] = [height, width].map(|side| (side * SIDE / longer).max(1));
+        let small = match frame.channels {
+            1 => {
+                let image =
+                    GrayImage::from_raw(frame.width as u32, frame.height as u32, pixels.to_vec())?;
+                thumbnail(&image, width, height).into_raw()
+            }
+            _ => {
+                let image =
+                    RgbImage::from_raw(frame.width as u32, frame.height as u32, pixels.to_vec())?;
+                thumbnail(&image, width, height).into_raw()
+            }
+        };
+        let [height, width] = [height, width].map(|side| side as usize);
+        png(Frame { height, width, channels: frame.channels }, &small).ok()?
+    };
+    Some(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes)))
+}

@@ -1,0 +1,124 @@
+//! `report.html`: everything that a results folder answers, in one file that needs nothing else.
+//!
+//! Every section is a file that looks at [`Answers`] and returns nothing where it has nothing to say.
+//! `maud` escapes whatever is put in. Scripts only sort and filter: the page is whole without them.
+
+use std::path::{Path, PathBuf};
+
+use maud::{DOCTYPE, PreEscaped, html};
+use rayon::prelude::*;
+
+use crate::analysis::Answers;
+use crate::analysis::predictions::Predictions;
+use crate::charts::{Chart, PlotFormat, RasterError, STYLE};
+use crate::data::Cache;
+use crate::sweep::store::{StoreError, write_whole};
+
+use super::section::Section;
+use super::{
+    augmentation, calibration, cases, confusion, cost, curves, effects, failures, numbers,
+    pictures, question, ranking, reproduce,
+};
+
+/// The name of the file in a results folder.
+pub const FILE: &str = "report.html";
+
+/// Writes the report of `answers` to `path`. Pictures are taken from `images`, if the data can be
+/// loaded.
+pub fn write(answers: &Answers, images: &Cache, path: &Path) -> Result<(), StoreError> {
+    write_whole(path, page(answers, images).as_bytes())
+}
+
+/// Why a chart is not there as a file.
+#[derive(Debug, thiserror::Error)]
+pub enum PlotError {
+    /// It cannot be drawn.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Writes every chart of the page as a file of its own into `folder`, and returns their paths.
+pub fn write_charts(
+    answers: &Answers,
+    folder: &Path,
+    format: PlotFormat,
+    dpi: u16,
+) -> Result<Vec<PathBuf>, PlotError> {
+    let charts = charts(answers, predictions(answers).as_ref());
+    let write = |chart: &Chart| -> Result<PathBuf, PlotError> {
+        let path = folder.join(format!("{}.{}", chart.name, format.ending()));
+        write_whole(&path, &chart.file(format, dpi)?)?;
+        Ok(path)
+    };
+    charts.par_iter().map(write).collect()
+}
+
+/// What the best setting predicted.
+fn predictions(answers: &Answers) -> Option<Predictions> {
+    Predictions::read(answers, answers.best()?)
+}
+
+/// All charts, in the order of the page.
+fn charts(answers: &Answers, predictions: Option<&Predictions>) -> Vec<Chart> {
+    let mut all = cases::charts(answers);
+    all.extend(curves::charts(answers));
+    all.extend(effects::charts(answers));
+    if let Some(predictions) = predictions {
+        all.push(confusion::chart(predictions));
+        all.extend(calibration::chart(predictions));
+    }
+    all.extend(cost::charts(answers));
+    all
+}
+
+/// The page as text.
+pub fn page(answers: &Answers, images: &Cache) -> String {
+    let predictions = predictions(answers);
+    let mut sections = vec![ranking::section(answers)];
+    sections.extend(cases::section(answers));
+    sections.extend(curves::section(answers));
+    sections.extend(effects::section(answers));
+    if let Some(predictions) = &predictions {
+        sections.push(confusion::section(answers, predictions));
+        sections.extend(pictures::section(answers, predictions, images));
+        sections.extend(calibration::section(predictions));
+    }
+    sections.extend(cost::section(answers));
+    sections.extend(augmentation::section(answers, images));
+    sections.extend(failures::section(answers));
+    sections.push(reproduce::section(answers));
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="generator" content=(concat!("candlewick ", env!("CARGO_PKG_VERSION")));
+                // Nothing is asked for when the page is opened, not even an icon.
+                link rel="icon" href="data:,";
+                title { (answers.name) }
+                style { (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css"))) }
+            }
+            body {
+                header {
+                    (question::header(answers))
+                    nav aria-label="Contents" {
+                        @for section in &sections { a href=(format!("#{}", section.id)) { (section.title) } }
+                    }
+                }
+                main {
+                    @for Section { id, title, body } in &sections {
+                        section id=(id) { h2 { (title) } (body) }
+                    }
+                }
+                footer { p { "Made by candlewick " (env!("CARGO_PKG_VERSION")) ". The numbers of this page are in it as JSON too, under the id " code { "numbers" } "." } }
+                (numbers::block(answers))
+                script { (PreEscaped(include_str!("page.js"))) }
+            }
+        }
+    }
+    .into_string()
+}

@@ -1,0 +1,106 @@
+//! The most confident mistakes, as pictures where the images can be loaded, else by name.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use crate::analysis::Answers;
+use crate::analysis::predictions::{Mistake, Predictions, folder};
+use crate::data::{Cache, Dataset};
+use crate::sweep::store::TrialStore;
+
+use super::images::{self, data_uri};
+use super::section::Section;
+
+/// Mistakes in the page, and of one cell of the matrix.
+const MISTAKES: usize = 2000;
+const PER_CELL: usize = 12;
+/// The first of them are shown as pictures, the others by name.
+const PICTURES: usize = 240;
+/// Mistakes that are seen without asking for more.
+const OPEN: usize = 24;
+
+/// The section; none if there are no mistakes.
+pub(super) fn section(
+    answers: &Answers,
+    predictions: &Predictions,
+    images: &Cache,
+) -> Option<Section> {
+    let chosen = chosen(&predictions.mistakes);
+    if chosen.is_empty() {
+        return None;
+    }
+    let (pictures, why) = match dataset(answers, images) {
+        Ok(dataset) => (pictures(&dataset, &chosen[..chosen.len().min(PICTURES)]), None),
+        Err(why) => (BTreeMap::new(), Some(why)),
+    };
+    let all = predictions.mistakes.len();
+    let (first, more) = chosen.split_at(chosen.len().min(OPEN));
+    let card = |mistake: &&Mistake| card(predictions, mistake, pictures.get(&mistake.image));
+    let body = html! {
+        p {
+            "Images that were taken for another class, those first that the trials were most sure of"
+            @if all > chosen.len() { ": " (chosen.len()) " of " (all) " are in this page, at most " (PER_CELL) " of a cell" }
+            ". Below each stand its class, what it was taken for, and the mean probability of that"
+            @if predictions.trials > 1 { " with the number of trials that took it so" }
+            ". " a href="#mistakes" class="scripted all" hidden { "Show all again" }
+        }
+        p class="note scripted" id="mistakes-shown" aria-live="polite" {}
+        ul class="mistakes" { @for mistake in first { (card(mistake)) } }
+        @if !more.is_empty() {
+            details { summary { (more.len()) " more" } ul class="mistakes" { @for mistake in more { (card(mistake)) } } }
+        }
+        @if let Some(why) = why { p class="note" { "Names instead of pictures: " (why) "." } }
+    };
+    Some(Section { id: "mistakes", title: "Mistakes", body })
+}
+
+/// The first mistakes, and not too many of one kind.
+fn chosen(mistakes: &[Mistake]) -> Vec<&Mistake> {
+    let mut of_cell: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    let is_wanted = |mistake: &&Mistake| {
+        let count = of_cell.entry((mistake.class, mistake.predicted)).or_insert(0);
+        *count += 1;
+        *count <= PER_CELL
+    };
+    mistakes.iter().filter(is_wanted).take(MISTAKES).collect()
+}
+
+fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) -> Markup {
+    let [class, predicted] =
+        [mistake.class, mistake.predicted].map(|class| &predictions.classes[class]);
+    html! {
+        li data-cell=(format!("{}-{}", mistake.class, mistake.predicted)) title=(mistake.image) {
+            @if let Some(picture) = picture {
+                img src=(picture) alt=(mistake.image);
+            } @else {
+                span class="name" { (mistake.image) }
+            }
+            span { (class) }
+            span class="taken" { "→ " (predicted) }
+            span class="soft" {
+                (format!("{:.1} %", 100.0 * mistake.probability))
+                @if predictions.trials > 1 { " · " (mistake.trials) "/" (predictions.trials) }
+            }
+        }
+    }
+}
+
+/// The images of the best setting's first trial; or why there are none.
+fn dataset(answers: &Answers, images: &Cache) -> Result<std::sync::Arc<Dataset>, String> {
+    let trial = answers.best().and_then(|best| answers.completed(best).next());
+    let trial = trial.ok_or("no trial was completed")?;
+    let plan = TrialStore::at(folder(answers, trial)).plan().map_err(|error| error.to_string())?;
+    images::dataset(answers, &plan, images)
+}
+
+/// The pictures of `mistakes` as data URIs, by name.
+fn pictures(dataset: &Dataset, mistakes: &[&Mistake]) -> BTreeMap<String, String> {
+    let index: BTreeMap<&str, usize> =
+        dataset.names().iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let picture = |mistake: &&Mistake| {
+        let index = *index.get(mistake.image.as_str())?;
+        Some((mistake.image.clone(), data_uri(dataset.frame(), dataset.image(index as u32))?))
+    };
+    mistakes.iter().filter_map(picture).collect()
+}

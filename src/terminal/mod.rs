@@ -1,0 +1,13 @@
+//! What a terminal shows, beside progress: plans, rankings, answers and curves as text. Tables of answers are
+//! written for documents too.
+
+pub mod advice;
+pub mod compare;
+pub mod confusion;
+pub mod curves;
+mod grid;
+pub mod layers;
+pub mod printed;
+pub mod ranking;
+pub mod status;
+pub mod transfer;

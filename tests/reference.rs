@@ -148,8 +148,8 @@ fn the_reference_page_has_every_column_and_no_other() {
         });
         columns.collect()
     };
-    assert_eq!(listed(trials::FILE), trials::columns(&[]));
-    assert_eq!(listed(metrics::FILE), metrics::columns());
+    assert_eq!(listed(trials::FILE), trials::columns(&[]).collect::<Vec<_>>());
+    assert_eq!(listed(metrics::FILE), metrics::columns().collect::<Vec<_>>());
     assert_eq!(listed(decisions::FILE), decisions::COLUMNS);
     assert_eq!(listed(timings::FILE), timings::COLUMNS);
 }

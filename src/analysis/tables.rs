@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 use std::path::Path;
 
+use crate::basis::record::Scores;
 use crate::results::table::{Damage, ScoreCells, TableError};
 use crate::results::trials::{Row, Trials};
 use crate::results::{metrics, timings};
 
+use super::curves::CURVES;
 use super::measure::Measure;
 
 /// A trial as the tables know it: its row, and what the other tables add.
@@ -50,12 +52,10 @@ pub(super) struct Tables {
     pub(super) epochs: Vec<[f64; 4]>,
 }
 
-/// The cells of [`CURVES`](super::curves::CURVES) in a row; NaN where one is empty or not finite.
-fn curves(row: &metrics::Row) -> [f64; 4] {
-    let [train_loss, train_accuracy, ..] = row.train;
-    let [val_loss, val_accuracy, ..] = row.validation;
-    [train_loss, train_accuracy, val_loss, val_accuracy]
-        .map(|number| number.filter(|number| number.is_finite()).unwrap_or(f64::NAN))
+/// The cell of the column `name`, if it holds a finite number.
+fn number(row: &metrics::Row, name: &str) -> Option<f64> {
+    let place = metrics::NUMBERS.iter().position(|number| *number == name)?;
+    row.numbers[place].filter(|number| number.is_finite())
 }
 
 /// Reads the tables of the folder `root`.
@@ -75,10 +75,10 @@ pub(super) fn read(root: &Path) -> Result<Tables, TableError> {
             trial.epochs = epochs.len()..epochs.len();
         }
         if row.epoch == trial.epochs.len() + 1 {
-            epochs.push(curves(&row));
+            epochs.push(CURVES.map(|name| number(&row, name).unwrap_or(f64::NAN)));
             trial.epochs.end = epochs.len();
             if row.epoch == trial.best_epoch {
-                trial.train = row.train.map(|score| score.filter(|score| score.is_finite()));
+                trial.train = Scores::NAMES.map(|score| number(&row, &format!("train_{score}")));
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::Result;
 use super::supervise::{supervise, supervised};
-use super::work::{Task, Worked};
+use super::work::Task;
 
 /// Runs the command, where trials run on this machine.
 pub(super) fn run(arguments: &Run) -> Result {
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Run) -> Result {
     let stopwatch = Stopwatch::start();
     let (scope, effort, run) = (Scope::Sweep, arguments.effort, &frozen.run);
     let task = Task { scope, effort, view, cores, images: &images, store: &store, run, supervised };
-    let Worked { has_run, is_stopped } = task.work(&root, &mut experiment)?;
+    let (has_run, is_stopped) = task.work(&root, &mut experiment)?;
     if !is_stopped && (has_run || !store.root().join(ADVICE).exists()) {
         write_advice(&root, &experiment, &images, &store)?;
     }

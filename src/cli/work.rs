@@ -8,9 +8,9 @@ use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::progress::{Progress, View};
-use crate::sweep::runner::SweepEvent;
+use crate::sweep::runner::{SweepError, SweepEvent};
 use crate::sweep::store::Store;
-use crate::sweep::work::{Audience, Round, Scope, Work, WorkError};
+use crate::sweep::work::{Audience, Scope, Work};
 
 use super::arguments::Effort;
 use super::error::{Error, Result};
@@ -30,17 +30,10 @@ pub(super) struct Task<'a> {
     pub(super) supervised: Supervised,
 }
 
-/// How a process has worked.
-pub(super) struct Worked {
-    /// Whether there was anything to run.
-    pub(super) has_run: bool,
-    /// Whether it was asked to stop.
-    pub(super) is_stopped: bool,
-}
-
 impl Task<'_> {
-    /// Works until there is nothing left, or it is asked to stop. `experiment` grows where a search does.
-    pub(super) fn work(self, root: &Node, experiment: &mut Experiment) -> Result<Worked> {
+    /// Works until there is nothing left, or it is asked to stop: whether there was anything to run, and whether
+    /// it was asked. `experiment` grows where a search does.
+    pub(super) fn work(self, root: &Node, experiment: &mut Experiment) -> Result<(bool, bool)> {
         quiet_panics_of_trials();
         let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
         let interrupt = interrupt(voice.clone())?;
@@ -61,11 +54,11 @@ impl Task<'_> {
             hung: &end_hung,
             audience: &shown,
         };
-        let has_run = work.run(root, experiment)?;
+        let has_run = work.run(root, experiment).map_err(told)?;
         if let Some(progress) = shown.progress.into_inner() {
             progress.finish();
         }
-        Ok(Worked { has_run, is_stopped: interrupt.load(Ordering::Relaxed) })
+        Ok((has_run, interrupt.load(Ordering::Relaxed)))
     }
 }
 
@@ -79,18 +72,9 @@ struct Shown {
 }
 
 impl Audience for Shown {
-    fn begins(&self, round: &Round) {
-        let Round { experiment, missing, fit, allocation, is_part } = *round;
-        let total = experiment.trials.len();
-        let done = total - missing;
+    fn begins(&self, experiment: &Experiment, done: usize, words: &str) {
         if self.view.is_for_people() {
-            if fit < missing && !is_part {
-                say(&format!("{fit} of {missing} trials fit the budget, by estimate\n"));
-            }
-            if self.progress.get().is_none() && !is_part {
-                let (name, words) = (&experiment.name, allocation.words());
-                say(&format!("{name}: {total} trials, {done} done, {missing} to run, {words}\n"));
-            }
+            say(words);
         }
         self.progress.get_or_init(|| {
             let progress = Progress::new(self.view, experiment, done);
@@ -108,25 +92,19 @@ impl Audience for Shown {
     }
 }
 
-impl From<WorkError> for Error {
-    fn from(error: WorkError) -> Error {
-        match error {
-            WorkError::Problems(problems) => problems.into(),
-            WorkError::Sweep(error) => error.into(),
-            WorkError::Died(death) => {
-                Error::trouble(format!("the working process died of {death} with no trial at work"))
-            }
-            WorkError::TooLarge(limit, needs) => {
-                let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
-                Error::wrong(format!(
-                    "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
-                     = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
-                    mb(limit),
-                    mb(needs.images),
-                    mb(needs.least),
-                ))
-            }
-        }
+/// Why a process cannot do its work.
+fn told(error: SweepError) -> Error {
+    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+    match error {
+        SweepError::Problems(problems) => problems.into(),
+        SweepError::TooLarge(limit, needs) => Error::wrong(format!(
+            "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
+             = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
+            mb(limit),
+            mb(needs.images),
+            mb(needs.least),
+        )),
+        error => error.into(),
     }
 }
 

@@ -91,7 +91,7 @@ fn work(
     let FrozenExperiment { frozen, root, experiment, store } = folder;
     let (view, run) = (View::new(false, false), &frozen.run);
     let task = Task { scope, effort, view, cores, images, store, run, supervised };
-    Ok(task.work(root, experiment)?.is_stopped)
+    Ok(task.work(root, experiment)?.1)
 }
 
 /// The trials with these numbers, by index.

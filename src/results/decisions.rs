@@ -24,5 +24,5 @@ pub fn csv(decisions: &[Decision]) -> Vec<u8> {
             decision.reason.clone(),
         ]
     });
-    bytes(COLUMNS.map(str::to_owned).to_vec(), rows)
+    bytes(COLUMNS.into_iter(), rows)
 }

@@ -1,19 +1,4 @@
-//! Where things are in a results folder.
-//!
-//! ```text
-//! results/<name>/trials.csv              one row per trial
-//!                metrics.csv             one row per trial and epoch
-//!                decisions.csv           with pruning: one row per decision
-//!                timings.csv             what the clock said
-//!                advice.csv              for a sweep over cases of transfer
-//!                experiment.toml         the experiment with all layers merged
-//!                frozen.toml             the same for processes elsewhere, with the command line
-//!                environment.toml        what the results were computed with
-//!                report.html             what all of it answers
-//!                trials/images-….toml    the images that trials were run on
-//!                trials/<digest>/        a trial; `sweep::store` says what is in it
-//!                slurm/<number>/         a submission; `sweep::slurm` says what is in it
-//! ```
+//! The names of files and folders in a results folder, beside those of its tables.
 
 use std::path::{Path, PathBuf};
 

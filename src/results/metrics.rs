@@ -4,14 +4,30 @@ use std::path::Path;
 
 use crate::basis::record::EpochRecord;
 
-use super::table::{
-    Damage, ScoreCells, Table, TableError, bytes, cell, score_cells, score_columns,
-};
+use super::table::{Damage, Table, TableError, bytes, cell, score_cells};
 
 /// The table's name.
 pub const FILE: &str = "metrics.csv";
 
-/// A row: an epoch of a trial. A cell that is empty is none.
+/// The columns of an epoch's numbers.
+pub const NUMBERS: [&str; 14] = [
+    "steps",
+    "lr",
+    "train_loss",
+    "train_accuracy",
+    "train_top_k",
+    "train_precision",
+    "train_recall",
+    "train_f1",
+    "val_loss",
+    "val_accuracy",
+    "val_top_k",
+    "val_precision",
+    "val_recall",
+    "val_f1",
+];
+
+/// A row: an epoch of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The number of the trial.
@@ -20,48 +36,35 @@ pub struct Row {
     pub digest: String,
     /// Counted from 1.
     pub epoch: usize,
-    /// Optimiser steps so far.
-    pub steps: Option<f64>,
-    /// The learning rate of the epoch's last step.
-    pub lr: Option<f64>,
-    /// Scores on the training batches.
-    pub train: ScoreCells,
-    /// Scores on the validation set.
-    pub validation: ScoreCells,
+    /// In the order of [`NUMBERS`]; none where a cell is empty.
+    pub numbers: [Option<f64>; NUMBERS.len()],
 }
 
-/// The columns.
-pub fn columns() -> Vec<String> {
-    let leading = ["trial", "digest", "epoch", "steps", "lr"].map(str::to_owned);
-    leading.into_iter().chain(score_columns("train")).chain(score_columns("val")).collect()
+/// All columns.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    ["trial", "digest", "epoch"].into_iter().chain(NUMBERS)
 }
 
 impl Row {
     /// The row of `record`, an epoch of the trial with this number and digest.
     pub fn of(trial: usize, digest: &str, record: &EpochRecord) -> Row {
-        Row {
-            trial,
-            digest: digest.to_owned(),
-            epoch: record.epoch,
-            // A whole number below 2⁵³, like any count of steps, is written as it is.
-            steps: Some(record.steps as f64),
-            lr: Some(record.lr),
-            train: score_cells(Some(&record.train)),
-            validation: score_cells(record.validation.as_ref()),
-        }
-    }
-
-    fn cells(self) -> Vec<String> {
-        let mut cells = vec![self.trial.to_string(), self.digest, self.epoch.to_string()];
-        let numbers = [self.steps, self.lr].into_iter().chain(self.train).chain(self.validation);
-        cells.extend(numbers.map(cell));
-        cells
+        let [train, validation] =
+            [Some(&record.train), record.validation.as_ref()].map(score_cells);
+        // A whole number below 2⁵³, like any count of steps, is written as it is.
+        let leading = [Some(record.steps as f64), Some(record.lr)];
+        let mut all = leading.into_iter().chain(train).chain(validation);
+        let numbers = NUMBERS.map(|_| all.next().flatten());
+        Row { trial, digest: digest.to_owned(), epoch: record.epoch, numbers }
     }
 }
 
 /// The table as CSV.
 pub fn csv(rows: impl Iterator<Item = Row>) -> Vec<u8> {
-    bytes(columns(), rows.map(Row::cells))
+    let rows = rows.map(|Row { trial, digest, epoch, numbers }| {
+        let leading = [trial.to_string(), digest, epoch.to_string()];
+        leading.into_iter().chain(numbers.map(cell)).collect()
+    });
+    bytes(columns(), rows)
 }
 
 /// Calls `row` with each row of the table in the results folder `root`.
@@ -74,19 +77,13 @@ pub fn read(
     mut row: impl FnMut(Row) -> Result<(), String>,
 ) -> Result<(), TableError> {
     let table = Table::open(root.join(FILE), damage)?;
-    let [trial, digest, epoch] =
-        [table.place("trial")?, table.place("digest")?, table.place("epoch")?];
-    let [steps, lr] = [table.place("steps")?, table.place("lr")?];
-    let [train, validation] = [table.scores("train")?, table.scores("val")?];
+    let places = columns().map(|name| table.place(name)).collect::<Result<Vec<_>, _>>()?;
     table.each(|cells| {
-        row(Row {
-            trial: cells.whole(trial)?,
-            digest: cells.text(digest),
-            epoch: cells.whole(epoch)?,
-            steps: cells.number(steps)?,
-            lr: cells.number(lr)?,
-            train: cells.scores(train)?,
-            validation: cells.scores(validation)?,
-        })
+        let mut numbers = [None; NUMBERS.len()];
+        for (number, place) in numbers.iter_mut().zip(&places[3..]) {
+            *number = cells.number(*place)?;
+        }
+        let [trial, epoch] = [cells.whole(places[0])?, cells.whole(places[2])?];
+        row(Row { trial, digest: cells.text(places[1]), epoch, numbers })
     })
 }

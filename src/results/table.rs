@@ -35,7 +35,7 @@ pub enum Damage {
     Tolerated,
 }
 
-/// The scores of one row; none where a cell is empty.
+/// Six scores on a part of the images; none where a cell is empty.
 pub type ScoreCells = [Option<f64>; Scores::NAMES.len()];
 
 /// The columns of the scores on a part of the images.
@@ -44,7 +44,7 @@ pub(super) fn score_columns(part: &str) -> impl Iterator<Item = String> {
 }
 
 /// The cells of `scores`.
-pub(super) fn score_cells(scores: Option<&Scores>) -> ScoreCells {
+pub fn score_cells(scores: Option<&Scores>) -> ScoreCells {
     scores.map_or([None; Scores::NAMES.len()], |scores| scores.values().map(Some))
 }
 
@@ -54,17 +54,20 @@ pub(super) fn cell(number: Option<f64>) -> String {
 }
 
 /// Rows with their header as CSV.
-pub fn csv_bytes<R: Serialize>(rows: impl IntoIterator<Item = R>) -> io::Result<Vec<u8>> {
+pub fn csv_bytes<R: Serialize>(rows: impl IntoIterator<Item = R>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+    let written = rows.into_iter().try_for_each(|row| writer.serialize(row));
+    written.expect("rows are plain data of one length");
+    writer.into_inner().expect("writing to memory does not fail")
 }
 
 /// A table with its header as CSV.
-pub(super) fn bytes(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
-    csv_bytes(std::iter::once(header).chain(rows)).expect("writing to memory does not fail")
+pub(super) fn bytes(
+    columns: impl Iterator<Item = impl ToString>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<u8> {
+    let header = columns.map(|name| name.to_string()).collect();
+    csv_bytes(std::iter::once(header).chain(rows))
 }
 
 /// The place of a column that is missing: its cells are empty.
@@ -86,19 +89,21 @@ pub(super) struct Cells<'a> {
 
 impl Table {
     pub(super) fn open(path: PathBuf, damage: Damage) -> Result<Table, TableError> {
-        let is_tolerated = damage == Damage::Tolerated;
         let file: Box<dyn Read> = match File::open(&path) {
             Ok(file) => Box::new(file),
-            Err(_) if is_tolerated => Box::new(io::empty()),
+            Err(_) if damage == Damage::Tolerated => Box::new(io::empty()),
             Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),
         };
         let mut reader = csv::Reader::from_reader(file);
-        let columns = match reader.headers() {
-            Ok(columns) => columns.clone(),
-            Err(_) if is_tolerated => StringRecord::new(),
-            Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),
-        };
-        Ok(Table { path, damage, reader, columns })
+        match reader.headers() {
+            Err(error) if damage == Damage::Refused => {
+                Err(TableError::Table { path, reason: error.to_string() })
+            }
+            header => {
+                let columns = header.cloned().unwrap_or_default();
+                Ok(Table { path, damage, reader, columns })
+            }
+        }
     }
 
     pub(super) fn wrong(&self, reason: impl ToString) -> TableError {
@@ -113,15 +118,6 @@ impl Table {
             None if self.damage == Damage::Tolerated => Ok(MISSING),
             None => Err(self.wrong(format!("there is no column \"{name}\""))),
         }
-    }
-
-    /// The places of the scores on a part of the images.
-    pub(super) fn scores(&self, part: &str) -> Result<[usize; Scores::NAMES.len()], TableError> {
-        let mut places = [MISSING; Scores::NAMES.len()];
-        for (place, name) in places.iter_mut().zip(score_columns(part)) {
-            *place = self.place(&name)?;
-        }
-        Ok(places)
     }
 
     /// Calls `row` with the cells of each row; what it says is wrong is told with the line.
@@ -167,17 +163,5 @@ impl Cells<'_> {
     pub(super) fn whole(&self, place: usize) -> Result<usize, String> {
         let text = self.text(place);
         text.parse().map_err(|_| format!("\"{text}\" is not the number of a trial or an epoch"))
-    }
-
-    /// The scores at `places`.
-    pub(super) fn scores(
-        &self,
-        places: [usize; Scores::NAMES.len()],
-    ) -> Result<ScoreCells, String> {
-        let mut scores = [None; Scores::NAMES.len()];
-        for (score, place) in scores.iter_mut().zip(places) {
-            *score = self.number(place)?;
-        }
-        Ok(scores)
     }
 }

@@ -74,7 +74,7 @@ pub fn csv<'a>(rows: impl Iterator<Item = (usize, &'a str, Timing)>) -> Vec<u8> 
             timing.slot.to_string(),
         ]
     });
-    bytes(COLUMNS.map(str::to_owned).to_vec(), rows)
+    bytes(COLUMNS.into_iter(), rows)
 }
 
 /// Calls `row` with the trial, the epoch and the seconds of each row of the table in the results folder

@@ -16,11 +16,8 @@ pub const FILE: &str = "trials.csv";
 /// The columns before those of swept settings.
 const LEADING: [&str; 2] = ["trial", "digest"];
 
-/// Columns behind them, before the scores.
+/// The columns behind those, before numbers.
 const ENDING: [&str; 5] = ["seed", "fold", "status", "reason", "best_epoch"];
-
-/// What a network costs, in the last columns.
-const COSTS: [&str; 3] = ["parameters", "trainable", "flops"];
 
 /// A row: a trial. A number that is none, or not finite, is none.
 #[derive(Clone, Debug)]
@@ -62,12 +59,17 @@ pub struct Trials {
     pub rows: Vec<Row>,
 }
 
+/// The columns of numbers, which come last: scores, and what the network costs.
+fn numbers() -> impl Iterator<Item = String> {
+    let costs = ["parameters", "trainable", "flops"].map(str::to_owned);
+    score_columns("val").chain(score_columns("test")).chain(costs)
+}
+
 /// The columns, with those of the swept settings `axes`.
-pub fn columns(axes: &[String]) -> Vec<String> {
-    let owned = |names: &'static [&str]| names.iter().map(|name| (*name).to_owned());
-    let settings = owned(&LEADING).chain(axes.iter().cloned()).chain(owned(&ENDING));
-    let scores = score_columns("val").chain(score_columns("test"));
-    settings.chain(scores).chain(owned(&COSTS)).collect()
+pub fn columns(axes: &[String]) -> impl Iterator<Item = String> {
+    let owned = |name: &str| name.to_owned();
+    let settings = LEADING.map(owned).into_iter().chain(axes.iter().cloned());
+    settings.chain(ENDING.map(owned)).chain(numbers())
 }
 
 impl Row {
@@ -127,41 +129,33 @@ impl Trials {
             return Err(TableError::NoTable(root.to_owned()));
         }
         let table = Table::open(path, Damage::Refused)?;
-        let mut ending = [0; ENDING.len()];
-        for (place, name) in ending.iter_mut().zip(ENDING) {
-            *place = table.place(name)?;
-        }
-        let [seed, fold, status, reason, best] = ending;
+        let ending = ENDING.iter().map(|name| table.place(name)).collect::<Result<Vec<_>, _>>()?;
+        let seed = ending[0];
         if !table.columns.iter().take(2).eq(LEADING) || seed < 2 {
             return Err(table.wrong("the first columns are not \"trial\" and \"digest\""));
         }
         let axes = (2..seed).map(|column| table.columns[column].to_owned()).collect();
-        let place = |name: String| table.place(&name).ok();
-        let scores = |part| score_columns(part).map(place).collect::<Vec<_>>();
-        let [validation, test] = [scores("val"), scores("test")];
-        let costs = COSTS.map(|name| place(name.to_owned()));
+        let numbers = numbers().map(|name| table.place(&name).ok()).collect::<Vec<_>>();
         let mut rows = Vec::new();
         table.each(|cells| {
-            let number = |place: Option<usize>| {
-                cells.number(place?).ok().flatten().filter(|number| number.is_finite())
+            let number = |number: usize| {
+                cells.number(numbers[number]?).ok().flatten().filter(|number| number.is_finite())
             };
-            let scores =
-                |places: &[Option<usize>]| std::array::from_fn(|score| number(places[score]));
-            let [parameters, trainable, flops] = costs.map(number);
+            let [seed_text, fold, status, reason] = [0, 1, 2, 3].map(|it| cells.text(ending[it]));
             rows.push(Row {
                 number: cells.whole(0)?,
                 digest: cells.text(1),
                 values: (2..seed).map(|place| cells.text(place)).collect(),
-                seed: cells.text(seed),
-                fold: cells.text(fold),
-                status: cells.text(status),
-                reason: cells.text(reason),
-                best_epoch: cells.whole(best).unwrap_or(0),
-                validation: scores(&validation),
-                test: scores(&test),
-                parameters,
-                trainable,
-                flops,
+                seed: seed_text,
+                fold,
+                status,
+                reason,
+                best_epoch: cells.whole(ending[4]).unwrap_or(0),
+                validation: std::array::from_fn(number),
+                test: std::array::from_fn(|score| number(6 + score)),
+                parameters: number(12),
+                trainable: number(13),
+                flops: number(14),
             });
             Ok(())
         })?;

@@ -97,8 +97,7 @@ pub fn write_advice(
     if rows.is_empty() {
         return Ok(());
     }
-    let bytes = csv_bytes(rows).expect("writing to memory does not fail");
-    write_whole(&store.root().join(ADVICE), &bytes)
+    write_whole(&store.root().join(ADVICE), &csv_bytes(rows))
 }
 
 /// The rows of the results folder `root`; none if there is no such table.

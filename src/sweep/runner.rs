@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::basis::memory;
 use crate::basis::record::Status;
+use crate::config::problem::Problems;
 use crate::data;
 use crate::plan::memory::trial_bytes;
 use crate::plan::run::OnFailure;
@@ -14,7 +15,7 @@ use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
 use super::board::{Board, Job};
-use super::memory::limit_in_bytes;
+use super::memory::{Needs, limit_in_bytes};
 use super::slots::{Allocation, Slot};
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
@@ -75,6 +76,15 @@ pub enum SweepError {
     /// Threads cannot be had.
     #[error("failed to start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The process before this one died of this, while no trial was at work.
+    #[error("the working process died of {0} with no trial at work")]
+    Died(String),
+    /// No trial fits into so many bytes.
+    #[error("no trial fits into {0} bytes")]
+    TooLarge(u64, Needs),
+    /// The trials that a search suggests next cannot be planned.
+    #[error("{}", .0.render(false))]
+    Problems(Problems),
 }
 
 /// How often somebody who waits looks around.

@@ -1,11 +1,11 @@
 //! The work of one process on a sweep: what is missing is run, and, with a search, what it suggests next.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::basis::record::Status;
-use crate::config::problem::Problems;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::run::OnFailure;
@@ -13,7 +13,7 @@ use crate::plan::sweep::Experiment;
 
 use super::clock::Stopwatch;
 use super::cost::{costs, within};
-use super::memory::{Needs, limit_in_bytes, needs};
+use super::memory::{limit_in_bytes, needs};
 use super::runner::{Runner, SweepError, SweepEvent};
 use super::slots::Allocation;
 use super::standing::standing;
@@ -35,49 +35,17 @@ pub enum Scope {
     Trials(BTreeSet<usize>),
 }
 
-/// Trials that are about to be run.
-pub struct Round<'a> {
-    /// What they are of.
-    pub experiment: &'a Experiment,
-    /// How many trials in the scope are not done.
-    pub missing: usize,
-    /// How many of these fit the budget, by estimate.
-    pub fit: usize,
-    /// Devices and cores of the trials.
-    pub allocation: &'a Allocation,
-    /// Whether other tasks have the rest of the trials.
-    pub is_part: bool,
-}
-
 /// Who is told what happens.
 pub trait Audience: Sync {
-    /// A round begins; there is one even where nothing is missing.
-    fn begins(&self, round: &Round);
+    /// The trials of `experiment` are about to be run that are not `done`, even if there are none; `words` say
+    /// what there is to know.
+    fn begins(&self, experiment: &Experiment, done: usize, words: &str);
 
     /// Something happens in a trial.
     fn notice(&self, event: &SweepEvent);
 
     /// A search has suggested further trials, which are in `experiment` now.
     fn extends(&self, experiment: &Experiment);
-}
-
-/// Why a process cannot do its work.
-#[derive(Debug)]
-pub enum WorkError {
-    /// The trials that a search suggests next cannot be planned.
-    Problems(Problems),
-    /// No trial fits into so many bytes.
-    TooLarge(u64, Needs),
-    /// A sweep was not run to its end.
-    Sweep(SweepError),
-    /// The process before this one died of this, with no trial at work.
-    Died(String),
-}
-
-impl<E: Into<SweepError>> From<E> for WorkError {
-    fn from(error: E) -> WorkError {
-        WorkError::Sweep(error.into())
-    }
 }
 
 /// The work of one process.
@@ -112,15 +80,16 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     /// Runs all trials, and those that a search makes of them: whether there was anything to run.
-    pub fn run(&mut self, root: &Node, experiment: &mut Experiment) -> Result<bool, WorkError> {
-        let mut has_run = false;
+    pub fn run(&mut self, root: &Node, experiment: &mut Experiment) -> Result<bool, SweepError> {
+        let (mut is_first, mut has_run) = (true, false);
         loop {
-            has_run |= self.round(experiment)?;
+            has_run |= self.round(experiment, is_first)?;
+            is_first = false;
             if self.is_part() || experiment.unsuggested == 0 || !self.is_settled(experiment) {
                 return Ok(has_run);
             }
             // What the search suggests next follows from what the trials have come to.
-            let further = expand_in(self.store, root, self.images).map_err(WorkError::Problems)?;
+            let further = expand_in(self.store, root, self.images).map_err(SweepError::Problems)?;
             if further.trials.len() <= experiment.trials.len() {
                 return Ok(has_run);
             }
@@ -134,7 +103,7 @@ impl Work<'_> {
     }
 
     /// Runs all trials that are known: whether there are any to run.
-    fn round(&mut self, experiment: &Experiment) -> Result<bool, WorkError> {
+    fn round(&mut self, experiment: &Experiment, is_first: bool) -> Result<bool, SweepError> {
         let before = standing(experiment, self.store);
         let is_missing = |index: &usize| match &self.scope {
             Scope::Trials(indices) if !indices.contains(index) => false,
@@ -144,21 +113,26 @@ impl Work<'_> {
         let allocation =
             Allocation::new(self.cores, missing.len(), &experiment.run, self.workers, self.threads);
         let memory = self.memory(experiment)?;
+        let (all, total, mut words) = (missing.len(), experiment.trials.len(), String::new());
         let order = match experiment.run.budget {
-            _ if self.is_part() => Some(missing.clone()),
+            _ if self.is_part() => Some(missing),
             None => None,
             Some(budget) => {
                 let costs = costs(experiment, self.store, self.images, allocation.threads);
-                Some(within(budget, allocation.workers(), &missing, &costs))
+                let order = within(budget, allocation.workers(), &missing, &costs);
+                if order.len() < all {
+                    let fit = order.len();
+                    let _ = writeln!(words, "{fit} of {all} trials fit the budget, by estimate");
+                }
+                Some(order)
             }
         };
-        self.audience.begins(&Round {
-            experiment,
-            missing: missing.len(),
-            fit: order.as_ref().map_or(missing.len(), Vec::len),
-            allocation: &allocation,
-            is_part: self.is_part(),
-        });
+        let done = total - all;
+        if is_first && !self.is_part() {
+            let (name, how) = (&experiment.name, allocation.words());
+            let _ = writeln!(words, "{name}: {total} trials, {done} done, {all} to run, {how}");
+        }
+        self.audience.begins(experiment, done, &words);
         let keeps_tables = self.scope == Scope::Sweep;
         if keeps_tables {
             environment::write(self.store, &allocation, self.cores)?;
@@ -166,7 +140,7 @@ impl Work<'_> {
             tables::write(experiment, self.store, &before)?;
         }
         let suspects = self.suspects(experiment)?;
-        if missing.is_empty() {
+        if all == 0 {
             return Ok(false);
         }
         let rebuilt = Mutex::new(Stopwatch::start());
@@ -204,15 +178,15 @@ impl Work<'_> {
     }
 
     /// The bytes that trials may take; none: no limit.
-    fn memory(&self, experiment: &Experiment) -> Result<Option<u64>, WorkError> {
+    fn memory(&self, experiment: &Experiment) -> Result<Option<u64>, SweepError> {
         let Some(limit) = limit_in_bytes(experiment.run.memory_limit) else { return Ok(None) };
         let needs = needs(experiment, self.images, self.augment_memory);
-        needs.left_of(limit).map(Some).ok_or(WorkError::TooLarge(limit, needs))
+        needs.left_of(limit).map(Some).ok_or(SweepError::TooLarge(limit, needs))
     }
 
     /// After the process before this one has died: the trials over which it may have been. If there
     /// is only one, it has failed.
-    fn suspects(&mut self, experiment: &Experiment) -> Result<Vec<usize>, WorkError> {
+    fn suspects(&mut self, experiment: &Experiment) -> Result<Vec<usize>, SweepError> {
         let Some(death) = self.death.take() else { return Ok(Vec::new()) };
         let mark = Some(Mark::Works(self.supervisor.to_owned()));
         let mut suspects = Vec::new();
@@ -234,7 +208,7 @@ impl Work<'_> {
             store.set_mark(None)?;
         }
         if suspects.is_empty() {
-            return Err(WorkError::Died(death));
+            return Err(SweepError::Died(death));
         }
         Ok(suspects.into_iter().map(|(index, ..)| index).collect())
     }

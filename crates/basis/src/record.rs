@@ -33,6 +33,13 @@ impl Scores {
     }
 }
 
+/// From the scores in the order of [`NAMES`](Scores::NAMES).
+impl From<[f64; 6]> for Scores {
+    fn from([loss, accuracy, top_k, precision, recall, f1]: [f64; 6]) -> Scores {
+        Scores { loss, accuracy, top_k, precision, recall, f1 }
+    }
+}
+
 /// One epoch of a trial: a row of `metrics.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {

@@ -88,9 +88,9 @@ pub(super) fn runs(answers: &Answers) -> Result<Vec<Run<'_>>, TableError> {
             return Err(format!("epoch {number} stands where epoch {next} belongs"));
         }
         // In the order of `measures`.
-        let numbers = row.train.into_iter().chain(row.validation).chain([row.lr, row.steps]);
-        let mut values = [None; MEASURES];
-        values.iter_mut().zip(numbers).for_each(|(value, number)| *value = number);
+        let [steps, lr, scores @ ..] = row.numbers;
+        let mut numbers = scores.into_iter().chain([lr, steps, None]);
+        let values = [(); MEASURES].map(|()| numbers.next().flatten());
         epochs.push(Epoch { number: number as u64, values });
         Ok(())
     })?;

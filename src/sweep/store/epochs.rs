@@ -1,86 +1,42 @@
-//! Rows of a trial's `epochs.csv`.
+//! Rows of a trial's `epochs.csv`: the columns of `metrics.csv` without the trial.
 
-use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::basis::record::{EpochRecord, Scores};
+use crate::results::metrics::NUMBERS;
+use crate::results::table::{ScoreCells, score_cells};
 
 use super::rows;
 
-/// A row of a trial's `epochs.csv`: an [`EpochRecord`], flat.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Row {
-    epoch: usize,
-    steps: u64,
-    lr: f64,
-    train_loss: f64,
-    train_accuracy: f64,
-    train_top_k: f64,
-    train_precision: f64,
-    train_recall: f64,
-    train_f1: f64,
-    val_loss: Option<f64>,
-    val_accuracy: Option<f64>,
-    val_top_k: Option<f64>,
-    val_precision: Option<f64>,
-    val_recall: Option<f64>,
-    val_f1: Option<f64>,
-}
+/// An [`EpochRecord`] as a row.
+pub(super) struct Row<'a>(pub(super) &'a EpochRecord);
 
-impl From<&EpochRecord> for Row {
-    fn from(record: &EpochRecord) -> Row {
-        let EpochRecord { epoch, steps, lr, train, validation } = *record;
-        Row {
-            epoch,
-            steps,
-            lr,
-            train_loss: train.loss,
-            train_accuracy: train.accuracy,
-            train_top_k: train.top_k,
-            train_precision: train.precision,
-            train_recall: train.recall,
-            train_f1: train.f1,
-            val_loss: validation.map(|scores| scores.loss),
-            val_accuracy: validation.map(|scores| scores.accuracy),
-            val_top_k: validation.map(|scores| scores.top_k),
-            val_precision: validation.map(|scores| scores.precision),
-            val_recall: validation.map(|scores| scores.recall),
-            val_f1: validation.map(|scores| scores.f1),
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let EpochRecord { epoch, steps, lr, train, validation } = self.0;
+        let mut row = serializer.serialize_struct("Row", 1 + NUMBERS.len())?;
+        row.serialize_field("epoch", epoch)?;
+        row.serialize_field("steps", steps)?;
+        row.serialize_field("lr", lr)?;
+        let scores = [Some(train), validation.as_ref()].map(score_cells);
+        for (name, score) in NUMBERS[2..].iter().copied().zip(scores.as_flattened()) {
+            row.serialize_field(name, score)?;
         }
+        row.end()
     }
 }
 
-impl From<Row> for EpochRecord {
-    fn from(row: Row) -> EpochRecord {
-        let validation = || {
-            Some(Scores {
-                loss: row.val_loss?,
-                accuracy: row.val_accuracy?,
-                top_k: row.val_top_k?,
-                precision: row.val_precision?,
-                recall: row.val_recall?,
-                f1: row.val_f1?,
-            })
-        };
-        EpochRecord {
-            epoch: row.epoch,
-            steps: row.steps,
-            lr: row.lr,
-            train: Scores {
-                loss: row.train_loss,
-                accuracy: row.train_accuracy,
-                top_k: row.train_top_k,
-                precision: row.train_precision,
-                recall: row.train_recall,
-                f1: row.train_f1,
-            },
-            validation: validation(),
-        }
-    }
-}
-
-/// The records in `bytes`, in order, up to the first whose row is torn, damaged or out of order.
-pub(super) fn records(bytes: &[u8]) -> Vec<EpochRecord> {
-    let rows = rows::read::<Row>(bytes).into_iter().map(EpochRecord::from);
-    let in_order = rows.enumerate().take_while(|(index, record)| record.epoch == index + 1);
+/// The records at `path`, in order, up to the first whose row is torn, damaged or out of order.
+pub(super) fn records(path: &Path) -> Vec<EpochRecord> {
+    let rows: Vec<(usize, u64, f64, [f64; 6], ScoreCells)> = rows::read(path);
+    let records = rows.into_iter().map(|(epoch, steps, lr, train, validation)| {
+        let is_whole = validation.iter().all(Option::is_some);
+        let validation = is_whole.then(|| Scores::from(validation.map(Option::unwrap_or_default)));
+        EpochRecord { epoch, steps, lr, train: train.into(), validation }
+    });
+    let in_order = records.enumerate().take_while(|(index, record)| record.epoch == index + 1);
     in_order.map(|(_, record)| record).collect()
 }

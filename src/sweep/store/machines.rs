@@ -54,6 +54,5 @@ impl From<Row> for Station {
 
 /// The rows at `path`, in order, up to the first that is torn.
 pub(super) fn read(path: &Path) -> Vec<Station> {
-    let bytes = std::fs::read(path).unwrap_or_default();
-    rows::read::<Row>(&bytes).into_iter().map(Station::from).collect()
+    rows::read::<Row>(path).into_iter().map(Station::from).collect()
 }

@@ -1,7 +1,8 @@
 //! Rows of the small tables in a trial's folder.
 
 use std::cell::RefCell;
-use std::iter;
+use std::path::Path;
+use std::{fs, iter};
 
 use csv::ByteRecord;
 use csv_core::{ReadRecordResult, Reader};
@@ -13,9 +14,13 @@ thread_local! {
     static READER: RefCell<Reader> = RefCell::new(Reader::new());
 }
 
-/// The rows below the header in `bytes`, in order. A row that is torn or damaged ends them: its
-/// numbers, and those of the rows behind it, are not known.
-pub(super) fn read<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
+/// The rows of the table at `path`, in order; none if it is missing. A row that is torn or damaged ends
+/// them: its numbers, and those of the rows behind it, are not known.
+pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Vec<R> {
+    parsed(&fs::read(path).unwrap_or_default())
+}
+
+fn parsed<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
     // A row without its line end may have lost some of its last digits.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut records = records(&bytes[..whole]).into_iter();
@@ -48,14 +53,14 @@ fn records(mut rest: &[u8]) -> Vec<ByteRecord> {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parsed;
 
     type Row = (usize, String, Option<f64>);
 
     #[test]
     fn rows_come_back_with_their_quotes_undone() {
         let text = b"epoch,host,loss\n1,\"a, \"\"b\"\"\nc\",0.5\n2,d,\n";
-        let rows: Vec<Row> = read(text);
+        let rows: Vec<Row> = parsed(text);
         assert_eq!(rows, [(1, "a, \"b\"\nc".to_owned(), Some(0.5)), (2, "d".to_owned(), None)]);
         let same: Vec<Row> =
             csv::Reader::from_reader(&text[..]).deserialize().collect::<Result<_, _>>().unwrap();
@@ -67,10 +72,14 @@ mod tests {
         for damaged in ["2,b,0.", "2,b\n", "2,b,0.5,7\n", "x,b,0.5\n", "2,\"b,0.5\n", "2,\u{fffd}"]
         {
             let text = format!("epoch,host,loss\n1,a,0.5\n{damaged}3,c,0.5");
-            assert_eq!(read::<Row>(text.as_bytes()), [(1, "a".to_owned(), Some(0.5))], "{damaged}");
+            assert_eq!(
+                parsed::<Row>(text.as_bytes()),
+                [(1, "a".to_owned(), Some(0.5))],
+                "{damaged}"
+            );
         }
         for nothing in ["", "epoch,host,loss", "epoch,host,loss\n"] {
-            assert_eq!(read::<Row>(nothing.as_bytes()), []);
+            assert_eq!(parsed::<Row>(nothing.as_bytes()), []);
         }
     }
 }

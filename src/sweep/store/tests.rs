@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use crate::basis::record::{EpochRecord, Scores};
-use crate::results::metrics;
 use crate::results::timings::Timing;
 
-use super::{Lasting, Mark, TrialStore};
+use super::{Mark, TrialStore};
 
 fn lines(store: &TrialStore) -> usize {
     store.timings().len()
@@ -57,17 +55,4 @@ fn a_trial_that_stays_where_it_is_is_noted_once() {
     let stations = store.stations();
     let epochs: Vec<(usize, usize)> = stations.iter().map(|it| (it.epoch, it.threads)).collect();
     assert_eq!(epochs, [(0, 1), (5, 2)]);
-}
-
-#[test]
-fn an_epoch_has_the_same_columns_in_its_trial_as_in_the_table_of_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = TrialStore::at(folder.path().join("trial"));
-    let _lock = store.lock().unwrap().unwrap();
-    let scores =
-        || Scores { loss: 0.5, accuracy: 0.5, top_k: 0.5, precision: 0.5, recall: 0.5, f1: 0.5 };
-    let record = EpochRecord { epoch: 1, steps: 1, lr: 0.1, train: scores(), validation: None };
-    store.add_epoch(&record, Lasting::Process).unwrap();
-    let own = fs::read_to_string(store.folder().join("epochs.csv")).unwrap();
-    assert_eq!(own.lines().next().unwrap(), metrics::columns()[2..].join(","));
 }

@@ -21,8 +21,8 @@ use crate::train::stopping::best_epoch;
 use super::epochs::Row;
 use super::file::{append, remove_unfinished, write_as};
 use super::{
-    BatchLoss, Lasting, Lock, Station, StoreError, epochs, holder, lock, losses, machines, rows,
-    trouble, write_whole,
+    BatchLoss, Lasting, Lock, Station, StoreError, epochs, holder, lock, machines, rows, trouble,
+    write_whole,
 };
 
 /// The folder of one trial.
@@ -63,7 +63,7 @@ fn unsealed(text: &str) -> Option<&str> {
 
 /// The hash of the rows of `records`.
 fn rows_hash(records: &[EpochRecord]) -> String {
-    let rows = csv_bytes(records.iter().map(Row::from)).unwrap_or_default();
+    let rows = csv_bytes(records.iter().map(Row));
     blake3::hash(&rows).to_hex()[..16].to_owned()
 }
 
@@ -247,7 +247,7 @@ impl TrialStore {
 
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
-        epochs::records(&fs::read(self.file("epochs.csv")).unwrap_or_default())
+        epochs::records(&self.file("epochs.csv"))
     }
 
     /// Where to go on. None if there is nothing, or if a file is damaged: then the trial starts
@@ -288,13 +288,13 @@ impl TrialStore {
 
     /// Adds the row of an epoch.
     pub fn add_epoch(&self, record: &EpochRecord, lasting: Lasting) -> Result<(), StoreError> {
-        self.append("epochs.csv", [Row::from(record)], lasting)
+        self.append("epochs.csv", [Row(record)], lasting)
     }
 
     /// Keeps the rows of `records` and no others: what a killed process has written behind its last
     /// checkpoint will be written again.
     pub fn keep_epochs(&self, records: &[EpochRecord]) -> Result<(), StoreError> {
-        self.write_csv("epochs.csv", records.iter().map(Row::from))
+        self.write_csv("epochs.csv", records.iter().map(Row))
     }
 
     /// Has the disk take what was written to outlive the process only.
@@ -352,7 +352,7 @@ impl TrialStore {
 
     /// The loss of every batch.
     pub fn losses(&self) -> Vec<BatchLoss> {
-        losses::read(&self.file("batches.csv"))
+        rows::read(&self.file("batches.csv"))
     }
 
     /// Keeps the losses of the first `epochs` epochs and of the first `batches` of the next one: what
@@ -375,9 +375,7 @@ impl TrialStore {
     ) -> Result<(), StoreError> {
         self.check_hold()?;
         self.forget_end(name);
-        let path = self.file(name);
-        let bytes = csv_bytes(rows).map_err(trouble("write", &path))?;
-        write_as(&path, &bytes, Lasting::Process)
+        write_as(&self.file(name), &csv_bytes(rows), Lasting::Process)
     }
 
     /// Ends the trial.
@@ -411,6 +409,6 @@ impl TrialStore {
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        rows::read(&fs::read(self.file(timings::FILE)).unwrap_or_default())
+        rows::read(&self.file(timings::FILE))
     }
 }

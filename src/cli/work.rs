@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::basis::number::number;
 use crate::config::tree::Node;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
@@ -94,16 +93,9 @@ impl Audience for Shown {
 
 /// Why a process cannot do its work.
 fn told(error: SweepError) -> Error {
-    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
     match error {
         SweepError::Problems(problems) => problems.into(),
-        SweepError::TooLarge(limit, needs) => Error::wrong(format!(
-            "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
-             = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
-            mb(limit),
-            mb(needs.images),
-            mb(needs.least),
-        )),
+        error @ SweepError::TooLarge(..) => Error::wrong(error),
         error => error.into(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::basis::memory;
+use crate::basis::number::number;
 use crate::basis::record::Status;
 use crate::config::problem::Problems;
 use crate::data;
@@ -80,11 +81,19 @@ pub enum SweepError {
     #[error("the working process died of {0} with no trial at work")]
     Died(String),
     /// No trial fits into so many bytes.
-    #[error("no trial fits into {0} bytes")]
+    #[error(
+        "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
+         = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
+        megabytes(*.0), megabytes(.1.images), megabytes(.1.least)
+    )]
     TooLarge(u64, Needs),
     /// The trials that a search suggests next cannot be planned.
     #[error("{}", .0.render(false))]
     Problems(Problems),
+}
+
+fn megabytes(bytes: u64) -> String {
+    number(bytes.div_ceil(1_000_000))
 }
 
 /// How often somebody who waits looks around.

@@ -1,10 +1,22 @@
 //! An experiment in a folder of its own, and the program run there.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use candlewick::basis::instructions::VARIABLE;
 use tempfile::TempDir;
+
+/// A command with no environment but the instruction set that the tests run with.
+pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    if let Some(set) = std::env::var_os(VARIABLE) {
+        command.env(VARIABLE, set);
+    }
+    command
+}
 
 /// A folder with an experiment and whatever it needs.
 pub(super) struct Bench {
@@ -29,9 +41,8 @@ impl Bench {
 
     /// Runs the program in the folder.
     pub(super) fn wick(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wick"))
+        bare(env!("CARGO_BIN_EXE_wick"))
             .current_dir(self.path())
-            .env_clear()
             .args(arguments)
             .output()
             .unwrap()

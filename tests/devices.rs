@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use candlewick::basis::instructions::VARIABLE;
 use candlewick::config::layering::{Request, load};
 use candlewick::data::{self, Cache, Epochs};
 use candlewick::kernels::device::Device;
@@ -16,6 +17,8 @@ use candlewick::sweep::survey::Files;
 use candlewick::train::checkpoint::Checkpoint;
 use candlewick::train::trainer::{Event, Observer, Trainer, TrialData};
 use candlewick::transfer::features::Features;
+
+use super::bench::{Bench, bare};
 
 /// A bit of everything: convolutions that are dense, in groups, depthwise, strided and dilated; pools of
 /// all kinds; norms; masks of elements, channels and images; a residual, an Inception, a squeeze and
@@ -164,4 +167,33 @@ fn a_trial_goes_on_from_its_checkpoint_on_a_device_and_from_that_of_another() {
             assert!((found - expected).abs() / expected < 1e-4, "{found}, at once {expected}");
         }
     }
+}
+
+#[test]
+fn an_instruction_set_that_this_processor_does_not_have_is_refused_before_anything_is_done() {
+    let bench = Bench::new("nothing = here");
+    let missing = if cfg!(target_arch = "aarch64") { "avx2" } else { "neon" };
+    for word in ["sse9", missing] {
+        let mut command = bare(env!("CARGO_BIN_EXE_wick"));
+        command.current_dir(bench.path()).env(VARIABLE, word).args(["check", "experiment.toml"]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.starts_with(&format!("error: {VARIABLE} is {word:?}, ")), "{errors}");
+    }
+}
+
+#[test]
+fn the_instruction_set_that_the_environment_names_is_used_and_recorded() {
+    let bench = Bench::new(
+        "name = \"small\"\ndata = { source = \"digits\" }\ntrain = { epochs = 1 }\n\
+         model = { layers = [\"flatten\", { dense = \"classes\" }] }",
+    );
+    let mut command = bare(env!("CARGO_BIN_EXE_wick"));
+    command.current_dir(bench.path()).env(VARIABLE, "portable").args(["run", "experiment.toml"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let environment = bench.path().join("results/small/environment.toml");
+    let environment = std::fs::read_to_string(environment).unwrap();
+    assert!(environment.contains("instruction_set = \"Portable\""), "{environment}");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use candlewick::basis::seed::derive;
 
-use super::bench::Bench;
+use super::bench::{Bench, bare};
 
 /// Twelve trials of a few hundredths of a second.
 const TWELVE: &str = r#"
@@ -83,8 +83,8 @@ fn arguments<'a>(way: &[&'a str], results: &'a str, more: &[&'a str]) -> Vec<&'a
 }
 
 fn command(bench: &Bench, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wick"));
-    command.current_dir(bench.path()).env_clear().args(arguments);
+    let mut command = bare(env!("CARGO_BIN_EXE_wick"));
+    command.current_dir(bench.path()).args(arguments);
     command
 }
 
@@ -403,9 +403,8 @@ fn a_panic_a_nan_a_lack_of_memory_and_a_hang_are_four_rows_and_the_other_trials_
     let mut all = arguments(&way, "results", &["--workers", "2", "--threads", "1"]);
     let wick = env!("CARGO_BIN_EXE_wick");
     all.insert(0, wick);
-    let output = Command::new("sh")
+    let output = bare("sh")
         .current_dir(bench.path())
-        .env_clear()
         .env("CANDLEWICK_FAULT", "panic 5, hang 7")
         .args(["-c", "ulimit -v 5000000; exec \"$@\"", "sh"])
         .args(&all)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use super::bench::Bench;
+use super::bench::{Bench, bare};
 
 const SIX: &str = r#"
 name = "six"
@@ -114,9 +114,9 @@ impl Cluster {
     }
 
     fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+        let mut command = bare(program);
         let path = format!("{}:/usr/bin:/bin", self.fake("").display());
-        command.current_dir(self.bench.path()).env_clear().env("PATH", path);
+        command.current_dir(self.bench.path()).env("PATH", path);
         command.env("FAKE", self.fake(""));
         command
     }
@@ -435,9 +435,8 @@ fn workers_share_a_folder_without_a_scheduler_whatever_has_become_of_the_file() 
         assert!(said.contains("trials to run; start on as many machines as you like"), "{said}");
         fs::remove_file(bench.path().join("experiment.toml")).unwrap();
         let start = || {
-            Command::new(env!("CARGO_BIN_EXE_wick"))
+            bare(env!("CARGO_BIN_EXE_wick"))
                 .current_dir("/")
-                .env_clear()
                 .arg("worker")
                 .arg(bench.path().join("shared/six"))
                 .args(["--cores", "1"])

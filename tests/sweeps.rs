@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use candlewick::sweep::survey::Files;
 use tempfile::TempDir;
 
+use super::bench::bare;
+
 /// An experiment in a folder of its own.
 struct Bench {
     folder: TempDir,
@@ -50,9 +52,8 @@ impl Bench {
     }
 
     fn wick(&self, command: &str, results: &str, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wick"))
+        bare(env!("CARGO_BIN_EXE_wick"))
             .current_dir(self.folder.path())
-            .env_clear()
             .args([command, "experiment.toml", "--results", results])
             .args(arguments)
             .output()
@@ -333,9 +334,8 @@ fn an_interrupted_run_exits_with_130_and_goes_on_as_if_nothing_had_happened() {
     let bench = Bench::new(SMALL);
     let whole = ["--set", "train.epochs=30", "--set", "sweep.seeds=1"];
     bench.run("whole", &whole);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wick"))
+    let mut child = bare(env!("CARGO_BIN_EXE_wick"))
         .current_dir(bench.folder.path())
-        .env_clear()
         .args(["run", "experiment.toml", "--results", "broken"])
         .args(whole)
         .stderr(Stdio::piped())

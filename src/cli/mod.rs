@@ -37,6 +37,8 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+use crate::basis::instructions;
+
 use error::Error;
 pub use exit::Exit;
 
@@ -50,6 +52,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Wrong } else { Exit::Done };
         }
     };
+    if let Err(error) = instructions::chosen() {
+        exit::say(&format!("error: {error}\n"));
+        return Exit::Wrong;
+    }
     let result = match parsed.command {
         arguments::Command::Run(run) => launch::launch(&run),
         arguments::Command::Worker(worker) => worker::worker(&worker),

@@ -11,7 +11,7 @@ pub struct Platform {
     pub host: String,
     /// What the processor calls itself; empty where the system does not tell.
     pub processor: String,
-    /// The widest vector instructions that the processor and the kernels both have.
+    /// The vector instructions that the kernels use.
     pub instruction_set: String,
     /// As Rust calls it.
     pub architecture: String,

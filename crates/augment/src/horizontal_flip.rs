@@ -46,7 +46,7 @@ impl Transform for HorizontalFlip {
 fn reverse(row_bytes: usize, old: &[u8], new: &mut [u8]) {
     let rows = new.chunks_exact_mut(row_bytes).zip(old.chunks_exact(row_bytes));
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
+    if let Some(simd) = super::simd::avx2() {
         return simd.vectorize(Shuffle { simd, rows });
     }
     rows.for_each(|(new, old)| reverse_row(old, new));

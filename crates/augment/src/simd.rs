@@ -1,4 +1,6 @@
-//! Loops that the compiler turns into the widest vectors of the machine.
+//! Loops that the compiler turns into the widest vectors that the program uses.
+
+use candlewick_basis::instructions::{self, Set};
 
 /// Whether bytes can be permuted freely between the 64 of a vector (AVX-512 VBMI): what tables and
 /// interleaved channels gain by.
@@ -6,7 +8,8 @@
 pub(super) fn permutes_bytes() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512vbmi")
+        instructions::used().set() == Set::Avx512
+            && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512dq")
@@ -17,7 +20,24 @@ pub(super) fn permutes_bytes() -> bool {
     false
 }
 
-/// Runs `work`, compiled for the instruction set at hand (AVX-512, AVX2, or what the target always
+/// pulp's proof of AVX2, if the program uses it.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn avx2() -> Option<pulp::x86::V3> {
+    if instructions::used().set() == Set::Portable { None } else { pulp::x86::V3::try_new() }
+}
+
+/// The set of pulp's that the program uses.
+#[inline(always)]
+fn arch() -> pulp::Arch {
+    #[cfg(target_arch = "x86_64")]
+    if instructions::used().set() != Set::Avx512 {
+        return avx2().map_or(pulp::Arch::Scalar, pulp::Arch::V3);
+    }
+    pulp::Arch::new()
+}
+
+/// Runs `work`, compiled for the instruction set in use (AVX-512, AVX2, or what the target always
 /// has). What it calls has to be inlined into it to gain by this. Results are the same everywhere:
 /// no multiplication and addition is fused unless it is written so.
 #[inline(always)]
@@ -35,7 +55,7 @@ pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
         // SAFETY: the machine has what the function is compiled for.
         return unsafe { permuting(work) };
     }
-    pulp::Arch::new().dispatch(Work(work))
+    arch().dispatch(Work(work))
 }
 
 /// [`pulp`] knows AVX-512 without the permutation of bytes alone.

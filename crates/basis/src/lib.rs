@@ -1,6 +1,7 @@
-//! The ground floor: randomness, devices, memory, shape arithmetic, records. Knows nothing of files, models or tensors.
+//! The ground floor: randomness, devices, memory, instruction sets, shape arithmetic, records. Knows nothing of files, models or tensors.
 
 pub mod device;
+pub mod instructions;
 pub mod memory;
 pub mod naming;
 pub mod number;

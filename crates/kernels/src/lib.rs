@@ -36,6 +36,8 @@ mod winograd;
 mod winograd_deep;
 mod winograd_weights;
 
+use candlewick_basis::instructions;
+
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
@@ -48,9 +50,9 @@ mod threads;
 /// Images that one piece of work holds: a piece is the unit of threads and of partial sums.
 const IMAGES_PER_PIECE: usize = 8;
 
-/// The widest vector instructions that this processor and the kernels both have.
+/// The vector instructions that the kernels use.
 pub fn instruction_set() -> String {
-    format!("{:?}", simd::set())
+    format!("{:?}", instructions::used().set())
 }
 
 // As in the program: whether results are stored past the caches depends on where blocks of memory start.

@@ -5,7 +5,7 @@ mod arm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use std::sync::OnceLock;
+use candlewick_basis::instructions::{self, Available, Set};
 
 /// A vector register of f32.
 pub(super) trait Simd: Copy {
@@ -194,43 +194,13 @@ pub(super) trait Kernel {
     fn run<V: Simd>(self) -> Self::Out;
 }
 
-/// The instruction sets, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Set {
-    Avx512,
-    Avx2,
-    Neon,
-    Portable,
-}
-
-/// The best set of this processor.
-pub(super) fn set() -> Set {
-    static SET: OnceLock<Set> = OnceLock::new();
-    *SET.get_or_init(|| {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512bw")
-            {
-                return Set::Avx512;
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Set::Avx2;
-            }
-        }
-        if cfg!(target_arch = "aarch64") { Set::Neon } else { Set::Portable }
-    })
-}
-
-/// Runs `kernel` with the best instructions of this processor.
+/// Runs `kernel` with the instructions that the program [uses](instructions::used).
 pub(super) fn dispatch<K: Kernel>(kernel: K) -> K::Out {
-    run_with(set(), kernel)
+    run_with(instructions::used(), kernel)
 }
 
-/// Runs `kernel` with the instructions of `set`, which this processor must have.
-pub(super) fn run_with<K: Kernel>(set: Set, kernel: K) -> K::Out {
+/// Runs `kernel` with the instructions of `available`.
+fn run_with<K: Kernel>(available: Available, kernel: K) -> K::Out {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2")]
@@ -241,8 +211,8 @@ pub(super) fn run_with<K: Kernel>(set: Set, kernel: K) -> K::Out {
         fn avx2<K: Kernel>(kernel: K) -> K::Out {
             kernel.run::<x86::Avx2>()
         }
-        match set {
-            // SAFETY: `set` was detected, which needs the instructions.
+        match available.set() {
+            // SAFETY: this processor has the set, as `available` proves.
             Set::Avx512 => return unsafe { avx512(kernel) },
             // SAFETY: as above.
             Set::Avx2 => return unsafe { avx2(kernel) },
@@ -250,7 +220,7 @@ pub(super) fn run_with<K: Kernel>(set: Set, kernel: K) -> K::Out {
         }
     }
     #[cfg(target_arch = "aarch64")]
-    if set == Set::Neon {
+    if available.set() == Set::Neon {
         return kernel.run::<arm::Neon>();
     }
     kernel.run::<Portable>()
@@ -325,15 +295,11 @@ mod tests {
         let mut b: [f32; 16] = std::array::from_fn(|i| 0.25 * i as f32 - 1.0);
         (b[6], b[7]) = (f32::NAN, a[7]);
         let square: [f32; 256] = std::array::from_fn(|i| i as f32);
-        let all = [Set::Avx512, Set::Avx2, Set::Neon];
-        // A set that is there has all that are worse on the same processor.
-        let mut sets: Vec<Set> = all.into_iter().skip_while(|known| *known != set()).collect();
-        sets.retain(|known| (*known == Set::Neon) == cfg!(target_arch = "aarch64"));
-        sets.push(Set::Portable);
-        for set in sets {
+        for available in Available::all() {
+            let set = available.set();
             let kernel = Everything { a: &a, b: &b, square: &square };
             let ([fma, add, sub, relu, above, equal, kept], sums, turned, line) =
-                run_with(set, kernel);
+                run_with(available, kernel);
             for i in 0..16 {
                 let same = |found: f32, expected: f32| {
                     let error = (found - expected).abs();

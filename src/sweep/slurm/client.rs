@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::basis::instructions;
+
 /// Why Slurm did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum SlurmError {
@@ -85,7 +87,8 @@ fn command(name: &'static str) -> Command {
         let key_text = key.to_string_lossy();
         let is_of_job = key_text.starts_with("SLURM_")
             && !matches!(&*key_text, "SLURM_CONF" | "SLURM_JWT" | "SLURM_CLUSTERS");
-        if is_of_job || key_text.starts_with("CANDLEWICK_") || key_text == "RAYON_NUM_THREADS" {
+        let is_of_run = key_text.starts_with("CANDLEWICK_") && key_text != instructions::VARIABLE;
+        if is_of_job || is_of_run || key_text == "RAYON_NUM_THREADS" {
             command.env_remove(&key);
         }
     }

@@ -4,7 +4,7 @@
 //! Every operation is a function that takes the [`Tape`](tape::Tape) first, computes its result and,
 //! while recording, leaves behind what its backward pass needs. Work is split into pieces whose
 //! borders depend on shapes alone, and partial sums are added in a fixed order, so results are the
-//! same bits for any number of threads. [`graph`] offers them to candle's own graph.
+//! same bits for any number of threads.
 
 pub mod activation;
 pub mod arrange;
@@ -17,7 +17,6 @@ pub mod device;
 mod direct;
 pub mod dropout;
 mod frame;
-pub mod graph;
 mod lanes;
 pub mod loss;
 mod matmul;

@@ -41,11 +41,7 @@ impl Bench {
 
     /// Runs the program in the folder.
     pub(super) fn wick(&self, arguments: &[&str]) -> Output {
-        bare(env!("CARGO_BIN_EXE_wick"))
-            .current_dir(self.path())
-            .args(arguments)
-            .output()
-            .unwrap()
+        bare(env!("CARGO_BIN_EXE_wick")).current_dir(self.path()).args(arguments).output().unwrap()
     }
 
     /// Runs the program, which has to succeed, and returns what it printed.

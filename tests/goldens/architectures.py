@@ -5,6 +5,10 @@ usage: python architectures.py > architectures.csv, with torch and torchvision
 Weights are made from the parameters' names on both sides, so that no weights have to be kept: number
 i of a tensor is the i-th output of SplitMix64 started at the FNV-1a hash of the tensor's name. Torch
 computes in f64.
+
+A gradient in f32 is that in f64, but for rounding, only where every ReLU and every max pool decides alike.
+So gradients are taken where all decisions are far from close (`decided`, `ramps`). The smallest distance is
+measured here, and `architectures.rs` refuses goldens where it is not far above the rounding of f32.
 """
 
 import sys
@@ -70,6 +74,73 @@ def value(name, shape):
     return torch.from_numpy(numbers.astype(numpy.float32).astype(numpy.float64).reshape(shape))
 
 
+def decided(name, shape):
+    """Even channels pass a ReLU and odd ones do not, whatever the image; maps are as monotone as images are,
+    since a filter is little else than positive weights of the pixel in its middle, most of all of one channel."""
+    count = int(numpy.prod(shape))
+    signed = (2 * uniform(name, count) - 1).reshape(shape)
+    if "running" in name:
+        return value(name, shape)
+    if len(shape) == 1:
+        if name.endswith("weight"):
+            numbers = 0.15 + 0.05 * signed
+        else:
+            passes = (numpy.arange(count) % 2 == 0) | (count == CLASSES)
+            numbers = numpy.where(passes, 1 + 0.1 * signed, -16)
+    else:
+        channels = shape[1]
+        numbers = signed * (0.003 / numpy.prod(shape[1:]) ** 0.5)
+        middle = tuple([slice(None)] * 2 + [size // 2 for size in shape[2:]])
+        factor = 1 + 0.5 * signed[middle]
+        filters = numpy.arange(shape[0])
+        main = filters % channels if channels % 2 else (filters // 2 * 6 + 2) % channels
+        numbers[middle] = 0.3 / channels * factor
+        numbers[(filters, main) + middle[2:]] += 0.7 * factor[filters, main]
+    return torch.from_numpy(numbers.astype(numpy.float32).astype(numpy.float64))
+
+
+def ramps():
+    """Images that grow with each row and each column."""
+    at = (numpy.arange(SIZE) + 0.5) / SIZE
+    numbers = numpy.empty((BATCH, 3, SIZE, SIZE))
+    for map, drawn in zip(numbers.reshape(-1, SIZE, SIZE), uniform("ramps", BATCH * 3 * 5).reshape(-1, 5)):
+        across, down = [
+            (0.6 + slope) * (at + (bend - 0.5) * at * (1 - at)) for slope, bend in (drawn[:2], drawn[2:4])
+        ]
+        map[:] = across + down[:, None] + drawn[4] - 0.5
+    return torch.from_numpy(numbers.astype(numpy.float32).astype(numpy.float64))
+
+
+class Margin:
+    """The smallest distance of a ReLU's input from its kinks, and of a window's two largest numbers."""
+
+    def __init__(self, model):
+        self.smallest = float("inf")
+        # googlenet calls the function, the others modules, which call it too.
+        relu = nn.functional.relu
+        nn.functional.relu = lambda x, inplace=False: relu(self.seen(x.abs(), x))
+        for module in model.modules():
+            if isinstance(module, nn.ReLU6):
+                module.register_forward_pre_hook(lambda _, x: self.seen(torch.minimum(x[0].abs(), (x[0] - 6).abs()), None))
+            if isinstance(module, nn.MaxPool2d):
+                module.register_forward_pre_hook(self.pool)
+
+    def seen(self, distances, x):
+        self.smallest = min(self.smallest, distances.min().item())
+        return x
+
+    def pool(self, module, arguments):
+        x = arguments[0].detach()
+        size, stride, padding = module.kernel_size, module.stride, module.padding
+        more = stride if module.ceil_mode else 0
+        x = nn.functional.pad(x, (padding, padding + more) * 2, value=-1e9)
+        first, second = x.unfold(2, size, stride).unfold(3, size, stride).flatten(4).topk(2).values.unbind(-1)
+        # Zeros are channels that no gradient passes. Pixels that tie are the same pixel, seen by two windows of
+        # a pool of stride 1 before: the gradient arrives there, whichever of them it goes to.
+        gap = (first - second)[(first > 0) & (first - second > 1e-9)]
+        self.seen(gap, None)
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     images = torch.from_numpy(
@@ -92,11 +163,18 @@ def main():
             print(f"{preset},logit {index},,{logit:.9e}")
         if preset not in TRAINED:
             continue
+        model.load_state_dict({
+            key: tensor if key.endswith("num_batches_tracked") else decided(key, tuple(tensor.shape))
+            for key, tensor in state.items()
+        })
         model.train()
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        out = model(images)
+        relu = nn.functional.relu
+        margin = Margin(model)
+        out = model(ramps())
+        nn.functional.relu = relu
         loss_function = nn.CrossEntropyLoss()
         if name == "googlenet":
             loss = loss_function(out.logits, labels)
@@ -105,6 +183,7 @@ def main():
         else:
             loss = loss_function(out, labels)
         loss.backward()
+        print(f"{preset},margin,,{margin.smallest:.3e}")
         print(f"{preset},loss,,{loss.item():.9e}")
         for key, parameter in model.named_parameters():
             pattern = 2 * uniform(f"{key} pattern", parameter.numel()) - 1

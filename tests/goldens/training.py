@@ -1,6 +1,7 @@
-"""Fifty training steps in PyTorch for the networks of plain.toml and normed.toml.
+"""Training in PyTorch for the networks of plain.toml and normed.toml: a few steps from each of several starts,
+then an evaluation. Everything is f64, from numbers that f32 holds.
 
-    python3 training.py        (PyTorch 2.15, CPU)  writes training.csv
+    python3 -P training.py        (PyTorch 2.15, CPU)  writes training.csv
 
 Weights and images come from a counter-based generator (SplitMix64) that the test has too, so that no
 numbers but the losses need be kept: both sides start from the same bits.
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-STEPS, BATCH = 50, 16
+STARTS, STEPS, BATCH = 10, 5, 16
 
 
 def uniform(key, count):
@@ -27,10 +28,10 @@ def uniform(key, count):
     return ((z >> np.uint64(40)).astype(np.float32) / np.float32(2**23)) - np.float32(1)
 
 
-def start(model):
+def start(model, number):
     """Weights uniform within ±1/√fan-in, biases within ±0.1, norms at 1 and 0."""
     for index, parameter in enumerate(p for p in model.parameters()):
-        values = torch.from_numpy(uniform(1000 + index, parameter.numel())).reshape(parameter.shape)
+        values = torch.from_numpy(uniform(1000 * (1 + number) + index, parameter.numel())).reshape(parameter.shape)
         if parameter.dim() > 1:
             fan_in = parameter[0].numel()
             values = values * np.float32(1 / np.sqrt(np.float32(fan_in)))
@@ -49,20 +50,20 @@ def batch(step):
     # Something to learn: the class is written into the brightness of a corner.
     labels = np.arange(BATCH) * 7 % 10
     images[:, :, :8, :8] += labels[:, None, None, None].astype(np.float32) / np.float32(4)
-    return torch.from_numpy(images), torch.from_numpy(labels)
+    return torch.from_numpy(images).double(), torch.from_numpy(labels)
 
 
-def plain():
+def plain(number):
     model = nn.Sequential(
         nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(576, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
     )
-    start(model)
+    start(model, number)
     return model, torch.optim.Adam(model.parameters(), lr=1e-3), 0.0, None
 
 
-def normed():
+def normed(number):
     model = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
         nn.MaxPool2d(3, 2),
@@ -72,15 +73,16 @@ def normed():
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(), nn.Linear(64, 10),
     )
-    start(model)
+    start(model, number)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4)
     return model, optimizer, 0.1, 1.0
 
 
-def losses(make):
-    model, optimizer, smoothing, clip = make()
+def losses(make, number):
+    model, optimizer, smoothing, clip = make(number)
+    first = number * (STEPS + 1)
     for step in range(STEPS):
-        images, labels = batch(step)
+        images, labels = batch(first + step)
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images), labels, label_smoothing=smoothing)
         loss.backward()
@@ -90,15 +92,17 @@ def losses(make):
         yield loss.item()
     model.eval()
     with torch.no_grad():
-        images, labels = batch(STEPS)
+        images, labels = batch(first + STEPS)
         yield F.cross_entropy(model(images), labels).item()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
     with open(pathlib.Path(__file__).with_name("training.csv"), "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["network", "step", "loss"])
         for make in (plain, normed):
-            for step, loss in enumerate(losses(make)):
+            all_losses = [loss for number in range(STARTS) for loss in losses(make, number)]
+            for step, loss in enumerate(all_losses):
                 writer.writerow([make.__name__, step, repr(loss)])

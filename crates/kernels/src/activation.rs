@@ -4,7 +4,6 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::device;
-use super::lanes::overwritten;
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -211,13 +210,14 @@ pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<
     if tape.is_by_candle() {
         return device::activation::activation(tape, x, activation);
     }
-    let mut result = overwritten(x.tensor().elem_count());
+    let mut result = Box::<[f32]>::new_uninit_slice(x.tensor().elem_count());
     result.par_chunks_mut(PIECE).zip(numbers(x.tensor())?.par_chunks(PIECE)).for_each(
         |(piece, x)| {
-            piece.copy_from_slice(x);
-            activation.apply_in_place(piece);
+            activation.apply_in_place(piece.write_copy_of_slice(x));
         },
     );
+    // SAFETY: each piece was written.
+    let result = unsafe { result.assume_init() }.into_vec();
     let result = tensor(result, x.tensor().shape())?;
     let kept = if activation.is_known_by_result() { result.clone() } else { x.tensor().clone() };
     Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {

@@ -8,7 +8,7 @@ use super::tape::{numbers, values};
 /// As many numbers as the tensor that they go with, in its order; or none.
 #[derive(Clone, Debug)]
 pub enum Buffer {
-    /// Beside the kernels.
+    /// On the host, where the kernels are.
     Host(Vec<f32>),
     /// On the device of the tensor, in its shape.
     Device(Tensor),

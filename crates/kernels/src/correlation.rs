@@ -4,11 +4,13 @@
 //! at the same taps. Forward there is one phase; the input gradient has one for each remainder
 //! modulo the stride, so that no product with a stuffed zero is computed.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::conv::Geometry;
 use super::direct::{Dots, FILTERS, Line};
-use super::lanes::{LANES, overwritten};
+use super::lanes::LANES;
 use super::pieces::sum_in_order;
 use super::simd::{Kernel, Simd, dispatch, fence};
 use super::streaming;
@@ -187,7 +189,7 @@ impl Correlation {
     }
 }
 
-/// One block of images through a correlation.
+/// One block of images through a correlation. All of `out` is written: every output is in one phase.
 struct Block<'a> {
     correlation: &'a Correlation,
     /// Per phase, `[groups][blocks of filters][channels][taps][FILTERS]`.
@@ -195,7 +197,7 @@ struct Block<'a> {
     bias: Option<&'a [f32]>,
     relu: bool,
     x: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
     /// Whether the outputs of all blocks [are](streaming::is_large).
     is_large: bool,
 }
@@ -249,7 +251,7 @@ impl Kernel for Block<'_> {
                                 channels: correlation.channels,
                                 taps: &taps,
                                 weights: &weights[(group * blocks + block) * per_block..],
-                                out: self.out[at..].as_mut_ptr(),
+                                out: self.out[at..].as_mut_ptr().cast(),
                                 filter: map,
                                 out_step: phase.step[1] * LANES,
                                 filters,
@@ -301,12 +303,13 @@ impl Correlation {
             self.groups * self.channels * self.pixels(),
             self.groups * self.filters * self.out[0] * self.out[1] * LANES,
         );
-        let mut out = overwritten(x.len() / from * to);
+        let mut out = Box::<[f32]>::new_uninit_slice(x.len() / from * to);
         let is_large = streaming::is_large(&out);
         out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
             dispatch(Block { correlation: self, weights, bias, relu, x, out, is_large });
         });
-        out
+        // SAFETY: each block of `x` has written one of the result.
+        unsafe { out.assume_init() }.into_vec()
     }
 }
 

@@ -5,30 +5,32 @@
 //! padding, the stride and the dilation, and whether images lie [in lanes](super::lanes) or one
 //! behind the other. Frames stay in the second-level cache.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::activation::Activation;
 use super::conv::Geometry;
 use super::frame::Frame;
-use super::lanes::overwritten;
 use super::simd::{Kernel, Simd, dispatch};
 
-/// `out = Σ_t weight[t] · frame[tap_t] + bias`, then max(0, ·) if `relu`.
-struct Sums<'a> {
+/// `out = Σ_t weight[t] · frame[tap_t] + bias`, then max(0, ·) if `relu`. All of `out` is written and returned.
+struct Sums<'a, 'b> {
     frame: &'a Frame,
     room: &'a mut [f32],
     map: &'a [f32],
     weights: &'a [f32],
     bias: f32,
     relu: bool,
-    out: &'a mut [f32],
+    out: &'b mut [MaybeUninit<f32>],
 }
 
-impl Kernel for Sums<'_> {
-    type Out = ();
+impl<'b> Kernel for Sums<'_, 'b> {
+    type Out = &'b mut [f32];
 
     #[inline(always)]
-    fn run<V: Simd>(self) {
+    fn run<V: Simd>(self) -> &'b mut [f32] {
+        assert_eq!(self.out.len(), self.frame.positions(), "outputs of a map");
         self.frame.lay(self.map, self.room);
         let [run, whole] = self.frame.run();
         let mut line = vec![0.0; whole];
@@ -37,7 +39,7 @@ impl Kernel for Sums<'_> {
         for (from, range) in self.frame.lines() {
             let from = self.room[from..].as_ptr();
             let out = &mut self.out[range];
-            let to = if run == whole { out.as_mut_ptr() } else { line.as_mut_ptr() };
+            let to = if run == whole { out.as_mut_ptr().cast() } else { line.as_mut_ptr() };
             let mut at = 0;
             // SAFETY: whole vectors behind each tap lie in the frame; so do those of the outputs, or
             // they go to `line`, which has them.
@@ -52,13 +54,17 @@ impl Kernel for Sums<'_> {
                 }
             }
             if run < whole {
-                out.copy_from_slice(&line[..run]);
+                out.write_copy_of_slice(&line[..run]);
             }
         }
+        // SAFETY: the lines are all of it, and each was written.
+        unsafe { self.out.assume_init_mut() }
     }
 }
 
-impl Sums<'_> {
+impl Sums<'_, '_> {
+    /// # Safety
+    /// As many vectors as `P` can be read behind each tap from `from` on, and written at `to`.
     #[inline(always)]
     unsafe fn tile<V: Simd, const P: usize>(
         (taps, bias, relu): &(impl Iterator<Item = (usize, f32)> + Clone, f32, bool),
@@ -82,13 +88,14 @@ impl Sums<'_> {
     }
 }
 
-/// The transpose of [`Sums`]: adds each gradient, times each weight, to where the tap looked.
+/// The transpose of [`Sums`]: adds each gradient, times each weight, to where the tap looked. All of `map` is
+/// written.
 struct Spread<'a> {
     frame: &'a Frame,
     room: &'a mut [f32],
     gradient: &'a [f32],
     weights: &'a [f32],
-    map: &'a mut [f32],
+    map: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Spread<'_> {
@@ -213,7 +220,8 @@ pub(super) fn forward(
 ) -> Vec<f32> {
     let frame = &Frame::new(geometry, lanes);
     let relu = activation == Some(Activation::Relu);
-    let mut result = overwritten(x.len() / frame.pixels() * frame.positions());
+    let maps = x.len() / frame.pixels();
+    let mut result = Box::<[f32]>::new_uninit_slice(maps * frame.positions());
     result
         .par_chunks_mut(frame.positions())
         .zip(x.par_chunks(frame.pixels()))
@@ -225,13 +233,14 @@ pub(super) fn forward(
                 let channel = index % geometry.channels;
                 let weights = &w[channel * frame.taps.len()..][..frame.taps.len()];
                 let bias = bias.map_or(0.0, |bias| bias[channel]);
-                dispatch(Sums { frame, room, map, weights, bias, relu, out: &mut out[..] });
+                let out = dispatch(Sums { frame, room, map, weights, bias, relu, out });
                 if let Some(activation) = activation.filter(|_| !relu) {
                     activation.apply_in_place(out);
                 }
             },
         );
-    result
+    // SAFETY: each map of `x` has written one of the result.
+    unsafe { result.assume_init() }.into_vec()
 }
 
 /// The gradient of x.
@@ -245,7 +254,7 @@ pub(super) fn backward_input(
     let frame = &Frame::new(geometry, lanes);
     let taps = frame.taps.len();
     let (pixels, positions) = (frame.pixels(), frame.positions());
-    let mut for_x = overwritten(gradient.len() / positions * pixels);
+    let mut for_x = Box::<[f32]>::new_uninit_slice(gradient.len() / positions * pixels);
     let pieces = for_x.par_chunks_mut(pixels).zip(gradient.par_chunks(positions)).enumerate();
     let pieces = pieces.with_min_len(4);
     if let Some(frame) = &turned {
@@ -266,7 +275,8 @@ pub(super) fn backward_input(
             },
         );
     }
-    for_x
+    // SAFETY: each map of the gradient has written one of the result.
+    unsafe { for_x.assume_init() }.into_vec()
 }
 
 /// The gradient of w: each channel adds up its images, first to last.

@@ -1,7 +1,7 @@
 //! Where tensors are, and what computes on them: the kernels on a processor, candle's own operations
 //! everywhere else.
 //!
-//! Each operation of the kernels has a sister in here, written in candle's tensor operations with its
+//! Each operation of the kernels has a counterpart in here, written in candle's tensor operations with its
 //! backward pass: same shapes, same definitions, same masks of dropout, gradients as exact. Sums are
 //! taken by the device in its own order, so results agree with those of the kernels to the rounding of
 //! f32, and are not promised to repeat bit for bit.
@@ -69,7 +69,7 @@ impl Device {
         Device { at: candle_core::Device::Cpu, by_candle: true }
     }
 
-    /// The device that was asked for. It is opened once in a process, and shared by all who ask for it.
+    /// The device `asked` for. It is opened once in a process and shared by all callers.
     ///
     /// # Errors
     /// If the program was built without it, or the machine has none.
@@ -108,7 +108,7 @@ impl Device {
         self.by_candle
     }
 
-    /// Waits until all that was asked of the device is done: it works behind those who ask.
+    /// Waits until the device has done all operations: they run asynchronously.
     ///
     /// # Errors
     /// If something of it failed.

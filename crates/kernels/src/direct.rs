@@ -10,8 +10,8 @@ use super::simd::Simd;
 /// Filters whose weights lie together: as many as tiles of sixteen registers do in two halves.
 pub(super) const FILTERS: usize = 12;
 
-/// Terms of a sum that are added without a loop's own instructions between them, which would take a
-/// sixth of the time; divides `LANES`.
+/// How often loops over the terms of a sum are unrolled; without, loop instructions take a sixth of the time.
+/// Divides `LANES`.
 pub(super) const UNROLLED: usize = 4;
 const _: () = assert!(LANES.is_multiple_of(UNROLLED));
 
@@ -46,13 +46,13 @@ pub(super) struct Line<'a> {
     pub(super) relu: bool,
     /// Start with what stands in the output.
     pub(super) add: bool,
-    /// Store past the caches, from where lines start; a fence has to follow.
+    /// Use streaming stores: outputs start at cache lines, and a fence has to follow.
     pub(super) stream: bool,
 }
 
 impl Line<'_> {
     /// # Safety
-    /// All pixels, weights and outputs that the fields describe exist, and nobody else uses the
+    /// All pixels, weights and outputs that the fields describe exist, and no other thread uses the
     /// outputs.
     #[inline(always)]
     pub(super) unsafe fn run<V: Simd>(&self) {
@@ -138,7 +138,7 @@ impl Line<'_> {
             let mut x = self.x.add(position * self.step + part);
             let mut weights = self.weights.as_ptr().add(first);
             if let [tap] = self.taps {
-                // As all products of Winograd's: a loop in the loop would cost as much as they do.
+                // All products of Winograd's algorithm are of this kind: an inner loop would cost as much as they do.
                 x = x.add(*tap);
                 for _ in 0..self.channels / UNROLLED {
                     for _ in 0..UNROLLED {
@@ -220,7 +220,7 @@ pub(super) struct Dots<'a> {
 
 impl Dots<'_> {
     /// # Safety
-    /// All that the fields describe exists, and nobody else uses `into`.
+    /// All that the fields describe exists, and no other thread uses `into`.
     #[inline(always)]
     pub(super) unsafe fn run<V: Simd>(&self) {
         // SAFETY: the caller's promise.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use candlewick_basis::seed::Stream;
 
 use super::device;
-use super::lanes::{self, overwritten};
+use super::lanes;
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 use super::update::change;
@@ -21,8 +21,8 @@ const PIECE: usize = 1 << 14;
 /// Random numbers that are made at once.
 const NUMBERS: usize = 8;
 
-/// Elements that they decide about: sixteen bits are enough for each, since a probability that is a
-/// few millionths off is told from p by no experiment.
+/// Elements that they decide about: sixteen bits are enough for each, since no experiment can tell
+/// p from a probability that is a few millionths off.
 const BLOCK: usize = 4 * NUMBERS;
 
 /// What is dropped as one.
@@ -230,14 +230,14 @@ impl Mask {
 
     /// What [`apply`](Self::apply) makes of `values`, in one pass over the memory.
     fn applied(&self, values: &[f32]) -> Vec<f32> {
-        let mut result = overwritten(values.len());
+        let mut result = Box::<[f32]>::new_uninit_slice(values.len());
         let piece = self.piece();
         let pieces = result.par_chunks_mut(piece).zip(values.par_chunks(piece));
         pieces.enumerate().for_each(|(index, (result, values))| {
-            result.copy_from_slice(values);
-            self.apply_to(index, result);
+            self.apply_to(index, result.write_copy_of_slice(values));
         });
-        result
+        // SAFETY: each piece was written.
+        unsafe { result.assume_init() }.into_vec()
     }
 
     /// Elements that are worked on as one.

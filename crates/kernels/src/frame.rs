@@ -1,5 +1,6 @@
 //! Maps with their padding, laid out so that taps see runs of numbers.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::conv::Geometry;
@@ -114,16 +115,17 @@ impl Frame {
         }
     }
 
-    /// Takes the map out of the frame; pixels that no window sees are 0.
+    /// Takes the map out of the frame; pixels that no window sees are 0. All of `map` is written.
     #[inline(always)]
-    pub(super) fn take(&self, frame: &[f32], map: &mut [f32]) {
+    pub(super) fn take(&self, frame: &[f32], map: &mut [MaybeUninit<f32>]) {
+        assert_eq!(map.len(), self.pixels(), "pixels of a map");
         let (lanes, [rows, columns]) = (self.lanes, self.seen());
         let (lines, below) = map.split_at_mut(rows * self.size[1] * lanes);
-        below.fill(0.0);
+        below.fill(MaybeUninit::new(0.0));
         let frames = frame.chunks_exact(self.row()).skip(self.padding[0]);
         for (frame, line) in frames.zip(lines.chunks_exact_mut(self.size[1] * lanes)) {
             let (line, behind) = line.split_at_mut(columns * lanes);
-            behind.fill(0.0);
+            behind.fill(MaybeUninit::new(0.0));
             if lanes == 1 {
                 self.collect::<1>(frame, line);
             } else {
@@ -154,10 +156,13 @@ impl Frame {
 
     /// The opposite of [`deal`](Self::deal).
     #[inline(always)]
-    fn collect<const L: usize>(&self, frame: &[f32], line: &mut [f32]) {
+    fn collect<const L: usize>(&self, frame: &[f32], line: &mut [MaybeUninit<f32>]) {
         for (first, at) in self.remainders() {
             let pixels = line.as_chunks_mut::<L>().0.iter_mut().skip(first).step_by(self.stride[1]);
-            pixels.zip(frame[at..].as_chunks::<L>().0).for_each(|(pixel, place)| *pixel = *place);
+            let places = frame[at..].as_chunks::<L>().0;
+            pixels.zip(places).for_each(|(pixel, place)| {
+                pixel.write_copy_of_slice(place);
+            });
         }
     }
 

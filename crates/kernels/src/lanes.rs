@@ -6,6 +6,8 @@
 //! where values change their order. The lanes behind the last image hold numbers without meaning in
 //! values and zeros in gradients.
 
+use std::mem::MaybeUninit;
+
 use candle_core::Result;
 use rayon::prelude::*;
 
@@ -54,21 +56,10 @@ pub(super) fn leave(tape: &mut Tape, x: &Value) -> Result<Value> {
     }))
 }
 
-/// `len` numbers that the caller overwrites, all of them, before any is read.
-#[expect(clippy::uninit_vec, reason = "filling with zeros first would be one more pass")]
-pub(super) fn overwritten(len: usize) -> Vec<f32> {
-    let mut numbers = Vec::with_capacity(len);
-    // SAFETY: the capacity is `len`, any bits are an f32, and by this function's contract each
-    // number is written before it is read.
-    unsafe {
-        numbers.set_len(len);
-    }
-    numbers
-}
-
 /// `[batch, size]` to `[blocks, size, LANES]`.
 pub(super) fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
-    let mut into = overwritten(batch.div_ceil(LANES) * LANES * size);
+    assert_eq!(plain.len(), batch * size, "images of {size} numbers");
+    let mut into = Box::<[f32]>::new_uninit_slice(batch.div_ceil(LANES) * LANES * size);
     let block = (LANES * size).max(1);
     into.par_chunks_mut(block).zip(plain.par_chunks(block)).for_each(|(into, plain)| {
         if plain.len() < block {
@@ -77,12 +68,14 @@ pub(super) fn to_lanes(plain: &[f32], batch: usize, size: usize) -> Vec<f32> {
             dispatch(Transpose { from: plain, rows: LANES, into });
         }
     });
-    into
+    // SAFETY: there is a block of images for each block of lanes, and both kernels write the whole block.
+    unsafe { into.assume_init() }.into_vec()
 }
 
 /// `[blocks, size, LANES]` to `[batch, size]`.
 pub(super) fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
-    let mut into = overwritten(batch * size);
+    assert_eq!(lanes.len(), batch.div_ceil(LANES) * LANES * size, "images of {size} numbers");
+    let mut into = Box::<[f32]>::new_uninit_slice(batch * size);
     let block = (LANES * size).max(1);
     into.par_chunks_mut(block).zip(lanes.par_chunks(block)).for_each(|(into, lanes)| {
         if into.len() < block {
@@ -91,14 +84,16 @@ pub(super) fn from_lanes(lanes: &[f32], batch: usize, size: usize) -> Vec<f32> {
             dispatch(Transpose { from: lanes, rows: size, into });
         }
     });
-    into
+    // SAFETY: as in `to_lanes`.
+    unsafe { into.assume_init() }.into_vec()
 }
 
-/// A matrix `[rows, columns]` with rows and columns exchanged; one of both numbers is `LANES`.
+/// A matrix `[rows, columns]` with rows and columns exchanged; one of both numbers is `LANES`. All of `into`
+/// is written.
 struct Transpose<'a> {
     from: &'a [f32],
     rows: usize,
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Transpose<'_> {
@@ -111,7 +106,7 @@ impl Kernel for Transpose<'_> {
         for row in (0..rows / LANES * LANES).step_by(LANES) {
             for column in (0..columns / LANES * LANES).step_by(LANES) {
                 let from = self.from[row * columns + column..].as_ptr();
-                let into = self.into[column * rows + row..].as_mut_ptr();
+                let into = self.into[column * rows + row..].as_mut_ptr().cast();
                 // SAFETY: a square of LANES by LANES lies within both, as the sizes say.
                 unsafe { V::transpose(from, columns, into, rows) };
             }
@@ -121,16 +116,16 @@ impl Kernel for Transpose<'_> {
         for row in 0..rows {
             let first = if row < first_row { first_column } else { 0 };
             for column in first..columns {
-                self.into[column * rows + row] = self.from[row * columns + column];
+                self.into[column * rows + row].write(self.from[row * columns + column]);
             }
         }
     }
 }
 
-/// Fewer images than lanes into their lanes, and zeros into the others.
+/// Fewer images than lanes into their lanes, and zeros into the others. All of `into` is written.
 struct FewToLanes<'a> {
     images: Vec<&'a [f32]>,
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for FewToLanes<'_> {
@@ -147,15 +142,15 @@ impl Kernel for FewToLanes<'_> {
             }
             // SAFETY: both are squares.
             unsafe { V::transpose(rows.as_ptr(), LANES, turned.as_mut_ptr(), LANES) };
-            into.copy_from_slice(&turned[..into.len()]);
+            into.write_copy_of_slice(&turned[..into.len()]);
         }
     }
 }
 
-/// The opposite of [`FewToLanes`].
+/// The opposite of [`FewToLanes`]. All of the images is written.
 struct FewFromLanes<'a> {
     lanes: &'a [f32],
-    images: Vec<&'a mut [f32]>,
+    images: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
 impl Kernel for FewFromLanes<'_> {
@@ -172,7 +167,7 @@ impl Kernel for FewFromLanes<'_> {
             for (row, image) in turned.chunks_exact(LANES).zip(&mut self.images) {
                 let end = image.len().min(first + LANES);
                 let image = &mut image[first..end];
-                image.copy_from_slice(&row[..image.len()]);
+                image.write_copy_of_slice(&row[..image.len()]);
             }
         }
     }

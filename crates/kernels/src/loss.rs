@@ -77,7 +77,7 @@ pub fn cross_entropy<'a>(
     // The gradient of each term by the logits, not yet divided by the total weight.
     let mut slopes = vec![0.0f32; batch * classes];
     {
-        // On a device, too: metrics want the logits beside the kernels anyway, and f64 is here.
+        // On a device, too: metrics need the logits on the processor anyway, and f64 is available there.
         let logits = values(logits.tensor())?;
         let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).enumerate();
         let mut targets = vec![0.0; classes];

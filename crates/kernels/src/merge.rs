@@ -1,6 +1,8 @@
 //! Where branches of a network meet: sums, channels one behind the other, channels by factors, and
 //! losses.
 
+use std::mem::MaybeUninit;
+
 use candle_core::Result;
 use rayon::prelude::*;
 
@@ -38,7 +40,7 @@ pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Resul
         return device::merge::sum(tape, &values, then);
     }
     let fused = then.filter(|activation| activation.is_known_by_result());
-    let mut result = lanes::overwritten(first.tensor().elem_count());
+    let mut result = Box::<[f32]>::new_uninit_slice(first.tensor().elem_count());
     {
         let terms = values.iter().map(|v| numbers(v.tensor())).collect::<Result<Vec<_>>>()?;
         let is_large = streaming::is_large(&result);
@@ -46,22 +48,22 @@ pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Resul
             let range = index * PIECE..index * PIECE + sums.len();
             let piece = |term: usize| &terms[term][range.clone()];
             streaming::write(sums, is_large, room, |sums| {
-                match terms.len() {
-                    1 => sums.copy_from_slice(piece(0)),
-                    _ => sums
-                        .iter_mut()
-                        .zip(piece(0).iter().zip(piece(1)))
-                        .for_each(|(sum, (x, y))| *sum = x + y),
-                }
+                let sums = match terms.len() {
+                    1 => sums.write_copy_of_slice(piece(0)),
+                    _ => sum_of_two(piece(0), piece(1), sums),
+                };
                 for term in 2..terms.len() {
                     sums.iter_mut().zip(piece(term)).for_each(|(sum, x)| *sum += x);
                 }
                 if let Some(activation) = fused {
                     activation.apply_in_place(sums);
                 }
+                sums
             });
         });
     }
+    // SAFETY: each piece was written.
+    let result = unsafe { result.assume_init() }.into_vec();
     let result = tensor(result, first.tensor().shape())?;
     let kept = fused.map(|activation| (activation, result.clone()));
     let arguments: Vec<&Value> = values.iter().collect();
@@ -90,6 +92,16 @@ pub fn sum(tape: &mut Tape, values: &[Value], then: Option<Activation>) -> Resul
     }
 }
 
+/// `x + y`: `into`, all of it written.
+fn sum_of_two<'a>(x: &[f32], y: &[f32], into: &'a mut [MaybeUninit<f32>]) -> &'a mut [f32] {
+    assert!(x.len() == into.len() && y.len() == into.len(), "numbers of a piece");
+    into.iter_mut().zip(x.iter().zip(y)).for_each(|(sum, (x, y))| {
+        sum.write(x + y);
+    });
+    // SAFETY: each number has its terms.
+    unsafe { into.assume_init_mut() }
+}
+
 /// `values` one behind the other along the axis behind the batch: the end of an Inception block
 /// (Szegedy et al., 2015).
 ///
@@ -115,17 +127,19 @@ pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
     let lengths: Vec<usize> =
         values.iter().map(|value| value.tensor().elem_count() / groups.max(1)).collect();
     let length: usize = lengths.iter().sum();
-    let mut result = lanes::overwritten(groups * length);
+    let mut result = Box::<[f32]>::new_uninit_slice(groups * length);
     {
         let parts = values.iter().map(|v| numbers(v.tensor())).collect::<Result<Vec<_>>>()?;
         result.par_chunks_mut(length.max(1)).enumerate().for_each(|(group, mut rest)| {
             for (part, length) in parts.iter().zip(&lengths) {
                 let (into, behind) = rest.split_at_mut(*length);
-                into.copy_from_slice(&part[group * length..][..*length]);
+                into.write_copy_of_slice(&part[group * length..][..*length]);
                 rest = behind;
             }
         });
     }
+    // SAFETY: the lengths of the parts add up to that of a group, and each part was written.
+    let result = unsafe { result.assume_init() }.into_vec();
     let mut shape = first.tensor().dims().to_vec();
     shape[1] = values.iter().map(|value| value.dims()[1]).sum();
     let result = tensor(result, shape)?;
@@ -136,11 +150,12 @@ pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
             let from = start;
             start += part;
             wanted.then(|| {
-                let mut own = lanes::overwritten(groups * part);
+                let mut own = Box::<[f32]>::new_uninit_slice(groups * part);
                 own.par_chunks_mut((*part).max(1)).enumerate().for_each(|(group, own)| {
-                    own.copy_from_slice(&gradient[group * length + from..][..*part]);
+                    own.write_copy_of_slice(&gradient[group * length + from..][..*part]);
                 });
-                own
+                // SAFETY: each group of it was written.
+                unsafe { own.assume_init() }.into_vec()
             })
         });
         Ok(parts.collect())

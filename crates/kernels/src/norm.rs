@@ -1,5 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy, 2015).
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use candle_core::Result;
@@ -9,7 +10,7 @@ use super::IMAGES_PER_PIECE;
 use super::activation::Activation;
 use super::buffer::Buffer;
 use super::device;
-use super::lanes::{LANES, overwritten};
+use super::lanes::LANES;
 use super::pieces::PIECE;
 use super::simd::vectorised;
 use super::streaming;
@@ -63,7 +64,7 @@ pub fn batch_norm(
     let layout = norm.layout;
     let is_rectified = activation == Some(Activation::Relu);
     let activation = activation.filter(|_| !is_rectified);
-    let mut result = overwritten(x.tensor().elem_count());
+    let mut result = Box::<[f32]>::new_uninit_slice(x.tensor().elem_count());
     let is_large = streaming::is_large(&result);
     {
         let x = numbers(x.tensor())?;
@@ -74,15 +75,18 @@ pub fn batch_norm(
                 let Some(x) = maps.next() else { return };
                 for (run, x) in map.chunks_mut(PIECE).zip(x.chunks(PIECE)) {
                     streaming::write(run, is_large, room, |run| {
-                        norm.normalise(channel, x, run, is_rectified);
+                        let run = norm.normalise(channel, x, run, is_rectified);
                         if let Some(activation) = activation {
                             activation.apply_in_place(run);
                         }
+                        run
                     });
                 }
             });
         });
     }
+    // SAFETY: each run of each map was written from those of `x`, which are as many.
+    let result = unsafe { result.assume_init() }.into_vec();
     let result = tensor(result, x.tensor().shape())?;
     let kept_x = x.tensor().clone();
     // Whether a ReLU lets a gradient pass can be told from x, which is read anyway.
@@ -223,14 +227,15 @@ impl Normalisation {
         Ok((Normalisation { layout, count, from_batch, mean, inverse, gamma, affines }, found))
     }
 
-    /// One map, and max(0, ·) of it if it `is_rectified`.
-    pub(super) fn normalise(
+    /// One map, and max(0, ·) of it if it `is_rectified`: `into`, all of it written.
+    pub(super) fn normalise<'a>(
         &self,
         channel: usize,
         x: &[f32],
-        into: &mut [f32],
+        into: &'a mut [MaybeUninit<f32>],
         is_rectified: bool,
-    ) {
+    ) -> &'a mut [f32] {
+        assert_eq!(x.len(), into.len(), "numbers of a map");
         let affine = self.affines[channel];
         let pairs = into.iter_mut().zip(x);
         vectorised(
@@ -239,13 +244,17 @@ impl Normalisation {
                 if is_rectified {
                     pairs.for_each(|(y, x)| {
                         let value = affine.at(*x);
-                        *y = if value < 0.0 { 0.0 } else { value };
+                        y.write(if value < 0.0 { 0.0 } else { value });
                     });
                 } else {
-                    pairs.for_each(|(y, x)| *y = affine.at(*x));
+                    pairs.for_each(|(y, x)| {
+                        y.write(affine.at(*x));
+                    });
                 }
             },
         );
+        // SAFETY: each number has its pair.
+        unsafe { into.assume_init_mut() }
     }
 
     /// Σ g and Σ g · (x − mean) over one map, g after a ReLU if it `is_rectified`.
@@ -352,7 +361,7 @@ impl Layout {
         }
     }
 
-    fn each_map_mut(&self, piece: &mut [f32], mut visit: impl FnMut(usize, &mut [f32])) {
+    fn each_map_mut<T>(&self, piece: &mut [T], mut visit: impl FnMut(usize, &mut [T])) {
         for (index, map) in piece.chunks_mut(self.pixels).enumerate() {
             visit(index % self.channels, map);
         }

@@ -1,5 +1,6 @@
 //! Pooling with exact gradients, for windows of any size, stride and padding.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use candle_core::Result;
@@ -8,7 +9,7 @@ use rayon::prelude::*;
 use candlewick_basis::shape::Window;
 
 use super::device;
-use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
+use super::lanes::{LANES, Pixel, enter, worthwhile};
 use super::simd::{Kernel, Simd, dispatch};
 use super::streaming;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
@@ -78,21 +79,24 @@ fn max_pool_in_lanes(
     let x = &enter(tape, x)?;
     let [batch, channels, height, width] = image_dims(x)?;
     let (blocks, positions) = (batch.div_ceil(LANES), rows.len() * columns.len());
-    let mut result = overwritten(blocks * channels * positions * LANES);
+    let mut result = Box::<[f32]>::new_uninit_slice(blocks * channels * positions * LANES);
     result
         .par_chunks_mut(positions * LANES)
-        .zip(numbers(x.tensor())?.par_chunks(height * width * LANES))
+        .zip(numbers(x.tensor())?.par_chunks_exact(height * width * LANES))
         .for_each(|(result, map)| {
             let (result, map) = (result.as_chunks_mut().0, map.as_chunks().0);
             dispatch(Maxima { rows: &rows, columns: &columns, width, map, result });
         });
+    // SAFETY: `x` has a map for each of the result, and `Maxima` writes all of it.
+    let result = unsafe { result.assume_init() }.into_vec();
     let result = tensor(result, (blocks, channels, rows.len(), columns.len(), LANES))?;
     let (kept_x, kept) = (x.tensor().clone(), result.clone());
     // Where windows tile the map, each pixel is written once.
     let covers = covers(&rows, height) && covers(&columns, width);
     Ok(tape.record_lanes(batch, result, &[x], move |gradient: Gradient, _| {
         let (x, y) = (numbers(&kept_x)?, numbers(&kept)?);
-        let mut for_x = overwritten(x.len());
+        assert_eq!(gradient.len(), y.len(), "a gradient for each maximum");
+        let mut for_x = Box::<[f32]>::new_uninit_slice(x.len());
         let is_large = streaming::is_large(&for_x);
         for_x
             .par_chunks_mut(height * width * LANES)
@@ -103,22 +107,22 @@ fn max_pool_in_lanes(
                 let gradient = gradient.as_chunks().0;
                 let (rows, columns) = (&rows, &columns);
                 streaming::write(for_x, is_large, room, |for_x| {
-                    let for_x = for_x.as_chunks_mut().0;
-                    dispatch(Gradients { rows, columns, width, covers, x, y, gradient, for_x });
+                    dispatch(Gradients { rows, columns, width, covers, x, y, gradient, for_x })
                 });
             });
-        Ok(vec![Some(for_x)])
+        // SAFETY: gradients and maxima are as many maps as `x`, and each of them was written.
+        Ok(vec![Some(unsafe { for_x.assume_init() }.into_vec())])
     }))
 }
 
-/// The maximum of each window of a map.
+/// The maximum of each window of a map, of which there are as many as windows. All of `result` is written.
 struct Maxima<'a> {
     rows: &'a [Range<usize>],
     columns: &'a [Range<usize>],
     /// Of the map.
     width: usize,
     map: &'a [Pixel],
-    result: &'a mut [Pixel],
+    result: &'a mut [Pixel<MaybeUninit<f32>>],
 }
 
 impl Kernel for Maxima<'_> {
@@ -141,15 +145,16 @@ impl Kernel for Maxima<'_> {
                         }
                     }
                     // SAFETY: as above.
-                    unsafe { best.store(result[part..].as_mut_ptr()) };
+                    unsafe { best.store(result[part..].as_mut_ptr().cast()) };
                 }
             }
         }
     }
 }
 
-/// The gradient of each window to the first pixel of `x` that is its maximum, `y`.
-struct Gradients<'a> {
+/// The gradient of each window to the first pixel of `x` that is its maximum, `y`. All of `for_x` is written and
+/// returned.
+struct Gradients<'a, 'b> {
     rows: &'a [Range<usize>],
     columns: &'a [Range<usize>],
     /// Of the map.
@@ -159,21 +164,23 @@ struct Gradients<'a> {
     x: &'a [Pixel],
     y: &'a [Pixel],
     gradient: &'a [Pixel],
-    for_x: &'a mut [Pixel],
+    for_x: &'b mut [MaybeUninit<f32>],
 }
 
-impl Kernel for Gradients<'_> {
-    type Out = ();
+impl<'b> Kernel for Gradients<'_, 'b> {
+    type Out = &'b mut [f32];
 
     #[inline(always)]
-    fn run<V: Simd>(self) {
+    fn run<V: Simd>(self) -> &'b mut [f32] {
+        let for_x = self.for_x;
         if !self.covers {
-            self.for_x.fill([0.0; LANES]);
+            for_x.fill(MaybeUninit::new(0.0));
         }
+        let pixels = for_x.as_chunks_mut::<LANES>().0;
         let mut inputs = self.gradient.iter().zip(self.y);
         for row in self.rows {
             for column in self.columns {
-                let Some((gradient, best)) = inputs.next() else { return };
+                let (gradient, best) = inputs.next().expect("a maximum of each window");
                 for part in (0..LANES).step_by(V::WIDTH) {
                     // SAFETY: WIDTH divides LANES, so all vectors lie within their pixels.
                     let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
@@ -183,21 +190,25 @@ impl Kernel for Gradients<'_> {
                     for line in row.clone() {
                         let places =
                             line * self.width + column.start..line * self.width + column.end;
-                        for (pixel, x) in self.for_x[places.clone()].iter_mut().zip(&self.x[places])
-                        {
+                        for (pixel, x) in pixels[places.clone()].iter_mut().zip(&self.x[places]) {
+                            let pixel = pixel[part..].as_mut_ptr().cast();
                             let hit = at(x).equals(best);
                             let mut share = V::select(hit, left, zero);
                             left = V::select(hit, zero, left);
-                            if !self.covers {
-                                share = at(pixel).add(share);
+                            // SAFETY: as above; what windows do not cover holds zeros from the start on.
+                            unsafe {
+                                if !self.covers {
+                                    share = V::load(pixel).add(share);
+                                }
+                                share.store(pixel);
                             }
-                            // SAFETY: as above.
-                            unsafe { share.store(pixel[part..].as_mut_ptr()) };
                         }
                     }
                 }
             }
         }
+        // SAFETY: either the windows, each of which had a gradient, cover the map, or it was filled.
+        unsafe { for_x.assume_init_mut() }
     }
 }
 
@@ -352,7 +363,8 @@ impl Means {
         let [rows, columns] = &self.ranges;
         let [height, width] = self.size;
         let positions = rows.len() * columns.len();
-        let mut result = overwritten(x.len() / (height * width) * positions);
+        let maps = x.len() / (height * width * L);
+        let mut result = Box::<[f32]>::new_uninit_slice(maps * positions * L);
         result
             .par_chunks_mut(positions * L)
             .zip(x.par_chunks(height * width * L))
@@ -366,11 +378,13 @@ impl Means {
                             sum.iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
                         }
                         let share = self.share(r, c);
-                        result[r * columns.len() + c] = sum.map(|sum| sum * share);
+                        result[r * columns.len() + c] =
+                            sum.map(|sum| MaybeUninit::new(sum * share));
                     }
                 }
             });
-        result
+        // SAFETY: each map of `x` has written a mean for each rectangle.
+        unsafe { result.assume_init() }.into_vec()
     }
 
     fn backward<const L: usize>(&self, gradient: &[f32]) -> Vec<f32> {

@@ -6,6 +6,7 @@
 //! byte for each window says where, and nothing of full size is kept. What a norm makes of a map, and
 //! the gradient of that, are made where they are needed, one map at a time, and stay in the cache.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use candle_core::{Result, Tensor};
@@ -16,7 +17,7 @@ use candlewick_basis::shape::Window;
 
 use super::activation::{Activation, activation};
 use super::dropout::{Granularity, Mask, dropout};
-use super::lanes::{LANES, Pixel, enter, overwritten, worthwhile};
+use super::lanes::{LANES, Pixel, enter, worthwhile};
 use super::norm::{BatchStatistics, Normalisation, Statistics, batch_norm, through};
 use super::pool::{covers, max_pool2d, ranges};
 use super::simd::{Kernel, Simd, dispatch};
@@ -52,7 +53,7 @@ pub fn rectified_max_pool2d(
     let x = &enter(tape, x)?;
     let (pool, maxima) = Pool::of(x, None, dropping, &windows, ceil)?;
     Ok(tape.record_lanes(x.dims()[0], maxima, &[x], move |gradient: Gradient, _| {
-        let mut for_x = overwritten(pool.len());
+        let mut for_x = Box::<[f32]>::new_uninit_slice(pool.len());
         let is_large = streaming::is_large(&for_x);
         for_x.par_chunks_mut(pool.map()).enumerate().for_each_init(
             Vec::new,
@@ -60,7 +61,8 @@ pub fn rectified_max_pool2d(
                 streaming::write(map, is_large, room, |map| pool.backward(index, &gradient, map));
             },
         );
-        Ok(vec![Some(for_x)])
+        // SAFETY: each map of it was written.
+        Ok(vec![Some(unsafe { for_x.assume_init() }.into_vec())])
     }))
 }
 
@@ -92,24 +94,28 @@ pub fn normalised_max_pool2d(
             let (x, layout) = (numbers(&kept_x)?, norm.layout);
             let (sums, products) = layout.reduce(x.len(), |piece| {
                 let (norm, pool, gradient, x) = (&norm, &pool, &gradient, &x);
-                let mut slopes = overwritten(layout.pixels);
+                let mut slopes = Box::<[f32]>::new_uninit_slice(layout.pixels);
                 move |map| {
-                    pool.backward(piece * layout.channels + map, gradient, &mut slopes);
-                    norm.products(map, &slopes, &x[layout.range(piece, map)], false)
+                    let index = piece * layout.channels + map;
+                    let slopes = pool.backward(index, gradient, &mut slopes);
+                    norm.products(map, slopes, &x[layout.range(piece, map)], false)
                 }
             });
             let found = norm.backward(&sums, &products);
             let mut for_x = Vec::new();
             if wanted[0] {
-                for_x = overwritten(x.len());
-                let is_large = streaming::is_large(&for_x);
-                let maps = for_x.par_chunks_mut(layout.pixels).zip(x.par_chunks(layout.pixels));
+                let mut made = Box::<[f32]>::new_uninit_slice(x.len());
+                let is_large = streaming::is_large(&made);
+                let maps = made.par_chunks_mut(layout.pixels).zip(x.par_chunks(layout.pixels));
                 maps.enumerate().for_each_init(Vec::new, |room, (index, (map, x))| {
                     streaming::write(map, is_large, room, |map| {
-                        pool.backward(index, &gradient, map);
+                        let map = pool.backward(index, &gradient, map);
                         through(found.terms[index % layout.channels], None, map, x);
+                        map
                     });
                 });
+                // SAFETY: each map of it was written.
+                for_x = unsafe { made.assume_init() }.into_vec();
                 layout.clear_unused(&mut for_x);
             }
             Ok(found.given(wanted, for_x))
@@ -150,30 +156,32 @@ impl Pool {
         let mask = dropping.map(|(p, stream)| Mask::new(p, 1, stream));
         let (map, positions) = (windows.map(), windows.positions());
         let x = numbers(x.tensor())?;
-        let mut maxima = overwritten(x.len() / map.max(1) * positions);
+        let mut maxima = Box::<[f32]>::new_uninit_slice(x.len() / map.max(1) * positions);
         let mut winners = vec![NOBODY; maxima.len()];
         maxima
             .par_chunks_mut(positions)
             .zip(winners.par_chunks_mut(positions))
             .zip(x.par_chunks(map))
             .enumerate()
-            .for_each_init(Vec::new, |changed, (index, ((result, winners), mut x))| {
-                if let Some(norm) = norm {
-                    changed.resize(map, 0.0);
-                    norm.normalise(index % channels, x, changed, false);
-                } else if mask.is_some() {
-                    changed.clear();
-                    changed.extend_from_slice(x);
-                }
-                if let Some(mask) = &mask {
-                    mask.apply_from(index * map, changed);
-                }
+            .for_each_init(Vec::new, |room, (index, ((result, winners), mut x))| {
                 if norm.is_some() || mask.is_some() {
+                    room.clear();
+                    room.reserve_exact(map);
+                    let room = &mut room.spare_capacity_mut()[..map];
+                    let changed = match norm {
+                        Some(norm) => norm.normalise(index % channels, x, room, false),
+                        None => room.write_copy_of_slice(x),
+                    };
+                    if let Some(mask) = &mask {
+                        mask.apply_from(index * map, changed);
+                    }
                     x = changed;
                 }
                 let (result, winners) = (result.as_chunks_mut().0, winners.as_chunks_mut().0);
                 dispatch(Maxima { windows: &windows, x: x.as_chunks().0, result, winners });
             });
+        // SAFETY: `x` has a map for each of the result, and `Maxima` writes all of it.
+        let maxima = unsafe { maxima.assume_init() }.into_vec();
         let scale = mask.map_or(1.0, |mask| mask.scale());
         Ok((Pool { windows, covers, scale, winners }, tensor(maxima, shape)?))
     }
@@ -188,18 +196,23 @@ impl Pool {
         self.winners.len() / self.windows.positions().max(1) * self.map()
     }
 
-    /// The gradient of map `index`, from that of all maxima.
-    fn backward(&self, index: usize, gradient: &[f32], map: &mut [f32]) {
+    /// The gradient of map `index`, from that of all maxima: `map`, all of it written.
+    fn backward<'a>(
+        &self,
+        index: usize,
+        gradient: &[f32],
+        map: &'a mut [MaybeUninit<f32>],
+    ) -> &'a mut [f32] {
         let positions = self.windows.positions();
         let outputs = index * positions..(index + 1) * positions;
         dispatch(Gradients {
             windows: &self.windows,
             covers: self.covers,
             scale: self.scale,
-            for_x: map.as_chunks_mut().0,
+            for_x: map,
             gradient: gradient[outputs.clone()].as_chunks().0,
             winners: self.winners[outputs].as_chunks().0,
-        });
+        })
     }
 }
 
@@ -223,11 +236,11 @@ impl Windows {
 }
 
 /// The maximum of each window, or 0 if that is more, and the number of the pixel in its window that
-/// gets the gradient.
+/// gets the gradient. All of `result` is written.
 struct Maxima<'a> {
     windows: &'a Windows,
     x: &'a [Pixel],
-    result: &'a mut [Pixel],
+    result: &'a mut [Pixel<MaybeUninit<f32>>],
     winners: &'a mut [Pixel<u8>],
 }
 
@@ -263,7 +276,7 @@ impl Kernel for Maxima<'_> {
                     let best = V::select(zero.keeps(best), zero, best);
                     // SAFETY: as above.
                     unsafe {
-                        best.store(result[part..].as_mut_ptr());
+                        best.store(result[part..].as_mut_ptr().cast());
                         place.store(which[part..].as_mut_ptr());
                     }
                 }
@@ -273,32 +286,34 @@ impl Kernel for Maxima<'_> {
     }
 }
 
-/// The gradient of each window to its winner.
-struct Gradients<'a> {
+/// The gradient of each window to its winner. All of `for_x` is written and returned.
+struct Gradients<'a, 'b> {
     windows: &'a Windows,
     /// Whether windows cover the map without overlap.
     covers: bool,
     scale: f32,
-    for_x: &'a mut [Pixel],
+    for_x: &'b mut [MaybeUninit<f32>],
     gradient: &'a [Pixel],
     winners: &'a [Pixel<u8>],
 }
 
-impl Kernel for Gradients<'_> {
-    type Out = ();
+impl<'b> Kernel for Gradients<'_, 'b> {
+    type Out = &'b mut [f32];
 
     #[inline(always)]
-    fn run<V: Simd>(self) {
+    fn run<V: Simd>(self) -> &'b mut [f32] {
         let Windows { rows, columns, size } = self.windows;
+        let for_x = self.for_x;
         if !self.covers {
-            self.for_x.fill([0.0; LANES]);
+            for_x.fill(MaybeUninit::new(0.0));
         }
+        let pixels = for_x.as_chunks_mut::<LANES>().0;
         // Sums are scaled when all is in them.
         let scale = if self.covers { self.scale } else { 1.0 };
         let mut inputs = self.gradient.iter().zip(self.winners);
         for row in rows {
             for column in columns {
-                let Some((gradient, winner)) = inputs.next() else { return };
+                let (gradient, winner) = inputs.next().expect("a winner of each window");
                 let gradient = gradient.map(|gradient| gradient * scale);
                 let winner = winner.map(f32::from);
                 for part in (0..LANES).step_by(V::WIDTH) {
@@ -306,23 +321,29 @@ impl Kernel for Gradients<'_> {
                     let at = |pixel: &Pixel| unsafe { V::load(pixel[part..].as_ptr()) };
                     let (gradient, winner, mut number) = (at(&gradient), at(&winner), 0.0);
                     for y in row.clone() {
-                        for pixel in &mut self.for_x[y * size[1]..][column.clone()] {
+                        for pixel in &mut pixels[y * size[1]..][column.clone()] {
+                            let pixel = pixel[part..].as_mut_ptr().cast();
                             let wins = winner.equals(V::splat(number));
                             let mut share = V::select(wins, gradient, V::splat(0.0));
-                            if !self.covers {
-                                share = at(pixel).add(share);
+                            // SAFETY: as above; what windows do not cover holds zeros from the start on.
+                            unsafe {
+                                if !self.covers {
+                                    share = V::load(pixel).add(share);
+                                }
+                                share.store(pixel);
                             }
-                            // SAFETY: as above.
-                            unsafe { share.store(pixel[part..].as_mut_ptr()) };
                             number += 1.0;
                         }
                     }
                 }
             }
         }
+        // SAFETY: either the windows, each of which had a winner, cover the map, or it was filled.
+        let for_x = unsafe { for_x.assume_init_mut() };
         if !self.covers {
-            self.for_x.iter_mut().flatten().for_each(|gradient| *gradient *= self.scale);
+            for_x.iter_mut().for_each(|gradient| *gradient *= self.scale);
         }
+        for_x
     }
 }
 
@@ -373,7 +394,7 @@ mod tests {
                     max_pool2d(tape, &y, windows, ceil)
                 });
                 let bits = |numbers: &[Vec<f32>; 2]| {
-                    // The sign of a zero is nobody's business.
+                    // The sign of a zero has no meaning.
                     numbers
                         .clone()
                         .map(|n| n.iter().map(|n| (n + 0.0).to_bits()).collect::<Vec<_>>())

@@ -27,8 +27,8 @@ pub(super) trait Simd: Copy {
     /// `to` points to `WIDTH` writable numbers.
     unsafe fn store(self, to: *mut f32);
 
-    /// As [`store`](Simd::store), past the caches where the set can; another thread may read the numbers
-    /// after a [`fence`].
+    /// As [`store`](Simd::store), by a streaming (non-temporal) store where the set has one; other threads may
+    /// read the numbers after a [`fence`].
     ///
     /// # Safety
     /// As `store`, and `to` is a multiple of the register's bytes.
@@ -64,13 +64,13 @@ pub(super) trait Simd: Copy {
     /// max(0, self), elementwise; NaN stays NaN.
     fn relu(self) -> Self;
 
-    /// Where self > other, which nothing is that is not a number.
+    /// Where self > other; NaN compares false.
     fn above(self, other: Self) -> Self::Mask;
 
-    /// Where self = other, which nothing is that is not a number.
+    /// Where self = other; NaN compares false.
     fn equals(self, other: Self) -> Self::Mask;
 
-    /// Where a maximum stays self when it meets other: self ≥ other, or self is NaN.
+    /// Where the maximum of self and other is self: self ≥ other, or self is NaN.
     fn keeps(self, other: Self) -> Self::Mask;
 
     /// `yes` where the mask holds, else `no`.
@@ -153,16 +153,16 @@ impl Simd for Portable {
     }
 }
 
-/// Asks for the line of the cache at an address, which need not be one that can be read.
+/// Prefetches the cache line at an address, which need not be readable.
 #[inline(always)]
 pub(super) fn prefetch(at: *const f32) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint, which changes nothing and faults nowhere.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: as above.
     unsafe {
         std::arch::asm!(
@@ -171,14 +171,14 @@ pub(super) fn prefetch(at: *const f32) {
             options(nostack, readonly, preserves_flags)
         );
     }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = at;
 }
 
-/// Lets other threads see what was stored past the caches.
+/// Orders streaming stores before all later stores, so that other threads see them.
 #[inline(always)]
 pub(super) fn fence() {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: every processor of this kind has the instruction, which changes no number.
     unsafe {
         std::arch::x86_64::_mm_sfence();
@@ -250,7 +250,7 @@ mod tests {
         square: &'a [f32; 256],
     }
 
-    /// Where numbers can be stored past the caches.
+    /// An aligned cache line, as streaming stores need it.
     #[repr(align(64))]
     struct Line([f32; 16]);
 

@@ -1,53 +1,72 @@
-//! Streaming (non-temporal) stores: past the caches.
+//! Streaming (non-temporal) stores, which bypass the caches.
 //!
-//! An ordinary store first fetches the line that it overwrites, and throws another one out. Of a result
-//! that is larger than the caches nothing is left in them when the next operation reads it, so both are
-//! for nothing: a third of the traffic of an operation that reads as much as it writes, and memory is
-//! what trials side by side wait for.
+//! An ordinary store first reads the cache line that it overwrites, and evicts another one. A result that is
+//! larger than the caches has left them when the next operation reads it, so caching it gains nothing, and
+//! costs a third of the memory traffic of an operation that reads as much as it writes. Memory traffic is what
+//! limits trials side by side.
+
+use std::mem::MaybeUninit;
+use std::ptr;
 
 use super::lanes::LANES;
 use super::simd::{Kernel, Simd, dispatch, fence};
 
-/// Numbers of the smallest result that goes past the caches: 4 MB, a core's share of most third-level
+/// Numbers of the smallest result that is written by streaming stores: 4 MB, a core's share of most third-level
 /// caches.
 const LARGE: usize = 1 << 20;
 
-/// The most numbers that wait in a cache until they are stored.
+/// The most numbers of a part that is made in a cache and then stored.
 const ROOM: usize = 1 << 16;
 
-/// Bytes that the start of a line is a multiple of.
+/// Bytes of a cache line, at a multiple of which it starts.
 const LINE: usize = 64;
 
-/// Whether `result` should go past the caches.
-pub(super) fn is_large(result: &[f32]) -> bool {
+/// Whether `result` should be written by streaming stores.
+pub(super) fn is_large(result: &[MaybeUninit<f32>]) -> bool {
     result.len() >= LARGE && starts_line(result)
 }
 
-fn starts_line(numbers: &[f32]) -> bool {
+fn starts_line(numbers: &[MaybeUninit<f32>]) -> bool {
     numbers.as_ptr().addr().is_multiple_of(LINE)
 }
 
-/// Lets `make` write `part` of a result: in `room`, and from there past the caches, if the result
-/// `is_large`. What stands in `room` before has no meaning.
-pub(super) fn write(
-    part: &mut [f32],
+/// Lets `make` write `part` of a result, and returns it written: by way of `room` and from there by streaming
+/// stores, if the result `is_large`. What `room` holds before has no meaning. `make` returns what it was given,
+/// which proves that it has written all of it.
+pub(super) fn write<'a>(
+    part: &'a mut [MaybeUninit<f32>],
     is_large: bool,
     room: &mut Vec<f32>,
-    make: impl FnOnce(&mut [f32]),
-) {
-    if !is_large || part.len() > ROOM || !starts_line(part) {
-        return make(part);
+    make: impl FnOnce(&mut [MaybeUninit<f32>]) -> &mut [f32],
+) -> &'a mut [f32] {
+    if is_large && part.len() <= ROOM && starts_line(part) {
+        room.clear();
+        room.reserve_exact(part.len());
+        let made = checked(&mut room.spare_capacity_mut()[..part.len()], make);
+        dispatch(Leave { room: made, part });
+        fence();
+    } else {
+        checked(part, make);
     }
-    room.resize(part.len(), 0.0);
-    make(room);
-    dispatch(Leave { room, part });
-    fence();
+    // SAFETY: `make` has written all of it, or `Leave` has, which copies as many numbers.
+    unsafe { part.assume_init_mut() }
 }
 
-/// From where they wait to where they belong.
+/// What `make` has written, which is all of `part`.
+fn checked<'a>(
+    part: &'a mut [MaybeUninit<f32>],
+    make: impl FnOnce(&mut [MaybeUninit<f32>]) -> &mut [f32],
+) -> &'a mut [f32] {
+    let place = ptr::slice_from_raw_parts(part.as_ptr().cast::<f32>(), part.len());
+    assert!(ptr::eq(make(part), place), "another part was written");
+    // SAFETY: a slice of numbers is written, and this is the same one.
+    unsafe { part.assume_init_mut() }
+}
+
+/// Copies `room` to `part` by streaming stores.
 struct Leave<'a> {
     room: &'a [f32],
-    part: &'a mut [f32],
+    part: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Leave<'_> {
@@ -58,17 +77,17 @@ impl Kernel for Leave<'_> {
         let (lines, rest) = self.room.as_chunks::<LANES>();
         let (into, into_rest) = self.part.as_chunks_mut::<LANES>();
         for (line, into) in lines.iter().zip(into) {
-            // SAFETY: both are lines, and the part starts one.
-            unsafe { stream_line::<V>(line.as_ptr(), into.as_mut_ptr()) };
+            // SAFETY: both are `LANES` numbers, and the part starts at a cache line.
+            unsafe { stream_line::<V>(line.as_ptr(), into.as_mut_ptr().cast()) };
         }
-        into_rest.copy_from_slice(rest);
+        into_rest.write_copy_of_slice(rest);
     }
 }
 
-/// Copies `LANES` numbers past the caches.
+/// Copies `LANES` numbers by streaming stores.
 ///
 /// # Safety
-/// There are so many at both places, and `to` is where a line starts.
+/// Both pointers lead to `LANES` numbers, and `to` to the start of a cache line.
 #[inline(always)]
 pub(super) unsafe fn stream_line<V: Simd>(from: *const f32, to: *mut f32) {
     // SAFETY: WIDTH divides LANES; the rest is the caller's promise.
@@ -88,7 +107,7 @@ mod tests {
     use super::super::activation::Activation;
     use super::super::buffer::Buffer;
     use super::super::conv::conv2d;
-    use super::super::lanes::{enter, leave, overwritten};
+    use super::super::lanes::{enter, leave};
     use super::super::merge::sum;
     use super::super::norm::{Statistics, batch_norm};
     use super::super::pool::max_pool2d;
@@ -99,21 +118,24 @@ mod tests {
 
     #[test]
     fn a_part_holds_what_was_made_wherever_it_starts_and_ends() {
-        let mut numbers = vec![0.0f32; ROOM + 64];
+        let mut numbers = vec![MaybeUninit::new(0.0f32); ROOM + 64];
         let start = numbers.as_ptr().align_offset(LINE);
         for (first, len) in [(0, 64), (0, 100), (3, 40), (0, 5), (16, 0), (0, ROOM), (16, ROOM + 1)]
         {
             for is_large in [false, true] {
-                numbers.fill(-1.0);
+                numbers.fill(MaybeUninit::new(-1.0));
                 let part = &mut numbers[start + first..][..len];
                 // Longer than the part, and not zeros.
                 let mut room = vec![7.0; 200];
-                write(part, is_large, &mut room, |part| {
+                let part = write(part, is_large, &mut room, |part| {
                     assert_eq!(part.len(), len);
-                    part.iter_mut().enumerate().for_each(|(i, number)| *number = i as f32);
+                    let numbers: Vec<f32> = (0..len).map(|i| i as f32).collect();
+                    part.write_copy_of_slice(&numbers)
                 });
                 let made = part.iter().enumerate().all(|(i, number)| *number == i as f32);
                 assert!(made, "{len} numbers from {first} on, {is_large}");
+                // SAFETY: they are from the start on.
+                let numbers = unsafe { numbers.assume_init_ref() };
                 let around = numbers.iter().filter(|number| **number == -1.0).count();
                 assert_eq!(around, numbers.len() - len, "{len} from {first} on, {is_large}");
             }
@@ -128,7 +150,7 @@ mod tests {
     const _: () = assert!(BATCH * FILTERS * SIZE * SIZE >= LARGE);
     const _: () = assert!(BATCH * FILTERS * SIZE * SIZE / PARTS < LARGE);
 
-    /// Results of every operation that stores past the caches, and the gradient of the images; batch norm
+    /// Results of every operation that uses streaming stores, and the gradient of the images; batch norm
     /// by running averages, so that images know nothing of each other.
     fn network(images: &Tensor, slopes: Vec<f32>) -> [Vec<f32>; 2] {
         let mut recording = Tape::recording();
@@ -168,7 +190,10 @@ mod tests {
         let images = spread(&[BATCH, 3, SIZE, SIZE], "images");
         let slopes = spread(&[BATCH, FILTERS, SIZE / 2, SIZE / 2], "slopes");
         let slopes = numbers(&slopes).unwrap().to_vec();
-        assert!(is_large(&overwritten(LARGE)), "blocks of this program's memory start lines");
+        assert!(
+            is_large(&Box::<[f32]>::new_uninit_slice(LARGE)),
+            "blocks of this program's memory start lines"
+        );
         let whole = network(&images, slopes.clone());
         let mut parts = [Vec::new(), Vec::new()];
         for (part, slopes) in slopes.chunks(slopes.len() / PARTS).enumerate() {

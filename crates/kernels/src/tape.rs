@@ -1,7 +1,7 @@
 //! The tape: which operations made a value, played backwards for its gradient.
 //!
 //! candle's own `backward` fills a gradient with zeros and adds to it at every node. Here a
-//! gradient with one consumer is handed on as it is, gradients that nobody wants are never computed,
+//! gradient with one consumer is handed on as it is, gradients that are not wanted are never computed,
 //! and what an operation has kept is freed as soon as its backward pass is done.
 //!
 //! A tape belongs to a [`Device`]. On the processor operations are the kernels and gradients plain rows

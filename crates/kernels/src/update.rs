@@ -51,7 +51,7 @@ pub enum Update<'a> {
     },
 }
 
-/// Applies `update` with learning rate `lr` and weight decay to `parameter`, for everybody who holds it;
+/// Applies `update` with learning rate `lr` and weight decay to `parameter`, for all tensors that share its storage;
 /// its gradient is used up.
 ///
 /// # Errors
@@ -78,7 +78,7 @@ pub fn apply(
     outcome
 }
 
-/// Overwrites `parameter` with `values`, for everybody who holds it.
+/// Overwrites `parameter` with `values`, for all tensors that share its storage.
 ///
 /// # Errors
 /// If they are not as many.
@@ -95,7 +95,7 @@ pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
     }
 }
 
-/// Changes the numbers of `tensor`, which is on the CPU, for everybody who holds it.
+/// Changes the numbers of `tensor`, which is on the CPU, for all tensors that share its storage.
 pub(super) fn change(tensor: &Tensor, change: impl FnMut(&mut [f32])) -> Result<()> {
     tensor.inplace_op1(&InPlace(Mutex::new(change)))
 }

@@ -7,13 +7,14 @@
 //! There is no F(2×2, 3×3). On a map of m×m outputs it takes 16 ⌈m/2⌉² products for each pair of channels,
 //! F(4×4) 36 ⌈m/4⌉² and the plain sum 9 m²: of all sizes only at m = 2 it takes the fewest.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::conv::Geometry;
 use super::direct::{FILTERS, Line};
-use super::lanes::{LANES, overwritten};
+use super::lanes::LANES;
 use super::simd::{Kernel, Simd, dispatch, fence, prefetch, vectorised};
 use super::streaming::{self, stream_line};
 use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
@@ -28,7 +29,7 @@ const SLAB: usize = 5 << 19;
 /// Room between components, so that they do not all fall into the same set of the cache.
 const GAP: usize = LANES;
 
-/// How many channels ahead pixels are asked for.
+/// How many channels ahead pixels are prefetched.
 pub(super) const AHEAD: usize = 2;
 
 /// One convolution in tiles.
@@ -136,26 +137,30 @@ impl Tiling {
         weight: &(impl Fn(usize, usize, usize) -> f32 + Sync),
     ) -> Vec<f32> {
         let per_block = COMPONENTS * self.channels * FILTERS;
-        let mut into = overwritten(count.div_ceil(FILTERS) * per_block);
+        let mut into = Box::<[f32]>::new_uninit_slice(count.div_ceil(FILTERS) * per_block);
         into.par_chunks_mut(per_block).enumerate().for_each(|(block, into)| {
             vectorised(
                 #[inline(always)]
-                || self.block_of_filters(first + block * FILTERS, 0..self.channels, weight, into),
+                || {
+                    self.block_of_filters(first + block * FILTERS, 0..self.channels, weight, into);
+                },
             );
         });
-        into
+        // SAFETY: each block was written.
+        unsafe { into.assume_init() }.into_vec()
     }
 
     /// `FILTERS` filters from `first` on, some of their channels, in the transformed domain:
-    /// `[COMPONENTS][channels][FILTERS]`. Those behind the last filter are zeros.
+    /// `[COMPONENTS][channels][FILTERS]`: `into`, all of it written. Those behind the last filter are zeros.
     #[inline(always)]
-    pub(super) fn block_of_filters(
+    pub(super) fn block_of_filters<'a>(
         &self,
         first: usize,
         channels: Range<usize>,
         weight: &impl Fn(usize, usize, usize) -> f32,
-        into: &mut [f32],
-    ) {
+        into: &'a mut [MaybeUninit<f32>],
+    ) -> &'a mut [f32] {
+        assert_eq!(into.len(), COMPONENTS * channels.len() * FILTERS, "components of filters");
         for (at, channel) in channels.clone().enumerate() {
             let mut taps = [[[0.0; FILTERS]; 3]; 3];
             for (f, filter) in (first..self.filters).take(FILTERS).enumerate() {
@@ -168,10 +173,12 @@ impl Tiling {
                 let transformed = weights([rows[0][column], rows[1][column], rows[2][column]]);
                 for (row, values) in transformed.iter().enumerate() {
                     let at = ((row * IN + column) * channels.len() + at) * FILTERS;
-                    into[at..at + FILTERS].copy_from_slice(values);
+                    into[at..at + FILTERS].write_copy_of_slice(values);
                 }
             }
         }
+        // SAFETY: each component of each channel was written.
+        unsafe { into.assume_init_mut() }
     }
 
     fn run(
@@ -182,21 +189,22 @@ impl Tiling {
         relu: bool,
     ) -> Vec<f32> {
         let (from, to) = (self.channels * self.pixels(), self.filters * self.positions());
-        let mut out = overwritten(x.len() / from * to);
+        let mut out = Box::<[f32]>::new_uninit_slice(x.len() / from * to);
         if winograd_deep::pays(self) {
             winograd_deep::run(self, &weight, x, bias, relu, &mut out);
-            return out;
+        } else {
+            let is_large = streaming::is_large(&out);
+            for first in (0..self.filters).step_by(self.slab()) {
+                let count = self.slab().min(self.filters - first);
+                let filters = &self.filters(first, count, &weight);
+                out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
+                    let range = first..first + count;
+                    dispatch(Block { tiling: self, range, filters, bias, relu, x, out, is_large });
+                });
+            }
         }
-        let is_large = streaming::is_large(&out);
-        for first in (0..self.filters).step_by(self.slab()) {
-            let count = self.slab().min(self.filters - first);
-            let filters = &self.filters(first, count, &weight);
-            out.par_chunks_mut(to).zip(x.par_chunks(from)).for_each(|(out, x)| {
-                let range = first..first + count;
-                dispatch(Block { tiling: self, range, filters, bias, relu, x, out, is_large });
-            });
-        }
-        out
+        // SAFETY: each block of `x` has written all maps of one of the result.
+        unsafe { out.assume_init() }.into_vec()
     }
 
     /// Transforms the channels of one tile: component k of channel c goes to
@@ -231,7 +239,7 @@ impl Tiling {
             // Columns outside are never written: they stay zeros.
             let mut half = [[V::splat(0.0); IN]; IN];
             for c in 0..channels {
-                // Channels are so far apart that no processor guesses the next one by itself.
+                // Channels are too far apart for the processor's own prefetcher.
                 for (row, channel) in rows {
                     let ahead = row.wrapping_add((c + AHEAD) * channel);
                     for column in 0..end - start {
@@ -260,7 +268,7 @@ impl Tiling {
     }
 }
 
-/// One block of images through a convolution.
+/// One block of images through a convolution. All of the maps of the filters in `range` are written.
 struct Block<'a> {
     tiling: &'a Tiling,
     /// Of filters.
@@ -269,7 +277,7 @@ struct Block<'a> {
     bias: Option<&'a [f32]>,
     relu: bool,
     x: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
     /// Whether the outputs of all blocks [are](streaming::is_large).
     is_large: bool,
 }
@@ -282,8 +290,10 @@ impl Kernel for Block<'_> {
         let tiling = self.tiling;
         let (channels, chunk) = (tiling.channels, tiling.chunk());
         // Per component, tile after tile: what is summed up together lies together.
-        let mut inputs = overwritten(COMPONENTS * (chunk * channels * LANES + GAP));
-        let mut products = overwritten(COMPONENTS * (chunk * FILTERS * LANES + GAP));
+        let inputs = COMPONENTS * (chunk * channels * LANES + GAP);
+        let mut inputs = Box::<[f32]>::new_uninit_slice(inputs);
+        let products = COMPONENTS * (chunk * FILTERS * LANES + GAP);
+        let mut products = Box::<[f32]>::new_uninit_slice(products);
         let mut room = Tile([0.0; OUT * OUT * LANES]);
         for first in (0..tiling.count()).step_by(chunk) {
             let tiles = chunk.min(tiling.count() - first);
@@ -292,7 +302,7 @@ impl Kernel for Block<'_> {
             for tile in 0..tiles {
                 // SAFETY: `inputs` has room for all components of all tiles of a chunk.
                 unsafe {
-                    let into = inputs.as_mut_ptr().add(tile * channels * LANES);
+                    let into = inputs.as_mut_ptr().cast::<f32>().add(tile * channels * LANES);
                     let x = self.x.as_ptr();
                     tiling.transform::<V>(x, channels, first + tile, into, component, LANES);
                 }
@@ -302,13 +312,13 @@ impl Kernel for Block<'_> {
                 let filters = FILTERS.min(self.range.end - filter);
                 for k in 0..COMPONENTS {
                     let line = Line {
-                        x: inputs[k * component..].as_ptr(),
+                        x: inputs[k * component..].as_ptr().cast(),
                         channel: LANES,
                         step: channels * LANES,
                         channels,
                         taps: &[0],
                         weights: &self.filters[(block * COMPONENTS + k) * channels * FILTERS..],
-                        out: products[k * product..].as_mut_ptr(),
+                        out: products[k * product..].as_mut_ptr().cast(),
                         filter: LANES,
                         out_step: FILTERS * LANES,
                         filters,
@@ -326,10 +336,10 @@ impl Kernel for Block<'_> {
                     let map = tiling.positions();
                     let out = &mut self.out[(filter + f) * map..][..map];
                     for tile in 0..tiles {
-                        let from = &products[(tile * FILTERS + f) * LANES..];
+                        let from = products[(tile * FILTERS + f) * LANES..].as_ptr().cast();
                         let origin = tiling.origin(first + tile);
                         let room = self.is_large.then_some(&mut room);
-                        // SAFETY: the origin lies within the map of the output, which starts a line.
+                        // SAFETY: the origin lies within the map of the output, which starts at a cache line.
                         unsafe {
                             inverse::<V>(tiling, from, product, origin, bias, self.relu, room, out)
                         };
@@ -341,7 +351,7 @@ impl Kernel for Block<'_> {
     }
 }
 
-/// Asks for a tile of so many rows and columns of pixels, `ahead` of where one of another map is.
+/// Prefetches a tile of so many rows and columns of pixels, `ahead` numbers behind that of `map`.
 #[inline(always)]
 pub(super) fn prefetch_tile(
     map: *const f32,
@@ -360,29 +370,29 @@ pub(super) fn prefetch_tile(
 #[repr(align(64))]
 pub(super) struct Tile([f32; OUT * OUT * LANES]);
 
-/// Writes one tile of outputs from its components; past the caches if there is `room` to make it in, since
-/// lines have to be whole for that.
+/// Writes one tile of outputs from its components; by streaming stores if there is `room` to make it in, since
+/// these need whole cache lines.
 ///
 /// # Safety
-/// `products` has all components, `map` is one map of outputs, that starts a line if there is room, and
+/// `products` leads to all components, `map` is one map of outputs, which starts at a cache line if there is `room`, and
 /// `origin` lies within.
 #[inline(always)]
 pub(super) unsafe fn inverse<V: Simd>(
     tiling: &Tiling,
-    products: &[f32],
+    products: *const f32,
     component: usize,
     origin: [usize; 2],
     bias: f32,
     relu: bool,
     mut room: Option<&mut Tile>,
-    map: &mut [f32],
+    map: &mut [MaybeUninit<f32>],
 ) {
     let rows = OUT.min(tiling.out[0] - origin[0]);
     let columns = OUT.min(tiling.out[1] - origin[1]);
     let row = tiling.out[1] * LANES;
     // SAFETY: the caller's promise; rows and columns behind the map are left out.
     unsafe {
-        let map = map.as_mut_ptr().add(origin[0] * row + origin[1] * LANES);
+        let map = map.as_mut_ptr().cast::<f32>().add(origin[0] * row + origin[1] * LANES);
         let (to, step) = match &mut room {
             Some(room) => (room.0.as_mut_ptr(), OUT * LANES),
             None => {
@@ -391,7 +401,7 @@ pub(super) unsafe fn inverse<V: Simd>(
             }
         };
         for part in (0..LANES).step_by(V::WIDTH) {
-            let from = products.as_ptr().add(part);
+            let from = products.add(part);
             let mut half = [[V::splat(0.0); IN]; OUT];
             for l in 0..IN {
                 let column = std::array::from_fn(|k| V::load(from.add((k * IN + l) * component)));

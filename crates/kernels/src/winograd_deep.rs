@@ -5,12 +5,13 @@
 //! groups of channels; then threads share the filters, a few at a time, whose transformed weights
 //! are made, used for all images, and forgotten in the second-level cache.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::direct::{FILTERS, Line};
-use super::lanes::{LANES, overwritten};
+use super::lanes::LANES;
 use super::simd::{Kernel, Simd, dispatch};
 use super::transform::COMPONENTS;
 use super::winograd::{Tiling, inverse};
@@ -75,10 +76,11 @@ impl<'a> Round<'a> {
     }
 
     /// The tiles of all blocks, transformed: `[groups][COMPONENTS][side / LANES][GROUP][LANES]`, or,
-    /// if `upright`, `[groups][COMPONENTS][GROUP / LANES][side][LANES]`.
-    fn transform(&self, upright: bool) -> Vec<f32> {
+    /// if `upright`, `[groups][COMPONENTS][GROUP / LANES][side][LANES]`. Gaps, and channels behind the last one,
+    /// hold nothing.
+    fn transform(&self, upright: bool) -> Box<[MaybeUninit<f32>]> {
         let group = COMPONENTS * self.component();
-        let mut inputs = overwritten(self.tiling.channels.div_ceil(GROUP) * group);
+        let mut inputs = Box::new_uninit_slice(self.tiling.channels.div_ceil(GROUP) * group);
         inputs.par_chunks_mut(group).zip(self.groups().collect::<Vec<_>>()).for_each(
             |(into, (_, channels))| {
                 if upright {
@@ -96,7 +98,7 @@ impl<'a> Round<'a> {
 struct Flat<'a> {
     round: &'a Round<'a>,
     channels: Range<usize>,
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Flat<'_> {
@@ -109,7 +111,7 @@ impl Kernel for Flat<'_> {
         for block in &round.blocks {
             let x = block[self.channels.start * tiling.pixels()..].as_ptr();
             for tile in 0..tiling.count() {
-                let into = self.into[place * GROUP..].as_mut_ptr();
+                let into = self.into[place * GROUP..].as_mut_ptr().cast();
                 // SAFETY: `into` has room for the components of a group, and the block has all
                 // channels.
                 unsafe {
@@ -126,7 +128,7 @@ impl Kernel for Flat<'_> {
 struct Upright<'a> {
     round: &'a Round<'a>,
     channels: Range<usize>,
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Upright<'_> {
@@ -149,7 +151,7 @@ impl Kernel for Upright<'_> {
                         for k in 0..COMPONENTS {
                             let column = (first - self.channels.start) * round.side();
                             let at = k * round.component() + column + place * LANES;
-                            let to = self.into[at..].as_mut_ptr();
+                            let to = self.into[at..].as_mut_ptr().cast();
                             V::transpose(flat[k * square..].as_ptr(), LANES, to, LANES);
                         }
                     }
@@ -166,16 +168,17 @@ fn filters_together(numbers: usize, side: usize) -> usize {
     (numbers / (COMPONENTS * side * FILTERS)).clamp(1, 4) * FILTERS
 }
 
-/// The maps of a few filters, for all blocks of a round.
+/// The maps of a few filters, for all blocks of a round. All of `out` is written.
 struct Outputs<'a, W> {
     round: &'a Round<'a>,
-    inputs: &'a [f32],
+    /// That the round has [transformed](Round::transform).
+    inputs: &'a [MaybeUninit<f32>],
     weight: &'a W,
     filters: Range<usize>,
     bias: Option<&'a [f32]>,
     relu: bool,
     /// Per block.
-    out: Vec<&'a mut [f32]>,
+    out: Vec<&'a mut [MaybeUninit<f32>]>,
 }
 
 impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
@@ -186,22 +189,24 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
         let (round, tiling) = (self.round, self.round.tiling);
         let (side, count) = (round.side(), self.filters.len());
         let product = count * side + GAP;
-        let mut products = overwritten(COMPONENTS * product);
-        let mut weights = overwritten(COMPONENTS * GROUP * FILTERS);
+        let mut products = Box::<[f32]>::new_uninit_slice(COMPONENTS * product);
+        let mut weights = Box::<[f32]>::new_uninit_slice(COMPONENTS * GROUP * FILTERS);
         for (group, channels) in round.groups() {
             let inputs = &self.inputs[group * COMPONENTS * round.component()..];
             for block in (0..count).step_by(FILTERS) {
                 let first = self.filters.start + block;
-                tiling.block_of_filters(first, channels.clone(), self.weight, &mut weights);
+                let weights = &mut weights[..COMPONENTS * channels.len() * FILTERS];
+                let weights =
+                    tiling.block_of_filters(first, channels.clone(), self.weight, weights);
                 for k in 0..COMPONENTS {
                     let line = Line {
-                        x: inputs[k * round.component()..].as_ptr(),
+                        x: inputs[k * round.component()..].as_ptr().cast(),
                         channel: LANES,
                         step: GROUP * LANES,
                         channels: channels.len(),
                         taps: &[0],
                         weights: &weights[k * channels.len() * FILTERS..],
-                        out: products[k * product + block * LANES..].as_mut_ptr(),
+                        out: products[k * product + block * LANES..].as_mut_ptr().cast(),
                         filter: LANES,
                         out_step: count * LANES,
                         filters: FILTERS.min(count - block),
@@ -221,7 +226,7 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
                 let bias = self.bias.map_or(0.0, |bias| bias[self.filters.start + f]);
                 for tile in 0..tiling.count() {
                     let place = block * tiling.count() + tile;
-                    let from = &products[(place * count + f) * LANES..];
+                    let from = products[(place * count + f) * LANES..].as_ptr().cast();
                     let origin = tiling.origin(tile);
                     // SAFETY: the origin lies within the map.
                     unsafe {
@@ -233,14 +238,14 @@ impl<W: Fn(usize, usize, usize) -> f32> Kernel for Outputs<'_, W> {
     }
 }
 
-/// `x ⋆ weight + bias` into `out`; `weight(filter, channel, tap)`.
+/// `x ⋆ weight + bias` into `out`, all of which is written; `weight(filter, channel, tap)`.
 pub(super) fn run(
     tiling: &Tiling,
     weight: &(impl Fn(usize, usize, usize) -> f32 + Sync),
     x: &[f32],
     bias: Option<&[f32]>,
     relu: bool,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
     let blocks = Round::blocks(tiling, ROUND);
@@ -248,7 +253,7 @@ pub(super) fn run(
         let round = &Round::new(tiling, x);
         let inputs = &round.transform(false)[..];
         let together = filters_together(PRODUCTS, round.side());
-        let mut shares: Vec<Vec<&mut [f32]>> = Vec::new();
+        let mut shares: Vec<Vec<&mut [MaybeUninit<f32>]>> = Vec::new();
         shares.resize_with(tiling.filters.div_ceil(together), Vec::new);
         for block in out.chunks_mut(to) {
             let maps = block.chunks_mut(together * tiling.positions());
@@ -262,16 +267,18 @@ pub(super) fn run(
     }
 }
 
-/// The weight gradients of a few filters from the blocks of a round.
+/// The weight gradients of a few filters from the blocks of a round. All of `into` is written.
 struct Slopes<'a> {
     round: &'a Round<'a>,
-    inputs: &'a [f32],
+    /// That the round has [transformed](Round::transform), upright.
+    inputs: &'a [MaybeUninit<f32>],
     /// Per block, all filters.
     gradients: &'a [&'a [f32]],
     filters: Range<usize>,
+    /// Whether to add to what `into` holds, which is written then.
     add: bool,
     /// `[filters][channels][9]`.
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
 }
 
 impl Kernel for Slopes<'_> {
@@ -282,7 +289,7 @@ impl Kernel for Slopes<'_> {
         let (round, tiling) = (self.round, self.round.tiling);
         let (side, count) = (round.side(), self.filters.len());
         let slope = count * side + GAP;
-        let mut slopes = overwritten(COMPONENTS * slope);
+        let mut slopes = Box::<[f32]>::new_uninit_slice(COMPONENTS * slope);
         for (block, gradient) in self.gradients.iter().enumerate() {
             let maps = gradient[self.filters.start * tiling.positions()..]
                 .chunks(tiling.positions())
@@ -290,21 +297,21 @@ impl Kernel for Slopes<'_> {
             for (f, map) in maps.enumerate() {
                 for tile in 0..tiling.count() {
                     let place = (block * tiling.count() + tile) * LANES;
-                    let to = slopes[f * side + place..].as_mut_ptr();
+                    let to = slopes[f * side + place..].as_mut_ptr().cast();
                     // SAFETY: the buffer has room for all components.
                     unsafe { slopes_of::<V>(tiling, map, tile, to, slope) };
                 }
             }
         }
         let component = count * GROUP + GAP;
-        let mut sums = overwritten(COMPONENTS * component);
+        let mut sums = Box::<[f32]>::new_uninit_slice(COMPONENTS * component);
         for (group, channels) in round.groups() {
             let inputs = &self.inputs[group * COMPONENTS * round.component()..];
             for k in 0..COMPONENTS {
                 let outer = Outer {
-                    slopes: slopes[k * slope..].as_ptr(),
-                    inputs: inputs[k * round.component()..].as_ptr(),
-                    into: sums[k * component..].as_mut_ptr(),
+                    slopes: slopes[k * slope..].as_ptr().cast(),
+                    inputs: inputs[k * round.component()..].as_ptr().cast(),
+                    into: sums[k * component..].as_mut_ptr().cast(),
                     inner: side,
                     filters: count,
                     width: channels.len().next_multiple_of(LANES),
@@ -316,7 +323,8 @@ impl Kernel for Slopes<'_> {
             }
             for (f, into) in self.into.chunks_mut(tiling.channels * 9).enumerate() {
                 let into = &mut into[channels.start * 9..channels.end * 9];
-                taps_of(&sums[f * GROUP..], component, self.add, into);
+                // SAFETY: the sums of all channels of the group were stored, and so was `into` if `add`.
+                unsafe { taps_of(sums[f * GROUP..].as_ptr().cast(), component, self.add, into) };
             }
         }
     }
@@ -325,7 +333,8 @@ impl Kernel for Slopes<'_> {
 /// The gradient of w: `[filters][channels][9]`.
 pub(super) fn backward_weights(tiling: &Tiling, gradient: &[f32], x: &[f32]) -> Vec<f32> {
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
-    let mut into = overwritten(tiling.filters * tiling.channels * 9);
+    assert!(x.len() >= from, "a batch has images");
+    let mut into = Box::<[f32]>::new_uninit_slice(tiling.filters * tiling.channels * 9);
     let blocks = Round::blocks(tiling, SUMMED);
     let rounds = x.chunks(blocks * from).zip(gradient.chunks(blocks * to));
     for (index, (x, gradient)) in rounds.enumerate() {
@@ -341,5 +350,6 @@ pub(super) fn backward_weights(tiling: &Tiling, gradient: &[f32], x: &[f32]) -> 
             dispatch(Slopes { round, inputs, gradients, filters, add, into });
         });
     }
-    into
+    // SAFETY: the first round has written all of it.
+    unsafe { into.assume_init() }.into_vec()
 }

@@ -4,13 +4,14 @@
 //! summed over all tiles and images, then transformed back once. The inputs are turned so that
 //! vectors run along channels and the sum runs along images.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::conv::Geometry;
 use super::direct::UNROLLED;
-use super::lanes::{LANES, overwritten};
+use super::lanes::LANES;
 use super::pieces::sum_in_order;
 use super::simd::{Kernel, Simd, dispatch, vectorised};
 use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
@@ -38,7 +39,7 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
     let (from, to) = (tiling.channels * tiling.pixels(), tiling.filters * tiling.positions());
     let per_part = (x.len() / from).div_ceil(PARTS).max(1);
     let slab = (SLAB / (COMPONENTS * tiling.channels)).next_multiple_of(8);
-    let mut into = overwritten(tiling.filters * tiling.channels * 9);
+    let mut into = Box::<[f32]>::new_uninit_slice(tiling.filters * tiling.channels * 9);
     for (index, into) in into.chunks_mut(slab * tiling.channels * 9).enumerate() {
         let range = index * slab..tiling.filters.min((index + 1) * slab);
         let parts: Vec<Vec<f32>> = x
@@ -54,17 +55,29 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
             let (from, step) = (&components[filter * padded..], range.len() * padded);
             vectorised(
                 #[inline(always)]
-                || taps_of(from, step, false, into),
+                || {
+                    // SAFETY: there are all components of each filter.
+                    unsafe { taps_of(from.as_ptr(), step, false, into) }
+                },
             );
         });
     }
-    into
+    // SAFETY: the taps of each filter were written.
+    unsafe { into.assume_init() }.into_vec()
 }
 
 /// Transforms the components of one filter, so many numbers apart, back to the gradients of its
-/// taps, `[channels][9]`; these are added to what stands there if `add`.
+/// taps, `[channels][9]`; these are added to what stands there if `add`. All of `into` is written.
+///
+/// # Safety
+/// The components of all channels, padded to whole vectors, can be read, and so can `into` if `add`.
 #[inline(always)]
-pub(super) fn taps_of(components: &[f32], component: usize, add: bool, into: &mut [f32]) {
+pub(super) unsafe fn taps_of(
+    components: *const f32,
+    component: usize,
+    add: bool,
+    into: &mut [MaybeUninit<f32>],
+) {
     let channels = into.len() / 9;
     for first in (0..channels).step_by(LANES) {
         let mut rows = [[[0.0; LANES]; 3]; IN];
@@ -72,7 +85,8 @@ pub(super) fn taps_of(components: &[f32], component: usize, add: bool, into: &mu
             let mut found = [[0.0; LANES]; IN];
             for (l, found) in found.iter_mut().enumerate() {
                 let at = (k * IN + l) * component + first;
-                found.copy_from_slice(&components[at..at + LANES]);
+                // SAFETY: the caller's promise.
+                *found = unsafe { components.add(at).cast::<[f32; LANES]>().read_unaligned() };
             }
             *row = weights_back::<LANES>(found);
         }
@@ -84,7 +98,9 @@ pub(super) fn taps_of(components: &[f32], component: usize, add: bool, into: &mu
             for (row, tap) in weights_back::<LANES>(found).iter().enumerate() {
                 for (lane, value) in tap.iter().take(channels - first).enumerate() {
                     let into = &mut into[(first + lane) * 9 + row * 3 + column];
-                    *into = if add { *into + value } else { *value };
+                    // SAFETY: the caller's promise.
+                    let before = if add { Some(unsafe { into.assume_init() }) } else { None };
+                    into.write(before.map_or(*value, |before| before + value));
                 }
             }
         }
@@ -112,9 +128,11 @@ impl Kernel for Part<'_> {
         let per_tile = COMPONENTS * (padded + filters) * LANES;
         let chunk = (CHUNK / per_tile).clamp(1, tiling.count());
         let chunk = tiling.count().div_ceil(tiling.count().div_ceil(chunk));
-        let mut into = overwritten(COMPONENTS * filters * padded);
-        let mut inputs = overwritten(COMPONENTS * (chunk * LANES * padded + GAP));
-        let mut slopes = overwritten(COMPONENTS * (chunk * LANES * filters + GAP));
+        let mut into = Box::<[f32]>::new_uninit_slice(COMPONENTS * filters * padded);
+        let inputs = COMPONENTS * (chunk * LANES * padded + GAP);
+        let mut inputs = Box::<[f32]>::new_uninit_slice(inputs);
+        let slopes = COMPONENTS * (chunk * LANES * filters + GAP);
+        let mut slopes = Box::<[f32]>::new_uninit_slice(slopes);
         let group = LANES * LANES + GAP;
         let mut upright = vec![0.0; COMPONENTS * group];
         let blocks = self.x.chunks(channels * tiling.pixels());
@@ -136,23 +154,23 @@ impl Kernel for Part<'_> {
                             tiling.transform::<V>(x, count, first + tile, to, group, LANES);
                             for k in 0..COMPONENTS {
                                 let at = k * component + c * side + tile * LANES * LANES;
-                                let to = inputs[at..].as_mut_ptr();
+                                let to = inputs[at..].as_mut_ptr().cast();
                                 V::transpose(upright[k * group..].as_ptr(), LANES, to, LANES);
                             }
                         }
                     }
                     for f in 0..filters {
                         let map = &gradient[f * tiling.positions()..][..tiling.positions()];
-                        let to = slopes[f * side + tile * LANES..].as_mut_ptr();
+                        let to = slopes[f * side + tile * LANES..].as_mut_ptr().cast();
                         // SAFETY: as above.
                         unsafe { slopes_of::<V>(tiling, map, first + tile, to, slope) };
                     }
                 }
                 for k in 0..COMPONENTS {
                     let outer = Outer {
-                        slopes: slopes[k * slope..].as_ptr(),
-                        inputs: inputs[k * component..].as_ptr(),
-                        into: into[k * filters * padded..].as_mut_ptr(),
+                        slopes: slopes[k * slope..].as_ptr().cast(),
+                        inputs: inputs[k * component..].as_ptr().cast(),
+                        into: into[k * filters * padded..].as_mut_ptr().cast(),
                         inner: side,
                         filters,
                         width: padded,
@@ -165,7 +183,9 @@ impl Kernel for Part<'_> {
                 is_first = false;
             }
         }
-        into
+        assert!(!is_first, "a part has images");
+        // SAFETY: the first products were stored to all of it.
+        unsafe { into.assume_init() }.into_vec()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Dropout on a device: masks are the ones of the kernels, drawn beside them and sent over.
+//! Dropout on a device: the masks of the kernels, drawn on the processor and copied.
 
 use candle_core::{Result, Tensor};
 

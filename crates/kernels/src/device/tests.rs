@@ -65,7 +65,7 @@ fn error(
         // Slopes are about 1: where terms of that size cancel, what is left is rounding.
         let largest = kernels.iter().fold(0.1f32, |largest, x| largest.max(x.abs()));
         for (a, b) in kernels.iter().zip(candle) {
-            // A NaN is no difference that could be seen.
+            // NaN would not show as a difference.
             assert!(a.is_finite() && b.is_finite(), "{a} and {b}");
             worst = worst.max((a - b).abs() / largest);
         }

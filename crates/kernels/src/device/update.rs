@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor};
 use crate::buffer::Buffer;
 use crate::update::Update;
 
-/// Applies `update` to `parameter`, for everybody who holds it.
+/// Applies `update` to `parameter`, for all tensors that share its storage.
 pub(crate) fn apply(
     update: Update,
     parameter: &Tensor,
@@ -57,7 +57,7 @@ pub(crate) fn apply(
     assign(parameter, &(values - away)?)
 }
 
-/// Overwrites `parameter` with the numbers of `values`, which has its shape, for everybody who holds it.
+/// Overwrites `parameter` with the numbers of `values`, which has its shape, for all tensors that share its storage.
 pub(crate) fn assign(parameter: &Tensor, values: &Tensor) -> Result<()> {
     match parameter.dims() {
         [] => candle_core::bail!("a parameter has one axis at least"),

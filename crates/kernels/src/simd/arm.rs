@@ -1,4 +1,9 @@
 //! NEON.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "all are safe for one reason: the target always has the instructions; pointers are the caller's \
+              promise"
+)]
 
 use std::arch::aarch64::*;
 
@@ -9,8 +14,6 @@ use super::Simd;
 #[derive(Clone, Copy)]
 pub(super) struct Neon(float32x4_t);
 
-// SAFETY (all blocks in this module): the target always has the instructions; pointers are the
-// caller's promise.
 impl Simd for Neon {
     const WIDTH: usize = 4;
     const MANY_REGISTERS: bool = true;
@@ -72,7 +75,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // The instruction gives NaN if one operand is.
+        // `fmax` returns NaN if one operand is.
         Neon(unsafe { vmaxq_f32(vdupq_n_f32(0.0), self.0) })
     }
 

@@ -1,4 +1,9 @@
 //! AVX2 and AVX-512.
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "all are safe for one reason: values of these types exist only while `run_with` runs a kernel, \
+              which has a proof that the processor has the instructions; pointers are the caller's promise"
+)]
 
 use std::arch::x86_64::*;
 
@@ -12,8 +17,6 @@ pub(super) struct Avx2(__m256);
 #[derive(Clone, Copy)]
 pub(super) struct Avx512(__m512);
 
-// SAFETY (all blocks in this module): these types are only used inside of functions that are
-// compiled for, and called on, processors with the instructions; pointers are the caller's promise.
 impl Simd for Avx2 {
     const WIDTH: usize = 8;
     const MANY_REGISTERS: bool = false;
@@ -90,7 +93,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // The instruction returns its second operand if one is NaN.
+        // `vmaxps` returns its second operand if one is NaN.
         Avx2(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
     }
 
@@ -208,7 +211,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // The instruction returns its second operand if one is NaN.
+        // `vmaxps` returns its second operand if one is NaN.
         Avx512(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
     }
 

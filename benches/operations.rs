@@ -7,6 +7,7 @@ use std::fmt;
 
 use candle_core::{Device, Result, Tensor};
 use candlewick::basis::memory::Allocator;
+use candlewick::basis::optimizer::{Optimizer, Sgd};
 use candlewick::basis::seed::derive;
 use candlewick::basis::shape::Window;
 use candlewick::kernels::activation::Activation;
@@ -17,7 +18,7 @@ use candlewick::kernels::loss::cross_entropy;
 use candlewick::kernels::norm::{Statistics, batch_norm};
 use candlewick::kernels::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use candlewick::kernels::tape::{Tape, Value};
-use candlewick::kernels::update::{Update, apply};
+use candlewick::kernels::update::apply;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -222,12 +223,12 @@ fn cross_entropy_train(bencher: Bencher, [batch, classes]: [usize; 2]) {
 #[divan::bench(args = [10_000, 11_000_000])]
 fn sgd_update(bencher: Bencher, count: usize) {
     let parameter = normal(&[count], "parameter");
-    let mut velocity = Buffer::default();
+    let sgd = Sgd { lr: 0.01, momentum: 0.9, nesterov: false, weight_decay: 1e-4 };
+    let mut state = [Buffer::default(), Buffer::default()];
     bencher
         .counter(ItemsCount::new(count))
         .with_inputs(|| Buffer::Host(vec![0.01; count]))
         .bench_local_values(|gradient| {
-            let update = Update::Sgd { velocity: &mut velocity, momentum: 0.9, nesterov: false };
-            apply(update, &parameter, gradient, 0.01, 1e-4)
+            apply(&Optimizer::Sgd(sgd), &mut state, &parameter, gradient, sgd.lr, 1)
         });
 }

@@ -6,15 +6,16 @@ use std::io::Write;
 use candle_core::{Device, Tensor};
 
 use crate::basis::memory;
+use crate::basis::optimizer::{Optimizer as Kind, Sgd};
 use crate::basis::seed::derive;
 use crate::config::layering::preset;
 use crate::config::presets::text;
+use crate::config::train::Clip;
 use crate::kernels::device as kernels;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::memory::{step_bytes, training_bytes};
 use crate::plan::resolve::network;
-use crate::plan::train::{Clip, Optimizer as Recipe};
 use crate::sweep::clock::Stopwatch;
 use crate::train::optimizer::Optimizer;
 
@@ -52,8 +53,8 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
         let pixels: Vec<f32> = (0..count).map(|_| stream.normal() as f32).collect();
         let images = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
         let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
-        let sgd = Recipe::Sgd { lr: LR, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-        let mut optimizer = Optimizer::new(sgd, Clip::None, network.parameters().len());
+        let sgd = Sgd { lr: LR, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+        let mut optimizer = Optimizer::new(Kind::Sgd(sgd), Clip::None, network.parameters().len());
         let mut step = |number: u64| -> Result<()> {
             let mut pass = network.forward(&images, !arguments.forward, number)?;
             if arguments.forward {
@@ -61,7 +62,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
             }
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
             let gradients = pass.backward(&loss.mean)?;
-            optimizer.step(network.parameters(), gradients, LR, 1)?;
+            optimizer.step(network.parameters(), gradients, 1.0, 1)?;
             Ok(())
         };
         step(0)?;

@@ -7,6 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::path::KeyPath;
 use super::tree::{Node, Place};
+use crate::basis::fault::Fault;
 
 /// One mistake in an experiment.
 #[derive(Clone, Debug)]
@@ -164,6 +165,18 @@ fn argument<'a>(
     let origin = if start > 0 { "command line" } else { "environment" };
     let mark = AnnotationKind::Primary.span(start..text.len()).label(label);
     Snippet::source(text.to_owned()).path(origin).annotation(mark)
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Problem {
+        let parts = KeyPath::split(&fault.at).into_iter();
+        let path = parts.fold(KeyPath::root(), |path, part| match part.parse() {
+            Ok(index) => path.index(index),
+            Err(_) => path.key(&part),
+        });
+        let help = fault.help.map(str::to_owned);
+        Problem { help, ..Problem::value(path, fault.message).label(fault.label) }
+    }
 }
 
 /// Everything that is wrong with an experiment.

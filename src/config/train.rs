@@ -8,13 +8,17 @@
 //! early-stop = { metric = "val_loss", patience = 3 }
 //! ```
 
+pub mod schedule;
+
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
+use crate::basis::fault::Faults;
+use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
 use crate::basis::written::written;
 
@@ -28,15 +32,18 @@ pub struct Train {
     /// The optimiser with its numbers.
     pub optimizer: Optimizer,
     /// How the learning rate moves.
-    pub schedule: Schedule,
+    pub schedule: schedule::Written,
     /// When to stop before the last epoch.
-    pub early_stop: OrNone<EarlyStop>,
+    #[serde(deserialize_with = "EarlyStop::read")]
+    #[schemars(with = "EarlyStopOrNone")]
+    pub early_stop: Option<EarlyStop>,
     /// The metric that chooses the best epoch.
     pub best: Metric,
     /// Part of the target that is spread over all classes.
     #[schemars(range(min = 0, max = 1))]
     pub label_smoothing: f64,
     /// Weight of each class in the loss.
+    #[serde(deserialize_with = "ClassWeights::read")]
     pub class_weights: ClassWeights,
     /// Limit on gradients.
     pub clip: Clip,
@@ -48,240 +55,8 @@ pub struct Train {
     pub top_k: usize,
 }
 
-/// A setting that can be switched off with `"none"`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OrNone<T> {
-    /// `"none"`.
-    None,
-    /// A table with its numbers.
-    Some(T),
-}
-
-written!(OrNone<EarlyStop>, "EarlyStopOrNone", |types| {
-    "anyOf": [{ "const": "none" }, types.subschema_for::<EarlyStop>()],
-});
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
-            type Value = OrNone<T>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("\"none\" or a table")
-            }
-            fn visit_str<E: Error>(self, name: &str) -> Result<OrNone<T>, E> {
-                match name {
-                    "none" => Ok(OrNone::None),
-                    other => Err(E::unknown_variant(other, &["none"])),
-                }
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OrNone<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(OrNone::Some)
-            }
-        }
-        deserializer.deserialize_any(Reader(std::marker::PhantomData))
-    }
-}
-
-/// Optimisers, with PyTorch's names and defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam (Kingma and Ba, 2015), weight decay as an L2 term.
-    Adam(Adam),
-    /// AdamW (Loshchilov and Hutter, 2019), decoupled weight decay.
-    #[serde(rename = "adamw")]
-    AdamW(Adam),
-    /// RMSprop (Hinton, 2012).
-    Rmsprop(Rmsprop),
-}
-
-/// Stochastic gradient descent with momentum.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Sgd {
-    /// Learning rate.
-    pub lr: f64,
-    /// 0 if not given.
-    #[serde(default)]
-    pub momentum: f64,
-    /// Look ahead along the momentum; false if not given.
-    #[serde(default)]
-    pub nesterov: bool,
-    /// 0 if not given.
-    #[serde(default)]
-    pub weight_decay: f64,
-}
-
-/// Adam's and AdamW's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Adam {
-    /// Learning rate.
-    pub lr: f64,
-    /// Decay of the two moments; [0.9, 0.999] if not given.
-    #[serde(default = "betas")]
-    pub betas: [f64; 2],
-    /// 1e-8 if not given.
-    #[serde(default = "eps")]
-    pub eps: f64,
-    /// 0 for Adam and 0.01 for AdamW if not given.
-    pub weight_decay: Option<f64>,
-}
-
-/// RMSprop's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Rmsprop {
-    /// Learning rate.
-    pub lr: f64,
-    /// Decay of the squared gradient; 0.99 if not given.
-    #[serde(default = "alpha")]
-    pub alpha: f64,
-    /// 1e-8 if not given.
-    #[serde(default = "eps")]
-    pub eps: f64,
-    /// 0 if not given.
-    #[serde(default)]
-    pub momentum: f64,
-    /// 0 if not given.
-    #[serde(default)]
-    pub weight_decay: f64,
-}
-
-fn betas() -> [f64; 2] {
-    [0.9, 0.999]
-}
-
-fn eps() -> f64 {
-    1e-8
-}
-
-fn alpha() -> f64 {
-    0.99
-}
-
-/// How the learning rate moves: a factor on the optimiser's `lr`. `warmup` is a number of epochs
-/// over which the factor rises linearly from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Stays at 1.
-    Constant(Option<Constant>),
-    /// Times `factor` after each `every` epochs.
-    Step(Step),
-    /// Times `factor` after each epoch.
-    Exponential(Exponential),
-    /// Half a cosine from 1 down to `floor` over all steps (Loshchilov and Hutter, 2017).
-    Cosine(Option<Cosine>),
-    /// Up to 1 and far down again over all steps (Smith and Topin, 2019).
-    OneCycle(Option<OneCycle>),
-    /// Times `factor` when a metric has not improved for `patience` epochs.
-    Plateau(Plateau),
-}
-
-/// A constant rate.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Constant {
-    /// Epochs of linear rise.
-    #[serde(default)]
-    pub warmup: f64,
-}
-
-/// Stairs.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Step {
-    /// Epochs on each stair.
-    pub every: usize,
-    /// From one stair to the next; 0.1 if not given.
-    #[serde(default = "tenth")]
-    pub factor: f64,
-    /// Epochs of linear rise.
-    #[serde(default)]
-    pub warmup: f64,
-}
-
-/// Exponential decay.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Exponential {
-    /// From one epoch to the next.
-    pub factor: f64,
-    /// Epochs of linear rise.
-    #[serde(default)]
-    pub warmup: f64,
-}
-
-/// Cosine decay.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Cosine {
-    /// Epochs of linear rise.
-    #[serde(default)]
-    pub warmup: f64,
-    /// The factor at the end; 0 if not given.
-    #[serde(default)]
-    pub floor: f64,
-}
-
-/// One cycle, cosine up and cosine down, as PyTorch's `OneCycleLR` without the momentum cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct OneCycle {
-    /// Part of all steps that rises; 0.3 if not given.
-    #[serde(default = "rise")]
-    pub rise: f64,
-    /// 1 / factor at the start; 25 if not given.
-    #[serde(default = "start_divisor")]
-    pub start_divisor: f64,
-    /// Start over end; 10,000 if not given.
-    #[serde(default = "end_divisor")]
-    pub end_divisor: f64,
-}
-
-/// Reduce on plateau.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Plateau {
-    /// The metric that has to improve.
-    #[serde(default = "val_loss")]
-    pub metric: Metric,
-    /// Epochs without improvement before the rate falls.
-    pub patience: usize,
-    /// 0.1 if not given.
-    #[serde(default = "tenth")]
-    pub factor: f64,
-    /// Epochs of linear rise.
-    #[serde(default)]
-    pub warmup: f64,
-}
-
-fn tenth() -> f64 {
-    0.1
-}
-
-fn rise() -> f64 {
-    0.3
-}
-
-fn start_divisor() -> f64 {
-    25.0
-}
-
-fn end_divisor() -> f64 {
-    10_000.0
-}
-
-fn val_loss() -> Metric {
-    Metric::ValLoss
-}
-
 /// Stop when a metric has not improved for `patience` epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EarlyStop {
     /// `val_loss` if not given.
@@ -294,12 +69,55 @@ pub struct EarlyStop {
     pub min_delta: f64,
 }
 
+fn val_loss() -> Metric {
+    Metric::ValLoss
+}
+
+/// How [`EarlyStop::read`] reads it.
+struct EarlyStopOrNone;
+
+written!(EarlyStopOrNone, "EarlyStopOrNone", |types| {
+    "anyOf": [{ "const": "none" }, types.subschema_for::<EarlyStop>()],
+});
+
+impl EarlyStop {
+    /// Reads a table, or `"none"`.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Option<EarlyStop>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"none\" or a table")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+                match name {
+                    "none" => Ok(None),
+                    other => Err(E::unknown_variant(other, &["none"])),
+                }
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                EarlyStop::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+
+    /// Says what is wrong with the rule, which stands at `at` in the file.
+    pub fn check(&self, at: &str, faults: &mut Faults) {
+        let message = "patience lasts at least one epoch";
+        faults.that(self.patience >= 1, format!("{at}.patience"), message, "0");
+        let (sound, message) = (self.min_delta >= 0.0, "a least change is not negative");
+        faults.that(sound, format!("{at}.min-delta"), message, "negative");
+    }
+}
+
 /// Weight of each class in the loss.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClassWeights {
-    /// `"none"`.
+    /// All the same.
     None,
-    /// `"balanced"`: images / (classes · images of the class), over the training images.
+    /// Images / (classes · images of the class), over the training images.
     Balanced,
     /// One number per class.
     By(Vec<f64>),
@@ -313,8 +131,9 @@ written!(ClassWeights, "ClassWeights", {
     ],
 });
 
-impl<'de> Deserialize<'de> for ClassWeights {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl ClassWeights {
+    /// Reads `"none"`, `"balanced"` or the numbers alone.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
             type Value = ClassWeights;
@@ -334,10 +153,20 @@ impl<'de> Deserialize<'de> for ClassWeights {
         }
         deserializer.deserialize_any(Reader)
     }
+
+    /// Says what is wrong with the weights of so many `classes`, which stand at `at` in the file.
+    pub fn check(&self, classes: usize, at: &str, faults: &mut Faults) {
+        let ClassWeights::By(weights) = self else { return };
+        let message = format!("{} weights for {classes} classes", weights.len());
+        faults.that(weights.len() == classes, at.to_owned(), &message, "one number per class");
+        let sound = weights.iter().all(|weight| *weight > 0.0);
+        let message = "the weight of a class is positive";
+        faults.that(sound, at.to_owned(), message, "some are not");
+    }
 }
 
 /// Limit on gradients before each step.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clip {
     /// No limit.
@@ -346,4 +175,16 @@ pub enum Clip {
     Norm(f64),
     /// Cut each element to ± this.
     Value(f64),
+}
+
+impl Clip {
+    /// Says what is wrong with the limit, which stands at `at` in the file.
+    pub fn check(&self, at: &str, faults: &mut Faults) {
+        let (key, limit) = match *self {
+            Clip::None => return,
+            Clip::Norm(limit) => ("norm", limit),
+            Clip::Value(limit) => ("value", limit),
+        };
+        faults.that(limit > 0.0, format!("{at}.{key}"), "a limit is positive", "not positive");
+    }
 }

@@ -3,7 +3,6 @@
 use super::data::ImagePlan;
 use super::model::{Activation, ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
 use super::resolve::Plan;
-use super::train::Optimizer;
 
 /// One step of the forward pass; sizes are counted in numbers.
 #[derive(Default)]
@@ -35,11 +34,7 @@ const FIXED: u64 = 16 << 20;
 pub fn trial_bytes(plan: &Plan) -> u64 {
     let batch = plan.train.batch_size;
     let weights = 4 * plan.model.parameters();
-    let buffers = match plan.train.optimizer {
-        Optimizer::Sgd { momentum, .. } => u64::from(momentum != 0.0),
-        Optimizer::Adam { .. } | Optimizer::Adamw { .. } => 2,
-        Optimizer::Rmsprop { momentum, .. } => 1 + u64::from(momentum != 0.0),
-    };
+    let buffers = plan.train.optimizer.numbers().state_rows();
     let step = (SLACK * training_bytes(&plan.model, batch) as f64) as u64;
     let image = plan.model.input.iter().product::<usize>() as u64;
     let batches = BATCHES * 4 * batch as u64 * image;

@@ -9,7 +9,6 @@ pub mod memory;
 pub mod model;
 pub mod parameters;
 pub mod prune;
-pub mod recipe;
 pub mod resolve;
 pub mod run;
 mod summary;

@@ -26,7 +26,6 @@ use super::data::{
     TestSet,
 };
 use super::model::{ModelPlan, WeightsPlan};
-use super::recipe::recipe;
 use super::train::TrainPlan;
 use super::transfer::{BORDER, Case, transfer};
 use crate::basis::device::{Device, Kind};
@@ -144,7 +143,7 @@ pub fn resolve(
         || facts.as_ref().is_some_and(|facts| facts.declared_validation > 0);
     let train = match (&train, &data) {
         (Some(train), Some(data)) => {
-            take(recipe(train, data.batch_size, classes, has_validation), &mut problems)
+            take(TrainPlan::new(train, data.batch_size, classes, has_validation), &mut problems)
         }
         _ => None,
     };

@@ -1,8 +1,14 @@
 //! The recipe of one trial.
 
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
+use crate::basis::fault::{Fault, Faults};
+use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
+use crate::config::problem::Problem;
+use crate::config::train::schedule::Schedule;
+use crate::config::train::{ClassWeights, Clip, EarlyStop, Train};
 
 /// Everything about training that is not data or model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +21,7 @@ pub struct TrainPlan {
     /// Batches whose gradients are averaged into one step.
     pub accumulate: usize,
     /// The optimiser.
+    #[serde(deserialize_with = "with_underscores")]
     pub optimizer: Optimizer,
     /// The factor on its learning rate.
     pub schedule: Schedule,
@@ -35,153 +42,90 @@ pub struct TrainPlan {
     pub top_k: usize,
 }
 
-/// Optimisers; formulas as in PyTorch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd {
-        /// Learning rate.
-        lr: f64,
-        /// Decay of the velocity.
-        momentum: f64,
-        /// Look ahead along the velocity.
-        nesterov: bool,
-        /// L2 term.
-        weight_decay: f64,
-    },
-    /// Adam.
-    Adam {
-        /// Learning rate.
-        lr: f64,
-        /// Decay of the two moments.
-        betas: [f64; 2],
-        /// Added to the root.
-        eps: f64,
-        /// L2 term.
-        weight_decay: f64,
-    },
-    /// Adam with decoupled weight decay.
-    Adamw {
-        /// Learning rate.
-        lr: f64,
-        /// Decay of the two moments.
-        betas: [f64; 2],
-        /// Added to the root.
-        eps: f64,
-        /// Part of the weight that goes in each step, times the rate.
-        weight_decay: f64,
-    },
-    /// RMSprop.
-    Rmsprop {
-        /// Learning rate.
-        lr: f64,
-        /// Decay of the squared gradient.
-        alpha: f64,
-        /// Added to the root.
-        eps: f64,
-        /// Decay of the velocity.
-        momentum: f64,
-        /// L2 term.
-        weight_decay: f64,
-    },
+/// Reads an optimiser whose keys have underscores, as a plan writes them, and not hyphens, as a file.
+fn with_underscores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
+    let mut value = toml::Table::deserialize(deserializer)?;
+    for settings in value.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
+        let keys = std::mem::take(settings).into_iter();
+        *settings = keys.map(|(key, value)| (key.replace('_', "-"), value)).collect();
+    }
+    Optimizer::deserialize(value).map_err(D::Error::custom)
 }
 
-impl Optimizer {
-    /// The learning rate before the schedule.
-    pub fn lr(&self) -> f64 {
-        match self {
-            Optimizer::Sgd { lr, .. }
-            | Optimizer::Adam { lr, .. }
-            | Optimizer::Adamw { lr, .. }
-            | Optimizer::Rmsprop { lr, .. } => *lr,
+impl TrainPlan {
+    /// The recipe that `train` describes, or what is wrong with it. `has_validation` says whether
+    /// metrics of a validation set exist.
+    pub fn new(
+        train: &Train,
+        batch_size: usize,
+        classes: usize,
+        has_validation: bool,
+    ) -> Result<TrainPlan, Vec<Problem>> {
+        let (schedule, warmup) = train.schedule.and_warmup();
+        let plan = TrainPlan {
+            epochs: train.epochs,
+            batch_size,
+            accumulate: train.accumulate,
+            optimizer: train.optimizer,
+            schedule,
+            warmup,
+            early_stop: train.early_stop,
+            best: train.best,
+            label_smoothing: train.label_smoothing,
+            class_weights: train.class_weights.clone(),
+            clip: train.clip,
+            top_k: train.top_k,
+        };
+        let mut faults = Faults::default();
+        plan.check(classes, has_validation, &mut faults);
+        if faults.0.is_empty() {
+            return Ok(TrainPlan { top_k: plan.top_k.min(classes), ..plan });
         }
+        Err(faults.0.into_iter().map(Problem::from).collect())
     }
-}
 
-/// How the factor on the learning rate moves.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Stays at 1.
-    Constant,
-    /// Times `factor` after each `every` epochs.
-    Step {
-        /// Epochs on each stair.
-        every: usize,
-        /// From one stair to the next.
-        factor: f64,
-    },
-    /// Times `factor` after each epoch.
-    Exponential {
-        /// From one epoch to the next.
-        factor: f64,
-    },
-    /// Half a cosine from 1 to `floor` over the steps after warm-up.
-    Cosine {
-        /// The factor at the end.
-        floor: f64,
-    },
-    /// Cosine up, then cosine down, over all steps.
-    OneCycle {
-        /// Part of all steps that rises.
-        rise: f64,
-        /// 1 / factor at the start.
-        start_divisor: f64,
-        /// Start over end.
-        end_divisor: f64,
-    },
-    /// Times `factor` when the metric has not improved for more than `patience` epochs.
-    Plateau {
-        /// The metric that has to improve.
-        metric: Metric,
-        /// Epochs without improvement that are borne.
-        patience: usize,
-        /// On the rate.
-        factor: f64,
-    },
-}
-
-impl Schedule {
-    /// Whether the rate of a step depends on how many epochs there will be. Such a trial cannot be
-    /// continued with more epochs: it starts again.
-    pub fn depends_on_epochs(&self) -> bool {
-        matches!(self, Schedule::Cosine { .. } | Schedule::OneCycle { .. })
+    fn check(&self, classes: usize, has_validation: bool, faults: &mut Faults) {
+        let at = |key: &str| format!("train.{key}");
+        let message = "a trial has at least one epoch";
+        faults.that(self.epochs >= 1, at("epochs"), message, "0 epochs");
+        let batch_at = "data.batch-size".to_owned();
+        faults.that(self.batch_size >= 1, batch_at, "a batch has at least one image", "0 images");
+        let message = "a step takes at least one batch";
+        faults.that(self.accumulate >= 1, at("accumulate"), message, "0 batches");
+        let message = "top-k accuracy looks at one class at least";
+        faults.that(self.top_k >= 1, at("top-k"), message, "0 classes");
+        faults.within(self.label_smoothing, 0.0, 1.0, at("label-smoothing"));
+        let (name, numbers) = self.optimizer.named();
+        numbers.check(&at(&format!("optimizer.{name}")), faults);
+        self.schedule.check(&at("schedule"), faults);
+        let TrainPlan { epochs, schedule, warmup, early_stop, .. } = self;
+        let message = "a warm-up does not take negative time";
+        faults.that(*warmup >= 0.0, at("schedule"), message, "negative");
+        if schedule.depends_on_epochs() {
+            let message = format!("a warm-up of {warmup} epochs leaves nothing of {epochs}");
+            faults.that(*warmup < *epochs as f64, at("schedule"), &message, "too long");
+        }
+        if let Some(stop) = early_stop {
+            stop.check(&at("early-stop"), faults);
+        }
+        let metrics = [
+            ("best", Some(self.best)),
+            ("early-stop", early_stop.map(|stop| stop.metric)),
+            ("schedule", schedule.metric()),
+        ];
+        for (key, metric) in metrics {
+            let needs = metric.filter(|metric| metric.needs_validation() && !has_validation);
+            if let Some(metric) = needs {
+                let name = metric.name();
+                faults.0.push(Fault {
+                    at: at(key),
+                    message: format!("{name} needs a validation set, and there is none"),
+                    label: "cannot be measured",
+                    help: Some("set data.validation = 0.1, or use train_loss or train_accuracy"),
+                });
+            }
+        }
+        self.class_weights.check(classes, &at("class-weights"), faults);
+        self.clip.check(&at("clip"), faults);
     }
-}
-
-/// Stop when `metric` has not improved by more than `min_delta` for `patience` epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct EarlyStop {
-    /// The metric that has to improve.
-    pub metric: Metric,
-    /// Epochs without improvement.
-    pub patience: usize,
-    /// The least change that counts.
-    pub min_delta: f64,
-}
-
-/// Weight of each class in the loss.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClassWeights {
-    /// All the same.
-    None,
-    /// images / (classes · images of the class), over the training images.
-    Balanced,
-    /// One number per class.
-    By(Vec<f64>),
-}
-
-/// Limit on gradients before each step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clip {
-    /// No limit.
-    None,
-    /// Scale all gradients so that their common 2-norm is at most this.
-    Norm(f64),
-    /// Cut each element to ± this.
-    Value(f64),
 }

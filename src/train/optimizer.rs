@@ -2,15 +2,16 @@
 
 use candle_core::Result;
 
+use crate::basis::optimizer as kinds;
+use crate::config::train::Clip;
 use crate::kernels::buffer::{Buffer, global_norm};
 use crate::kernels::device::Device;
-use crate::kernels::update::{Update, apply};
+use crate::kernels::update::apply;
 use crate::model::network::{Parameter, Weights};
-use crate::plan::train::{self, Clip};
 
 /// An optimiser and what it remembers of each parameter.
 pub struct Optimizer {
-    plan: train::Optimizer,
+    kind: kinds::Optimizer,
     clip: Clip,
     /// Steps taken so far.
     steps: u64,
@@ -20,8 +21,8 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// For so many parameters.
-    pub fn new(plan: train::Optimizer, clip: Clip, parameters: usize) -> Optimizer {
-        Optimizer { plan, clip, steps: 0, buffers: vec![Default::default(); parameters] }
+    pub fn new(kind: kinds::Optimizer, clip: Clip, parameters: usize) -> Optimizer {
+        Optimizer { kind, clip, steps: 0, buffers: vec![Default::default(); parameters] }
     }
 
     /// Steps taken so far.
@@ -29,15 +30,20 @@ impl Optimizer {
         self.steps
     }
 
-    /// One step with `gradients` (in the order of `parameters`) at rate `lr`. A parameter that does
-    /// not learn is left alone, and one that has begun later is at as many steps fewer.
+    /// One step with `gradients` (in the order of `parameters`) at the optimiser's learning rate times
+    /// `factor`; that rate. A parameter that does not learn is left alone, and one that has begun
+    /// later is at as many steps fewer.
+    ///
+    /// # Errors
+    /// If a gradient is not where its parameter is.
     pub fn step(
         &mut self,
         parameters: &[Parameter],
         mut gradients: Vec<Buffer>,
-        lr: f64,
+        factor: f64,
         steps_per_epoch: u64,
-    ) -> Result<()> {
+    ) -> Result<f64> {
+        let lr = self.kind.numbers().lr() * factor;
         clip(&mut gradients, self.clip)?;
         self.steps += 1;
         for ((parameter, gradient), buffers) in
@@ -48,28 +54,9 @@ impl Optimizer {
             };
             let step = self.steps - steps_per_epoch * (from_epoch as u64 - 1);
             let lr = lr * parameter.lr_factor;
-            let [first, second] = buffers;
-            let (update, weight_decay) = match self.plan {
-                train::Optimizer::Sgd { momentum, nesterov, weight_decay, .. } => {
-                    (Update::Sgd { velocity: first, momentum, nesterov }, weight_decay)
-                }
-                train::Optimizer::Adam { betas, eps, weight_decay, .. } => {
-                    let decoupled = false;
-                    (Update::Adam { first, second, betas, eps, step, decoupled }, weight_decay)
-                }
-                train::Optimizer::Adamw { betas, eps, weight_decay, .. } => {
-                    let decoupled = true;
-                    (Update::Adam { first, second, betas, eps, step, decoupled }, weight_decay)
-                }
-                train::Optimizer::Rmsprop { alpha, eps, momentum, weight_decay, .. } => {
-                    let update =
-                        Update::Rmsprop { square: first, velocity: second, alpha, eps, momentum };
-                    (update, weight_decay)
-                }
-            };
-            apply(update, &parameter.tensor, gradient, lr, weight_decay)?;
+            apply(&self.kind, buffers, &parameter.tensor, gradient, lr, step)?;
         }
-        Ok(())
+        Ok(lr)
     }
 
     /// The buffers by name, for a checkpoint.

@@ -6,7 +6,8 @@
 use std::f64::consts::PI;
 
 use crate::basis::record::EpochRecord;
-use crate::plan::train::{Schedule, TrainPlan};
+use crate::config::train::schedule::Schedule;
+use crate::plan::train::TrainPlan;
 
 use super::stopping::epochs_since_improvement;
 
@@ -74,20 +75,21 @@ fn anneal(from: f64, to: f64, progress: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::basis::optimizer::{Optimizer, Sgd};
     use crate::basis::record::{Metric, Scores};
-    use crate::plan::train::{ClassWeights, Clip, Optimizer};
+    use crate::config::train::{ClassWeights, Clip};
 
     fn plan(schedule: Schedule, warmup: f64, epochs: usize) -> TrainPlan {
         TrainPlan {
             epochs,
             batch_size: 1,
             accumulate: 1,
-            optimizer: Optimizer::Sgd {
+            optimizer: Optimizer::Sgd(Sgd {
                 lr: 1.0,
                 momentum: 0.0,
                 nesterov: false,
                 weight_decay: 0.0,
-            },
+            }),
             schedule,
             warmup,
             early_stop: None,

@@ -1,7 +1,7 @@
 //! Decisions by the epochs so far. They decide; the trainer acts.
 
 use crate::basis::record::{EpochRecord, Metric};
-use crate::plan::train::EarlyStop;
+use crate::config::train::EarlyStop;
 
 /// Epochs since `metric` was last better than ever before by more than `min_delta`.
 pub fn epochs_since_improvement(records: &[EpochRecord], metric: Metric, min_delta: f64) -> usize {

@@ -10,6 +10,7 @@ use candle_core::Tensor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
+use crate::config::train::ClassWeights;
 use crate::data::{Batch, Dataset, Normalisation, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
@@ -18,7 +19,6 @@ use crate::kernels::merge::weighted_sum;
 use crate::kernels::tape::values;
 use crate::model::network::{Network, Parameter, Weights};
 use crate::plan::resolve::Plan;
-use crate::plan::train::ClassWeights;
 use crate::transfer::extractor::Extractor;
 use crate::transfer::features::Features;
 
@@ -385,9 +385,10 @@ impl<'a> Trainer<'a> {
                     gradients.iter_mut().try_for_each(|gradient| gradient.scale(share))?;
                 }
                 let factor = Factor::new(plan, steps_per_epoch);
-                lr = plan.optimizer.lr() * factor.at(self.optimizer.steps(), &self.records);
+                let factor = factor.at(self.optimizer.steps(), &self.records);
                 self.pull(&mut gradients)?;
-                self.optimizer.step(self.network.parameters(), gradients, lr, steps_per_epoch)?;
+                let parameters = self.network.parameters();
+                lr = self.optimizer.step(parameters, gradients, factor, steps_per_epoch)?;
             }
             let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;

@@ -1,10 +1,12 @@
 //! The ground floor: randomness, devices, memory, instruction sets, shape arithmetic, records. Knows nothing of files, models or tensors.
 
 pub mod device;
+pub mod fault;
 pub mod instructions;
 pub mod memory;
 pub mod naming;
 pub mod number;
+pub mod optimizer;
 pub mod record;
 pub mod seed;
 pub mod shape;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 
+use candlewick_basis::optimizer::{Adam, AdamW, Optimizer, Rmsprop, Sgd};
 use candlewick_basis::shape::Window;
 
 use super::activation::{Activation, activation};
@@ -17,7 +18,7 @@ use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use super::tape::{Tape, Value, numbers, tensor};
 use super::tests::taken;
-use super::update::{Update, apply};
+use super::update::apply;
 
 /// The tensors of a case by name.
 type Case = BTreeMap<String, Tensor>;
@@ -200,32 +201,21 @@ fn optimisers_take_the_steps_of_pytorch() {
 
 fn takes_the_steps(device: &Device, name: &str, case: &Case) {
     let parameter = case["x"].copy().unwrap();
-    let [mut first, mut second] = [Buffer::default(), Buffer::default()];
+    let (lr, eps, weight_decay, betas) = (0.05, 1e-8, 0.01, [0.9, 0.999]);
+    let momentum = if name == "sgd" { 0.0 } else { 0.9 };
+    let optimizer = match name {
+        "sgd" | "momentum" | "nesterov" => {
+            Optimizer::Sgd(Sgd { lr, momentum, nesterov: name == "nesterov", weight_decay })
+        }
+        "adam" => Optimizer::Adam(Adam { lr, betas, eps, weight_decay }),
+        "adamw" => Optimizer::AdamW(AdamW { lr, betas, eps, weight_decay }),
+        "rmsprop" => Optimizer::Rmsprop(Rmsprop { lr, alpha: 0.9, eps, momentum, weight_decay }),
+        other => panic!("{other} is not known here"),
+    };
+    let mut state = [Buffer::default(), Buffer::default()];
     for (index, gradient) in numbers(&case["r"]).unwrap().chunks(13).enumerate() {
-        let (first, second) = (&mut first, &mut second);
-        let nesterov = name == "nesterov";
-        let update = match name {
-            "sgd" => Update::Sgd { velocity: first, momentum: 0.0, nesterov },
-            "momentum" | "nesterov" => Update::Sgd { velocity: first, momentum: 0.9, nesterov },
-            "adam" | "adamw" => Update::Adam {
-                first,
-                second,
-                betas: [0.9, 0.999],
-                eps: 1e-8,
-                step: index as u64 + 1,
-                decoupled: name == "adamw",
-            },
-            "rmsprop" => Update::Rmsprop {
-                square: first,
-                velocity: second,
-                alpha: 0.9,
-                eps: 1e-8,
-                momentum: 0.9,
-            },
-            other => panic!("{other} is not known here"),
-        };
         let gradient = device.buffer(gradient.to_vec(), parameter.dims()).unwrap();
-        apply(update, &parameter, gradient, 0.05, 0.01).unwrap();
+        apply(&optimizer, &mut state, &parameter, gradient, lr, index as u64 + 1).unwrap();
     }
     let what = format!("{name} by {}", device.name());
     close(&numbers(&parameter).unwrap(), &case["out"], 1e-6, &what);

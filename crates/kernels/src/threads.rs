@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 
+use candlewick_basis::optimizer::{Optimizer, Rmsprop, Sgd};
 use candlewick_basis::seed::derive;
 
 use super::activation::Activation;
@@ -17,7 +18,7 @@ use super::pool::max_pool2d;
 use super::rectified_pool::normalised_max_pool2d;
 use super::tape::{Tape, numbers};
 use super::tests::{spread, taken, window};
-use super::update::{Update, apply};
+use super::update::apply;
 
 /// Runs `work` with one thread, then with more, and compares what it returns.
 fn same_bits<T: PartialEq + Send>(work: impl Fn() -> T + Sync) {
@@ -118,21 +119,18 @@ fn updates_give_the_same_bits_for_any_number_of_threads() {
     const COUNT: usize = 70_001;
     same_bits(|| {
         let parameter = spread(&[COUNT], "parameter").copy().unwrap();
-        let [mut first, mut second] = [Buffer::default(), Buffer::default()];
+        let mut states = [(); 2].map(|()| <[Buffer; 2]>::default());
         for step in 1..=3 {
             let gradient = Buffer::Host(numbers(&spread(&[COUNT], "gradient")).unwrap().to_vec());
-            let update = Update::Sgd { velocity: &mut first, momentum: 0.9, nesterov: true };
-            apply(update, &parameter, gradient.clone(), 0.1, 0.01).unwrap();
-            let update = Update::Rmsprop {
-                square: &mut second,
-                velocity: &mut first,
-                alpha: 0.9,
-                eps: 1e-8,
-                momentum: 0.5,
-            };
-            apply(update, &parameter, gradient, 0.1, 0.01 * f64::from(step)).unwrap();
+            let (lr, momentum, weight_decay) = (0.1, 0.9, 0.01);
+            let sgd = Sgd { lr, momentum, nesterov: true, weight_decay };
+            let rmsprop = Rmsprop { lr, alpha: 0.9, eps: 1e-8, momentum, weight_decay };
+            let both = [Optimizer::Sgd(sgd), Optimizer::Rmsprop(rmsprop)];
+            for (optimizer, state) in both.iter().zip(&mut states) {
+                apply(optimizer, state, &parameter, gradient.clone(), lr, step).unwrap();
+            }
         }
-        let state = [first, second].map(|row| row.into_numbers().unwrap());
+        let state = states.map(|state| state.map(|row| row.into_numbers().unwrap()));
         (numbers(&parameter).unwrap().to_vec(), state)
     });
 }

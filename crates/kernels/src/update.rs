@@ -1,8 +1,15 @@
-//! Optimiser updates in place, one parameter at a time, with PyTorch's formulas.
+//! Optimiser updates in place, one parameter at a time, with PyTorch's formulas: one file for each
+//! optimiser, with its step by the kernel and in candle's operations.
+
+mod adam;
+mod adamw;
+mod rmsprop;
+mod sgd;
 
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Tensor};
+use candlewick_basis::optimizer::Optimizer;
 use rayon::prelude::*;
 
 use super::buffer::Buffer;
@@ -10,72 +17,64 @@ use super::device as on_device;
 use super::pieces::PIECE;
 use super::simd::vectorised;
 
-/// One step of an optimiser on one parameter: its state is read and written in place.
-pub enum Update<'a> {
-    /// Stochastic gradient descent. `velocity` is empty before the first step.
-    Sgd {
-        /// Momentum buffer.
-        velocity: &'a mut Buffer,
-        /// Its decay; 0 needs no buffer.
-        momentum: f64,
-        /// Look ahead along the velocity.
-        nesterov: bool,
-    },
-    /// Adam, or AdamW if `decoupled`.
-    Adam {
-        /// Exponential mean of gradients; empty before the first step.
-        first: &'a mut Buffer,
-        /// Exponential mean of squared gradients; empty before the first step.
-        second: &'a mut Buffer,
-        /// Decay of both.
-        betas: [f64; 2],
-        /// Added to the root.
-        eps: f64,
-        /// Counted from 1, for the correction of bias.
-        step: u64,
-        /// Whether weight decay acts on the parameter itself.
-        decoupled: bool,
-    },
-    /// RMSprop.
-    Rmsprop {
-        /// Exponential mean of squared gradients; empty before the first step.
-        square: &'a mut Buffer,
-        /// Momentum buffer; empty before the first step.
-        velocity: &'a mut Buffer,
-        /// Decay of the squares.
-        alpha: f64,
-        /// Added to the root.
-        eps: f64,
-        /// Decay of the velocity; 0 needs no buffer.
-        momentum: f64,
-    },
+/// What an optimiser does to one parameter in a step.
+trait Update {
+    /// By the kernel.
+    fn on_host(&self, row: Row<&mut [f32], Vec<f32>>);
+
+    /// In candle's operations: the new values.
+    fn on_device(&self, row: Row<Tensor, Buffer>) -> Result<Tensor>;
 }
 
-/// Applies `update` with learning rate `lr` and weight decay to `parameter`, for all tensors that share its storage;
-/// its gradient is used up.
+/// A parameter in a step.
+struct Row<'a, T, S> {
+    values: T,
+    gradient: T,
+    /// What the optimiser remembers of it.
+    state: [&'a mut S; 2],
+    lr: f64,
+    /// The number of the step, counted from 1.
+    step: u64,
+}
+
+fn update_of(optimizer: &Optimizer) -> &dyn Update {
+    match optimizer {
+        Optimizer::Sgd(sgd) => sgd,
+        Optimizer::Adam(adam) => adam,
+        Optimizer::AdamW(adamw) => adamw,
+        Optimizer::Rmsprop(rmsprop) => rmsprop,
+    }
+}
+
+/// One step of `optimizer`, its number `step` counted from 1, at rate `lr` on `parameter`, for
+/// all tensors that share its storage. The gradient is used up. `state` is what the optimiser remembers of the
+/// parameter: empty before the first step, and where it needs none.
 ///
 /// # Errors
 /// If the state or the gradient is not where the parameter is.
 pub fn apply(
-    update: Update,
+    optimizer: &Optimizer,
+    state: &mut [Buffer; 2],
     parameter: &Tensor,
     gradient: Buffer,
     lr: f64,
-    weight_decay: f64,
+    step: u64,
 ) -> Result<()> {
-    let mut gradient = match gradient {
-        Buffer::Host(numbers) => numbers,
+    let (update, [first, second]) = (update_of(optimizer), state);
+    match gradient {
+        Buffer::Host(mut gradient) => {
+            let (first, second) = (on_host(first)?, on_host(second)?);
+            change(parameter, |values| {
+                let state = [&mut *first, &mut *second];
+                update.on_host(Row { values, gradient: &mut gradient, state, lr, step });
+            })
+        }
         Buffer::Device(gradient) => {
-            return on_device::update::apply(update, parameter, &gradient, lr, weight_decay);
+            let (values, gradient) = (parameter.clone(), gradient.reshape(parameter.shape())?);
+            let row = Row { values, gradient, state: [first, second], lr, step };
+            on_device::update::assign(parameter, &update.on_device(row)?)
         }
-    };
-    let (mut update, mut outcome) = (Some(update), Ok(()));
-    change(parameter, |values| {
-        if let Some(update) = update.take() {
-            outcome = update.run(values, &mut gradient, lr as f32, weight_decay as f32);
-        }
-    })?;
-    outcome
+    }
 }
 
 /// Overwrites `parameter` with `values`, for all tensors that share its storage.
@@ -118,94 +117,6 @@ impl<F: FnMut(&mut [f32])> InplaceOp1 for InPlace<F> {
     }
 }
 
-impl Update<'_> {
-    fn run(
-        self,
-        values: &mut [f32],
-        gradient: &mut [f32],
-        lr: f32,
-        weight_decay: f32,
-    ) -> Result<()> {
-        let decoupled = matches!(self, Update::Adam { decoupled: true, .. });
-        let decay = Decay { decoupled, lr, weight_decay };
-        match self {
-            Update::Sgd { momentum: 0.0, .. } => {
-                each_piece(values, gradient, [], |values, gradient, []| {
-                    decay.apply(values, gradient);
-                    values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
-                });
-            }
-            Update::Sgd { velocity, momentum, nesterov } => {
-                let (velocity, momentum) = (on_host(velocity)?, momentum as f32);
-                // PyTorch starts with the first gradient, not with zero.
-                let is_first = velocity.is_empty();
-                velocity.resize(values.len(), 0.0);
-                each_piece(values, gradient, [velocity], |values, gradient, [velocity]| {
-                    decay.apply(values, gradient);
-                    if is_first {
-                        velocity.copy_from_slice(gradient);
-                    } else {
-                        velocity
-                            .iter_mut()
-                            .zip(&*gradient)
-                            .for_each(|(v, g)| *v = momentum * *v + g);
-                    }
-                    for ((value, g), v) in values.iter_mut().zip(gradient).zip(velocity) {
-                        *value -= lr * if nesterov { *g + momentum * *v } else { *v };
-                    }
-                });
-            }
-            Update::Adam { first, second, betas, eps, step, .. } => {
-                let (first, second) = (on_host(first)?, on_host(second)?);
-                first.resize(values.len(), 0.0);
-                second.resize(values.len(), 0.0);
-                let correction = betas.map(|beta| 1.0 - beta.powi(step.min(1 << 30) as i32));
-                let rate = (f64::from(lr) / correction[0]) as f32;
-                let root = correction[1].sqrt() as f32;
-                let eps = eps as f32;
-                let [keep_1, keep_2] = betas.map(|beta| beta as f32);
-                let [new_1, new_2] = betas.map(|beta| (1.0 - beta) as f32);
-                each_piece(values, gradient, [first, second], |values, gradient, moments| {
-                    decay.apply(values, gradient);
-                    let [first, second] = moments;
-                    let moments = first.iter_mut().zip(second.iter_mut());
-                    for ((value, g), (m, v)) in values.iter_mut().zip(gradient).zip(moments) {
-                        *m = keep_1 * *m + new_1 * *g;
-                        *v = keep_2 * *v + new_2 * *g * *g;
-                        *value -= rate * *m / (v.sqrt() / root + eps);
-                    }
-                });
-            }
-            Update::Rmsprop { square, velocity, alpha, eps, momentum } => {
-                let (square, velocity) = (on_host(square)?, on_host(velocity)?);
-                square.resize(values.len(), 0.0);
-                let (keep, new) = (alpha as f32, (1.0 - alpha) as f32);
-                let (eps, momentum) = (eps as f32, momentum as f32);
-                each_piece(values, gradient, [square], |values, gradient, [square]| {
-                    decay.apply(values, gradient);
-                    for (g, s) in gradient.iter_mut().zip(square) {
-                        *s = keep * *s + new * *g * *g;
-                        *g /= s.sqrt() + eps;
-                    }
-                });
-                if momentum != 0.0 {
-                    velocity.resize(values.len(), 0.0);
-                    each_piece(values, gradient, [velocity], |_, gradient, [velocity]| {
-                        for (g, v) in gradient.iter_mut().zip(velocity) {
-                            *v = momentum * *v + *g;
-                            *g = *v;
-                        }
-                    });
-                }
-                each_piece(values, gradient, [], |values, gradient, []| {
-                    values.iter_mut().zip(gradient).for_each(|(value, g)| *value -= lr * *g);
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The state of a parameter on the host.
 fn on_host(state: &mut Buffer) -> Result<&mut Vec<f32>> {
     match state {
@@ -214,22 +125,11 @@ fn on_host(state: &mut Buffer) -> Result<&mut Vec<f32>> {
     }
 }
 
-/// How weights shrink.
-#[derive(Clone, Copy)]
-struct Decay {
-    decoupled: bool,
-    lr: f32,
-    weight_decay: f32,
-}
-
-impl Decay {
-    #[inline(always)]
-    fn apply(self, values: &mut [f32], gradient: &mut [f32]) {
-        if self.decoupled {
-            values.iter_mut().for_each(|value| *value *= 1.0 - self.lr * self.weight_decay);
-        } else if self.weight_decay != 0.0 {
-            gradient.iter_mut().zip(values).for_each(|(g, value)| *g += self.weight_decay * *value);
-        }
+/// Adds the gradient of an L2 term of `values`.
+#[inline(always)]
+fn add_decay(weight_decay: f32, values: &[f32], gradient: &mut [f32]) {
+    if weight_decay != 0.0 {
+        gradient.iter_mut().zip(values).for_each(|(g, value)| *g += weight_decay * *value);
     }
 }
 

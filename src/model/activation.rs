@@ -28,3 +28,28 @@ pub fn kernel(plan: Activation) -> activation::Activation {
         Activation::Sigmoid => activation::Activation::Sigmoid,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_joins_the_activations_that_kernels_can_apply_in_place() {
+        for plan in [
+            Activation::Relu,
+            Activation::Relu6,
+            Activation::LeakyRelu(0.01),
+            Activation::LeakyRelu(0.0),
+            Activation::LeakyRelu(1e-60),
+            Activation::Elu(1.0),
+            Activation::Elu(-1.0),
+            Activation::Gelu,
+            Activation::Silu,
+            Activation::Hardswish,
+            Activation::Tanh,
+            Activation::Sigmoid,
+        ] {
+            assert_eq!(plan.is_known_by_result(), kernel(plan).is_known_by_result(), "{plan:?}");
+        }
+    }
+}

@@ -49,17 +49,9 @@ impl Layer for Conv {
         self.tail.forward(pass, &y)
     }
 
-    fn forward_into_pool(
-        &mut self,
-        pass: &mut Pass,
-        x: &Value,
-        pool: &PoolPlan,
-    ) -> Result<Option<Value>> {
-        if !self.tail.is_rectified() {
-            return Ok(None);
-        }
+    fn forward_into_pool(&mut self, pass: &mut Pass, x: &Value, pool: &PoolPlan) -> Result<Value> {
         let y = self.product(pass, x, None)?;
-        self.tail.forward_into_pool(pass, &y, pool).map(Some)
+        self.tail.forward_into_pool(pass, &y, pool)
     }
 
     fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {

@@ -30,11 +30,12 @@ impl Dropout {
         drops.then(|| (self.plan.p, derive(pass.seed, &self.purpose, &[pass.step])))
     }
 
-    /// Drops what a ReLU at the end of another operation has made, which nothing else looks at.
-    pub fn forward_after_relu(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+    /// Drops elements of what a ReLU at the end of another operation has made, which nothing else
+    /// looks at.
+    pub fn forward_in_place(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
         match self.dropping(pass) {
-            Some((p, stream)) if !self.plan.channels => drop_in_place(&mut pass.tape, x, p, stream),
-            _ => self.forward(pass, x),
+            Some((p, stream)) => drop_in_place(&mut pass.tape, x, p, stream),
+            None => Ok(x.clone()),
         }
     }
 }

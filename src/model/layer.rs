@@ -25,15 +25,12 @@ pub trait Layer: Send {
     /// The output for `x`; shapes are those of the plan, with the batch axis in front.
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value>;
 
-    /// The output of the max pool `pool` for that of this layer, if both can be had as one; nothing
-    /// else asks for the latter then.
-    fn forward_into_pool(
-        &mut self,
-        _pass: &mut Pass,
-        _x: &Value,
-        _pool: &PoolPlan,
-    ) -> Result<Option<Value>> {
-        Ok(None)
+    /// The output of the max pool `pool` behind this layer, where the plan runs both as one.
+    ///
+    /// # Errors
+    /// If the layer is no convolution.
+    fn forward_into_pool(&mut self, _: &mut Pass, _: &Value, _: &PoolPlan) -> Result<Value> {
+        candle_core::bail!("only a convolution runs as one with a pool")
     }
 
     /// What the layer remembers besides parameters: name and numbers. Running statistics.

@@ -11,6 +11,7 @@ use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
 use crate::kernels::tape::{Gradients, Tape, Value, numbers, values};
 use crate::kernels::update::assign;
+use crate::plan::fusion::pool_behind;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
 use super::activation::kernel;
@@ -63,7 +64,7 @@ struct Part {
     needed: [bool; 2],
     /// Whether training finds it at work as in training; a frozen layer is as at test time.
     as_in_training: bool,
-    /// The max pool behind it, if nothing else asks for its result in training.
+    /// The max pool behind it, if both run as one in training.
     pool: Option<PoolPlan>,
 }
 
@@ -158,7 +159,7 @@ impl Network {
                 sources: plan.sources(index),
                 needed: [evaluated[index], trained[index]],
                 as_in_training: true,
-                pool: plan.pool_behind(index).cloned(),
+                pool: pool_behind(plan, index).cloned(),
             }
         };
         let layers = plan.layers.iter().enumerate().map(part).collect();
@@ -305,9 +306,7 @@ impl Network {
         wanted.iter().for_each(|number| uses[*number] += 1);
         let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
         values[places.start] = Some(inputs);
-        let last = places.end;
         for index in places {
-            let behind = self.layers[..last].get(index + 1).is_some_and(needed);
             let part = &mut self.layers[index];
             if !needed(part) || values[index + 1].is_some() {
                 continue;
@@ -317,20 +316,16 @@ impl Network {
                 inputs.push(take(&mut values[*source], &mut uses[*source])?);
             }
             pass.training = training && part.as_in_training;
-            // Where the pool behind it is all that asks for the result.
-            let is_alone = pass.training && behind && uses[index + 1] == 1;
-            let pool = part.pool.as_ref().filter(|_| is_alone);
-            if let (Step::One(layer), Some(pool)) = (&mut part.step, pool)
-                && let Some(output) = layer.forward_into_pool(pass, &inputs[0], pool)?
-            {
-                values[index + 2] = Some(output);
-                continue;
-            }
-            let output = match &mut part.step {
-                Step::One(layer) => layer.forward(pass, &inputs[0])?,
-                Step::Many(merge) => merge.forward(pass, &inputs)?,
+            let pool = part.pool.as_ref().filter(|_| pass.training);
+            let last = index + usize::from(pool.is_some());
+            let output = match (&mut part.step, pool) {
+                (Step::One(layer), Some(pool)) => {
+                    layer.forward_into_pool(pass, &inputs[0], pool)?
+                }
+                (Step::One(layer), None) => layer.forward(pass, &inputs[0])?,
+                (Step::Many(merge), _) => merge.forward(pass, &inputs)?,
             };
-            values[index + 1] = Some(output);
+            values[last + 1] = Some(output);
         }
         wanted.iter().map(|number| take(&mut values[*number], &mut uses[*number])).collect()
     }

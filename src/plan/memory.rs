@@ -1,7 +1,8 @@
 //! How much memory a training step cannot do without.
 
 use super::data::ImagePlan;
-use super::model::{Activation, ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
+use super::fusion::{Fusion, pool_behind};
+use super::model::{ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
 use super::resolve::Plan;
 
 /// One step of the forward pass; sizes are counted in numbers.
@@ -152,9 +153,7 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
             ..Operation::default()
         };
         match &layer.kind {
-            LayerKind::Conv(conv)
-                if conv.tail.is_rectified() && model.pool_behind(index).is_some() =>
-            {
+            LayerKind::Conv(conv) if pool_behind(model, index).is_some() => {
                 // The pool goes through norm, ReLU and dropout too, and makes nothing of their size.
                 is_pooled = true;
                 operation.kept = conv.tail.norm.is_some();
@@ -183,9 +182,7 @@ fn tail(tail: &Tail, result: u64, parameters: u64, operations: &mut Vec<Operatio
     if tail.norm.is_some() {
         push(tail.activation.is_some(), parameters);
     }
-    // After a ReLU elements are dropped in place, too.
-    let is_in_place = tail.activation == Some(Activation::Relu);
-    if tail.dropout.is_some_and(|dropout| dropout.channels || !is_in_place) {
+    if tail.dropout.is_some() && !Fusion::of(tail).drops_in_place {
         push(true, 0);
     }
 }

@@ -184,19 +184,6 @@ impl ModelPlan {
         }
         needed.split_off(1)
     }
-
-    /// The max pool right behind layer `index`, counted from 0, if nothing else asks for that layer's
-    /// result in training: both can be one operation then.
-    pub fn pool_behind(&self, index: usize) -> Option<&PoolPlan> {
-        let LayerKind::MaxPool(pool) = &self.layers.get(index + 1)?.kind else { return None };
-        let needed = self.needed(true);
-        let layers = (0..self.layers.len()).filter(|layer| needed[*layer]);
-        let sources =
-            layers.flat_map(|layer| self.sources(layer).into_iter().map(move |s| (s, layer)));
-        let heads = self.auxiliary.iter().map(|head| (head.logits, usize::MAX));
-        let mut asking = sources.chain(heads).filter(|(source, _)| *source == index + 1);
-        (asking.next() == Some((index + 1, index + 1)) && asking.next().is_none()).then_some(pool)
-    }
 }
 
 /// One layer.
@@ -343,14 +330,6 @@ pub struct PoolPlan {
     pub ceil: bool,
 }
 
-impl Tail {
-    /// Whether it ends in a ReLU, or in dropout of single elements behind one.
-    pub fn is_rectified(&self) -> bool {
-        let of_elements = self.dropout.is_none_or(|dropout| !dropout.channels);
-        self.activation == Some(Activation::Relu) && of_elements
-    }
-}
-
 impl PoolPlan {
     /// The two axes as windows, for kernels.
     pub fn windows(&self) -> [Window; 2] {
@@ -415,6 +394,18 @@ pub enum Activation {
     Tanh,
     /// 1 / (1 + e⁻ˣ).
     Sigmoid,
+}
+
+impl Activation {
+    /// Whether the derivative can be told from the result alone; then the function can be applied
+    /// in place at the end of another operation.
+    pub fn is_known_by_result(self) -> bool {
+        match self {
+            Activation::Relu | Activation::Relu6 | Activation::Tanh | Activation::Sigmoid => true,
+            Activation::LeakyRelu(number) | Activation::Elu(number) => number as f32 > 0.0,
+            Activation::Gelu | Activation::Silu | Activation::Hardswish => false,
+        }
+    }
 }
 
 /// How weights start; biases start at 0, except with [`Init::Pytorch`].

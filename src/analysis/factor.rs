@@ -80,7 +80,7 @@ impl Factor {
 
 /// The factors behind the columns `axes`; which of them were drawn, and which move together, is read
 /// from the experiment's `[sweep]`.
-pub fn factors(axes: &[String], trials: &[Trial], experiment: &toml::Table) -> Vec<Factor> {
+pub(super) fn factors(axes: &[String], trials: &[Trial], experiment: &toml::Table) -> Vec<Factor> {
     let sweep = experiment.get("sweep").and_then(toml::Value::as_table);
     let is_in = |table: &str, axis: &str| {
         let table = sweep.and_then(|sweep| sweep.get(table)).and_then(toml::Value::as_table);

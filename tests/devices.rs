@@ -215,5 +215,5 @@ fn the_instruction_set_that_the_environment_names_is_used_and_recorded() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let environment = bench.path().join("results/small/environment.toml");
     let environment = std::fs::read_to_string(environment).unwrap();
-    assert!(environment.contains("instruction_set = \"Portable\""), "{environment}");
+    assert!(environment.contains("instruction-set = \"Portable\""), "{environment}");
 }

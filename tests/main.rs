@@ -27,3 +27,4 @@ mod synthetic;
 mod trained;
 mod training;
 mod transfer;
+mod unchanged;

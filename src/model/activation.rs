@@ -19,8 +19,8 @@ pub fn kernel(plan: Activation) -> activation::Activation {
     match plan {
         Activation::Relu => activation::Activation::Relu,
         Activation::Relu6 => activation::Activation::Relu6,
-        Activation::LeakyRelu(slope) => activation::Activation::LeakyRelu(slope as f32),
-        Activation::Elu(alpha) => activation::Activation::Elu(alpha as f32),
+        Activation::LeakyRelu(slope) => activation::Activation::LeakyRelu(slope),
+        Activation::Elu(alpha) => activation::Activation::Elu(alpha),
         Activation::Gelu => activation::Activation::Gelu,
         Activation::Silu => activation::Activation::Silu,
         Activation::Hardswish => activation::Activation::Hardswish,

@@ -1,5 +1,6 @@
 //! The ground floor: randomness, devices, memory, instruction sets, shape arithmetic, records. Knows nothing of files, models or tensors.
 
+pub mod activation;
 pub mod device;
 pub mod fault;
 pub mod instructions;

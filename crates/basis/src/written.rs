@@ -9,13 +9,16 @@ macro_rules! written {
         $crate::written::written!($type, $name, |_types| { $($schema)+ });
     };
     ($type:ty, $name:literal, |$types:ident| { $($schema:tt)+ }) => {
+        $crate::written::written!($type, $name, |$types| = schemars::json_schema!({ $($schema)+ }));
+    };
+    ($type:ty, $name:literal, |$types:ident| = $schema:expr) => {
         impl schemars::JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
 
             fn json_schema($types: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ $($schema)+ })
+                $schema
             }
         }
     };

@@ -7,28 +7,7 @@ use super::device;
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
-/// An activation function.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// max(0, x).
-    Relu,
-    /// min(max(0, x), 6).
-    Relu6,
-    /// x above 0, slope · x below.
-    LeakyRelu(f32),
-    /// x above 0, alpha · (eˣ − 1) below.
-    Elu(f32),
-    /// x · Φ(x), with the exact normal distribution.
-    Gelu,
-    /// x · sigmoid(x).
-    Silu,
-    /// x · relu6(x + 3) / 6.
-    Hardswish,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// 1 / (1 + e⁻ˣ).
-    Sigmoid,
-}
+pub use candlewick_basis::activation::Activation;
 
 /// Elements in one piece of work.
 const PIECE: usize = 1 << 12;
@@ -42,9 +21,31 @@ fn phi(x: f64) -> f64 {
     0.5 * (1.0 + candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 
-impl Activation {
+/// What kernels do with an activation: it is a function of single numbers.
+pub(crate) trait Elementwise: Copy + Sync {
     /// The function.
-    pub fn apply(self, x: f32) -> f32 {
+    fn apply(self, x: f32) -> f32;
+
+    /// The derivative where the result is `y`; NaN where it is not known by the result.
+    fn slope_at_result(self, y: f32) -> f32;
+
+    /// The derivative at `x`.
+    fn slope_at(self, x: f32) -> f32;
+
+    /// The function on every element, in place.
+    fn apply_in_place(self, values: &mut [f32]);
+
+    /// From the gradient of the result to that of the input, in place.
+    fn back_in_place(self, gradient: &mut [f32], result: &[f32]);
+
+    /// [`apply_in_place`](Self::apply_in_place) by all threads.
+    fn apply_in_parallel(self, values: &mut [f32]) {
+        values.par_chunks_mut(PIECE).for_each(|piece| self.apply_in_place(piece));
+    }
+}
+
+impl Elementwise for Activation {
+    fn apply(self, x: f32) -> f32 {
         match self {
             // Written so that NaN stays NaN.
             Activation::Relu => {
@@ -59,14 +60,14 @@ impl Activation {
                 if x > 0.0 {
                     x
                 } else {
-                    slope * x
+                    slope as f32 * x
                 }
             }
             Activation::Elu(alpha) => {
                 if x > 0.0 {
                     x
                 } else {
-                    alpha * x.exp_m1()
+                    alpha as f32 * x.exp_m1()
                 }
             }
             Activation::Gelu => (f64::from(x) * phi(f64::from(x))) as f32,
@@ -77,18 +78,6 @@ impl Activation {
         }
     }
 
-    /// Whether the derivative can be told from the result alone; then the input need not be kept,
-    /// and the function can be applied in place at the end of another operation.
-    pub fn is_known_by_result(self) -> bool {
-        match self {
-            Activation::Relu | Activation::Relu6 | Activation::Tanh | Activation::Sigmoid => true,
-            Activation::LeakyRelu(slope) => slope > 0.0,
-            Activation::Elu(alpha) => alpha > 0.0,
-            Activation::Gelu | Activation::Silu | Activation::Hardswish => false,
-        }
-    }
-
-    /// The derivative where the result is `y`.
     fn slope_at_result(self, y: f32) -> f32 {
         match self {
             Activation::Relu => {
@@ -109,14 +98,14 @@ impl Activation {
                 if y > 0.0 {
                     1.0
                 } else {
-                    slope
+                    slope as f32
                 }
             }
             Activation::Elu(alpha) => {
                 if y > 0.0 {
                     1.0
                 } else {
-                    y + alpha
+                    y + alpha as f32
                 }
             }
             Activation::Tanh => 1.0 - y * y,
@@ -125,7 +114,6 @@ impl Activation {
         }
     }
 
-    /// The derivative at `x`.
     fn slope_at(self, x: f32) -> f32 {
         match self {
             Activation::Gelu => {
@@ -150,22 +138,21 @@ impl Activation {
                 if x > 0.0 {
                     1.0
                 } else {
-                    slope
+                    slope as f32
                 }
             }
             Activation::Elu(alpha) => {
                 if x > 0.0 {
                     1.0
                 } else {
-                    alpha * x.exp()
+                    alpha as f32 * x.exp()
                 }
             }
             other => other.slope_at_result(other.apply(x)),
         }
     }
 
-    /// The function on every element, in place.
-    pub(super) fn apply_in_place(self, values: &mut [f32]) {
+    fn apply_in_place(self, values: &mut [f32]) {
         vectorised(
             #[inline(always)]
             || match self {
@@ -180,8 +167,7 @@ impl Activation {
         );
     }
 
-    /// From the gradient of the result to that of the input, in place.
-    pub(super) fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
+    fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
         vectorised(
             #[inline(always)]
             || match self {
@@ -197,11 +183,6 @@ impl Activation {
                 }
             },
         );
-    }
-
-    /// [`apply_in_place`](Self::apply_in_place) by all threads.
-    pub(super) fn apply_in_parallel(self, values: &mut [f32]) {
-        values.par_chunks_mut(PIECE).for_each(|piece| self.apply_in_place(piece));
     }
 }
 

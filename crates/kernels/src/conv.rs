@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use candlewick_basis::shape::Window;
 
 use super::IMAGES_PER_PIECE;
-use super::activation::Activation;
+use super::activation::{Activation, Elementwise};
 use super::matmul::{Matrix, matmul};
 use super::simd::vectorised;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};

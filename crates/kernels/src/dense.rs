@@ -3,7 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::activation::Activation;
+use super::activation::{Activation, Elementwise};
 use super::device;
 use super::matmul::{Matrix, matmul};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};

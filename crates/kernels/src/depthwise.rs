@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::activation::Activation;
+use super::activation::{Activation, Elementwise};
 use super::conv::Geometry;
 use super::frame::Frame;
 use super::simd::{Kernel, Simd, dispatch};

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use candle_core::Result;
 use rayon::prelude::*;
 
-use super::activation::{Activation, activation};
+use super::activation::{Activation, Elementwise, activation};
 use super::device;
 use super::lanes::{self, LANES};
 use super::pieces::PIECE;

@@ -7,7 +7,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::IMAGES_PER_PIECE;
-use super::activation::Activation;
+use super::activation::{Activation, Elementwise};
 use super::buffer::Buffer;
 use super::device;
 use super::lanes::LANES;

@@ -29,6 +29,11 @@ pub(super) fn then(tape: &mut Tape, x: Value, function: Option<Activation>) -> R
     }
 }
 
+/// A setting in the precision in which the processor's kernels have it.
+fn single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
 fn sigmoid(x: &Tensor) -> Result<Tensor> {
     (x.neg()?.exp()? + 1.0)?.recip()
 }
@@ -42,10 +47,8 @@ fn apply(activation: Activation, x: &Tensor) -> Result<Tensor> {
     match activation {
         Activation::Relu => x.relu(),
         Activation::Relu6 => x.clamp(0f32, 6f32),
-        Activation::LeakyRelu(slope) => {
-            x.gt(0f32)?.where_cond(x, &x.affine(f64::from(slope), 0.0)?)
-        }
-        Activation::Elu(alpha) => x.elu(f64::from(alpha)),
+        Activation::LeakyRelu(slope) => x.gt(0f32)?.where_cond(x, &x.affine(single(slope), 0.0)?),
+        Activation::Elu(alpha) => x.elu(single(alpha)),
         Activation::Gelu => x * phi(x)?,
         Activation::Silu => x * sigmoid(x)?,
         Activation::Hardswish => (x * (x + 3.0)?.clamp(0f32, 6f32)?)? / 6.0,
@@ -61,9 +64,9 @@ fn slope_at_result(activation: Activation, y: &Tensor) -> Result<Tensor> {
         Activation::Relu6 => indicator(&is_positive)? * indicator(&y.lt(6f32)?)?,
         Activation::LeakyRelu(slope) => {
             // 1 above 0, the slope below.
-            indicator(&is_positive)?.affine(1.0 - f64::from(slope), f64::from(slope))
+            indicator(&is_positive)?.affine(1.0 - single(slope), single(slope))
         }
-        Activation::Elu(alpha) => is_positive.where_cond(&y.ones_like()?, &(y + f64::from(alpha))?),
+        Activation::Elu(alpha) => is_positive.where_cond(&y.ones_like()?, &(y + single(alpha))?),
         Activation::Tanh => y.sqr()?.affine(-1.0, 1.0),
         Activation::Sigmoid => y * y.affine(-1.0, 1.0)?,
         _ => indicator(&is_positive),
@@ -86,7 +89,7 @@ fn slope_at(activation: Activation, x: &Tensor) -> Result<Tensor> {
             x.lt(3f32)?.where_cond(&between, &x.ones_like()?)
         }
         Activation::Elu(alpha) => {
-            let below = x.exp()?.affine(f64::from(alpha), 0.0)?;
+            let below = x.exp()?.affine(single(alpha), 0.0)?;
             x.gt(0f32)?.where_cond(&x.ones_like()?, &below)
         }
         other => slope_at_result(other, x),

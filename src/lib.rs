@@ -8,6 +8,7 @@ pub use candlewick_basis as basis;
 
 pub use candlewick_augment as augment;
 pub mod charts;
+pub mod document;
 
 pub mod config;
 

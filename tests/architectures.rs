@@ -10,7 +10,7 @@ use candlewick::kernels::merge::weighted_sum;
 use candlewick::kernels::tape::numbers;
 use candlewick::model::network::Network;
 use candlewick::plan::model::ModelPlan;
-use candlewick::plan::resolve::network;
+use candlewick::plan::network::network;
 
 const CLASSES: usize = 10;
 const SIZE: usize = 64;

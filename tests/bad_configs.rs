@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use candlewick::config::layering::{Request, load};
-use candlewick::config::problem::Problems;
 use candlewick::data::Cache;
+use candlewick::document::Problems;
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;

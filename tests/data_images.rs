@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candlewick::data::{decode_image, load};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, DataPlan, Image, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         fold: None,
         classes: Vec::new(),
         subset: Subset::All,
-        image: ImagePlan { size: [8, 8], channels: 3 },
+        image: Image { size: [8, 8], channels: 3 },
         normalise: Normalise::None,
         on_bad_image,
         boxes: BoxPlan::default(),
@@ -34,7 +34,7 @@ fn refusal(name: &str, content: &[u8]) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    let error = decode_image(&path, &ImagePlan { size: [8, 8], channels: 3 }).unwrap_err();
+    let error = decode_image(&path, &Image { size: [8, 8], channels: 3 }).unwrap_err();
     let message = error.to_string();
     message.strip_prefix(&format!("{}: ", path.display())).expect("names the file").to_owned()
 }
@@ -66,7 +66,7 @@ fn images_are_read_and_resized_as_pil_reads_and_resizes_them() {
         };
         let (height, width) = size.split_once('x').unwrap();
         let size = [height.parse().unwrap(), width.parse().unwrap()];
-        let plan = ImagePlan { size, channels: channels.parse().unwrap() };
+        let plan = Image { size, channels: channels.parse().unwrap() };
         let found = decode_image(&images().join(name), &plan).unwrap();
         let expected: Vec<u8> = (0..hex.len() / 2)
             .map(|i| u8::from_str_radix(&hex[2 * i..][..2], 16).unwrap())
@@ -85,7 +85,7 @@ fn one_pixel_becomes_an_even_image() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("one.png");
     image::RgbImage::from_pixel(1, 1, Rgb([10, 200, 30])).save(&path).unwrap();
-    let pixels = decode_image(&path, &ImagePlan { size: [4, 5], channels: 3 }).unwrap();
+    let pixels = decode_image(&path, &Image { size: [4, 5], channels: 3 }).unwrap();
     assert_eq!(pixels, [10, 200, 30].repeat(20));
 }
 
@@ -95,7 +95,7 @@ fn sixteen_bits_of_colour_are_rounded_to_eight() {
     let path = folder.path().join("deep.png");
     let pixel: Rgb<u16> = Rgb([0, 257 * 100 + 128, 65_535]);
     ImageBuffer::from_pixel(2, 2, pixel).save(&path).unwrap();
-    let pixels = decode_image(&path, &ImagePlan { size: [2, 2], channels: 3 }).unwrap();
+    let pixels = decode_image(&path, &Image { size: [2, 2], channels: 3 }).unwrap();
     assert_eq!(pixels[..3], [0, 100, 255]);
 }
 
@@ -104,7 +104,7 @@ fn the_content_decides_about_the_format_and_not_the_name() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a jpeg.png");
     fs::write(&path, encoded(ImageFormat::Jpeg)).unwrap();
-    assert!(decode_image(&path, &ImagePlan { size: [8, 8], channels: 1 }).is_ok());
+    assert!(decode_image(&path, &Image { size: [8, 8], channels: 1 }).is_ok());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn an_image_that_breaks_off_is_refused_in_every_format() {
 fn flipped_and_missing_bytes_never_cause_a_panic() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("damaged");
-    let plan = ImagePlan { size: [4, 4], channels: 3 };
+    let plan = Image { size: [4, 4], channels: 3 };
     let mut files: Vec<Vec<u8>> = FORMATS.map(encoded).to_vec();
     for name in
         ["cmyk.jpg", "progressive.jpg", "animated.gif", "animated.webp", "palette-alpha.png"]

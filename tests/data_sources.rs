@@ -10,7 +10,7 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, ImagePlan, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, DataPlan, Image, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 use image::Rgb;
 
@@ -22,7 +22,7 @@ fn plan(source: Source) -> DataPlan {
         fold: None,
         classes: Vec::new(),
         subset: Subset::All,
-        image: ImagePlan { size: [2, 2], channels: 3 },
+        image: Image { size: [2, 2], channels: 3 },
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
         boxes: BoxPlan::default(),

@@ -7,9 +7,9 @@ use candlewick::data::Normalisation;
 use candlewick::export::{Input, Options, onnx};
 use candlewick::kernels::tape::numbers;
 use candlewick::model::network::{Network, Weights};
-use candlewick::plan::data::ImagePlan;
+use candlewick::plan::data::Image;
 use candlewick::plan::model::ModelPlan;
-use candlewick::plan::resolve::network;
+use candlewick::plan::network::network;
 use candlewick::train::card::Card;
 use tract_onnx::prelude::*;
 
@@ -98,7 +98,7 @@ fn card(model: ModelPlan, side: usize) -> Card {
         classes: (0..CLASSES).map(|class| format!("class, \"{class}\"")).collect(),
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
-        image: ImagePlan { size: [side, side], channels: 3 },
+        image: Image { size: [side, side], channels: 3 },
         centre: false,
         evaluation: Chain::default(),
         test_time: Vec::new(),

@@ -3,7 +3,7 @@
 use candlewick::config::layering::preset;
 use candlewick::config::presets::PRESETS;
 use candlewick::plan::model::ModelPlan;
-use candlewick::plan::resolve::network;
+use candlewick::plan::network::network;
 
 fn plan(name: &str, size: usize, classes: usize, sets: &[&str]) -> ModelPlan {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();

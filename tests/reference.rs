@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use candlewick::augment::{self, AnyTransform, Reader, Step};
+use candlewick::basis::activation::Activation;
 use candlewick::basis::record::Scores;
+use candlewick::config::defaults::DEFAULTS;
 use candlewick::config::layer::KINDS;
-use candlewick::config::layering::{DEFAULTS, Request, load};
-use candlewick::config::model::Activation;
+use candlewick::config::layering::{Request, load};
 use candlewick::config::schema::schema;
 use candlewick::data::Cache;
 use candlewick::plan::prune::Nothing;

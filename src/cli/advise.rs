@@ -1,9 +1,8 @@
 //! `wick advise`: which of the four cases of transfer an experiment's data is in, measured.
 
 use crate::config::layering::load;
-use crate::config::problem::Problems;
-use crate::config::tree::{Content, Node};
 use crate::data::Cache;
+use crate::document::{Content, Node, Problems};
 use crate::plan::resolve::advisable;
 use crate::plan::transfer::Case;
 use crate::sweep::survey::{self, Files};

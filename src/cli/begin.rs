@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use crate::config::frozen::Frozen;
-use crate::config::tree::Node;
+use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
 use crate::results::layout::FROZEN;

@@ -15,7 +15,7 @@ use crate::kernels::device as kernels;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::memory::{step_bytes, training_bytes};
-use crate::plan::resolve::network;
+use crate::plan::network::network;
 use crate::sweep::clock::Stopwatch;
 use crate::train::optimizer::Optimizer;
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::IsTerminal;
 
-use crate::config::problem::Problems;
+use crate::document::Problems;
 
 use super::exit::{Exit, say};
 

@@ -9,8 +9,8 @@ use anyhow::Context;
 
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
-use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
 use crate::results::layout::FROZEN;

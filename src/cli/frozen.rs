@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::config::frozen::Frozen;
-use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::results::layout::FROZEN;
 use crate::sweep::slurm::submission::Submission;

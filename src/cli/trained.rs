@@ -10,16 +10,16 @@ use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
-use crate::config::problem::Problems;
 use crate::data::{decode_centre, decode_image};
+use crate::document::Problems;
 use crate::kernels::device as kernels;
 use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::plan::augment::augment;
-use crate::plan::data::ImagePlan;
+use crate::plan::data;
 use crate::plan::model::WeightsPlan;
-use crate::plan::resolve::network;
+use crate::plan::network::network;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
@@ -113,7 +113,7 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
     };
     let classes: Vec<String> = names.lines().map(str::to_owned).collect();
     let root = preset(name, &asked.sets).map_err(wrong)?;
-    let image = ImagePlan { size: asked.image_size, channels: 3 };
+    let image = data::Image { size: asked.image_size, channels: 3 };
     let model = network(&root, [3, image.size[0], image.size[1]], classes.len()).map_err(wrong)?;
     Ok(Card {
         program: String::new(),
@@ -228,7 +228,7 @@ impl Ready {
 /// Reads images as a network wants them.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder {
-    image: ImagePlan,
+    image: data::Image,
     centre: bool,
 }
 
@@ -242,7 +242,7 @@ impl Decoder {
 
 /// Images as they are decoded for a network.
 fn frame(card: &Card) -> Frame {
-    let ImagePlan { size: [height, width], channels } = card.image;
+    let data::Image { size: [height, width], channels } = card.image;
     Frame { height, width, channels }
 }
 

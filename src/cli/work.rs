@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::{Progress, View};
 use crate::sweep::runner::{SweepError, SweepEvent};

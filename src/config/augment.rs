@@ -19,6 +19,7 @@
 //! A transform is a table whose first key names its kind and main argument; one that needs no
 //! argument can be written as its name alone. `p` is the probability with which it is applied.
 
+mod element;
 mod mixing;
 mod step;
 mod written;
@@ -29,11 +30,8 @@ use crate::basis::written::written;
 use self::mixing::{mixes, read_mixing};
 use self::step::{Probability, read_steps};
 use self::written::WrittenStep;
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::read::read;
-use super::suggest;
-use super::tree::{Content, Entry, Node};
+use crate::document::suggest;
+use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 
 /// The table `[augment]`.
 #[derive(Clone, Debug)]
@@ -114,7 +112,7 @@ impl Augment {
         };
         let mut problems = Vec::new();
         for entry in entries.iter().filter(|entry| !KEYS.contains(&entry.key.as_str())) {
-            problems.push(unknown(&at.key(&entry.key), &entry.key, &KEYS));
+            problems.push(Problem::unknown_key(at.key(&entry.key), &entry.key, &KEYS));
         }
         let chains = match node.get("chains").map(|chains| &chains.content) {
             None => &[][..],
@@ -201,15 +199,6 @@ fn check_rules(rules: &BoxRules, at: &KeyPath) -> Vec<Problem> {
         problems.push(Problem::value(at.key("min-visibility"), message).label("between 0 and 1"));
     }
     problems
-}
-
-fn unknown(at: &KeyPath, key: &str, known: &[&str]) -> Problem {
-    let problem = Problem::key(at.clone(), format!("unknown key \"{key}\""));
-    let problem = match suggest::nearest(key, known) {
-        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-        None => problem.label("unknown"),
-    };
-    problem.help(format!("the keys here are {}", known.join(", ")))
 }
 
 /// A list of steps, `"none"`, or the name of one of `chains`.

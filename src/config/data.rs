@@ -16,24 +16,26 @@
 //! ```
 
 use std::fmt;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
-use super::read::WrittenPath;
+use super::written::{Choice, Written, alternatives, choice};
 use crate::augment::BoxFormat;
 use crate::basis::written::written;
+use crate::document::WrittenPath;
 
 /// The table `[data]`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Data {
     /// Where labelled images come from.
-    pub source: Source,
+    pub source: Written<Source<WrittenPath>>,
     /// Where test images come from.
-    pub test: TestSet,
+    pub test: Written<TestSet<WrittenPath>>,
     /// Held-out part of the training images, drawn by class with the experiment's seed.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation: f64,
@@ -44,7 +46,7 @@ pub struct Data {
     /// Size and channels.
     pub image: Image,
     /// Normalisation per channel.
-    pub normalise: Normalise,
+    pub normalise: Written<Normalise>,
     /// What to do about an image that cannot be decoded.
     pub on_bad_image: OnBadImage,
     /// What becomes of the boxes that a source has.
@@ -67,75 +69,178 @@ pub enum Crop {
 }
 
 /// A bundled set by name, or one of the usual layouts on disk.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+// Paths are those of the file until the plan says where they lead.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source<P = PathBuf> {
+    // The file names it alone.
+    /// A set that travels with the program.
+    #[schemars(skip)]
+    Bundled(Bundled),
+    /// A folder with one folder per class.
+    Folder(P),
+    /// A folder with MNIST's IDX files.
+    Idx(P),
+    /// A folder with CIFAR-10's binary batches.
+    Cifar10(P),
+    /// A folder with CIFAR-100's binary files.
+    Cifar100(P),
+    /// A table of paths and labels.
+    Csv(P),
+    /// The German Traffic Sign Recognition Benchmark.
+    Gtsrb(P),
+}
+
+/// The names of all sources.
+const SOURCES: [&str; 9] = [
+    "digits",
+    "fashion-mnist",
+    "openclipart9",
+    "folder",
+    "idx",
+    "cifar10",
+    "cifar100",
+    "csv",
+    "gtsrb",
+];
+
+impl<P> Source<P> {
+    /// The folder or file; none of a bundled set.
+    pub fn path(&self) -> Option<&P> {
+        match self {
+            Source::Bundled(_) => None,
+            Source::Folder(path)
+            | Source::Idx(path)
+            | Source::Cifar10(path)
+            | Source::Cifar100(path)
+            | Source::Csv(path)
+            | Source::Gtsrb(path) => Some(path),
+        }
+    }
+
+    /// The same source with what `path` makes of its path.
+    pub fn with_path<Q>(&self, path: &dyn Fn(&P) -> Q) -> Source<Q> {
+        match self {
+            Source::Bundled(set) => Source::Bundled(*set),
+            Source::Folder(folder) => Source::Folder(path(folder)),
+            Source::Idx(folder) => Source::Idx(path(folder)),
+            Source::Cifar10(folder) => Source::Cifar10(path(folder)),
+            Source::Cifar100(folder) => Source::Cifar100(path(folder)),
+            Source::Csv(file) => Source::Csv(path(file)),
+            Source::Gtsrb(folder) => Source::Gtsrb(path(folder)),
+        }
+    }
+
+    /// Whether its images may have boxes.
+    pub fn has_boxes(&self) -> bool {
+        matches!(self, Source::Csv(_) | Source::Gtsrb(_))
+    }
+}
+
+impl<'de, P: Deserialize<'de>> Deserialize<'de> for Written<Source<P>> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Written(match choice(deserializer, &SOURCES, &SOURCES[..Bundled::NAMES.len()])? {
+            Choice::Name(name) => {
+                let set = Bundled::NAMES.into_iter().find(|(other, _)| *other == name);
+                Source::Bundled(set.expect("a bundled set has its name").1)
+            }
+            Choice::Other(source) => source,
+        }))
+    }
+}
+
+written!(Written<Source<WrittenPath>>, "Source", |types| = {
+    let mut schema = Source::<WrittenPath>::json_schema(types);
+    let sets = std::mem::take(alternatives(&mut Bundled::json_schema(types)));
+    alternatives(&mut schema).splice(0..0, sets);
+    schema
+});
+
+/// The bundled sets.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
-pub enum Source {
+pub enum Bundled {
     /// UCI optdigits.
     Digits,
     /// The 10,000 test images of Fashion-MNIST.
     FashionMnist,
     /// 551 drawings in 9 classes.
     Openclipart9,
-    /// A folder with one folder per class.
-    Folder(WrittenPath),
-    /// A folder with MNIST's IDX files.
-    Idx(WrittenPath),
-    /// A folder with CIFAR-10's binary batches.
-    Cifar10(WrittenPath),
-    /// A folder with CIFAR-100's binary files.
-    Cifar100(WrittenPath),
-    /// A table of paths and labels.
-    Csv(WrittenPath),
-    /// The German Traffic Sign Recognition Benchmark.
-    Gtsrb(WrittenPath),
 }
 
-/// A part of the source, what the source declares, or another source.
-#[derive(Clone, Debug)]
-pub enum TestSet {
-    /// `"declared"`.
+impl Bundled {
+    /// Every bundled set by its name in the file.
+    pub const NAMES: [(&'static str, Bundled); 3] = [
+        ("digits", Bundled::Digits),
+        ("fashion-mnist", Bundled::FashionMnist),
+        ("openclipart9", Bundled::Openclipart9),
+    ];
+}
+
+/// Where test images come from. They are looked at once, at the end of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TestSet<P = PathBuf> {
+    /// What the source itself declares as its test part (none, if it declares none): `"declared"`.
     Declared,
-    /// `0.1`.
+    /// A part of the source, 0 ≤ part < 1, drawn by class: `0.1`. It depends on the data alone, not on the
+    /// trial's seed: every trial of every sweep is tested on the same images.
     Part(f64),
-    /// `{ folder = "…" }`, `"digits"`.
-    Source(Source),
+    /// Another source with the same classes.
+    Source(Source<P>),
 }
 
-written!(TestSet, "TestSet", |types| {
+impl<P> TestSet<P> {
+    /// The same test set with what `path` makes of the path of its source.
+    pub fn with_path<Q>(&self, path: &dyn Fn(&P) -> Q) -> TestSet<Q> {
+        match self {
+            TestSet::Declared => TestSet::Declared,
+            TestSet::Part(part) => TestSet::Part(*part),
+            TestSet::Source(source) => TestSet::Source(source.with_path(path)),
+        }
+    }
+}
+
+written!(Written<TestSet<WrittenPath>>, "TestSet", |types| {
     "anyOf": [
         { "const": "declared", "description": "The source's own test set." },
         { "type": "number", "description": "A part, drawn by class and the same for every seed." },
-        types.subschema_for::<Source>(),
+        types.subschema_for::<Written<Source<WrittenPath>>>(),
     ],
 });
 
-impl<'de> Deserialize<'de> for TestSet {
+impl<'de> Deserialize<'de> for Written<TestSet<WrittenPath>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = TestSet;
+            type Value = TestSet<WrittenPath>;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str(
                     "a part such as 0.1, \"declared\", or a source such as { folder = \"…\" }",
                 )
             }
-            fn visit_f64<E: Error>(self, part: f64) -> Result<TestSet, E> {
+            fn visit_f64<E: Error>(self, part: f64) -> Result<Self::Value, E> {
                 Ok(TestSet::Part(part))
             }
-            fn visit_i64<E: Error>(self, part: i64) -> Result<TestSet, E> {
+            fn visit_i64<E: Error>(self, part: i64) -> Result<Self::Value, E> {
                 Ok(TestSet::Part(part as f64))
             }
-            fn visit_str<E: Error>(self, name: &str) -> Result<TestSet, E> {
+            fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
                 if name == "declared" {
                     return Ok(TestSet::Declared);
                 }
-                Source::deserialize(StrDeserializer::new(name)).map(TestSet::Source)
+                Written::deserialize(StrDeserializer::new(name)).map(|it| TestSet::Source(it.0))
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TestSet, A::Error> {
-                Source::deserialize(MapAccessDeserializer::new(map)).map(TestSet::Source)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let source = Written::deserialize(MapAccessDeserializer::new(map));
+                source.map(|it| TestSet::Source(it.0))
             }
         }
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(Reader).map(Written)
     }
 }
 
@@ -184,19 +289,29 @@ impl<'de> Deserialize<'de> for Classes {
 }
 
 /// A part of the training images. A smaller one lies within a larger one.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+// It is drawn by class with the trial's seed. Validation and test images stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Subset {
     /// All of them.
-    None,
+    #[default]
+    #[serde(rename = "none")]
+    All,
     /// So many of each class.
     PerClass(usize),
     /// This part of each class, rounded, and at least one image.
     Fraction(f64),
 }
 
+impl Subset {
+    /// Whether it is no part.
+    pub fn is_all(&self) -> bool {
+        *self == Subset::All
+    }
+}
+
 /// Size and channels of the images as the model sees them.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Image {
     /// Height and width.
@@ -206,19 +321,20 @@ pub struct Image {
     pub channels: usize,
 }
 
-/// Normalisation of pixels in [0, 1].
-#[derive(Clone, Debug)]
+/// Normalisation of pixels that were scaled to [0, 1].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Normalise {
-    /// `"none"`.
+    /// Leave [0, 1]: `"none"`.
     None,
-    /// `"dataset"`: the training images' own mean and standard deviation.
+    /// Mean and standard deviation of the trial's training images: `"dataset"`.
     Dataset,
-    /// `{ mean = […], std = […] }`.
+    /// Declared numbers: `{ mean = […], std = […] }`.
     By(Moments),
 }
 
 /// One mean and one standard deviation per channel.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Moments {
     /// Subtracted.
@@ -227,7 +343,7 @@ pub struct Moments {
     pub std: Vec<f32>,
 }
 
-written!(Normalise, "Normalise", |types| {
+written!(Written<Normalise>, "Normalise", |types| {
     "anyOf": [
         { "const": "dataset", "description": "Mean and standard deviation of the training images." },
         { "const": "none", "description": "Pixels from 0 to 1." },
@@ -235,7 +351,7 @@ written!(Normalise, "Normalise", |types| {
     ],
 });
 
-impl<'de> Deserialize<'de> for Normalise {
+impl<'de> Deserialize<'de> for Written<Normalise> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
@@ -254,12 +370,12 @@ impl<'de> Deserialize<'de> for Normalise {
                 Moments::deserialize(MapAccessDeserializer::new(map)).map(Normalise::By)
             }
         }
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(Reader).map(Written)
     }
 }
 
 /// What to do about an image that cannot be decoded.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnBadImage {
     /// Stop before training, naming the files.

@@ -10,8 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::layering::{ENVIRONMENT_PREFIX, Request, load_by};
-use super::problem::Problems;
-use super::tree::Node;
+use crate::document::{Node, Problems};
 
 /// An experiment with all that [`load`](super::layering::load) has read of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,16 +13,16 @@
 //! argument can be written as its name alone. Each kind is one struct below. `block` and `repeat`
 //! stand for other layers: [`template`](super::template) unfolds them.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use super::layer_settings::{DropoutSettings, Init, Norm};
 use super::layer_values::{Nested, NestedLists, Padding, Pair, Width, Yes};
-use super::model::{Activation, Dropout, Init, Norm};
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::read::read;
-use super::suggest;
-use super::tree::{Content, Entry, Node};
+use super::written::Written;
+use crate::basis::activation::Activation;
+use crate::basis::written::written;
+use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 
 /// One layer as written.
 #[derive(Clone, Debug, JsonSchema)]
@@ -57,6 +57,39 @@ pub enum Layer {
     /// Layers that give logits of their own to the loss.
     Auxiliary(Auxiliary),
 }
+
+/// A layer and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// The layer.
+    pub layer: Layer,
+    /// Where it was written.
+    pub at: KeyPath,
+    /// Its name behind those of the containers around it: `layer1.0.conv1`.
+    pub name: String,
+    /// What the names around it begin with: `layer1.0.`.
+    pub scope: String,
+    /// What the names within it begin with: `layer1.0.conv1.`.
+    pub inner: String,
+    /// Whether the user gave the name.
+    pub is_named: bool,
+    /// The blocks that it came through, innermost last, in words.
+    pub through: Vec<String>,
+}
+
+// As it is written: a layer, its name alone, a repeat or the use of a block.
+written!(Element, "Layer", |types| = {
+    let Some(Value::Array(mut forms)) = Layer::json_schema(types).remove("anyOf") else {
+        unreachable!("an untagged enum is any of its variants")
+    };
+    forms.push(types.subschema_for::<Repeat>().into());
+    forms.push(types.subschema_for::<Use>().into());
+    forms.push(json!({
+        "description": "A layer that needs no argument, or an activation.",
+        "enum": names_alone().collect::<Vec<_>>(),
+    }));
+    json_schema!({ "anyOf": forms })
+});
 
 /// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
 pub const KINDS: [&str; 16] = [
@@ -202,7 +235,7 @@ fn example(kind: &str) -> Option<&'static str> {
 }
 
 /// The names of layers that may stand alone.
-pub fn names_alone() -> impl Iterator<Item = &'static str> {
+fn names_alone() -> impl Iterator<Item = &'static str> {
     KINDS.into_iter().filter(|kind| example(kind).is_none()).chain(Activation::NAMES)
 }
 
@@ -211,7 +244,7 @@ fn no_kind(node: &Node, path: &KeyPath) -> Problem {
     let (problem, found) = match &node.content {
         Content::String(name) => (
             Problem::value(path.clone(), format!("there is no layer \"{name}\"")),
-            Some(name.clone()),
+            Some(name.as_str()),
         ),
         Content::Table(entries) => match entries.first() {
             Some(first) => (
@@ -219,17 +252,14 @@ fn no_kind(node: &Node, path: &KeyPath) -> Problem {
                     path.key(&first.key),
                     format!("\"{}\" is not a kind of layer", first.key),
                 ),
-                Some(first.key.clone()),
+                Some(first.key.as_str()),
             ),
             None => (Problem::value(path.clone(), "an empty layer"), None),
         },
         _ => (Problem::value(path.clone(), "a layer is a table or a name"), None),
     };
-    let near = found.and_then(|found| suggest::nearest(&found, &allowed).map(str::to_owned));
-    let problem = match &near {
-        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-        None => problem.label("no kind of layer is named here"),
-    };
+    let found = found.unwrap_or_default();
+    let problem = problem.did_you_mean(found, &allowed, "no kind of layer is named here");
     problem.help(format!("the kinds are {}", KINDS.join(", ")))
 }
 
@@ -255,9 +285,9 @@ pub struct Conv {
     /// Overrides `model.defaults.norm`.
     pub norm: Option<Norm>,
     /// Overrides `model.defaults.activation`.
-    pub activation: Option<Activation>,
+    pub activation: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.dropout`.
-    pub dropout: Option<Dropout>,
+    pub dropout: Option<Written<DropoutSettings>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer and prefix of its parameters.
@@ -277,9 +307,9 @@ pub struct Dense {
     /// Overrides `model.defaults.norm`.
     pub norm: Option<Norm>,
     /// Overrides `model.defaults.activation`.
-    pub activation: Option<Activation>,
+    pub activation: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.dropout`.
-    pub dropout: Option<Dropout>,
+    pub dropout: Option<Written<DropoutSettings>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer and prefix of its parameters.
@@ -362,7 +392,7 @@ pub struct BatchNorm {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ActivationLayer {
     /// Which one.
-    pub activation: Activation,
+    pub activation: Written<Option<Activation>>,
     /// Name of the layer.
     pub name: Option<String>,
 }
@@ -372,7 +402,7 @@ pub struct ActivationLayer {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DropoutLayer {
     /// Probability, or `{ channels = p }`.
-    pub dropout: Dropout,
+    pub dropout: Written<DropoutSettings>,
     /// Name of the layer.
     pub name: Option<String>,
 }
@@ -397,9 +427,9 @@ pub struct SeparableConv {
     /// Overrides `model.defaults.norm`.
     pub norm: Option<Norm>,
     /// Overrides `model.defaults.activation`.
-    pub activation: Option<Activation>,
+    pub activation: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.dropout`, behind the second convolution; the first has none.
-    pub dropout: Option<Dropout>,
+    pub dropout: Option<Written<DropoutSettings>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer: its convolutions are `NAME.depthwise` and `NAME.pointwise`.
@@ -414,9 +444,9 @@ pub struct SqueezeExcite {
     /// Channels for each neuron in between: 16 in the paper.
     pub squeeze_excite: usize,
     /// In between; `"relu"` if not given.
-    pub activation: Option<Activation>,
+    pub activation: Option<Written<Option<Activation>>>,
     /// What gives the factors; `"sigmoid"` if not given.
-    pub gate: Option<Activation>,
+    pub gate: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer: its products are `NAME.fc1` and `NAME.fc2`.
@@ -429,11 +459,11 @@ pub struct SqueezeExcite {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Residual {
     /// The layers.
-    pub residual: Nested,
+    pub residual: Nested<Element>,
     /// Layers on the way around; none if not given: the input as it is.
-    pub shortcut: Option<Nested>,
+    pub shortcut: Option<Nested<Element>>,
     /// Of the sum; overrides `model.defaults.activation`. `"none"` for pre-activation.
-    pub activation: Option<Activation>,
+    pub activation: Option<Written<Option<Activation>>>,
     /// Probability of leaving the layers out for an image in training (Huang et al., 2016).
     pub stochastic_depth: Option<f64>,
     /// Prefix of the names within; `""` for none.
@@ -445,7 +475,7 @@ pub struct Residual {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Branches {
     /// The lists; an empty one passes the input on.
-    pub branches: NestedLists,
+    pub branches: NestedLists<Element>,
     /// How their results become one; `"concat"` if not given.
     pub merge: Option<Merge>,
     /// Prefix of the names within; `""` for none.
@@ -468,9 +498,31 @@ pub enum Merge {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Auxiliary {
     /// Layers that end with one score for each class.
-    pub auxiliary: Nested,
+    pub auxiliary: Nested<Element>,
     /// Weight of its loss; 0.3 if not given; 0 leaves the head out.
     pub loss_weight: Option<f64>,
+    /// Prefix of the names within; `""` for none.
+    pub name: Option<String>,
+}
+
+/// Layers that stand several times behind each other: `{ repeat = 3, layers = ["relu"] }`.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Repeat {
+    /// How often.
+    pub repeat: usize,
+    /// The layers; in them `$index` counts from 0.
+    pub layers: Nested<Element>,
+    /// Prefix of the names within, with the number behind; `""` for none.
+    pub name: Option<String>,
+}
+
+/// The layers of a block: `{ block = "basic", filters = 64 }`. All other keys are its parameters.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case", extend("additionalProperties" = true))]
+pub struct Use {
+    /// The name of a table under `model.blocks`.
+    pub block: String,
     /// Prefix of the names within; `""` for none.
     pub name: Option<String>,
 }

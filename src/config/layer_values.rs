@@ -1,12 +1,13 @@
 //! The arguments of layers: window sizes, paddings, widths, groups, lists of layers.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor, value};
 
-use super::template::Element;
-use super::template::written::Written;
 use crate::basis::written::written;
 
 /// The main argument of a kind that has none: `true`.
@@ -156,42 +157,52 @@ impl<'de> Deserialize<'de> for Width {
 
 /// Layers inside a layer. Reading takes a list and leaves it empty: its elements are read where
 /// they know their places.
-#[derive(Clone, Debug, Default)]
-pub struct Nested(pub Vec<Element>);
+#[derive(Clone, Debug)]
+pub struct Nested<T>(pub Vec<T>);
 
-written!(Nested, "Layers", |types| {
-    "type": "array",
-    "items": types.subschema_for::<Written>(),
-});
+impl<T: JsonSchema> JsonSchema for Nested<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "Layers".into()
+    }
 
-impl<'de> Deserialize<'de> for Nested {
+    fn json_schema(types: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": types.subschema_for::<T>() })
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Nested<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Nested;
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T> Visitor<'de> for Reader<T> {
+            type Value = Nested<T>;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a list of layers")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Nested, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Nested<T>, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Nested::default())
+                Ok(Nested(Vec::new()))
             }
         }
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(Reader(PhantomData))
     }
 }
 
 /// Lists of layers inside a layer, read as [`Nested`] is.
-#[derive(Clone, Debug, Default)]
-pub struct NestedLists(pub Vec<Vec<Element>>);
+#[derive(Clone, Debug)]
+pub struct NestedLists<T>(pub Vec<Vec<T>>);
 
-written!(NestedLists, "ListsOfLayers", |types| {
-    "type": "array",
-    "items": types.subschema_for::<Nested>(),
-});
+impl<T: JsonSchema> JsonSchema for NestedLists<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "ListsOfLayers".into()
+    }
 
-impl<'de> Deserialize<'de> for NestedLists {
+    fn json_schema(types: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": types.subschema_for::<Nested<T>>() })
+    }
+}
+
+impl<'de, T> Deserialize<'de> for NestedLists<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<Nested>::deserialize(deserializer).map(|_| NestedLists::default())
+        Vec::<Nested<T>>::deserialize(deserializer).map(|_| NestedLists(Vec::new()))
     }
 }

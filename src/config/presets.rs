@@ -6,11 +6,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::layering::{CHOICES, defaults, parse};
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::suggest;
-use super::tree::{Content, Entry, Node, Place, SourceFile};
+use super::defaults::{CHOICES, defaults};
+use crate::document::parse::parse;
+use crate::document::suggest;
+use crate::document::{Content, Entry, KeyPath, Node, Place, Problem, SourceFile};
 
 macro_rules! presets {
     ($($name:literal),* $(,)?) => {
@@ -101,11 +100,8 @@ pub fn apply(root: &mut Node) -> Result<(), Problem> {
     };
     let Some(preset) = model(name) else {
         let problem = Problem::value(at, format!("there is no preset \"{name}\""));
-        let problem = match nearest(name) {
-            Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-            None => problem.label("unknown"),
-        };
-        let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+        let names = PRESETS.map(|(name, _)| name);
+        let problem = problem.did_you_mean(name, &names, "unknown");
         return Err(problem.help(format!("the presets are {}", names.join(", "))));
     };
     if let Content::Table(entries) = &mut root.content

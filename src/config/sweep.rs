@@ -40,12 +40,8 @@ use self::prune::Prune;
 use self::random::Random;
 use self::search::Search;
 use self::variant::Variant;
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::read::read;
-use super::suggest;
-use super::tree::{Content, Entry, Node};
 use crate::basis::written::written;
+use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 
 /// The table `[sweep]`.
 #[derive(Clone, Debug, Default, JsonSchema)]
@@ -108,7 +104,7 @@ impl Sweep {
         let at = KeyPath::root().key("sweep");
         let mut sweep = Sweep::default();
         let mut problems = Vec::new();
-        let Some(entries) = table(node) else {
+        let Some(entries) = node.entries() else {
             return Err(vec![Problem::value(at, "[sweep] is a table").label("not a table")]);
         };
         for Entry { key, value, .. } in entries {
@@ -138,10 +134,7 @@ impl Sweep {
                 },
                 other => {
                     let problem = Problem::key(at, format!("unknown key \"{other}\" in [sweep]"));
-                    let problem = match suggest::nearest(other, &KEYS) {
-                        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                        None => problem.label("not a key of [sweep]"),
-                    };
+                    let problem = problem.did_you_mean(other, &KEYS, "not a key of [sweep]");
                     problems.push(problem.help(format!("the keys are {}", KEYS.join(", "))));
                 }
             }
@@ -176,33 +169,9 @@ impl Sweep {
     }
 }
 
-fn table(node: &Node) -> Option<&[Entry]> {
-    match &node.content {
-        Content::Table(entries) => Some(entries),
-        _ => None,
-    }
-}
-
 /// Whether a table below `[sweep]` is an axis, which a higher layer replaces as a whole.
 pub(super) fn is_axis(node: &Node) -> bool {
     node.get("values").is_some() || distribution::KINDS.iter().any(|kind| node.get(kind).is_some())
-}
-
-/// Dotted paths and values as they stand in a table.
-fn settings(entries: &[Entry]) -> Vec<(String, Node)> {
-    entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
-}
-
-/// A value that stands twice would be one trial twice.
-fn distinct(values: &[Node], path: &str, at: &KeyPath, problems: &mut Vec<Problem>) {
-    for (index, value) in values.iter().enumerate() {
-        if values[..index].iter().any(|earlier| earlier.content == value.content) {
-            problems.push(
-                Problem::value(at.index(index), format!("\"{path}\" takes this value twice"))
-                    .label("already in the list"),
-            );
-        }
-    }
 }
 
 fn seeds(node: &Node, at: &KeyPath) -> Result<Seeds, Problem> {

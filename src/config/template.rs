@@ -5,35 +5,13 @@
 //! layer of a block points at that layer's own line.
 
 mod blocks;
+mod expression;
 mod fill;
-pub mod written;
 
-use super::expression::Parameters;
-use super::layer::{Layer, default_names};
+use self::expression::Parameters;
+use super::layer::{Element, Layer, default_names};
 use super::layer_values::{Nested, NestedLists};
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::suggest;
-use super::tree::{Content, Node};
-
-/// A layer and where it comes from.
-#[derive(Clone, Debug)]
-pub struct Element {
-    /// The layer.
-    pub layer: Layer,
-    /// Where it was written.
-    pub at: KeyPath,
-    /// Its name behind those of the containers around it: `layer1.0.conv1`.
-    pub name: String,
-    /// What the names around it begin with: `layer1.0.`.
-    pub scope: String,
-    /// What the names within it begin with: `layer1.0.conv1.`.
-    pub inner: String,
-    /// Whether the user gave the name.
-    pub is_named: bool,
-    /// The blocks that it came through, innermost last, in words.
-    pub through: Vec<String>,
-}
+use crate::document::{Content, KeyPath, Node, Problem};
 
 /// Blocks inside blocks, at most.
 const DEEPEST: usize = 64;
@@ -48,12 +26,7 @@ const LISTS: [&str; 5] = ["residual", "shortcut", "branches", "auxiliary", "laye
 /// layer's own settings are found by the plan.
 pub fn unfold(model: &Node) -> Result<Vec<Element>, Vec<Problem>> {
     let at = KeyPath::root().key("model");
-    let mut unfolder = Unfolder {
-        blocks: model.get("blocks"),
-        globals: Parameters::new(),
-        problems: Vec::new(),
-        count: 0,
-    };
+    let mut unfolder = Unfolder { blocks: model.get("blocks"), ..Unfolder::default() };
     let path = at.key("layers");
     let Some(layers) = model.get("layers") else {
         return Err(vec![
@@ -76,12 +49,7 @@ pub const HEAD: &str = "head.";
 /// The layers of `list`, which stand at `at` and are put on the network of the table `[model]`: they
 /// may use its blocks and parameters.
 pub fn head(model: &Node, list: &Node, at: &KeyPath) -> Result<Vec<Element>, Vec<Problem>> {
-    let mut unfolder = Unfolder {
-        blocks: model.get("blocks"),
-        globals: Parameters::new(),
-        problems: Vec::new(),
-        count: 0,
-    };
+    let mut unfolder = Unfolder { blocks: model.get("blocks"), ..Unfolder::default() };
     let globals = unfolder.global_parameters(model, &KeyPath::root().key("model"));
     // The network itself tells what is wrong with them.
     unfolder.problems.clear();
@@ -93,8 +61,7 @@ pub fn head(model: &Node, list: &Node, at: &KeyPath) -> Result<Vec<Element>, Vec
 
 /// A copy of `node` with the network's parameters filled in.
 pub fn filled(model: &Node, node: &Node, at: &KeyPath) -> Result<Node, Vec<Problem>> {
-    let mut unfolder =
-        Unfolder { blocks: None, globals: Parameters::new(), problems: Vec::new(), count: 0 };
+    let mut unfolder = Unfolder::default();
     let parameters = unfolder.global_parameters(model, &KeyPath::root().key("model"));
     unfolder.problems.clear();
     let node = unfolder.fill(node, at, &parameters, &[]);
@@ -113,6 +80,7 @@ struct Scope<'a> {
     through: &'a [String],
 }
 
+#[derive(Default)]
 struct Unfolder<'a> {
     blocks: Option<&'a Node>,
     globals: Parameters,
@@ -330,15 +298,10 @@ impl Unfolder<'_> {
     }
 
     fn only_keys(&mut self, item: &Node, at: &KeyPath, keys: &[&str], scope: &Scope) {
-        let Content::Table(entries) = &item.content else { return };
+        let entries = item.entries().unwrap_or_default();
         for entry in entries.iter().filter(|entry| !keys.contains(&entry.key.as_str())) {
-            let problem =
-                Problem::key(at.key(&entry.key), format!("unknown key \"{}\"", entry.key));
-            let problem = match suggest::nearest(&entry.key, keys) {
-                Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                None => problem.label("unknown"),
-            };
-            self.problem(problem.help(format!("the keys here are {}", keys.join(", "))), scope);
+            let problem = Problem::unknown_key(at.key(&entry.key), &entry.key, keys);
+            self.problem(problem, scope);
         }
     }
 

@@ -18,9 +18,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde_json::json;
 
+use super::layer::Element;
 use super::layer_values::Nested;
 use super::weights::Weights;
+use super::written::{Choice, Written, alternatives, choice};
 use crate::basis::written::written;
 
 /// The table `[transfer]`; `weights` and `head` are read by those who know their forms.
@@ -32,12 +35,12 @@ pub struct Transfer {
     #[schemars(with = "Option<Weights>")]
     pub weights: Option<IgnoredAny>,
     /// One of the four cases of the textbook, or what measurement says.
-    pub case: Option<Case>,
+    pub case: Option<Written<Option<Case>>>,
     /// Where the pretrained network ends.
     pub cut: Option<Cut>,
     // Read by [`template`](super::template).
     /// Layers on top of what is kept: `["flatten", { dense = "classes" }]`.
-    #[schemars(with = "Option<Nested>")]
+    #[schemars(with = "Option<Nested<Element>>")]
     pub head: Option<IgnoredAny>,
     /// How what is kept starts.
     pub init: Option<Start>,
@@ -65,7 +68,7 @@ pub struct Transfer {
 
 /// The four cases of the textbook: how large the new data set is, and how similar to the one that
 /// the network was trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Case {
     /// Cut the end, freeze the rest, train a new head.
@@ -76,9 +79,49 @@ pub enum Case {
     LargeSimilar,
     /// Replace the end, train everything from scratch.
     LargeDifferent,
-    /// What `wick advise` finds.
-    Auto,
 }
+
+impl Case {
+    /// Every case.
+    pub const ALL: [Case; 4] =
+        [Case::SmallSimilar, Case::SmallDifferent, Case::LargeSimilar, Case::LargeDifferent];
+
+    /// The case of a data set that is large or small, similar or different.
+    pub fn of(large: bool, similar: bool) -> Case {
+        match (large, similar) {
+            (false, true) => Case::SmallSimilar,
+            (false, false) => Case::SmallDifferent,
+            (true, true) => Case::LargeSimilar,
+            (true, false) => Case::LargeDifferent,
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        CASES[self as usize]
+    }
+}
+
+/// The cases by name, and what `wick advise` finds.
+const CASES: [&str; 5] =
+    ["small-similar", "small-different", "large-similar", "large-different", "auto"];
+
+impl<'de> Deserialize<'de> for Written<Option<Case>> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Written(match choice(deserializer, &CASES, &CASES[Case::ALL.len()..])? {
+            Choice::Name(_) => None,
+            Choice::Other(case) => Some(case),
+        }))
+    }
+}
+
+written!(Written<Option<Case>>, "Case", |types| = {
+    let mut schema = Case::json_schema(types);
+    let auto = "What `wick advise` finds.";
+    let auto = json!({ "type": "string", "const": "auto", "description": auto });
+    alternatives(&mut schema).push(auto);
+    schema
+});
 
 /// Where the pretrained network ends.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,46 +235,4 @@ pub struct Unfreeze {
     pub epoch: usize,
     /// These.
     pub layers: Layers,
-}
-
-/// A trial of an earlier experiment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Which {
-    /// `"best"`: the one with the best metric.
-    #[default]
-    Best,
-    /// The one with this number.
-    Number(usize),
-}
-
-written!(Which, "Which", {
-    "anyOf": [
-        { "const": "best", "description": "The one with the best metric." },
-        { "type": "integer", "minimum": 1, "description": "The one with this number." },
-    ],
-});
-
-impl<'de> Deserialize<'de> for Which {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Which;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("\"best\" or the number of a trial")
-            }
-            fn visit_str<E: Error>(self, name: &str) -> Result<Which, E> {
-                match name {
-                    "best" => Ok(Which::Best),
-                    other => Err(E::unknown_variant(other, &["best"])),
-                }
-            }
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Which, E> {
-                match usize::try_from(number) {
-                    Ok(number) if number >= 1 => Ok(Which::Number(number)),
-                    _ => Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self)),
-                }
-            }
-        }
-        deserializer.deserialize_any(Reader)
-    }
 }

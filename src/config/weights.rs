@@ -1,16 +1,14 @@
 //! `model.weights` and `transfer.weights`: weights to start from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
 
-use super::path::KeyPath;
-use super::problem::Problem;
-use super::read::{WrittenPath, read};
-use super::transfer::Which;
-use super::tree::{Content, Node};
 use crate::basis::written::written;
+use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
 /// Weights to start from: a file's path alone, or a table.
 #[derive(Clone, Debug)]
@@ -91,5 +89,47 @@ impl Weights {
             file.path = file.written.clone().into();
         }
         Ok(weights)
+    }
+}
+
+/// A trial of an earlier experiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// `"best"`: the one with the best metric.
+    #[default]
+    Best,
+    /// The one with this number.
+    Number(usize),
+}
+
+written!(Which, "Which", {
+    "anyOf": [
+        { "const": "best", "description": "The one with the best metric." },
+        { "type": "integer", "minimum": 1, "description": "The one with this number." },
+    ],
+});
+
+impl<'de> Deserialize<'de> for Which {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Which;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"best\" or the number of a trial")
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Which, E> {
+                match name {
+                    "best" => Ok(Which::Best),
+                    other => Err(E::unknown_variant(other, &["best"])),
+                }
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Which, E> {
+                match usize::try_from(number) {
+                    Ok(number) if number >= 1 => Ok(Which::Number(number)),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Signed(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }

@@ -7,14 +7,14 @@ use super::dataset::Dataset;
 use super::error::Error;
 use super::load::load;
 use super::survey::survey;
-use crate::plan::data::{BoxPlan, DataFacts, DataPlan, ImagePlan, OnBadImage, Source, TestSet};
+use crate::plan::data::{BoxPlan, DataFacts, DataPlan, Image, OnBadImage, Source, TestSet};
 
 /// Data sets by what they depend on. Trials with the same source, test source, image size and
 /// policy for bad images get the same data set; whoever asks first loads it, the others wait.
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, ImagePlan, OnBadImage), Arc<Dataset>>,
+    datasets: Shelf<(Images, Image, OnBadImage), Arc<Dataset>>,
     facts: Shelf<Images, DataFacts>,
 }
 
@@ -94,7 +94,7 @@ mod tests {
             fold: None,
             classes: Vec::new(),
             subset: Subset::All,
-            image: ImagePlan { size: [side, side], channels: 1 },
+            image: Image { size: [side, side], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             boxes: BoxPlan::default(),

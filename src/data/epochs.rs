@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::plan::Plan;
 use crate::plan::data::DataPlan;
-use crate::plan::resolve::Plan;
 
 /// Images of a piece, in the order of their epoch.
 pub(super) const PIECE: usize = 64;

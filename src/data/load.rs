@@ -14,7 +14,7 @@ use super::resize::fit;
 use super::source::list_classes;
 use super::survey::check_test;
 use crate::augment::BBox;
-use crate::plan::data::{BoxPlan, DataPlan, ImagePlan, OnBadImage, TestSet};
+use crate::plan::data::{BoxPlan, DataPlan, Image, OnBadImage, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
 ///
@@ -51,7 +51,7 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
+pub fn decode_image(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
     let picture =
         decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
@@ -65,7 +65,7 @@ pub fn decode_image(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_centre(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
+pub fn decode_centre(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
     let picture =
         decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let [height, width] = plan.size;
@@ -78,7 +78,7 @@ pub fn decode_centre(path: &Path, plan: &ImagePlan) -> Result<Vec<u8>, Error> {
     let factor = shorter / picture.height.min(picture.width) as f64;
     let scaled = |side: usize, least: usize| ((side as f64 * factor) as usize).max(least);
     let size = [scaled(picture.height, height), scaled(picture.width, width)];
-    let whole = ImagePlan { size, channels: plan.channels };
+    let whole = Image { size, channels: plan.channels };
     let mut resized = vec![0; size[0] * size[1] * plan.channels];
     fit(picture, &whole, &mut Resizer::new(), &mut resized);
     // torchvision's CenterCrop rounds half to even.
@@ -113,7 +113,7 @@ struct Assembly {
 impl Assembly {
     /// Makes room for `count` images of the classes of `main`.
     fn new(main: &Listing, plan: &DataPlan, count: usize, set_aside: usize) -> Result<Self, Error> {
-        let ImagePlan { size: [height, width], channels } = plan.image;
+        let Image { size: [height, width], channels } = plan.image;
         let mut pixels = Vec::new();
         let room = (height * width * channels)
             .checked_mul(count)
@@ -290,7 +290,7 @@ mod tests {
             fold: None,
             classes: Vec::new(),
             subset: Subset::All,
-            image: ImagePlan { size: [size, size], channels },
+            image: Image { size: [size, size], channels },
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
             boxes: BoxPlan::default(),

@@ -1,7 +1,7 @@
 //! Normalisation per channel: (value / 255 − mean) / standard deviation.
 
 use super::dataset::Dataset;
-use crate::plan::data::Normalise;
+use crate::plan::data::{Moments, Normalise};
 
 /// What is subtracted from and divided by, for pixels scaled to [0, 1]; one number per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,9 @@ pub fn normalisation(dataset: &Dataset, train: &[u32], plan: &Normalise) -> Norm
     let channels = dataset.channels();
     match plan {
         Normalise::None => Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
-        Normalise::By { mean, std } => Normalisation { mean: mean.clone(), std: std.clone() },
+        Normalise::By(Moments { mean, std }) => {
+            Normalisation { mean: mean.clone(), std: std.clone() }
+        }
         Normalise::Dataset => {
             let count = (train.len() * dataset.height() * dataset.width()) as u128;
             let moments = |channel: usize| {

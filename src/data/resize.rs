@@ -10,13 +10,13 @@ use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::decode::Picture;
-use crate::plan::data::ImagePlan;
+use crate::plan::data::Image;
 
 /// Writes `picture`, as `plan` wants it, into `out`.
 ///
 /// # Shapes
 /// `out`: [height, width, channels]
-pub(super) fn fit(picture: Picture, plan: &ImagePlan, resizer: &mut Resizer, out: &mut [u8]) {
+pub(super) fn fit(picture: Picture, plan: &Image, resizer: &mut Resizer, out: &mut [u8]) {
     let [height, width] = plan.size;
     // Colour becomes gray before resizing, gray becomes colour after it: either way the resizing
     // itself works on as few channels as it can.
@@ -36,7 +36,7 @@ pub(super) fn fit(picture: Picture, plan: &ImagePlan, resizer: &mut Resizer, out
     }
 }
 
-fn resize(picture: &Picture, resizer: &mut Resizer, plan: &ImagePlan, out: &mut [u8]) {
+fn resize(picture: &Picture, resizer: &mut Resizer, plan: &Image, out: &mut [u8]) {
     match picture.channels {
         1 => resize_as::<U8>(picture, resizer, plan, out),
         _ => resize_as::<U8x3>(picture, resizer, plan, out),
@@ -47,7 +47,7 @@ fn resize(picture: &Picture, resizer: &mut Resizer, plan: &ImagePlan, out: &mut 
 fn resize_as<P: PixelTrait>(
     picture: &Picture,
     resizer: &mut Resizer,
-    plan: &ImagePlan,
+    plan: &Image,
     out: &mut [u8],
 ) {
     let [height, width] = plan.size.map(|side| side as u32);

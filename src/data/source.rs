@@ -56,12 +56,7 @@ pub(super) struct Counts {
 pub(super) fn in_words(source: &Source) -> String {
     match source {
         Source::Bundled(set) => name(*set).to_owned(),
-        Source::Folder(path)
-        | Source::Idx(path)
-        | Source::Cifar10(path)
-        | Source::Cifar100(path)
-        | Source::Csv(path)
-        | Source::Gtsrb(path) => path.display().to_string(),
+        other => other.path().map_or_else(String::new, |path| path.display().to_string()),
     }
 }
 

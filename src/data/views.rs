@@ -10,9 +10,9 @@ use super::epochs::{PIECE, TrialEpochs};
 use super::normalise::{Normalisation, Table};
 use crate::augment::{Chain, Frame, Image};
 use crate::basis::seed::{Stream, derive};
+use crate::plan::Plan;
 use crate::plan::augment::AugmentPlan;
 use crate::plan::data::Fold;
-use crate::plan::resolve::Plan;
 
 /// Images that one task writes. The size of chunks is fixed; threads only share them out.
 const CHUNK: usize = 16;

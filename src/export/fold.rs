@@ -1,8 +1,9 @@
 //! Batch norms worked into the products before them: at test time γ (Wx + b − μ) / √(σ² + ε) + β is
 //! one product with other weights and another bias.
 
+use crate::config::layer_settings::{BatchNormSettings, DropoutSettings};
 use crate::model::network::Weights;
-use crate::plan::model::{BatchNormPlan, DropoutPlan, LayerKind, LayerPlan, ModelPlan};
+use crate::plan::model::{LayerKind, LayerPlan, ModelPlan};
 
 use super::error::{ExportError, take};
 
@@ -31,7 +32,7 @@ pub(super) fn fold(
             set_biased(&mut network.layers[product]);
             // What passes its input on.
             network.layers[index].kind =
-                LayerKind::Dropout(DropoutPlan { p: 0.0, channels: false });
+                LayerKind::Dropout(DropoutSettings { p: 0.0, channels: false });
         }
     }
     Ok(network)
@@ -61,7 +62,7 @@ fn product_before(network: &ModelPlan, index: usize) -> Option<usize> {
 fn absorb(
     product: &LayerPlan,
     prefix: &str,
-    norm: BatchNormPlan,
+    norm: BatchNormSettings,
     weights: &mut Weights,
 ) -> Result<(), ExportError> {
     let parameters = product.parameter_plans();

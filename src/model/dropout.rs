@@ -3,21 +3,21 @@
 use candle_core::Result;
 
 use crate::basis::seed::{Stream, derive};
+use crate::config::layer_settings::DropoutSettings;
 use crate::kernels::dropout::{Granularity, drop_images, drop_in_place, dropout};
 use crate::kernels::tape::Value;
-use crate::plan::model::DropoutPlan;
 
 use super::layer::{Layer, Pass};
 
 /// Dropout of elements or channels.
 pub struct Dropout {
-    plan: DropoutPlan,
+    plan: DropoutSettings,
     purpose: String,
 }
 
 impl Dropout {
     /// Dropout in the layer called `name`.
-    pub fn new(plan: DropoutPlan, name: &str) -> Dropout {
+    pub fn new(plan: DropoutSettings, name: &str) -> Dropout {
         Dropout { plan, purpose: format!("dropout {name}") }
     }
 }

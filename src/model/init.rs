@@ -2,7 +2,7 @@
 //! parameter's name, so that adding a layer does not change how the others start.
 
 use crate::basis::seed::derive;
-use crate::plan::model::Init;
+use crate::config::layer_settings::Init;
 use crate::plan::parameters::ParameterPlan;
 
 /// The first numbers of a parameter.

@@ -14,7 +14,6 @@ use crate::kernels::update::assign;
 use crate::plan::fusion::pool_behind;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
-use super::activation::kernel;
 use super::conv::Conv;
 use super::dense::Dense;
 use super::dropout::{Dropout, StochasticDepth};
@@ -437,10 +436,10 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         }
         LayerKind::Flatten {} => Box::new(Flatten),
         LayerKind::BatchNorm(plan) => Box::new(BatchNorm::new(*plan, layer.input[0], name, slots)),
-        LayerKind::Activation(plan) => Box::new(kernel(*plan)),
+        LayerKind::Activation(plan) => Box::new(*plan),
         LayerKind::Dropout(plan) => Box::new(Dropout::new(*plan, name)),
         LayerKind::StochasticDepth(p) => Box::new(StochasticDepth::new(*p, name)),
-        LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation.map(kernel))),
+        LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation)),
         LayerKind::Concat {} => return Step::Many(Merge::Concat),
         LayerKind::Scale {} => return Step::Many(Merge::Scale),
     })

@@ -3,19 +3,20 @@
 use candle_core::Result;
 
 use crate::basis::seed::Stream;
+use crate::config::layer_settings::BatchNormSettings;
 use crate::kernels::activation::Activation;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::norm::{BatchStatistics, Statistics, batch_norm};
 use crate::kernels::rectified_pool::normalised_max_pool2d;
 use crate::kernels::tape::{Tape, Value};
-use crate::plan::model::{BatchNormPlan, PoolPlan};
+use crate::plan::model::PoolPlan;
 
 use super::layer::{Layer, Pass, Slots};
 
 /// Batch normalisation: the batch's own statistics in training, their exponential averages in
 /// evaluation.
 pub struct BatchNorm {
-    plan: BatchNormPlan,
+    plan: BatchNormSettings,
     slots: Slots,
     names: [String; 2],
     running_mean: Buffer,
@@ -24,7 +25,7 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// Over `channels`; `prefix` is that of its parameters, `slots` their place (weight, bias).
-    pub fn new(plan: BatchNormPlan, channels: usize, prefix: &str, slots: Slots) -> BatchNorm {
+    pub fn new(plan: BatchNormSettings, channels: usize, prefix: &str, slots: Slots) -> BatchNorm {
         BatchNorm {
             plan,
             slots,

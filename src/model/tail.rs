@@ -9,7 +9,6 @@ use crate::kernels::tape::Value;
 use crate::plan::fusion::Fusion;
 use crate::plan::model::{self, PoolPlan};
 
-use super::activation::kernel;
 use super::dropout::Dropout;
 use super::layer::{Layer, Pass, Slots};
 use super::norm::BatchNorm;
@@ -34,7 +33,7 @@ impl Tail {
 
     /// The activation that the product itself has to apply.
     pub fn fused_with_product(&self) -> Option<Activation> {
-        self.fusion.product.map(kernel)
+        self.fusion.product
     }
 
     /// The output of the max pool behind, which runs as one with this tail.
@@ -55,11 +54,11 @@ impl Tail {
 impl Layer for Tail {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
         let mut x = match &mut self.norm {
-            Some(norm) => norm.forward_with(pass, x, self.fusion.norm.map(kernel))?,
+            Some(norm) => norm.forward_with(pass, x, self.fusion.norm)?,
             None => x.clone(),
         };
         if let Some(function) = self.fusion.alone {
-            x = activation(&mut pass.tape, &x, kernel(function))?;
+            x = activation(&mut pass.tape, &x, function)?;
         }
         match &mut self.dropout {
             Some(dropout) if self.fusion.drops_in_place => dropout.forward_in_place(pass, &x),

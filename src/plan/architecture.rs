@@ -3,16 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::basis::activation::Activation;
 use crate::basis::shape::display;
-use crate::config::layer::{self, Layer, Merge};
+use crate::config::layer::{self, Element, Layer, Merge};
+use crate::config::layer_settings::{DropoutSettings, Norm};
 use crate::config::layer_values::{Nested, Pair, Width};
-use crate::config::model::{self as written, Defaults};
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::template::{Element, through};
+use crate::config::model::Defaults;
+use crate::config::template::through;
+use crate::config::written::Written;
+use crate::document::{KeyPath, Problem};
 
-use super::layer::{Builder, activation};
+use super::layer::Builder;
 use super::model::{AuxiliaryPlan, LayerKind, LayerPlan, ModelPlan, SumPlan};
+
+const NO_DROPOUT: Written<DropoutSettings> = Written(DropoutSettings { p: 0.0, channels: false });
 
 /// The network of `elements` on images of shape `image` (`[channels, height, width]`); or what is
 /// wrong with it.
@@ -32,27 +36,14 @@ pub fn architecture(
     }
     let input = Point { source: 0, shape: image.to_vec() };
     let output = graph.list(elements, Some(input), true);
-    if let (Some(output), Some(last)) = (output, elements.last()) {
-        graph.check_logits(&output, last);
-    }
-    if graph.problems.is_empty() {
-        let Graph { layers, auxiliary, .. } = graph;
-        Ok(ModelPlan {
-            input: image.to_vec(),
-            classes,
-            layers,
-            auxiliary,
-            weights: None,
-            transfer: None,
-        })
-    } else {
-        Err(graph.problems)
-    }
+    let input = image.to_vec();
+    let base = ModelPlan { input, classes, ..ModelPlan::default() };
+    graph.finish(output, elements.last(), base)
 }
 
 /// The network `kept` with `elements` behind its last layer; or what is wrong with these.
 pub fn extended(
-    kept: ModelPlan,
+    mut kept: ModelPlan,
     elements: &[Element],
     defaults: &Defaults,
     classes: usize,
@@ -64,17 +55,9 @@ pub fn extended(
         graph.names.insert(layer.name.clone());
         graph.names.extend(layer.norm_name.clone());
     }
-    graph.layers = kept.layers;
+    graph.layers = std::mem::take(&mut kept.layers);
     let output = graph.list(elements, Some(end), true);
-    if let (Some(output), Some(last)) = (output, elements.last()) {
-        graph.check_logits(&output, last);
-    }
-    if graph.problems.is_empty() {
-        let Graph { layers, auxiliary, .. } = graph;
-        Ok(ModelPlan { layers, auxiliary, classes, ..kept })
-    } else {
-        Err(graph.problems)
-    }
+    graph.finish(output, elements.last(), ModelPlan { classes, ..kept })
 }
 
 /// A value in the network: what gives it (0 is the image, else the number of a layer) and its shape.
@@ -106,6 +89,24 @@ impl Graph<'_> {
             names: BTreeSet::new(),
             problems: Vec::new(),
             noted: 0,
+        }
+    }
+
+    /// The network with these layers in place of those of `base`, if all is well up to its `output`.
+    fn finish(
+        mut self,
+        output: Option<Point>,
+        last: Option<&Element>,
+        base: ModelPlan,
+    ) -> Result<ModelPlan, Vec<Problem>> {
+        if let (Some(output), Some(last)) = (output, last) {
+            self.check_logits(&output, last);
+        }
+        let Graph { layers, auxiliary, problems, .. } = self;
+        if problems.is_empty() {
+            Ok(ModelPlan { layers, auxiliary, ..base })
+        } else {
+            Err(problems)
         }
     }
 
@@ -270,7 +271,7 @@ impl Graph<'_> {
             );
             return None;
         }
-        let activation = activation(residual.activation.unwrap_or(self.defaults.activation));
+        let Written(activation) = residual.activation.unwrap_or(self.defaults.activation);
         let name = format!("{}sum", element.inner);
         self.name(element, &name);
         let shape = inner.shape.clone();
@@ -400,16 +401,16 @@ impl Graph<'_> {
                 dilation: None,
                 groups: None,
                 bias: Some(true),
-                norm: Some(written::Norm::None),
+                norm: Some(Norm::None),
                 activation: Some(activation),
-                dropout: Some(written::Dropout::Elements(0.0)),
+                dropout: Some(NO_DROPOUT),
                 init: squeeze.init,
                 name: None,
                 norm_name: None,
             })
         };
-        let between = squeeze.activation.unwrap_or(written::Activation::Relu);
-        let gate = squeeze.gate.unwrap_or(written::Activation::Sigmoid);
+        let between = squeeze.activation.unwrap_or(Written(Some(Activation::Relu)));
+        let gate = squeeze.gate.unwrap_or(Written(Some(Activation::Sigmoid)));
         let pool = Layer::AdaptiveAvgPool(layer::AdaptiveAvgPool {
             adaptive_avg_pool: Pair([1, 1]),
             name: None,
@@ -453,12 +454,11 @@ impl Graph<'_> {
             name: None,
             norm_name: None,
         };
-        let none = Some(written::Dropout::Elements(0.0));
         let depthwise = layer::Conv {
             stride: conv.stride,
             padding: conv.padding,
             dilation: conv.dilation,
-            ..product(Width::Channels, conv.kernel, Some(Width::Channels), none)
+            ..product(Width::Channels, conv.kernel, Some(Width::Channels), Some(NO_DROPOUT))
         };
         let pointwise = product(conv.separable_conv, Pair([1, 1]), None, conv.dropout);
         let name = format!("{}depthwise", element.inner);

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{BoxRules, Chain, Fault, Frame, Mixing, Step};
 use crate::config::augment::{Augment, WrittenChain};
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
+use crate::config::data::Image;
+use crate::document::{KeyPath, Node, Problem};
+
+use super::section::take;
 
 /// The augmentation of one trial. Validation and test images get `evaluation` only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +31,30 @@ impl AugmentPlan {
     /// Whether images reach the network as they are.
     pub fn is_nothing(&self) -> bool {
         *self == AugmentPlan::default()
+    }
+}
+
+/// `[augment]` as it will run, and the images that the network gets.
+pub(super) fn augmentation(
+    root: &Node,
+    image: Option<Image>,
+    problems: &mut Vec<Problem>,
+) -> Option<(AugmentPlan, Frame)> {
+    let written = match root.get("augment") {
+        Some(node) => Some(take(Augment::read(node), problems)?),
+        None => None,
+    };
+    let image = image?;
+    // Sizes that cannot be are told elsewhere.
+    let [height, width] = image.size;
+    let is_image = [height, width].iter().all(|side| (1..=4096).contains(side));
+    if !is_image || !matches!(image.channels, 1 | 3) {
+        return None;
+    }
+    let frame = Frame { height, width, channels: image.channels };
+    match written {
+        None => Some((AugmentPlan::default(), frame)),
+        Some(written) => take(augment(&written, frame), problems),
     }
 }
 

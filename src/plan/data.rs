@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::BoxFormat;
+use crate::config::data::{Classes, Crop, Data};
+use crate::document::{KeyPath, Problem, WrittenPath};
+
+pub use crate::config::data::{
+    Bundled, Image, Moments, Normalise, OnBadImage, Source, Subset, TestSet,
+};
 
 /// The data of one trial. Trials with equal `source`, `test`, `image` and `on_bad_image` share the
 /// decoded images; the split depends on the trial's seed and `fold` too.
@@ -27,7 +33,7 @@ pub struct DataPlan {
     #[serde(default, skip_serializing_if = "Subset::is_all")]
     pub subset: Subset,
     /// The size every image is brought to.
-    pub image: ImagePlan,
+    pub image: Image,
     /// What is subtracted and divided by, after scaling to [0, 1].
     pub normalise: Normalise,
     /// What happens when an image cannot be decoded.
@@ -35,26 +41,6 @@ pub struct DataPlan {
     /// What the source's boxes are.
     #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
     pub boxes: BoxPlan,
-}
-
-/// A part of the training images, drawn by class with the trial's seed: a smaller subset lies within
-/// a larger one. Validation and test images stay as they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Subset {
-    /// All of them.
-    #[default]
-    All,
-    /// So many of each class, at least 1.
-    PerClass(usize),
-    /// This part of each class, 0 < part ≤ 1, rounded and at least one image.
-    Fraction(f64),
-}
-
-impl Subset {
-    fn is_all(&self) -> bool {
-        *self == Subset::All
-    }
 }
 
 /// The boxes of a source, if it has any.
@@ -73,62 +59,6 @@ impl BoxPlan {
     }
 }
 
-/// Labelled images: a bundled set or one of the usual layouts on disk. Paths are absolute or
-/// relative to the working directory by now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
-    /// A set that travels with the program.
-    Bundled(Bundled),
-    /// A folder with one folder per class; or `train`, `val` and `test` folders that hold those.
-    Folder(PathBuf),
-    /// A folder with MNIST's four IDX files, plain or `.gz` (`train-images-idx3-ubyte`, …); its
-    /// `t10k` pair is the declared test set.
-    Idx(PathBuf),
-    /// A folder with CIFAR-10's binary batches (`data_batch_1.bin`, …, `test_batch.bin`).
-    Cifar10(PathBuf),
-    /// A folder with CIFAR-100's `train.bin` and `test.bin`, fine labels.
-    Cifar100(PathBuf),
-    /// A table with columns `path` and `label`, and optionally `split` and a box.
-    Csv(PathBuf),
-    /// The German Traffic Sign Recognition Benchmark as it is published, with its annotations.
-    Gtsrb(PathBuf),
-}
-
-/// The bundled sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Bundled {
-    /// UCI optdigits: 1,797 gray 8×8 digits.
-    Digits,
-    /// The 10,000 test images of Fashion-MNIST, gray 28×28.
-    FashionMnist,
-    /// 551 colour drawings, 96×96, in 9 classes.
-    Openclipart9,
-}
-
-impl Bundled {
-    /// Every bundled set by its name in the file.
-    pub const NAMES: [(&'static str, Bundled); 3] = [
-        ("digits", Bundled::Digits),
-        ("fashion-mnist", Bundled::FashionMnist),
-        ("openclipart9", Bundled::Openclipart9),
-    ];
-}
-
-/// Where test images come from. They are looked at once, at the end of a trial.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum TestSet {
-    /// What the source itself declares as its test part (none, if it declares none).
-    Declared,
-    /// A part of the source, 0 ≤ part < 1, drawn by class. It depends on the data alone, not on the
-    /// trial's seed: every trial of every sweep is tested on the same images.
-    Part(f64),
-    /// Another source with the same classes.
-    Source(Source),
-}
-
 /// One fold of a k-fold cross-validation, stratified by class and shared by all trials with the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -137,43 +67,6 @@ pub struct Fold {
     pub index: usize,
     /// Number of folds, at least 2.
     pub of: usize,
-}
-
-/// Size of the images as the model sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ImagePlan {
-    /// Height and width in pixels.
-    pub size: [usize; 2],
-    /// 1 (gray) or 3 (RGB).
-    pub channels: usize,
-}
-
-/// Normalisation of pixels that were scaled to [0, 1], one number per channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Normalise {
-    /// Leave [0, 1].
-    None,
-    /// Mean and standard deviation of this trial's training images.
-    Dataset,
-    /// Declared numbers.
-    By {
-        /// Subtracted.
-        mean: Vec<f32>,
-        /// Divided by, all > 0.
-        std: Vec<f32>,
-    },
-}
-
-/// What to do about an image that cannot be decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnBadImage {
-    /// Stop, naming the file.
-    Error,
-    /// Leave it out, and say how many in the report.
-    Skip,
 }
 
 /// What is known of a data set without decoding its images.
@@ -187,4 +80,121 @@ pub struct DataFacts {
     pub declared_test: usize,
     /// Of these, the images of the declared validation set.
     pub declared_validation: usize,
+}
+
+/// What is wrong with the numbers and names of `[data]`.
+pub(super) fn check(data: &Data) -> Vec<Problem> {
+    let at = KeyPath::root().key("data");
+    let mut problems = Vec::new();
+    let mut that = |sound: bool, at: KeyPath, message: String, label: &str| {
+        if !sound {
+            problems.push(Problem::value(at, message).label(label));
+        }
+    };
+    let part = |part: f64| (0.0..1.0).contains(&part);
+    that(
+        part(data.validation),
+        at.key("validation"),
+        format!("a part of {} is not in [0, 1)", data.validation),
+        "a part of the training images",
+    );
+    if let TestSet::Part(test) = data.test.0 {
+        that(
+            part(test),
+            at.key("test"),
+            format!("a part of {test} is not in [0, 1)"),
+            "a part of the images",
+        );
+    }
+    match data.subset {
+        Subset::All => {}
+        Subset::PerClass(count) => that(
+            count >= 1,
+            at.key("subset").key("per-class"),
+            "a subset has at least one image of each class".to_owned(),
+            "no images",
+        ),
+        Subset::Fraction(part) => that(
+            part > 0.0 && part <= 1.0,
+            at.key("subset").key("fraction"),
+            format!("a part of {part} is not in (0, 1]"),
+            "a part of the training images",
+        ),
+    }
+    if let Classes::Some(names) = &data.classes {
+        let twice = (1..names.len()).find(|index| names[..*index].contains(&names[*index]));
+        if let Some(index) = twice {
+            that(
+                false,
+                at.key("classes").index(index),
+                format!("the class \"{}\" stands twice", names[index]),
+                "already in the list",
+            );
+        }
+        that(
+            names.len() >= 2,
+            at.key("classes"),
+            format!("{} classes are not enough to tell apart", names.len()),
+            "at least two",
+        );
+    }
+    that(
+        data.crop == Crop::None || data.source.0.has_boxes(),
+        at.key("crop"),
+        "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
+        "nothing to crop to",
+    );
+    let image = at.key("image");
+    that(
+        matches!(data.image.channels, 1 | 3),
+        image.key("channels"),
+        format!("images have 1 channel (gray) or 3 (RGB), not {}", data.image.channels),
+        "1 or 3",
+    );
+    that(
+        data.image.size.iter().all(|side| (1..=4096).contains(side)),
+        image.key("size"),
+        format!("an image of {}×{} pixels", data.image.size[0], data.image.size[1]),
+        "sides are between 1 and 4096",
+    );
+    if let Normalise::By(moments) = &data.normalise.0 {
+        for (key, numbers) in [("mean", &moments.mean), ("std", &moments.std)] {
+            that(
+                numbers.len() == data.image.channels,
+                at.key("normalise").key(key),
+                format!("{} numbers for {} channels", numbers.len(), data.image.channels),
+                "one number per channel",
+            );
+        }
+        that(
+            moments.std.iter().all(|std| *std > 0.0),
+            at.key("normalise").key("std"),
+            "a standard deviation is positive".to_owned(),
+            "not positive",
+        );
+    }
+    problems
+}
+
+/// What was written about data as it will run; `path` says what becomes of paths.
+pub fn data_plan(
+    data: &Data,
+    fold: Option<Fold>,
+    path: &dyn Fn(&WrittenPath) -> PathBuf,
+) -> DataPlan {
+    DataPlan {
+        source: data.source.0.with_path(path),
+        test: data.test.0.with_path(path),
+        validation: data.validation,
+        fold,
+        classes: match &data.classes {
+            Classes::All => Vec::new(),
+            Classes::Some(names) => names.clone(),
+        },
+        subset: data.subset,
+        image: data.image,
+        normalise: data.normalise.0.clone(),
+        on_bad_image: data.on_bad_image,
+        boxes: BoxPlan { format: data.box_format, crop: data.crop == Crop::Box },
+    }
 }

@@ -1,7 +1,9 @@
 //! Which operations of the network run as one. The estimate of memory and the network both read it
 //! here.
 
-use super::model::{Activation, LayerKind, ModelPlan, PoolPlan, Tail};
+use crate::basis::activation::Activation;
+
+use super::model::{LayerKind, ModelPlan, PoolPlan, Tail};
 
 /// How the tail of a conv or dense layer runs with the operations before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,11 +58,11 @@ pub fn pool_behind(model: &ModelPlan, index: usize) -> Option<&PoolPlan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::layer_settings::{BatchNormSettings, DropoutSettings};
     use crate::config::layering::preset;
-    use crate::plan::model::{BatchNormPlan, DropoutPlan};
-    use crate::plan::resolve::network;
+    use crate::plan::network::network;
 
-    const NORM: BatchNormPlan = BatchNormPlan { momentum: 0.1, eps: 1e-5 };
+    const NORM: BatchNormSettings = BatchNormSettings { momentum: 0.1, eps: 1e-5 };
 
     #[test]
     fn an_activation_joins_the_operation_before_it_if_its_result_tells_the_derivative() {
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn single_elements_behind_a_relu_are_dropped_in_place() {
         let of = |activation, channels| {
-            let dropout = Some(DropoutPlan { p: 0.5, channels });
+            let dropout = Some(DropoutSettings { p: 0.5, channels });
             Fusion::of(&Tail { norm: Some(NORM), activation, dropout }).drops_in_place
         };
         assert!(of(Some(Activation::Relu), false));

@@ -2,11 +2,8 @@
 //! number depends on it.
 
 use crate::config::launcher as written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
 use crate::config::run::{Limit, Memory, Seconds, Slots};
-use crate::config::tree::Node;
+use crate::document::{KeyPath, Node, Problem, read};
 
 pub use crate::config::launcher::WallTime;
 
@@ -65,7 +62,7 @@ const TAKEN: [(&str, &str, &str); 8] = [
 pub(super) fn launcher(root: &Node) -> Result<SlurmPlan, Vec<Problem>> {
     let at = KeyPath::root().key("launcher");
     let Some(node) = root.get("launcher") else { return Ok(SlurmPlan::default()) };
-    let written: written::Launcher = read(node, &at).map_err(|problem| vec![problem])?;
+    let written: written::Launcher = read(node, &at)?;
     let (at, slurm) = (at.key("slurm"), written.slurm);
     let mut problems = Vec::new();
     let mut refuse = |problem: Problem| problems.push(problem);

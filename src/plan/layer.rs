@@ -1,16 +1,15 @@
 //! One layer as written to what it will do, with its numbers checked and its output's shape.
 
+use crate::basis::activation::Activation;
 use crate::basis::shape::{Window, display};
 use crate::config::layer::{self, Layer};
+use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Norm};
 use crate::config::layer_values::{Padding, Pair, Width};
-use crate::config::model::{self, Defaults};
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
+use crate::config::model::Defaults;
+use crate::config::written::Written;
+use crate::document::{KeyPath, Problem};
 
-use super::model::{
-    Activation, AvgPoolPlan, BatchNormPlan, ConvPlan, DensePlan, DropoutPlan, Init, LayerKind,
-    PoolPlan, Tail,
-};
+use super::model::{AvgPoolPlan, ConvPlan, DensePlan, LayerKind, PoolPlan, Tail};
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
 const LARGEST_SIDE: usize = 65_535;
@@ -68,12 +67,15 @@ impl Builder<'_> {
             }
             Layer::Flatten(_) => Some((LayerKind::Flatten {}, vec![input?.iter().product()])),
             Layer::BatchNorm(norm) => {
-                let settings = model::BatchNormSettings { momentum: norm.momentum, eps: norm.eps };
-                let at = self.at.clone();
-                let plan = self.batch_norm(settings, &at);
-                Some((LayerKind::BatchNorm(plan), input?.to_vec()))
+                let usual = BatchNormSettings::default();
+                let settings = BatchNormSettings {
+                    momentum: norm.momentum.unwrap_or(usual.momentum),
+                    eps: norm.eps.unwrap_or(usual.eps),
+                };
+                self.check_batch_norm(settings, self.at);
+                Some((LayerKind::BatchNorm(settings), input?.to_vec()))
             }
-            Layer::Activation(layer) => match activation(layer.activation) {
+            Layer::Activation(layer) => match layer.activation.0 {
                 Some(activation) => Some((LayerKind::Activation(activation), input?.to_vec())),
                 None => {
                     self.problems.push(
@@ -85,13 +87,10 @@ impl Builder<'_> {
                 }
             },
             Layer::Dropout(layer) => {
-                let plan = self.dropout(Some(layer.dropout), true);
-                let kind = match plan {
-                    Some(plan) => LayerKind::Dropout(plan),
-                    // p = 0 is allowed, so that it can be swept: the layer then passes its input on.
-                    None => LayerKind::Dropout(DropoutPlan { p: 0.0, channels: false }),
-                };
-                Some((kind, input?.to_vec()))
+                // p = 0 is allowed, so that it can be swept: the layer then passes its input on.
+                let none = DropoutSettings { p: 0.0, channels: false };
+                let dropout = self.dropout(Some(layer.dropout), true).unwrap_or(none);
+                Some((LayerKind::Dropout(dropout), input?.to_vec()))
             }
             // These are several layers of a plan each.
             Layer::SeparableConv(_)
@@ -157,7 +156,7 @@ impl Builder<'_> {
             dilation,
             groups,
             bias: conv.bias.unwrap_or(tail.norm.is_none()),
-            init: init(conv.init.unwrap_or(self.defaults.init)),
+            init: conv.init.unwrap_or(self.defaults.init),
             tail,
         };
         let windows = plan.windows();
@@ -194,7 +193,7 @@ impl Builder<'_> {
         let plan = DensePlan {
             neurons,
             bias: dense.bias.unwrap_or(tail.norm.is_none()),
-            init: init(dense.init.unwrap_or(self.defaults.init)),
+            init: dense.init.unwrap_or(self.defaults.init),
             tail,
         };
         self.fits_memory("dense", &[neurons, input[0]], &[neurons])
@@ -251,9 +250,9 @@ impl Builder<'_> {
     /// gives the logits, takes no defaults.
     fn tail(
         &mut self,
-        norm: Option<model::Norm>,
-        own_activation: Option<model::Activation>,
-        dropout: Option<model::Dropout>,
+        norm: Option<Norm>,
+        own_activation: Option<Written<Option<Activation>>>,
+        dropout: Option<Written<DropoutSettings>>,
     ) -> Tail {
         let defaults = self.defaults;
         let default = |own: bool| !own && !self.is_last;
@@ -266,14 +265,13 @@ impl Builder<'_> {
         let norm_at = if own_norm { self.at.key("norm") } else { defaults_at.key("norm") };
         let tail = Tail {
             norm: match norm {
-                Some(model::Norm::Batch(settings)) => {
-                    let none = model::BatchNormSettings { momentum: None, eps: None };
-                    let at = norm_at.key("batch");
-                    Some(self.batch_norm(settings.unwrap_or(none), &at))
+                Some(Norm::Batch(settings)) => {
+                    self.check_batch_norm(settings, &norm_at.key("batch"));
+                    Some(settings)
                 }
                 _ => None,
             },
-            activation: act.and_then(activation),
+            activation: act.and_then(|Written(activation)| activation),
             dropout: self.dropout(dropout, own_drop),
         };
         if self.is_last {
@@ -300,28 +298,25 @@ impl Builder<'_> {
         tail
     }
 
-    fn batch_norm(&mut self, norm: model::BatchNormSettings, at: &KeyPath) -> BatchNormPlan {
-        let plan =
-            BatchNormPlan { momentum: norm.momentum.unwrap_or(0.1), eps: norm.eps.unwrap_or(1e-5) };
-        if !(plan.momentum > 0.0 && plan.momentum <= 1.0) {
-            let message = format!("a momentum of {} is not in (0, 1]", plan.momentum);
+    fn check_batch_norm(&mut self, norm: BatchNormSettings, at: &KeyPath) {
+        let BatchNormSettings { momentum, eps } = norm;
+        if !(momentum > 0.0 && momentum <= 1.0) {
+            let message = format!("a momentum of {momentum} is not in (0, 1]");
             self.push(at.key("momentum"), message, "weight of the batch in the running statistics");
         }
-        if plan.eps <= 0.0 {
-            self.push(
-                at.key("eps"),
-                format!("an eps of {} is not positive", plan.eps),
-                "must be > 0",
-            );
+        if eps <= 0.0 {
+            self.push(at.key("eps"), format!("an eps of {eps} is not positive"), "must be > 0");
         }
-        plan
     }
 
-    fn dropout(&mut self, dropout: Option<model::Dropout>, own: bool) -> Option<DropoutPlan> {
-        let (p, channels) = match dropout? {
-            model::Dropout::Elements(p) => (p, false),
-            model::Dropout::Channels(p) => (p, true),
-        };
+    /// The dropout, if it drops something.
+    fn dropout(
+        &mut self,
+        dropout: Option<Written<DropoutSettings>>,
+        own: bool,
+    ) -> Option<DropoutSettings> {
+        let Written(dropout) = dropout?;
+        let p = dropout.p;
         if !(0.0..1.0).contains(&p) {
             let at =
                 if own { self.at.clone() } else { KeyPath::root().key("model").key("defaults") };
@@ -332,7 +327,7 @@ impl Builder<'_> {
             );
             return None;
         }
-        (p > 0.0).then_some(DropoutPlan { p, channels })
+        (p > 0.0).then_some(dropout)
     }
 
     fn image(&mut self, input: &[usize]) -> Option<[usize; 3]> {
@@ -411,35 +406,5 @@ impl Builder<'_> {
 
     fn push(&mut self, at: KeyPath, message: impl Into<String>, label: impl Into<String>) {
         self.problems.push(Problem::value(at, message.into()).label(label.into()));
-    }
-}
-
-/// The function; none for `"none"`.
-pub(super) fn activation(written: model::Activation) -> Option<Activation> {
-    Some(match written {
-        model::Activation::None => return None,
-        model::Activation::Relu => Activation::Relu,
-        model::Activation::Relu6 => Activation::Relu6,
-        model::Activation::LeakyRelu(slope) => Activation::LeakyRelu(slope.unwrap_or(0.01)),
-        model::Activation::Elu(alpha) => Activation::Elu(alpha.unwrap_or(1.0)),
-        model::Activation::Gelu => Activation::Gelu,
-        model::Activation::Silu => Activation::Silu,
-        model::Activation::Hardswish => Activation::Hardswish,
-        model::Activation::Tanh => Activation::Tanh,
-        model::Activation::Sigmoid => Activation::Sigmoid,
-    })
-}
-
-/// The initialiser.
-pub(super) fn init(written: model::Init) -> Init {
-    match written {
-        model::Init::Pytorch => Init::Pytorch,
-        model::Init::KaimingNormal => Init::KaimingNormal,
-        model::Init::KaimingUniform => Init::KaimingUniform,
-        model::Init::XavierNormal => Init::XavierNormal,
-        model::Init::XavierUniform => Init::XavierUniform,
-        model::Init::LecunNormal => Init::LecunNormal,
-        model::Init::LecunUniform => Init::LecunUniform,
-        model::Init::Constant(value) => Init::Constant(value),
     }
 }

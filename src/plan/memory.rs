@@ -1,9 +1,9 @@
 //! How much memory a training step cannot do without.
 
-use super::data::ImagePlan;
+use super::Plan;
+use super::data::Image;
 use super::fusion::{Fusion, pool_behind};
 use super::model::{ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
-use super::resolve::Plan;
 
 /// One step of the forward pass; sizes are counted in numbers.
 #[derive(Default)]
@@ -45,7 +45,7 @@ pub fn trial_bytes(plan: &Plan) -> u64 {
 }
 
 /// The bytes of so many decoded images.
-pub fn image_bytes(images: usize, plan: ImagePlan) -> u64 {
+pub fn image_bytes(images: usize, plan: Image) -> u64 {
     let [height, width] = plan.size;
     (images * height * width * plan.channels) as u64
 }
@@ -191,7 +191,7 @@ fn tail(tail: &Tail, result: u64, parameters: u64, operations: &mut Vec<Operatio
 mod tests {
     use super::*;
     use crate::config::layering::preset;
-    use crate::plan::resolve::network;
+    use crate::plan::network::network;
 
     fn of(name: &str, batch: usize) -> f64 {
         let root = preset(name, &[]).unwrap();

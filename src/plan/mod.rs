@@ -8,11 +8,19 @@ pub mod launcher;
 mod layer;
 pub mod memory;
 pub mod model;
+pub mod network;
 pub mod parameters;
+#[expect(clippy::module_inception, reason = "the file is named after the noun it holds")]
+mod plan;
 pub mod prune;
 pub mod resolve;
 pub mod run;
-mod summary;
+mod section;
+pub mod survey;
 pub mod sweep;
 pub mod train;
 pub mod transfer;
+mod trial;
+mod weights;
+
+pub use self::plan::Plan;

@@ -1,6 +1,7 @@
 //! The tensors of a layer: parameters and running statistics, their names and shapes, and how they start.
 
-use super::model::{BatchNormPlan, ConvPlan, DensePlan, Init, LayerKind, LayerPlan};
+use super::model::{ConvPlan, DensePlan, LayerKind, LayerPlan};
+use crate::config::layer_settings::{BatchNormSettings, Init};
 
 /// One parameter of a layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,16 +40,7 @@ impl LayerPlan {
             LayerKind::BatchNorm(norm) => {
                 self.norm(&self.name, Some(*norm), self.input[0], &mut plans)
             }
-            LayerKind::MaxPool(_)
-            | LayerKind::AvgPool(_)
-            | LayerKind::AdaptiveAvgPool {}
-            | LayerKind::Flatten {}
-            | LayerKind::Activation(_)
-            | LayerKind::Dropout(_)
-            | LayerKind::Sum(_)
-            | LayerKind::Concat {}
-            | LayerKind::Scale {}
-            | LayerKind::StochasticDepth(_) => {}
+            _ => {}
         }
         plans
     }
@@ -95,7 +87,7 @@ impl LayerPlan {
     fn norm(
         &self,
         prefix: &str,
-        norm: Option<BatchNormPlan>,
+        norm: Option<BatchNormSettings>,
         channels: usize,
         plans: &mut Vec<ParameterPlan>,
     ) {

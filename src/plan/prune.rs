@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::basis::record::{EpochRecord, Metric, Status};
 use crate::config::sweep::prune::Rule;
 
-use super::sweep::Trial;
+use super::trial::Trial;
 
 /// How a sweep is pruned.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,13 +1,10 @@
 //! How trials will be run: `[run]`, checked. It belongs to the experiment, not to a plan: no number
 //! depends on it.
 
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
 use crate::config::run::{self as written, Limit, Slots};
-use crate::config::tree::Node;
+use crate::document::{Content, KeyPath, Node, Problem, read};
 
-use crate::basis::device::{Device, NoDevice};
+use crate::basis::device::{Device, Kind, NoDevice};
 
 pub use crate::config::run::{CheckpointEvery, Memory, OnFailure};
 
@@ -51,7 +48,7 @@ impl Default for RunPlan {
 pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
     let at = KeyPath::root().key("run");
     let Some(node) = root.get("run") else { return Ok(RunPlan::default()) };
-    let written: written::Run = read(node, &at).map_err(|problem| vec![problem])?;
+    let written: written::Run = read(node, &at)?;
     let mut problems = Vec::new();
     if written.checkpoint_every == CheckpointEvery::Steps(0) {
         let at = at.key("checkpoint-every").key("steps");
@@ -89,6 +86,15 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         },
         budget: seconds(written.budget),
     })
+}
+
+/// The kind of the devices in `[run]`, which are all of one; `run` says what is wrong with others.
+pub(super) fn kind(root: &Node) -> Kind {
+    let first = KeyPath::root().key("run").key("devices").index(0);
+    match root.at(&first).map(|node| &node.content) {
+        Some(Content::String(text)) => text.parse().map_or(Kind::Cpu, Device::kind),
+        _ => Kind::Cpu,
+    }
 }
 
 /// The device `text`, which stands behind `others`.

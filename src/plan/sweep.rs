@@ -15,15 +15,14 @@ mod trials;
 pub(super) mod tests;
 
 use crate::basis::record::Metric;
-use crate::config::path::KeyPath;
-use crate::config::problem::{Problem, Problems};
-use crate::config::read::read;
 use crate::config::sweep::Sweep;
 use crate::config::sweep::axes::Axis;
 use crate::config::sweep::distribution::Distribution;
 use crate::config::sweep::prune::{Prune, Rule};
 use crate::config::sweep::search::Search;
-use crate::config::tree::{Content, Node, Place};
+use crate::document::{Content, KeyPath, Node, Place, Problem, Problems, read};
+
+pub use super::trial::Trial;
 
 use self::combine::{Combined, Repeats, combine, samples};
 use self::search::{Searched, Searcher};
@@ -31,8 +30,9 @@ use self::trials::{Combination, resolve_all, tell_epochs_apart, twins};
 use super::data::Fold;
 use super::launcher::{SlurmPlan, launcher};
 use super::prune::{History, PrunePlan};
-use super::resolve::{Plan, Survey, resolve};
+use super::resolve::resolve;
 use super::run::{RunPlan, run};
+use super::survey::Survey;
 
 /// An experiment with all its trials.
 #[derive(Clone, Debug)]
@@ -55,23 +55,6 @@ pub struct Experiment {
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
     pub unsuggested: usize,
-}
-
-/// A plan and its place in the sweep.
-#[derive(Clone, Debug)]
-pub struct Trial {
-    /// Counted from 1.
-    pub number: usize,
-    /// Identity of the plan.
-    pub digest: String,
-    /// Index of the combination without seed and fold: trials that differ only in these share it.
-    pub setting: usize,
-    /// The round of suggestions in which a search came up with it, from 0; 0 without a search.
-    pub round: usize,
-    /// The swept values as text, one for each axis of the experiment.
-    pub settings: Vec<String>,
-    /// What will run.
-    pub plan: Plan,
 }
 
 /// All trials of the experiment `root`, or everything that is wrong with any of them. With a search,

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::basis::fault::{Fault, Faults};
 use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
-use crate::config::problem::Problem;
 use crate::config::train::schedule::Schedule;
 use crate::config::train::{ClassWeights, Clip, EarlyStop, Train};
+use crate::document::Problem;
 
 /// Everything about training that is not data or model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,17 +1,19 @@
 //! From a network and `[transfer]` to the network that is trained: cut, given a new head, and told
 //! what learns when.
 
-use crate::config::layer::{self, Layer};
+use crate::config::layer::{self, Element, Layer};
 use crate::config::layer_values::{Pair, Width, Yes};
 use crate::config::model::Defaults;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::suggest;
-use crate::config::template::{Element, HEAD};
-use crate::config::transfer::{self as written, Cut, Layers, Start, Transfer};
+use crate::config::template::{self, HEAD};
+use crate::config::transfer::{Cut, Layers, Start, Transfer};
+use crate::config::written::Written;
+use crate::document::{KeyPath, Node, Problem, read};
 
 use super::architecture::extended;
 use super::model::{LayerKind, LayerPlan, ModelPlan, TransferPlan, Tuning};
+use super::section::take;
+
+pub use crate::config::transfer::Case;
 
 /// The part of the layers with weights that `cut = "beginning"` keeps: of three convolutions and
 /// three dense layers the first one, of SqueezeNet's 26 the first five.
@@ -24,46 +26,9 @@ pub const BORDER: usize = 45_000;
 /// Pooling before the default head leaves as fine a grid as so many features allow.
 const FEATURES: usize = 1024;
 
-/// The four cases of the textbook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Case {
-    /// Few images, like those that the network was trained on.
-    SmallSimilar,
-    /// Few images, unlike those.
-    SmallDifferent,
-    /// Many images, like those.
-    LargeSimilar,
-    /// Many images, unlike those.
-    LargeDifferent,
-}
-
 impl Case {
-    /// Every case.
-    pub const ALL: [Case; 4] =
-        [Case::SmallSimilar, Case::SmallDifferent, Case::LargeSimilar, Case::LargeDifferent];
-
-    /// The case of a data set that is large or small, similar or different.
-    pub fn of(large: bool, similar: bool) -> Case {
-        match (large, similar) {
-            (false, true) => Case::SmallSimilar,
-            (false, false) => Case::SmallDifferent,
-            (true, true) => Case::LargeSimilar,
-            (true, false) => Case::LargeDifferent,
-        }
-    }
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        match self {
-            Case::SmallSimilar => "small-similar",
-            Case::SmallDifferent => "small-different",
-            Case::LargeSimilar => "large-similar",
-            Case::LargeDifferent => "large-different",
-        }
-    }
-
     /// What it stands for: where to cut, how the rest starts, what never learns.
-    pub fn settings(self) -> (Cut, Start, Layers) {
+    pub(super) fn settings(self) -> (Cut, Start, Layers) {
         match self {
             Case::SmallSimilar => (Cut::End, Start::Pretrained, Layers::All),
             Case::SmallDifferent => (Cut::Beginning, Start::Pretrained, Layers::All),
@@ -73,23 +38,43 @@ impl Case {
     }
 }
 
-impl TryFrom<written::Case> for Case {
-    type Error = ();
-
-    fn try_from(case: written::Case) -> Result<Case, ()> {
-        match case {
-            written::Case::SmallSimilar => Ok(Case::SmallSimilar),
-            written::Case::SmallDifferent => Ok(Case::SmallDifferent),
-            written::Case::LargeSimilar => Ok(Case::LargeSimilar),
-            written::Case::LargeDifferent => Ok(Case::LargeDifferent),
-            written::Case::Auto => Err(()),
+/// The network that `[transfer]` makes of `base`, if there is one; `measured` tells the case of the data
+/// and the layer to cut behind where the file leaves them to it.
+pub(super) fn transferred(
+    root: &Node,
+    base: ModelPlan,
+    defaults: &Defaults,
+    epochs: usize,
+    measured: &dyn Fn() -> Result<(Case, String), Vec<Problem>>,
+    problems: &mut Vec<Problem>,
+) -> Option<ModelPlan> {
+    let at = KeyPath::root().key("transfer");
+    let Some(node) = root.get("transfer") else { return Some(base) };
+    let mut written = take(read::<Transfer>(node, &at), problems)?;
+    let head = match (node.get("head"), root.get("model")) {
+        (Some(head), Some(model)) => {
+            Some(take(template::head(model, head, &at.key("head")), problems)?)
         }
-    }
+        _ => None,
+    };
+    let case = match written.case.unwrap_or(Written(Some(Case::LargeSimilar))) {
+        Written(Some(case)) => case,
+        Written(None) => {
+            let (case, cut) = take(measured(), problems)?;
+            let (_, _, freeze) = case.settings();
+            // Where everything learns, the end is the place.
+            if freeze == Layers::All {
+                written.cut.get_or_insert(Cut::Layer(cut));
+            }
+            case
+        }
+    };
+    take(transfer(&base, &written, case, head.as_deref(), defaults, epochs), problems)
 }
 
 /// The network of `transfer` on top of `base`, with `head` as written or the default one; or what is
 /// wrong. Whether the weights fit is not looked at.
-pub fn transfer(
+fn transfer(
     base: &ModelPlan,
     transfer: &Transfer,
     case: Case,
@@ -290,10 +275,7 @@ fn unknown(problem: Problem, name: &str, network: &ModelPlan) -> Problem {
         .filter(|layer| layer.parameters() > 0)
         .map(|layer| layer.name.as_str())
         .collect();
-    let problem = match suggest::nearest(name, &names) {
-        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-        None => problem.label("unknown"),
-    };
+    let problem = problem.did_you_mean(name, &names, "unknown");
     match &names[..] {
         [first, .., last] if names.len() > 12 => problem.help(format!(
             "{} layers have weights, from {first} to {last}: `wick check` without [transfer] lists them",

@@ -8,7 +8,7 @@ use crate::analysis::predictions::folder;
 use crate::analysis::{Answers, Setting};
 use crate::augment::{Mixing, Step};
 use crate::data::{Cache, split};
-use crate::plan::resolve::Plan;
+use crate::plan::Plan;
 use crate::sweep::store::TrialStore;
 
 use super::images::{data_uri, dataset};

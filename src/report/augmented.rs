@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::augment::{Applied, BBox, Image, Mixing};
 use crate::data::{Dataset, augmentation_stream, mixing_stream};
-use crate::plan::resolve::Plan;
+use crate::plan::Plan;
 
 use super::sheet::Picture;
 

@@ -11,7 +11,7 @@ use super::sheet::png;
 use crate::analysis::Answers;
 use crate::augment::Frame;
 use crate::data::{Cache, Dataset};
-use crate::plan::resolve::Plan;
+use crate::plan::Plan;
 use crate::sweep::store::Store;
 
 /// The longer side of a picture in pixels, at most.

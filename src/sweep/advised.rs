@@ -5,11 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::path::KeyPath;
-use crate::config::read::read;
 use crate::config::transfer::Transfer;
-use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::document::{KeyPath, Node, read};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::transfer::{BORDER, Case};
 use crate::results::layout::ADVICE;

@@ -8,9 +8,9 @@ use crate::data;
 use crate::kernels::device::Device;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
+use crate::plan::Plan;
 use crate::plan::memory::feature_bytes;
 use crate::plan::model::LayerPlan;
-use crate::plan::resolve::Plan;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::optimizer::Optimizer;
 

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use crate::basis::record::Status;
-use crate::config::suggest;
-use crate::config::transfer::Which;
+use crate::config::weights::Which;
+use crate::document::suggest;
 use crate::results::layout;
 use crate::results::table::TableError;
 use crate::results::trials::{self, Row, Trials};

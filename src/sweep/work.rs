@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::basis::record::Status;
-use crate::config::tree::Node;
 use crate::data::Cache;
+use crate::document::Node;
 use crate::plan::run::OnFailure;
 use crate::plan::sweep::Experiment;
 

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use crate::basis::shape::display;
 use crate::config::template::HEAD;
+use crate::plan::Plan;
 use crate::plan::memory::feature_bytes;
 use crate::plan::model::LayerPlan;
-use crate::plan::resolve::Plan;
 
 use crate::basis::number::number;
 

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Chain;
 use crate::data::Normalisation;
-use crate::plan::data::ImagePlan;
+use crate::plan::Plan;
+use crate::plan::data::Image;
 use crate::plan::model::ModelPlan;
-use crate::plan::resolve::Plan;
 
 use super::checkpoint::Checkpoint;
 use super::trainer::TrialData;
@@ -32,7 +32,7 @@ pub struct Card {
     /// Divided by.
     pub std: Vec<f32>,
     /// Size and channels that images are decoded to.
-    pub image: ImagePlan,
+    pub image: Image,
     /// Whether they are cut to their centre for that, instead of being stretched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub centre: bool,

@@ -18,7 +18,7 @@ use crate::kernels::loss::{Loss, Targets, cross_entropy};
 use crate::kernels::merge::weighted_sum;
 use crate::kernels::tape::values;
 use crate::model::network::{Network, Parameter, Weights};
-use crate::plan::resolve::Plan;
+use crate::plan::Plan;
 use crate::transfer::extractor::Extractor;
 use crate::transfer::features::Features;
 

@@ -6,9 +6,9 @@ use candle_core::{Device, Tensor};
 use crate::config::template::HEAD;
 use crate::data::{Split, View, Views};
 use crate::model::network::{Network, Weights};
+use crate::plan::Plan;
 use crate::plan::model::LayerKind::{Dropout, Flatten};
 use crate::plan::model::{LayerPlan, ModelPlan};
-use crate::plan::resolve::Plan;
 use crate::plan::transfer::grid;
 
 use super::advise::{Border, Depth, Evidence};

@@ -2,12 +2,8 @@
 
 use crate::augment::Mixing;
 
-use super::step::{keys, read_p};
-use super::unknown;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::tree::{Content, Node};
+use super::element::{keys, read_p};
+use crate::document::{Content, KeyPath, Node, Problem, read};
 
 pub(super) const MIXINGS: [&str; 2] = ["mixup", "cutmix"];
 
@@ -27,12 +23,11 @@ pub(super) fn read_mixing(
     default_p: f64,
 ) -> Result<Mixing, Vec<Problem>> {
     let first = keys(node).into_iter().find(|key| *key != "p").unwrap_or_default();
-    let p = node.get("p").map_or(Ok(default_p), |node| read_p(node, &at.key("p")));
-    let p = p.map_err(|problem| vec![problem])?;
+    let p = node.get("p").map_or(Ok(default_p), |node| read_p(node, &at.key("p")))?;
     if let Content::Table(entries) = &node.content
         && let Some(entry) = entries.iter().find(|entry| entry.key != "p" && entry.key != first)
     {
-        return Err(vec![unknown(&at.key(&entry.key), &entry.key, &[first, "p"])]);
+        return Err(vec![Problem::unknown_key(at.key(&entry.key), &entry.key, &[first, "p"])]);
     }
     if first == "one-of" {
         let at = at.key("one-of");
@@ -68,7 +63,7 @@ pub(super) fn read_mixing(
                 .help(format!("{{ {first} = 0.2 }} draws the mixture from Beta(0.2, 0.2)")),
         ]);
     };
-    let alpha = read::<f64>(alpha, &at).map_err(|problem| vec![problem])?;
+    let alpha = read::<f64>(alpha, &at)?;
     if !(alpha > 0.0 && alpha <= 1000.0) {
         let problem = Problem::value(at, format!("{first} = {alpha}: α of Beta(α, α) is positive"));
         return Err(vec![problem.label("between 0 (not included) and 1000")]);

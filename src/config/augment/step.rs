@@ -5,13 +5,10 @@ use serde::de::DeserializeOwned;
 
 use crate::augment::{AnyTransform, KINDS, Range, Reader, Step, kind_of};
 
+use super::element::{keys, read_p};
 use super::mixing::MIXINGS;
-use super::unknown;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::suggest;
-use crate::config::tree::{Content, Entry, Node};
+use crate::document::suggest;
+use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 
 const COMPOSITIONS: [&str; 3] = ["one-of", "some-of", "sometimes"];
 
@@ -44,15 +41,6 @@ pub(super) fn read_steps(
         }
     }
     steps
-}
-
-/// The keys that the element at `node` has, or its name; what decides its kind comes first.
-pub(super) fn keys(node: &Node) -> Vec<&str> {
-    match &node.content {
-        Content::String(name) => vec![name],
-        Content::Table(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn read_step(node: &Node, at: &KeyPath, p: Probability) -> Result<Step, Vec<Problem>> {
@@ -128,15 +116,6 @@ fn read_transform(
     }
 }
 
-pub(super) fn read_p(node: &Node, at: &KeyPath) -> Result<f64, Problem> {
-    let p = read::<f64>(node, at)?;
-    if (0.0..=1.0).contains(&p) {
-        return Ok(p);
-    }
-    let problem = Problem::value(at.clone(), format!("p = {p} is not a probability"));
-    Err(problem.label("between 0 and 1"))
-}
-
 /// The settings beside the steps of a composition.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -196,7 +175,7 @@ fn read_composition(
     if kind != "some-of"
         && let Some(entry) = rest.first()
     {
-        problems.push(unknown(&at.key(&entry.key), &entry.key, &[kind, "p"]));
+        problems.push(Problem::unknown_key(at.key(&entry.key), &entry.key, &[kind, "p"]));
     }
     if kind == "one-of" && !steps.is_empty() && steps.iter().all(|step| step.p() == 0.0) {
         let problem = Problem::value(inside, "every p is 0: there is nothing to choose");

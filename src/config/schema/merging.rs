@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{Definitions, referred};
-use crate::config::layering::{CHOICES, defaults};
-use crate::config::path::KeyPath;
+use crate::config::defaults::{CHOICES, defaults};
+use crate::document::KeyPath;
 
 /// Takes what is required from all tables that are merged key by key, and tells the defaults.
 pub(super) fn relax(definitions: &mut Definitions) {

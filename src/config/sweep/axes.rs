@@ -3,13 +3,9 @@
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::suggest;
-use crate::config::tree::{Content, Entry, Node};
+use crate::document::{Content, Entry, KeyPath, Node, Problem};
 
 use super::condition::Condition;
-use super::{distinct, table};
 
 /// A setting that is varied; `V` says which values it takes.
 #[derive(Clone, Debug)]
@@ -69,7 +65,7 @@ pub(super) fn read(
     may_have_conditions: bool,
     problems: &mut Vec<Problem>,
 ) -> Vec<Axis> {
-    let Some(entries) = table(node) else {
+    let Some(entries) = node.entries() else {
         problems.push(
             Problem::value(at.clone(), format!("{at} is a table of paths and lists of values"))
                 .label("not a table")
@@ -121,10 +117,7 @@ impl Reader<'_> {
         }
         for Entry { key, .. } in entries.iter().filter(|it| !KEYS.contains(&it.key.as_str())) {
             let problem = Problem::key(at.key(key), format!("unknown key \"{key}\" of an axis"));
-            let problem = match suggest::nearest(key, &KEYS) {
-                Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                None => problem.label("unknown"),
-            };
+            let problem = problem.did_you_mean(key, &KEYS, "unknown");
             self.problems.push(problem.help("the keys here are values, when"));
         }
         let Some(listed) = node.get("values") else {
@@ -164,6 +157,18 @@ impl Reader<'_> {
                 );
                 Vec::new()
             }
+        }
+    }
+}
+
+/// A value that stands twice would be one trial twice.
+pub(super) fn distinct(values: &[Node], path: &str, at: &KeyPath, problems: &mut Vec<Problem>) {
+    for (index, value) in values.iter().enumerate() {
+        if values[..index].iter().any(|earlier| earlier.content == value.content) {
+            problems.push(
+                Problem::value(at.index(index), format!("\"{path}\" takes this value twice"))
+                    .label("already in the list"),
+            );
         }
     }
 }

@@ -1,11 +1,7 @@
 //! `when`: where an axis is in use.
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::tree::{Content, Entry, Node};
-
-use super::table;
+use crate::document::{Content, Entry, KeyPath, Node, Problem};
 
 /// What has to hold for an axis to be in use.
 #[derive(Clone, Debug)]
@@ -31,7 +27,7 @@ impl Condition {
     pub(super) fn read(axis: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Vec<Condition> {
         let Some(when) = axis.get("when") else { return Vec::new() };
         let at = at.key("when");
-        let Some(entries) = table(when).filter(|entries| !entries.is_empty()) else {
+        let Some(entries) = when.entries().filter(|entries| !entries.is_empty()) else {
             problems.push(
                 Problem::value(at, "when is a table of paths (or variant) and values")
                     .label("no condition")

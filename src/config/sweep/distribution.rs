@@ -11,15 +11,11 @@
 use serde::de::DeserializeOwned;
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::suggest;
-use crate::config::tree::{Content, Entry, Node, Place};
+use crate::document::suggest;
+use crate::document::{Content, Entry, KeyPath, Node, Place, Problem, read};
 
-use super::axes::Axis;
+use super::axes::{Axis, distinct};
 use super::condition::Condition;
-use super::{distinct, table};
 
 /// How the values of an axis are drawn.
 #[derive(Clone, Debug)]
@@ -129,13 +125,13 @@ pub(super) fn read_axes(
 ) -> Vec<Axis<Distribution>> {
     let before = problems.len();
     let mut axes = Vec::new();
-    for entry in table(node).unwrap_or_default() {
+    for entry in node.entries().unwrap_or_default() {
         if settings.contains(&entry.key.as_str()) {
             continue;
         }
         // A slip in the name of a setting is no axis.
         let near = suggest::nearest(&entry.key, settings);
-        if let Some(near) = near.filter(|_| table(&entry.value).is_none()) {
+        if let Some(near) = near.filter(|_| entry.value.entries().is_none()) {
             problems.push(
                 Problem::key(
                     at.key(&entry.key),
@@ -171,7 +167,7 @@ fn flatten(
 ) {
     let Entry { key, value, .. } = entry;
     let (path, at) = (format!("{prefix}{key}"), at.key(key));
-    let Some(entries) = table(value) else {
+    let Some(entries) = value.entries() else {
         problems.push(
             Problem::value(at, format!("the axis \"{path}\" is not a distribution"))
                 .label("not a table")
@@ -182,7 +178,7 @@ fn flatten(
     let is_axis = entries.is_empty()
         || entries.iter().any(|entry| {
             let is_known = [&KINDS[..], &OPTIONS].concat().contains(&entry.key.as_str());
-            is_known || table(&entry.value).is_none()
+            is_known || entry.value.entries().is_none()
         });
     if !is_axis {
         for entry in entries {
@@ -208,10 +204,7 @@ fn distribution(
     let known = [&KINDS[..], &OPTIONS].concat();
     if let Some(Entry { key, .. }) = entries.iter().find(|it| !known.contains(&it.key.as_str())) {
         let problem = Problem::key(at.key(key), format!("there is no distribution \"{key}\""));
-        let problem = match suggest::nearest(key, &known) {
-            Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-            None => problem.label("not a distribution"),
-        };
+        let problem = problem.did_you_mean(key, &known, "not a distribution");
         let kinds = KINDS.join(", ");
         problems.push(problem.help(format!(
             "the distributions are {kinds}; step and log may stand beside integer, when beside all"

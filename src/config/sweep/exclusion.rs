@@ -1,11 +1,7 @@
 //! `sweep.exclude`: combinations that are left out.
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::tree::{Content, Node};
-
-use super::{settings, table};
+use crate::document::{Content, Entry, KeyPath, Node, Problem};
 
 /// A combination that is left out.
 #[derive(Clone, Debug)]
@@ -35,9 +31,9 @@ pub(super) fn read_list(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) 
     let mut exclusions = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let at = at.index(index);
-        match table(item) {
+        match item.entries() {
             Some(entries) if !entries.is_empty() => {
-                exclusions.push(Exclusion { at, settings: settings(entries) });
+                exclusions.push(Exclusion { at, settings: Entry::pairs(entries) });
             }
             _ => problems.push(
                 Problem::value(at, "a combination is a table of paths and values")

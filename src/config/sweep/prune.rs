@@ -10,14 +10,11 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::basis::record::Metric;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::suggest;
-use crate::config::tree::{Content, Node};
+use crate::config::written::or_default;
+use crate::document::{Content, KeyPath, Node, Problem, read};
 
 /// The value of `prune`.
 #[derive(Clone, Debug)]
@@ -127,13 +124,6 @@ impl Default for Paired {
     }
 }
 
-/// A name alone stands for the rule with its defaults.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
 /// The rules by their names in the file.
 const RULES: [&str; 5] = ["median", "successive-halving", "asha", "hyperband", "paired"];
 
@@ -150,10 +140,7 @@ impl Prune {
                     at.key(&stranger.key),
                     format!("there is no rule \"{}\"", stranger.key),
                 );
-                let problem = match suggest::nearest(&stranger.key, &known) {
-                    Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                    None => problem.label("not a rule"),
-                };
+                let problem = problem.did_you_mean(&stranger.key, &known, "not a rule");
                 return Err(vec![problem.help(help())]);
             }
             entries.retain(|entry| entry.key != "metric");
@@ -162,10 +149,10 @@ impl Prune {
                 return Err(vec![problem.help(help())]);
             }
             if let Some(written) = node.get("metric") {
-                metric = Some(read(written, &at.key("metric")).map_err(|problem| vec![problem])?);
+                metric = Some(read(written, &at.key("metric"))?);
             }
         }
-        let rule = read(&choice, at).map_err(|problem| vec![problem])?;
+        let rule = read(&choice, at)?;
         let prune = Prune { at: at.clone(), rule, metric };
         let problems = prune.problems();
         if problems.is_empty() { Ok(prune) } else { Err(problems) }

@@ -1,14 +1,10 @@
 //! `[sweep.random]`: settings that are drawn at random, so many times.
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::tree::Node;
+use crate::document::{KeyPath, Node, Problem, read};
 
 use super::axes::Axis;
 use super::distribution::{Distribution, read_axes};
-use super::table;
 
 /// The table `[sweep.random]`.
 #[derive(Clone, Debug)]
@@ -35,7 +31,7 @@ written!(Random, "Random", |types| {
 impl Random {
     /// Reads the table at `node`, which stands at `at`.
     pub(super) fn read(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Random> {
-        if table(node).is_none() {
+        if node.entries().is_none() {
             problems.push(
                 Problem::value(at.clone(), format!("{at} is a table of samples and axes"))
                     .label("not a table"),

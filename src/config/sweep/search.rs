@@ -2,14 +2,10 @@
 
 use crate::basis::record::Metric;
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::tree::Node;
+use crate::document::{KeyPath, Node, Problem, read};
 
 use super::axes::Axis;
 use super::distribution::{Distribution, read_axes};
-use super::table;
 
 /// The table `[sweep.search]`.
 #[derive(Clone, Debug)]
@@ -57,7 +53,7 @@ written!(Search, "Search", |types| {
 impl Search {
     /// Reads the table at `node`, which stands at `at`.
     pub(super) fn read(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) -> Option<Search> {
-        if table(node).is_none() {
+        if node.entries().is_none() {
             problems.push(
                 Problem::value(at.clone(), format!("{at} is a table of numbers and axes"))
                     .label("not a table"),

@@ -1,12 +1,7 @@
 //! `[[sweep.list]]`: named variants.
 
 use crate::basis::written::written;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::read::read;
-use crate::config::tree::{Content, Node};
-
-use super::{settings, table};
+use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 
 /// A named set of settings.
 #[derive(Clone, Debug)]
@@ -42,7 +37,7 @@ pub(super) fn read_list(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) 
     for (index, item) in items.iter().enumerate() {
         let at = at.index(index);
         let name = item.get("name").map(|name| read::<String>(name, &at.key("name")));
-        let (Some(entries), Some(name)) = (table(item), name) else {
+        let (Some(entries), Some(name)) = (item.entries(), name) else {
             problems.push(
                 Problem::value(at, "a variant is a table with a name")
                     .label("no name")
@@ -56,7 +51,7 @@ pub(super) fn read_list(node: &Node, at: &KeyPath, problems: &mut Vec<Problem>) 
                     .label("the second one"),
             ),
             Ok(name) => {
-                let mut all = settings(entries);
+                let mut all = Entry::pairs(entries);
                 all.retain(|(path, _)| path != "name");
                 variants.push(Variant { name, at, settings: all });
             }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{DEEPEST, Element, MOST_LAYERS, Scope, Unfolder};
-use crate::config::expression::Parameters;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::suggest;
-use crate::config::tree::{Content, Node};
+use super::expression::Parameters;
+use super::{DEEPEST, MOST_LAYERS, Scope, Unfolder};
+use crate::config::layer::Element;
+use crate::document::{Content, KeyPath, Node, Problem};
 
 impl Unfolder<'_> {
     /// The blocks' own tables, used or not.
@@ -70,10 +68,7 @@ impl Unfolder<'_> {
         };
         let Some(block) = self.blocks.and_then(|blocks| blocks.get(name)) else {
             let problem = Problem::value(at.key("block"), format!("there is no block \"{name}\""));
-            let problem = match suggest::nearest(name, &names) {
-                Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                None => problem.label("not defined"),
-            };
+            let problem = problem.did_you_mean(name, &names, "not defined");
             let help = match names[..] {
                 [] => format!("define it: [model.blocks.{name}] with layers = [ … ]"),
                 _ => format!("the blocks are {}", names.join(", ")),
@@ -158,10 +153,7 @@ impl Unfolder<'_> {
                     at.key(&entry.key),
                     format!("the block \"{name}\" has no parameter \"{}\"", entry.key),
                 );
-                let problem = match suggest::nearest(&entry.key, &near) {
-                    Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-                    None => problem.label("unknown"),
-                };
+                let problem = problem.did_you_mean(&entry.key, &near, "unknown");
                 let problem = problem.help(format!("its parameters are {}", near.join(", ")));
                 self.problem(problem, scope);
                 sound = false;

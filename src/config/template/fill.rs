@@ -1,11 +1,9 @@
 //! Parameters filled into the strings of an element.
 
+use super::expression::{Filled, Parameters, fill};
 use super::{LISTS, Scope, Unfolder};
-use crate::config::expression::{Filled, Parameters, fill};
 use crate::config::layer::Layer;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
-use crate::config::tree::{Content, Entry, Node};
+use crate::document::{Content, Entry, KeyPath, Node, Problem};
 
 impl Unfolder<'_> {
     /// The value that `node` stands for, and where that was written.

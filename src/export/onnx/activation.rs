@@ -2,7 +2,7 @@
 
 use std::f32::consts::SQRT_2;
 
-use crate::plan::model::Activation;
+use crate::basis::activation::Activation;
 
 use super::graph::Graph;
 use super::messages::Attribute;

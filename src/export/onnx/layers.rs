@@ -1,6 +1,7 @@
 //! Layers as ONNX operators, at test time: dropout and stochastic depth pass their input on.
 
-use crate::plan::model::{BatchNormPlan, ConvPlan, DensePlan, LayerKind, LayerPlan, Tail};
+use crate::config::layer_settings::BatchNormSettings;
+use crate::plan::model::{ConvPlan, DensePlan, LayerKind, LayerPlan, Tail};
 
 use super::super::error::ExportError;
 use super::graph::Graph;
@@ -100,7 +101,7 @@ impl Graph<'_> {
         &mut self,
         layer: &str,
         prefix: &str,
-        norm: BatchNormPlan,
+        norm: BatchNormSettings,
         channels: usize,
         x: &str,
     ) -> Result<String, ExportError> {

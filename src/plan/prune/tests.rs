@@ -7,8 +7,9 @@ use crate::basis::record::Scores;
 use crate::basis::seed::{Stream, derive};
 use crate::config::layering::preset;
 use crate::config::sweep::prune::{Halving, Median, Paired};
+use crate::plan::Plan;
 use crate::plan::data::Fold;
-use crate::plan::resolve::{Plan, resolve};
+use crate::plan::resolve::resolve;
 use crate::plan::sweep::tests::Digits;
 
 fn plan() -> Plan {

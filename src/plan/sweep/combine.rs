@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::basis::seed::derive;
-use crate::config::path::KeyPath;
-use crate::config::problem::Problem;
 use crate::config::sweep::random::Random;
 use crate::config::sweep::{Seeds, Sweep};
-use crate::config::tree::{Content, Node};
+use crate::document::{Content, KeyPath, Node, Problem};
 
 use super::Fold;
 use super::setting::Setting;

@@ -1,10 +1,10 @@
 //! Conditions of axes, checked before any combination is made.
 
-use crate::config::problem::Problem;
+use crate::config::setting::look_up;
 use crate::config::sweep::Sweep;
 use crate::config::sweep::condition::Condition;
 use crate::config::sweep::distribution::Distribution;
-use crate::config::tree::Node;
+use crate::document::{Node, Problem};
 
 use super::setting::{below, matches, within};
 use super::text;
@@ -97,7 +97,7 @@ fn never(root: &Node, sweep: &Sweep, condition: &Condition, before: &[&Known]) -
     }
     let is_always_set = before.iter().any(|axis| axis.when.is_empty());
     if !is_always_set && path != "variant" {
-        values.extend(root.look_up(path));
+        values.extend(look_up(root, path));
     }
     let can_be = |wanted: &Node| {
         let is_drawn = before.iter().any(|axis| match &axis.values {

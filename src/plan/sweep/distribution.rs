@@ -2,7 +2,7 @@
 
 use crate::basis::seed::Stream;
 use crate::config::sweep::distribution::Distribution;
-use crate::config::tree::{Content, Node, Place};
+use crate::document::{Content, Node, Place};
 
 use super::setting::matches;
 

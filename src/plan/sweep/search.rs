@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 
 use crate::basis::record::{Metric, Status};
 use crate::basis::seed::derive;
-use crate::config::problem::{Problem, Problems};
 use crate::config::sweep::search::Search;
-use crate::config::tree::Node;
+use crate::document::{Node, Problem, Problems};
 use crate::plan::prune::{History, Progress, PrunePlan, Verdict, judge};
-use crate::plan::resolve::Survey;
+use crate::plan::survey::Survey;
 
 use super::combine::Repeats;
 use super::setting::{Setting, below, matches, within};

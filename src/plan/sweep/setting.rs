@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::config::path::KeyPath;
+use crate::config::setting::look_up;
 use crate::config::sweep::condition::Condition;
 use crate::config::sweep::variant::Variant;
-use crate::config::tree::{Content, Node};
+use crate::document::{Content, KeyPath, Node};
 
 use super::{text, toml_text};
 
@@ -59,7 +59,7 @@ impl<'a> Setting<'a> {
         let own = self.replacements.iter().rev();
         let own =
             own.filter_map(|(other, _, value)| Some(within(value, below(path, other)?))).next();
-        own.unwrap_or_else(|| root.look_up(path)).is_some_and(|value| matches(value, wanted))
+        own.unwrap_or_else(|| look_up(root, path)).is_some_and(|value| matches(value, wanted))
     }
 
     /// Two combinations with one key are the same trial.
@@ -89,7 +89,7 @@ pub(super) fn below<'p>(path: &'p str, above: &str) -> Option<&'p str> {
 
 /// The value at a path below `value`.
 pub(super) fn within<'n>(value: &'n Node, rest: &str) -> Option<&'n Node> {
-    if rest.is_empty() { Some(value) } else { value.look_up(rest) }
+    if rest.is_empty() { Some(value) } else { look_up(value, rest) }
 }
 
 /// Whether a value is what was asked for; a choice is also known by its name alone.

@@ -3,11 +3,11 @@
 use super::*;
 use crate::basis::record::{EpochRecord, Scores, Status};
 use crate::config::layering::{Request, load, preset};
-use crate::config::transfer::Which;
+use crate::config::weights::Which;
+use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
-use crate::plan::resolve::Plan;
 use crate::plan::transfer::Case;
 
 /// A survey that knows the digits, without looking.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::config::path::KeyPath;
 use crate::config::presets;
-use crate::config::problem::{Problem, Problems};
-use crate::config::tree::{Content, Node, Place};
-use crate::plan::resolve::{Survey, resolve};
+use crate::config::setting::set;
+use crate::document::{Content, KeyPath, Node, Place, Problem, Problems};
+use crate::plan::resolve::resolve;
+use crate::plan::survey::Survey;
 
 use super::setting::Setting;
 use super::{Fold, Trial};
@@ -80,7 +80,7 @@ fn trial(
     let is_swept = !presets.is_empty();
     for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
         // The path stands in the sweep, which the trial's tree has too.
-        if let Err(problem) = tree.set(path, (**value).clone(), at) {
+        if let Err(problem) = set(&mut tree, path, (**value).clone(), at) {
             problems.push(problem.locate(root));
         }
         if index == 0
@@ -93,7 +93,7 @@ fn trial(
     if let (Some(seed), Some(node)) = (seed, root.get("seed")) {
         let content = Content::Integer(*seed as i64);
         let node = Node { content, place: node.place.clone() };
-        if let Err(problem) = tree.set("seed", node, &KeyPath::root()) {
+        if let Err(problem) = set(&mut tree, "seed", node, &KeyPath::root()) {
             problems.push(problem.locate(root));
         }
     }

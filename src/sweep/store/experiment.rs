@@ -3,7 +3,7 @@
 use std::{fs, io};
 
 use crate::config::presets;
-use crate::config::tree::Node;
+use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::results::layout::EXPERIMENT;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::model::network::Weights;
-use crate::plan::resolve::Plan;
+use crate::plan::Plan;
 use crate::results::layout::{CONFUSION, PLAN, PREDICTIONS};
 use crate::results::table::csv_bytes;
 use crate::results::timings::{self, Timing};

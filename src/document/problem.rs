@@ -6,6 +6,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::path::KeyPath;
+use super::suggest;
 use super::tree::{Node, Place};
 use crate::basis::fault::Fault;
 
@@ -47,6 +48,13 @@ impl Problem {
         Problem { is_missing: true, ..Problem::value(path, message) }
     }
 
+    /// The key at the end of `path` is none of the `known` ones.
+    pub fn unknown_key(path: KeyPath, key: &str, known: &[&str]) -> Problem {
+        Problem::key(path, format!("unknown key \"{key}\""))
+            .did_you_mean(key, known, "unknown")
+            .help(format!("the keys here are {}", known.join(", ")))
+    }
+
     /// Something wrong at a known place.
     pub fn at(place: Place, message: impl Into<String>) -> Problem {
         Problem { place: Some(place), ..Problem::value(KeyPath::root(), message) }
@@ -55,6 +63,11 @@ impl Problem {
     /// A few words under the marked text.
     pub fn label(self, label: impl Into<String>) -> Problem {
         Problem { label: label.into(), ..self }
+    }
+
+    /// Labels it with the name most like `found` among `names`, or with `otherwise` if none is like it.
+    pub fn did_you_mean(self, found: &str, names: &[&str], otherwise: &str) -> Problem {
+        self.label(suggest::did_you_mean(found, names, otherwise))
     }
 
     /// The way out.
@@ -237,6 +250,12 @@ impl Problems {
             if count == 1 { "error" } else { "errors" }
         ));
         text
+    }
+}
+
+impl From<Problem> for Vec<Problem> {
+    fn from(problem: Problem) -> Vec<Problem> {
+        vec![problem]
     }
 }
 

@@ -7,16 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use super::path::KeyPath;
-use super::suggest;
-use super::tree::{Content, Node};
+use crate::document::suggest;
+use crate::document::{Content, KeyPath, Node};
 
 /// The parameters in force: their values and where these stand.
-pub type Parameters = BTreeMap<String, (Node, KeyPath)>;
+pub(super) type Parameters = BTreeMap<String, (Node, KeyPath)>;
 
 /// What is wrong with an expression, in words.
 #[derive(Debug, PartialEq)]
-pub struct Mistake {
+pub(super) struct Mistake {
     /// One sentence.
     pub message: String,
     /// The way out.
@@ -25,7 +24,7 @@ pub struct Mistake {
 
 /// What a string stands for.
 #[derive(Debug)]
-pub enum Filled {
+pub(super) enum Filled {
     /// It holds no expression.
     Plain,
     /// It is a parameter's name: the parameter's own value, and where it stands.
@@ -35,7 +34,7 @@ pub enum Filled {
 }
 
 /// What `text` stands for with `parameters`.
-pub fn fill(text: &str, parameters: &Parameters) -> Result<Filled, Mistake> {
+pub(super) fn fill(text: &str, parameters: &Parameters) -> Result<Filled, Mistake> {
     if !text.contains('$') {
         return Ok(Filled::Plain);
     }
@@ -368,7 +367,7 @@ fn divisible(value: f64, by: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tree::Place;
+    use crate::document::Place;
 
     fn parameters() -> Parameters {
         let node = |content| Node { content, place: Place::Set("".into()) };

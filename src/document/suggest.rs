@@ -17,6 +17,12 @@ pub fn nearest<'a>(found: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
+/// The name most like `found` as a question, or `otherwise`.
+pub(super) fn did_you_mean(found: &str, names: &[&str], otherwise: &str) -> String {
+    nearest(found, names)
+        .map_or_else(|| otherwise.to_owned(), |near| format!("did you mean \"{near}\"?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::nearest;

@@ -1,7 +1,6 @@
 //! From tree to types: serde's derives do the work, errors know their place.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -13,50 +12,11 @@ use super::path::{KeyPath, Segment};
 use super::problem::Problem;
 use super::suggest;
 use super::tree::{Content, Entry, Node, Place};
-use crate::basis::written::written;
+use super::written_path::{SEPARATOR, WRITTEN_PATH};
 
 /// Reads the value at `node`, which stands at `path`.
 pub fn read<T: DeserializeOwned>(node: &Node, path: &KeyPath) -> Result<T, Problem> {
     T::deserialize(Reader(node)).map_err(|error| error.into_problem(path))
-}
-
-/// A path that was written in a file is relative to the file's folder; one from the command line or
-/// the environment is relative to the working directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrittenPath {
-    /// As written, the same on every machine.
-    pub written: String,
-    /// Where it leads.
-    pub path: PathBuf,
-}
-
-written!(WrittenPath, "Path", { "type": "string", "minLength": 1 });
-
-/// The name by which [`Reader`] knows that a path is asked for.
-const WRITTEN_PATH: &str = "candlewick::WrittenPath";
-
-/// Separates the two halves of a path on its way through serde.
-const SEPARATOR: char = '\0';
-
-impl<'de> de::Deserialize<'de> for WrittenPath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PathVisitor;
-        impl Visitor<'_> for PathVisitor {
-            type Value = WrittenPath;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a path")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<WrittenPath, E> {
-                let (written, folder) = text.split_once(SEPARATOR).unwrap_or((text, ""));
-                if written.is_empty() {
-                    return Err(E::custom("an empty path"));
-                }
-                let path = PathBuf::from(folder).join(written);
-                Ok(WrittenPath { written: written.to_owned(), path })
-            }
-        }
-        deserializer.deserialize_newtype_struct(WRITTEN_PATH, PathVisitor)
-    }
 }
 
 /// What serde could not make of a value; the path grows on the way out.
@@ -175,20 +135,14 @@ impl de::Error for ReadError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let label = match suggest::nearest(variant, expected) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "not one of the choices".to_owned(),
-        };
+        let label = suggest::did_you_mean(variant, expected, "not one of the choices");
         let mut error = ReadError::new(format!("there is no choice \"{variant}\""), label);
         error.help = Some(format!("the choices are {}", listed(expected)));
         error
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let label = match suggest::nearest(field, expected) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "unknown".to_owned(),
-        };
+        let label = suggest::did_you_mean(field, expected, "unknown");
         let mut error = ReadError::new(format!("unknown key \"{field}\""), label);
         error.on_key = true;
         error.help = Some(format!("the keys here are {}", listed(expected)));

@@ -1,13 +1,10 @@
-//! The experiment as a tree of values that know where they were written.
+//! A document as a tree of values that know where they were written.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::layer::default_names;
 use super::path::{KeyPath, Segment};
-use super::problem::Problem;
-use super::suggest;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -132,21 +129,28 @@ impl Content {
     }
 }
 
+impl Entry {
+    /// Keys and values without the places of the keys.
+    pub fn pairs(entries: &[Entry]) -> Vec<(String, Node)> {
+        entries.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+    }
+}
+
 impl Node {
     /// The value of `key`, if this is a table that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        match &self.content {
-            Content::Table(entries) => {
-                entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
-            }
-            _ => None,
-        }
+        self.entry(key).map(|entry| &entry.value)
     }
 
     /// The entry of `key`, if this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries()?.iter().find(|entry| entry.key == key)
+    }
+
+    /// The entries, if this is a table.
+    pub fn entries(&self) -> Option<&[Entry]> {
         match &self.content {
-            Content::Table(entries) => entries.iter().find(|entry| entry.key == key),
+            Content::Table(entries) => Some(entries),
             _ => None,
         }
     }
@@ -162,77 +166,6 @@ impl Node {
         })
     }
 
-    /// Replaces the value at a dotted path as a user writes it: `model.layers.conv1.kernel`,
-    /// `model.layers[0].kernel`, `model.layers.0.kernel`. The last segment may be a new key of an
-    /// existing table. The problem says which part of the path is unknown; it stands at `at`.
-    pub fn set(&mut self, dotted: &str, value: Node, at: &KeyPath) -> Result<KeyPath, Problem> {
-        let segments = KeyPath::split(dotted);
-        if segments.iter().any(String::is_empty) {
-            return Err(Problem::key(at.clone(), format!("\"{dotted}\" is not a path"))
-                .label("an empty part")
-                .help("a path is keys with dots between them: train.optimizer.adam.lr"));
-        }
-        let mut node = self;
-        let mut resolved = KeyPath::root();
-        for (depth, segment) in segments.iter().enumerate() {
-            let is_last = depth + 1 == segments.len();
-            let here = resolved.clone();
-            match &mut node.content {
-                Content::Table(entries) => {
-                    let index = entries.iter().position(|entry| entry.key == *segment);
-                    resolved = resolved.key(segment);
-                    match index {
-                        Some(index) if is_last => {
-                            entries[index].value = value;
-                            return Ok(resolved);
-                        }
-                        Some(index) => node = &mut entries[index].value,
-                        None if is_last => {
-                            let key_place = value.place.clone();
-                            entries.push(Entry { key: segment.clone(), key_place, value });
-                            return Ok(resolved);
-                        }
-                        None => {
-                            let names: Vec<&str> =
-                                entries.iter().map(|entry| entry.key.as_str()).collect();
-                            return Err(unknown(dotted, segment, &here, &names, at));
-                        }
-                    }
-                }
-                Content::Array(items) => {
-                    let index = position(items, segment);
-                    let Some(index) = index else {
-                        let count = items.len();
-                        let names = default_names(items);
-                        let names: Vec<&str> = names
-                            .iter()
-                            .map(String::as_str)
-                            .filter(|name| !name.is_empty())
-                            .collect();
-                        let problem = unknown(dotted, segment, &here, &names, at);
-                        return Err(problem.note(format!(
-                            "{here} has {count} elements, addressed by number from 0 or by name"
-                        )));
-                    };
-                    resolved = resolved.index(index);
-                    if is_last {
-                        items[index] = value;
-                        return Ok(resolved);
-                    }
-                    node = &mut items[index];
-                }
-                other => {
-                    return Err(Problem::key(
-                        at.clone(),
-                        format!("there is no \"{dotted}\": {here} is {}", other.describe()),
-                    )
-                    .label(format!("\"{segment}\" leads nowhere")));
-                }
-            }
-        }
-        Ok(resolved)
-    }
-
     /// The value without its places.
     pub fn to_toml(&self) -> toml::Value {
         match &self.content {
@@ -245,15 +178,6 @@ impl Node {
                 entries.iter().map(|entry| (entry.key.clone(), entry.value.to_toml())).collect(),
             ),
         }
-    }
-
-    /// The value at a dotted path as a user writes it.
-    pub fn look_up(&self, dotted: &str) -> Option<&Node> {
-        KeyPath::split(dotted).iter().try_fold(self, |node, segment| match &node.content {
-            Content::Table(_) => node.get(segment),
-            Content::Array(items) => position(items, segment).map(|index| &items[index]),
-            _ => None,
-        })
     }
 
     /// The place of the value at `path`, or of the nearest table around it.
@@ -282,24 +206,4 @@ impl Node {
         }
         self.place_of_value(path)
     }
-}
-
-fn position(items: &[Node], segment: &str) -> Option<usize> {
-    match segment.parse::<usize>() {
-        Ok(index) => (index < items.len()).then_some(index),
-        Err(_) => default_names(items).iter().position(|name| name == segment),
-    }
-}
-
-fn unknown(dotted: &str, segment: &str, here: &KeyPath, names: &[&str], at: &KeyPath) -> Problem {
-    let within = if here.segments().is_empty() { "the file".to_owned() } else { here.to_string() };
-    let problem = Problem::key(
-        at.clone(),
-        format!("there is no \"{dotted}\": {within} has no \"{segment}\""),
-    );
-    let problem = match suggest::nearest(segment, names) {
-        Some(near) => problem.label(format!("did you mean \"{near}\"?")),
-        None => problem.label("no such setting"),
-    };
-    if names.is_empty() { problem } else { problem.help(format!("it has {}", names.join(", "))) }
 }

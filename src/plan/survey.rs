@@ -1,0 +1,41 @@
+//! What is known of the files that an experiment names, without running anything.
+
+use std::path::PathBuf;
+
+use crate::config::data::Data;
+use crate::config::weights::Which;
+use crate::document::{KeyPath, Problem};
+
+use super::Plan;
+use super::data::{DataFacts, DataPlan, Fold, data_plan};
+use super::model::{ModelPlan, WeightsPlan};
+use super::transfer::Case;
+
+/// Tells what is known of the files that an experiment names, without running anything.
+pub trait Survey: Sync {
+    /// What is known of a data set without decoding images, or why nothing is.
+    fn data(&self, plan: &DataPlan) -> Result<DataFacts, String>;
+
+    /// The hash of a file of weights that fits the network, or why it does not.
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String>;
+
+    /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
+    fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
+
+    /// The case of the data of a plan to advise on, measured, and the layer to cut behind; or why
+    /// it cannot be measured. A set of `border` images is large.
+    fn advise(&self, plan: &Plan, border: usize) -> Result<(Case, String), String>;
+}
+
+/// What is known of the source of `[data]`.
+pub(super) fn facts(
+    data: &Data,
+    fold: Option<Fold>,
+    survey: &dyn Survey,
+) -> Result<DataFacts, Problem> {
+    let plan = data_plan(data, fold, &|path| path.path.clone());
+    survey.data(&plan).map_err(|message| {
+        let at = KeyPath::root().key("data").key("source");
+        Problem::value(at, message).label("this source")
+    })
+}

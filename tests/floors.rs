@@ -81,3 +81,56 @@ fn every_file_opens_with_what_it_is_for() {
         assert!(text.starts_with("//!"), "{} does not open with //!", file.display());
     }
 }
+
+/// Of each kind one that is there, as code names it, and how many files may name it. Tests do not count.
+const VARIANTS: [(&str, &[&str], usize); 5] = [
+    ("an activation", &["Gelu", "\"gelu\""], 4),
+    ("a layer", &["AvgPool", "AvgPoolPlan", "\"avg-pool\""], 7),
+    ("a data source", &["Gtsrb", "gtsrb"], 5),
+    ("an optimiser", &["Rmsprop", "\"rmsprop\""], 4),
+    ("a transform", &["ToSepia", "to_sepia", "\"to-sepia\""], 4),
+];
+
+/// Whether `word` stands in `line`, not as a part of a longer one.
+fn names(line: &str, word: &str) -> bool {
+    let belongs = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        !line[..at].ends_with(belongs) && !line[at + word.len()..].starts_with(belongs)
+    })
+}
+
+#[test]
+fn a_new_variant_costs_no_more_files_than_the_table_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let mut files = Vec::new();
+    for folder in ["src", "crates"] {
+        rust_files(&root.join(folder), &mut files);
+    }
+    let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    // Modules that only tests have.
+    let of_tests: Vec<&str> = texts
+        .iter()
+        .flat_map(|text| text.split("#[cfg(test)]\n").skip(1))
+        .filter_map(|rest| rest.lines().next()?.strip_suffix(';')?.split("mod ").nth(1))
+        .collect();
+    // The names of its folders and its own, without the ending.
+    let parts = |file: &Path| -> Vec<String> {
+        let module = file.strip_prefix(root).unwrap().with_extension("");
+        module.iter().map(|part| part.to_str().unwrap().to_owned()).collect()
+    };
+    for (kind, words, most) in VARIANTS {
+        assert!(table.contains(&format!("| {kind} ({most} files)")), "the table on {kind}");
+        let is_named = |(file, text): &(&PathBuf, &String)| {
+            let parts = parts(file);
+            let own = words.contains(&parts.last().unwrap().as_str());
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let mut code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let mut in_code = || code.any(|line| words.iter().any(|word| names(line, word)));
+            !parts.iter().any(|part| of_tests.contains(&part.as_str())) && (own || in_code())
+        };
+        let named: Vec<_> =
+            files.iter().zip(&texts).filter(is_named).map(|(file, _)| file).collect();
+        assert!(!named.is_empty() && named.len() <= most, "{kind} is named in {named:#?}");
+    }
+}

@@ -119,7 +119,8 @@ fn run(file: &Path, bench: &Bench, exact: &mut Found, close: &mut Found) {
 
 /// What decides bits today: the instruction set, and the caches by which products are cut.
 fn processor(bench: &Bench) -> String {
-    let text = fs::read_to_string(bench.path().join("results/quickstart/environment.toml")).unwrap();
+    let text =
+        fs::read_to_string(bench.path().join("results/quickstart/environment.toml")).unwrap();
     let set = text.lines().find_map(|line| line.strip_prefix("instruction-set = "));
     let caches = (0..4).filter_map(|index| {
         let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");
@@ -152,9 +153,9 @@ fn experiments_keep_their_digests_tables_and_weights() {
         golden.retain(|[_, _, on, _]| *on != processor && !["any", "close"].contains(&on.as_str()));
         let parts = [("any", everywhere), ("close", close), (processor.as_str(), exact)];
         for (on, found) in parts {
-            golden.extend(found.into_iter().map(|((name, what), value)| {
-                [name, what, on.to_owned(), value]
-            }));
+            golden.extend(
+                found.into_iter().map(|((name, what), value)| [name, what, on.to_owned(), value]),
+            );
         }
         golden.sort();
         let mut writer = csv::Writer::from_path(GOLDEN).unwrap();
@@ -175,8 +176,7 @@ fn experiments_keep_their_digests_tables_and_weights() {
     let losses = expected("close");
     assert!(close.keys().eq(losses.keys()), "experiments come and go: INSTA_UPDATE=always");
     for (what, found) in &close {
-        let (found, expected): (f64, f64) =
-            (found.parse().unwrap(), losses[what].parse().unwrap());
+        let (found, expected): (f64, f64) = (found.parse().unwrap(), losses[what].parse().unwrap());
         assert!((found / expected - 1.0).abs() < CLOSE, "{what:?}: {found}, not {expected}");
     }
 }

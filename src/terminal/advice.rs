@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::measures::{Accuracy, Measures};
 use crate::plan::transfer::Case;
 use crate::transfer::advise::{Advice, Depth, Evidence};
-use crate::transfer::measures::{Accuracy, Measures};
 
 use super::grid::grid;
 use crate::basis::number::number;

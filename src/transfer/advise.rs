@@ -16,7 +16,7 @@
 
 use crate::plan::transfer::{BORDER, Case};
 
-use super::measures::{Accuracy, Difference, Measures};
+use crate::measures::{Accuracy, Difference, Measures};
 
 mod reasons;
 mod similarity;

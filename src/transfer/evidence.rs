@@ -13,7 +13,7 @@ use crate::plan::transfer::grid;
 
 use super::advise::{Border, Depth, Evidence};
 use super::extractor::IMAGES;
-use super::measures::{LabelledFeatures, Measures, Unmeasurable, measure, sample};
+use crate::measures::{LabelledFeatures, Measures, Unmeasurable, measure, sample};
 
 /// More images than these add to the time and little to the answer: accuracies are known to one part
 /// in a hundred then.

@@ -5,4 +5,3 @@ pub mod advise;
 pub mod evidence;
 pub mod extractor;
 pub mod features;
-pub mod measures;

@@ -2,7 +2,7 @@
 
 use super::similarity::{KEPT, REMOVED, Similarity};
 use super::{CLEAR, Case, Depth, Evidence, difference};
-use crate::transfer::measures::{Accuracy, Difference, Measures};
+use crate::measures::{Accuracy, Difference, Measures};
 
 /// "74.2 ± 1.9 %".
 fn percent(accuracy: &Accuracy) -> String {

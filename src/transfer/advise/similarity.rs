@@ -1,6 +1,6 @@
 //! Whether images are like those that a network has learned from.
 
-use crate::transfer::measures::Difference;
+use crate::measures::Difference;
 
 /// Part of the best baseline's errors that similar images' last layer removes. With a fifth, features
 /// that are about nothing but colour and edges do not pass, and a data set on which pixels already do

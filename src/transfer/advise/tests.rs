@@ -1,7 +1,7 @@
 //! Every branch of the advice, on accuracies that are made up for it.
 
-use super::super::measures::HScore;
 use super::*;
+use crate::measures::HScore;
 
 /// Measures of 1,000 images, the first `right` of them right.
 fn measures(right: usize) -> Measures {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{
     HScore, LabelledFeatures, h_score, leep, linear_probe, logme, measure, nearest_centroid,
 };
-use crate::basis::seed;
+use candlewick_basis::seed;
 
 /// Clouds of `classes` classes around random centres.
 fn clouds(

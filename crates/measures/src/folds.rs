@@ -1,6 +1,6 @@
 //! Stratified folds and stratified samples of images.
 
-use crate::basis::seed;
+use candlewick_basis::seed;
 
 /// Images in `count` folds: the fold of each image. Every class is shuffled by `seed` and dealt out;
 /// the dealing goes on from class to class, so folds differ by one image at most, as the images of

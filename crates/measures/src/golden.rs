@@ -14,8 +14,10 @@ struct Golden(Vec<u8>);
 
 impl Golden {
     fn load() -> Golden {
-        let path =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/transfer_measures.safetensors");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/goldens/transfer_measures.safetensors"
+        );
         Golden(std::fs::read(path).unwrap())
     }
 

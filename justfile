@@ -9,11 +9,11 @@ check: format lint test
 
 # Fail if the code is not formatted
 format:
-    cargo fmt --check
+    cargo fmt --all --check
 
 # Clippy on every target, warnings are errors
 lint:
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --workspace -- -D warnings
 
 # All tests
 test:
@@ -22,6 +22,24 @@ test:
 # The tests of the kernels with checks of overflows and of what is unsafe: slow to compile
 test-checked:
     cargo test --locked -p candlewick-kernels --config profile.dev.package.candlewick-kernels.debug-assertions=true --config profile.dev.package.candlewick-kernels.overflow-checks=true
+
+# The numerical tests under each instruction set that this processor has
+test-sets:
+    bash tests/instruction_sets.sh
+
+# What Miri can run of the unsafe parts; needs a nightly toolchain with the component miri
+miri:
+    cargo +nightly miri test -p candlewick-basis --lib -- memory::gaps::tests::what memory::gaps::tests::gaps instructions
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p candlewick-kernels --lib -- simd:: streaming::tests::a_part merge::tests::a_value rectified_pool::tests::it_is rectified_pool::tests::a_norm threads::convolutions
+    MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p candlewick-weights --lib
+
+# What takes too long for every change: 200 kills, checks of overflows in kernels, Miri
+nightly: test-checked miri
+    cargo test --locked --test integration -- --ignored two_hundred_kills --nocapture
+
+# README's two commands, one after the other, from nothing compiled
+newcomer:
+    CARGO_TARGET_DIR=$(mktemp -d) sh -c 'time cargo run --locked -- run experiments/quickstart.toml --results $CARGO_TARGET_DIR/results && time cargo test --locked'
 
 # Times of single operations; ARGS such as a part of a name go to the bench
 bench *ARGS:

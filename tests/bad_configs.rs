@@ -13,11 +13,18 @@ use candlewick::sweep::survey::Files;
 /// What `wick check` says of an experiment; none if nothing is wrong.
 fn message(request: &Request) -> Option<String> {
     let images = Cache::new(1);
-    let survey = Files::new(&images, Path::new("results"));
+    // Nothing has been run there, whatever has been in the folder of this repository.
+    let results = tempfile::tempdir().unwrap();
+    let survey = Files::new(&images, results.path());
     let problems: Result<(), Problems> =
         load(request).and_then(|root| expand(&root, &survey, &Nothing).map(|_| ()));
     // Windows' separators are the one thing that may differ between machines.
-    problems.err().map(|problems| problems.render(false).replace('\\', "/"))
+    problems.err().map(|problems| {
+        problems
+            .render(false)
+            .replace(results.path().to_str().unwrap(), "results")
+            .replace('\\', "/")
+    })
 }
 
 fn request(file: &Path) -> Request {

@@ -40,6 +40,10 @@ fn own(name: &str) -> &'static [&'static str] {
         "pruning" => &["train.epochs=3", "sweep.seeds=2"],
         "transfer-squeezenet-clipart" => &["data.validation=0.1", "sweep.folds=2"],
         "small-data" => &["data.test=0.9", "train.epochs=2"],
+        // Advice measures the features of all training images of each size.
+        "transfer-four-cases" => {
+            &["data.test=0.02", "sweep.grid.\"data.subset\"=[{ per-class = 4 }]"]
+        }
         "unfreeze" => &["train.epochs=13"],
         _ => &["data.test=0.02"],
     }

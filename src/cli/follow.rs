@@ -71,10 +71,10 @@ pub(super) fn follow(
                 Err(error) => parts.push(format!("the queue does not answer: {error}")),
             }
         }
-        if experiment.unsuggested > 0 {
-            if let Ok(further) = expand_in(store, root, images) {
-                *experiment = further;
-            }
+        if experiment.unsuggested > 0
+            && let Ok(further) = expand_in(store, root, images)
+        {
+            *experiment = further;
         }
         let (line, is_settled) = progress(experiment, store);
         parts.insert(0, line);

@@ -53,10 +53,10 @@ pub(super) fn write<'a>(
 }
 
 /// What `make` has written, which is all of `part`.
-fn checked<'a>(
-    part: &'a mut [MaybeUninit<f32>],
+fn checked(
+    part: &mut [MaybeUninit<f32>],
     make: impl FnOnce(&mut [MaybeUninit<f32>]) -> &mut [f32],
-) -> &'a mut [f32] {
+) -> &mut [f32] {
     let place = ptr::slice_from_raw_parts(part.as_ptr().cast::<f32>(), part.len());
     assert!(ptr::eq(make(part), place), "another part was written");
     // SAFETY: a slice of numbers is written, and this is the same one.

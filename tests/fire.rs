@@ -103,6 +103,18 @@ fn signal(name: &str, process: &str) {
     let _ = Command::new("kill").args([name, "--", process]).stderr(Stdio::null()).status();
 }
 
+/// Waits until a worker whose supervisor was killed has noticed it and stored where it is.
+fn wait_for(group: u32) {
+    for _ in 0..500 {
+        let mut probe = Command::new("kill");
+        probe.args(["-0", "--", &format!("-{group}")]).stderr(Stdio::null());
+        if !probe.status().unwrap().success() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Everything that may not depend on what happened: the tables and the best checkpoints.
 fn results(bench: &Bench, results: &str) -> BTreeMap<String, Vec<u8>> {
     let root = bench.path().join(results).join("fire");
@@ -156,6 +168,7 @@ fn kill(kills: usize) {
         bench.done(&arguments(way, "whole", &[]));
         let expected = results(&bench, "whole");
         let (mut hits, mut sweeps) = (0, 0);
+        let mut groups = Vec::new();
         while hits < per_way {
             let mut child = start(&bench, &arguments(way, "killed", &[]));
             std::thread::sleep(Duration::from_millis(20 + stream.below(400)));
@@ -172,9 +185,11 @@ fn kill(kills: usize) {
                 _ => signal("-KILL", &format!("-{}", child.id())),
             }
             child.wait().unwrap();
+            groups.push(child.id());
             hits += 1;
         }
         bench.done(&arguments(way, "killed", &[]));
+        groups.into_iter().for_each(wait_for);
         assert_same(&expected, &results(&bench, "killed"), what);
         say(&format!("{what}: {hits} kills over {} sweeps", sweeps + 1));
     }

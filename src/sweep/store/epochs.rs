@@ -31,7 +31,8 @@ impl Serialize for Row<'_> {
 
 /// The records at `path`, in order, up to the first whose row is torn, damaged or out of order.
 pub(super) fn records(path: &Path) -> Vec<EpochRecord> {
-    let rows: Vec<(usize, u64, f64, [f64; 6], ScoreCells)> = rows::read(path);
+    let columns = ["epoch"].into_iter().chain(NUMBERS).collect::<Vec<_>>();
+    let rows: Vec<(usize, u64, f64, [f64; 6], ScoreCells)> = rows::read_in_order(path, &columns);
     let records = rows.into_iter().map(|(epoch, steps, lr, train, validation)| {
         let is_whole = validation.iter().all(Option::is_some);
         let validation = is_whole.then(|| Scores::from(validation.map(Option::unwrap_or_default)));
@@ -39,4 +40,28 @@ pub(super) fn records(path: &Path) -> Vec<EpochRecord> {
     });
     let in_order = records.enumerate().take_while(|(index, record)| record.epoch == index + 1);
     in_order.map(|(_, record)| record).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_under_other_columns_are_not_taken_for_epochs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epochs.csv");
+        let header = format!("epoch,{}\n", NUMBERS.join(","));
+        let numbers: Vec<String> = (1..=NUMBERS.len()).map(|number| number.to_string()).collect();
+        let row = format!("1,{}\n", numbers.join(","));
+        std::fs::write(&path, format!("{header}{row}")).unwrap();
+        assert_eq!(records(&path)[0].train.loss, 3.0);
+        for other in [
+            header.replace("train_loss,train_accuracy", "train_accuracy,train_loss"),
+            header.replace("lr", "mr"),
+            header.replace(",val_f1", ""),
+        ] {
+            std::fs::write(&path, format!("{other}{row}")).unwrap();
+            assert!(records(&path).is_empty(), "{other}");
+        }
+    }
 }

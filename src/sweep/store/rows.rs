@@ -17,14 +17,22 @@ thread_local! {
 /// The rows of the table at `path`, in order; none if it is missing. A row that is torn or damaged ends
 /// them: its numbers, and those of the rows behind it, are not known.
 pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Vec<R> {
-    parsed(&fs::read(path).unwrap_or_default())
+    parsed(&fs::read(path).unwrap_or_default(), |_| true)
 }
 
-fn parsed<R: DeserializeOwned>(bytes: &[u8]) -> Vec<R> {
+/// As [`read`], with cells by their place. A table whose columns are not `columns` in this order has no rows:
+/// its cells would be taken for others.
+pub(super) fn read_in_order<R: DeserializeOwned>(path: &Path, columns: &[&str]) -> Vec<R> {
+    parsed(&fs::read(path).unwrap_or_default(), |header| {
+        header.iter().eq(columns.iter().map(|name| name.as_bytes()))
+    })
+}
+
+fn parsed<R: DeserializeOwned>(bytes: &[u8], is_known: impl Fn(&ByteRecord) -> bool) -> Vec<R> {
     // A row without its line end may have lost some of its last digits.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut records = records(&bytes[..whole]).into_iter();
-    let Some(header) = records.next() else { return Vec::new() };
+    let Some(header) = records.next().filter(is_known) else { return Vec::new() };
     records
         .take_while(|row| row.len() == header.len())
         .map_while(|row| row.deserialize(Some(&header)).ok())
@@ -60,7 +68,7 @@ mod tests {
     #[test]
     fn rows_come_back_with_their_quotes_undone() {
         let text = b"epoch,host,loss\n1,\"a, \"\"b\"\"\nc\",0.5\n2,d,\n";
-        let rows: Vec<Row> = parsed(text);
+        let rows: Vec<Row> = parsed(text, |_| true);
         assert_eq!(rows, [(1, "a, \"b\"\nc".to_owned(), Some(0.5)), (2, "d".to_owned(), None)]);
         let same: Vec<Row> =
             csv::Reader::from_reader(&text[..]).deserialize().collect::<Result<_, _>>().unwrap();
@@ -73,13 +81,13 @@ mod tests {
         {
             let text = format!("epoch,host,loss\n1,a,0.5\n{damaged}3,c,0.5");
             assert_eq!(
-                parsed::<Row>(text.as_bytes()),
+                parsed::<Row>(text.as_bytes(), |_| true),
                 [(1, "a".to_owned(), Some(0.5))],
                 "{damaged}"
             );
         }
         for nothing in ["", "epoch,host,loss", "epoch,host,loss\n"] {
-            assert_eq!(parsed::<Row>(nothing.as_bytes()), []);
+            assert_eq!(parsed::<Row>(nothing.as_bytes(), |_| true), []);
         }
     }
 }

@@ -1,5 +1,5 @@
 //! A document as it was written: values that know their places, layers that are merged, types that are
-//! read, and problems with code frames. Knows nothing of what keys mean, and nothing of this program.
+//! read, and problems with code frames. Knows nothing of what keys mean.
 
 pub mod merge;
 pub mod parse;

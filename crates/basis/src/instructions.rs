@@ -55,8 +55,8 @@ impl Set {
     }
 }
 
-/// A set that this processor has. Nothing but detection makes one, so whoever holds one may call what is
-/// compiled for the set.
+/// A set that this processor has. Only detection creates a value of this type, so a value proves that code
+/// compiled for the set may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Available(Set);
 

@@ -115,7 +115,7 @@ fn max_pool_in_lanes(
     }))
 }
 
-/// The maximum of each window of a map, of which there are as many as windows. All of `result` is written.
+/// Writes the maximum of each window of a map to `result`, which has one element for each window.
 struct Maxima<'a> {
     rows: &'a [Range<usize>],
     columns: &'a [Range<usize>],
@@ -207,7 +207,8 @@ impl<'b> Kernel for Gradients<'_, 'b> {
                 }
             }
         }
-        // SAFETY: either the windows, each of which had a gradient, cover the map, or it was filled.
+        // SAFETY: all elements are written. If the windows cover the map, each window has written its gradient;
+        // if they do not, the map was filled with zeros first.
         unsafe { for_x.assume_init_mut() }
     }
 }

@@ -338,7 +338,8 @@ impl<'b> Kernel for Gradients<'_, 'b> {
                 }
             }
         }
-        // SAFETY: either the windows, each of which had a winner, cover the map, or it was filled.
+        // SAFETY: all elements are written. If the windows cover the map, each window has written its gradient;
+        // if they do not, the map was filled with zeros first.
         let for_x = unsafe { for_x.assume_init_mut() };
         if !self.covers {
             for_x.iter_mut().for_each(|gradient| *gradient *= self.scale);

@@ -18,7 +18,7 @@ const LARGE: usize = 1 << 20;
 /// The most numbers of a part that is made in a cache and then stored.
 const ROOM: usize = 1 << 16;
 
-/// Bytes of a cache line, at a multiple of which it starts.
+/// The size of a cache line in bytes. A cache line starts at a multiple of its size.
 const LINE: usize = 64;
 
 /// Whether `result` should be written by streaming stores.

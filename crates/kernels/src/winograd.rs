@@ -351,7 +351,8 @@ impl Kernel for Block<'_> {
     }
 }
 
-/// Prefetches a tile of so many rows and columns of pixels, `ahead` numbers behind that of `map`.
+/// Prefetches a tile of `rows` by `columns` pixels. It starts at `map` plus `ahead` numbers, and its rows are
+/// `row` numbers apart.
 #[inline(always)]
 pub(super) fn prefetch_tile(
     map: *const f32,

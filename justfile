@@ -19,9 +19,9 @@ lint:
 test:
     cargo test --locked
 
-# The tests of the kernels with checks of overflows and of what is unsafe: slow to compile
+# The tests of the kernels with checks of overflows and of what is unsafe, not optimised
 test-checked:
-    cargo test --locked -p candlewick-kernels --config profile.dev.package.candlewick-kernels.debug-assertions=true --config profile.dev.package.candlewick-kernels.overflow-checks=true
+    cargo test --locked -p candlewick-kernels --lib --config profile.dev.package.candlewick-kernels.opt-level=0 --config profile.dev.package.candlewick-kernels.debug-assertions=true --config profile.dev.package.candlewick-kernels.overflow-checks=true
 
 # The numerical tests under each instruction set that this processor has
 test-sets:
@@ -33,8 +33,8 @@ miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p candlewick-kernels --lib -- simd:: streaming::tests::a_part merge::tests::a_value rectified_pool::tests::it_is rectified_pool::tests::a_norm threads::convolutions
     MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p candlewick-weights --lib
 
-# What takes too long for every change: 200 kills, checks of overflows in kernels, Miri
-nightly: test-checked miri
+# What takes too long for every change: 200 kills, Miri
+nightly: miri
     cargo test --locked --test integration -- --ignored two_hundred_kills --nocapture
 
 # README's two commands, one after the other, from nothing compiled

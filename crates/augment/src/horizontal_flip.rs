@@ -46,8 +46,9 @@ impl Transform for HorizontalFlip {
 fn reverse(row_bytes: usize, old: &[u8], new: &mut [u8]) {
     let rows = new.chunks_exact_mut(row_bytes).zip(old.chunks_exact(row_bytes));
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = super::simd::avx2() {
-        return simd.vectorize(Shuffle { simd, rows });
+    if super::simd::shuffles_bytes() {
+        // SAFETY: the processor has the instructions.
+        return rows.for_each(|(new, old)| unsafe { shuffle_row(old, new) });
     }
     rows.for_each(|(new, old)| reverse_row(old, new));
 }
@@ -60,30 +61,23 @@ fn reverse_row(old: &[u8], new: &mut [u8]) {
 
 /// Five pixels at once: a shuffle of sixteen bytes, which no compiler finds by itself.
 #[cfg(target_arch = "x86_64")]
-struct Shuffle<I> {
-    simd: pulp::x86::V3,
-    rows: I,
-}
+#[target_feature(enable = "avx2")]
+fn shuffle_row(old: &[u8], new: &mut [u8]) {
+    use std::arch::x86_64::*;
 
-#[cfg(target_arch = "x86_64")]
-impl<'a, I: Iterator<Item = (&'a mut [u8], &'a [u8])>> pulp::NullaryFnOnce for Shuffle<I> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        const ORDER: [u8; 16] = [13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0];
-        for (new, old) in self.rows {
-            let mut done = 0;
-            // The byte before the five pixels is read, the byte behind them written and written over.
-            while done + 16 <= new.len() {
-                let end = old.len() - done;
-                let bytes: [u8; 16] = old[end - 16..end].try_into().expect("sixteen bytes");
-                let turned = self.simd.ssse3._mm_shuffle_epi8(pulp::cast(bytes), pulp::cast(ORDER));
-                new[done..done + 16].copy_from_slice(&pulp::cast::<_, [u8; 16]>(turned));
-                done += 15;
-            }
-            let left = new.len() - done;
-            reverse_row(&old[..left], &mut new[done..]);
+    let order = _mm_setr_epi8(13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, 0);
+    let mut done = 0;
+    // The byte before the five pixels is read, the byte behind them written and written over.
+    while done + 16 <= new.len() {
+        let end = old.len() - done;
+        let (from, to) = (&old[end - 16..end], &mut new[done..done + 16]);
+        // SAFETY: sixteen bytes each, at any address.
+        unsafe {
+            let turned = _mm_shuffle_epi8(_mm_loadu_si128(from.as_ptr().cast()), order);
+            _mm_storeu_si128(to.as_mut_ptr().cast(), turned);
         }
+        done += 15;
     }
+    let left = new.len() - done;
+    reverse_row(&old[..left], &mut new[done..]);
 }

@@ -20,49 +20,59 @@ pub(super) fn permutes_bytes() -> bool {
     false
 }
 
-/// pulp's proof of AVX2, if the program uses it.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn avx2() -> Option<pulp::x86::V3> {
-    if instructions::used().set() == Set::Portable { None } else { pulp::x86::V3::try_new() }
+/// A computation with a method for each instruction set. They are methods of the closure so that the compiler
+/// puts their machine code into the unit of the file that the closure stands in, and a change in one transform
+/// does not compile all others.
+trait Work<R>: FnOnce() -> R + Sized {
+    /// # Safety
+    /// The processor has [`Set::Avx512`] and [permutes bytes](permutes_bytes).
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,avx2,fma")]
+    unsafe fn with_avx512_vbmi(self) -> R {
+        self()
+    }
+
+    /// # Safety
+    /// The processor has [`Set::Avx512`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn with_avx512(self) -> R {
+        self()
+    }
+
+    /// # Safety
+    /// The processor has [`Set::Avx2`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn with_avx2(self) -> R {
+        self()
+    }
 }
 
-/// The set of pulp's that the program uses.
-#[inline(always)]
-fn arch() -> pulp::Arch {
-    #[cfg(target_arch = "x86_64")]
-    if instructions::used().set() != Set::Avx512 {
-        return avx2().map_or(pulp::Arch::Scalar, pulp::Arch::V3);
-    }
-    pulp::Arch::new()
-}
+impl<R, F: FnOnce() -> R> Work<R> for F {}
 
 /// Runs `work`, compiled for the instruction set in use (AVX-512, AVX2, or what the target always
 /// has). What it calls has to be inlined into it to gain by this. Results are the same everywhere:
 /// no multiplication and addition is fused unless it is written so.
 #[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    struct Work<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Work<F> {
-        type Output = R;
-        #[inline(always)]
-        fn call(self) -> R {
-            (self.0)()
-        }
-    }
     #[cfg(target_arch = "x86_64")]
-    if permutes_bytes() {
-        // SAFETY: the machine has what the function is compiled for.
-        return unsafe { permuting(work) };
+    match instructions::used().set() {
+        // SAFETY: the processor has the set that is used, and what was asked for.
+        Set::Avx512 if permutes_bytes() => return unsafe { work.with_avx512_vbmi() },
+        // SAFETY: the processor has the set that is used.
+        Set::Avx512 => return unsafe { work.with_avx512() },
+        // SAFETY: as above.
+        Set::Avx2 => return unsafe { work.with_avx2() },
+        Set::Neon | Set::Portable => {}
     }
-    arch().dispatch(Work(work))
+    work()
 }
 
-/// [`pulp`] knows AVX-512 without the permutation of bytes alone.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vbmi,fma")]
-fn permuting<R>(work: impl FnOnce() -> R) -> R {
-    work()
+/// Whether the bytes of a vector of sixteen can be shuffled.
+#[inline(always)]
+pub(super) fn shuffles_bytes() -> bool {
+    matches!(instructions::used().set(), Set::Avx512 | Set::Avx2)
 }
 
 /// The bytes of `from` at `places`, if that is fast here.

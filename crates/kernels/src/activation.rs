@@ -4,7 +4,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::device;
-use super::simd::vectorised;
+use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 pub use candlewick_basis::activation::Activation;
@@ -153,7 +153,7 @@ impl Elementwise for Activation {
     }
 
     fn apply_in_place(self, values: &mut [f32]) {
-        vectorised(
+        dispatch(
             #[inline(always)]
             || match self {
                 // The common one on its own, so that its loop is vectorised.
@@ -168,7 +168,7 @@ impl Elementwise for Activation {
     }
 
     fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
-        vectorised(
+        dispatch(
             #[inline(always)]
             || match self {
                 Activation::Relu => {

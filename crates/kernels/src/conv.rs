@@ -12,7 +12,7 @@ use candlewick_basis::shape::Window;
 use super::IMAGES_PER_PIECE;
 use super::activation::{Activation, Elementwise};
 use super::matmul::{Matrix, matmul};
-use super::simd::vectorised;
+use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 use super::{correlation, depthwise, device, lanes, winograd, winograd_weights};
 use lanes::LANES;
@@ -364,7 +364,7 @@ impl Geometry {
 
 /// Sum in f64 over eight lanes, so that it is exact enough and fast.
 fn sum_of(values: &[f32]) -> f64 {
-    vectorised(
+    dispatch(
         #[inline(always)]
         || {
             let mut lanes = [0.0f64; 8];

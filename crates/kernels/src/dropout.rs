@@ -11,7 +11,7 @@ use candlewick_basis::seed::Stream;
 
 use super::device;
 use super::lanes;
-use super::simd::vectorised;
+use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 use super::update::change;
 
@@ -82,7 +82,7 @@ pub fn drop_in_place(tape: &mut Tape, x: &Value, p: f64, stream: Stream) -> Resu
     Ok(tape.record_like(x, kept.clone(), &[x], move |mut gradient: Gradient, _| {
         let kept = numbers(&kept)?;
         gradient.par_chunks_mut(PIECE).zip(kept.par_chunks(PIECE)).for_each(|(gradient, kept)| {
-            vectorised(
+            dispatch(
                 #[inline(always)]
                 || {
                     for (g, y) in gradient.iter_mut().zip(kept) {
@@ -201,7 +201,7 @@ impl Mask {
 
     /// Applies the mask to single elements, of which `values` are those from number `first` on.
     pub(super) fn apply_from(&self, first: usize, values: &mut [f32]) {
-        vectorised(
+        dispatch(
             #[inline(always)]
             || {
                 let (mut block, offset) = (first / BLOCK, first % BLOCK);
@@ -252,7 +252,7 @@ impl Mask {
             values.iter_mut().for_each(|value| *value *= factor);
             return;
         }
-        vectorised(
+        dispatch(
             #[inline(always)]
             || {
                 let first = index * (PIECE / BLOCK);

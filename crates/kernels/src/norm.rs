@@ -12,7 +12,7 @@ use super::buffer::Buffer;
 use super::device;
 use super::lanes::LANES;
 use super::pieces::PIECE;
-use super::simd::vectorised;
+use super::simd::dispatch;
 use super::streaming;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -238,7 +238,7 @@ impl Normalisation {
         assert_eq!(x.len(), into.len(), "numbers of a map");
         let affine = self.affines[channel];
         let pairs = into.iter_mut().zip(x);
-        vectorised(
+        dispatch(
             #[inline(always)]
             || {
                 if is_rectified {
@@ -317,7 +317,7 @@ pub(super) fn through(
     x: &[f32],
 ) {
     let pairs = gradient.iter_mut().zip(x);
-    vectorised(
+    dispatch(
         #[inline(always)]
         || match affine {
             Some(affine) => {
@@ -439,7 +439,7 @@ const SHORT: usize = 32;
 /// Two sums over a map in sixteen lanes, in an order that depends on its length alone.
 #[inline(always)]
 fn two_sums(values: &[f32], others: &[f32], term: impl Fn(f32, f32) -> [f32; 2]) -> [f64; 2] {
-    vectorised(
+    dispatch(
         #[inline(always)]
         || {
             let mut totals = [[0.0f64; LANES]; 2];

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::simd::vectorised;
+use super::simd::dispatch;
 
 /// Numbers in one piece: enough to outweigh handing it to a thread.
 pub(super) const PIECE: usize = 1 << 15;
@@ -12,7 +12,7 @@ pub(super) const PIECE: usize = 1 << 15;
 /// `sum += more`.
 pub(super) fn add_to(sum: &mut [f32], more: &[f32]) {
     sum.par_chunks_mut(PIECE).zip(more.par_chunks(PIECE)).for_each(|(sum, more)| {
-        vectorised(
+        dispatch(
             #[inline(always)]
             || sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more),
         );
@@ -28,7 +28,7 @@ pub(super) fn sum_in_order(parts: Vec<Vec<f32>>) -> Vec<f32> {
         let range = piece * PIECE..piece * PIECE + total.len();
         for part in &rest {
             let part = &part[range.clone()];
-            vectorised(
+            dispatch(
                 #[inline(always)]
                 || total.iter_mut().zip(part).for_each(|(sum, more)| *sum += more),
             );

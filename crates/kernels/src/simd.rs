@@ -187,11 +187,52 @@ pub(super) fn fence() {
 
 /// A computation that is compiled once for each instruction set. `run` and all that it calls have
 /// to be inlined for this to work.
-pub(super) trait Kernel {
+///
+/// The functions that have the instructions are methods, not functions beside the trait: the compiler puts a
+/// method's machine code into the unit of the type that it belongs to. So a change in one kernel compiles the
+/// units of its own file, not one unit with the kernels of all files.
+pub(super) trait Kernel: Sized {
     /// What is computed.
     type Out;
+
     /// The computation with vectors of type `V`.
     fn run<V: Simd>(self) -> Self::Out;
+
+    /// The computation with AVX-512.
+    ///
+    /// # Safety
+    /// The processor has [`Set::Avx512`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2")]
+    unsafe fn run_avx512(self) -> Self::Out {
+        self.run::<x86::Avx512>()
+    }
+
+    /// The computation with AVX2 and FMA.
+    ///
+    /// # Safety
+    /// The processor has [`Set::Avx2`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn run_avx2(self) -> Self::Out {
+        self.run::<x86::Avx2>()
+    }
+
+    /// The computation with what every processor of this kind has.
+    #[inline(never)]
+    fn run_portable(self) -> Self::Out {
+        self.run::<Portable>()
+    }
+}
+
+/// A computation without vectors of its own, which the compiler vectorises for each set.
+impl<Out, F: FnOnce() -> Out> Kernel for F {
+    type Out = Out;
+
+    #[inline(always)]
+    fn run<V: Simd>(self) -> Out {
+        self()
+    }
 }
 
 /// Runs `kernel` with the instructions that the program [uses](instructions::used).
@@ -202,41 +243,18 @@ pub(super) fn dispatch<K: Kernel>(kernel: K) -> K::Out {
 /// Runs `kernel` with the instructions of `available`.
 fn run_with<K: Kernel>(available: Available, kernel: K) -> K::Out {
     #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi2")]
-        fn avx512<K: Kernel>(kernel: K) -> K::Out {
-            kernel.run::<x86::Avx512>()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<K: Kernel>(kernel: K) -> K::Out {
-            kernel.run::<x86::Avx2>()
-        }
-        match available.set() {
-            // SAFETY: this processor has the set, as `available` proves.
-            Set::Avx512 => return unsafe { avx512(kernel) },
-            // SAFETY: as above.
-            Set::Avx2 => return unsafe { avx2(kernel) },
-            Set::Neon | Set::Portable => {}
-        }
+    match available.set() {
+        // SAFETY: this processor has the set, as `available` proves.
+        Set::Avx512 => return unsafe { kernel.run_avx512() },
+        // SAFETY: as above.
+        Set::Avx2 => return unsafe { kernel.run_avx2() },
+        Set::Neon | Set::Portable => {}
     }
     #[cfg(target_arch = "aarch64")]
     if available.set() == Set::Neon {
         return kernel.run::<arm::Neon>();
     }
-    kernel.run::<Portable>()
-}
-
-/// A computation without vectors of its own, that the compiler vectorises for each set.
-pub(super) fn vectorised<Out>(work: impl FnOnce() -> Out) -> Out {
-    struct Plain<F>(F);
-    impl<Out, F: FnOnce() -> Out> Kernel for Plain<F> {
-        type Out = Out;
-        #[inline(always)]
-        fn run<V: Simd>(self) -> Out {
-            (self.0)()
-        }
-    }
-    dispatch(Plain(work))
+    kernel.run_portable()
 }
 
 #[cfg(test)]

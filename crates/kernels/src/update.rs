@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::buffer::Buffer;
 use super::device as on_device;
 use super::pieces::PIECE;
-use super::simd::vectorised;
+use super::simd::dispatch;
 
 /// What an optimiser does to one parameter in a step.
 trait Update {
@@ -151,7 +151,7 @@ fn each_piece<const N: usize>(
         pieces.push((values, gradient, state));
     }
     pieces.into_par_iter().for_each(|(values, gradient, state)| {
-        vectorised(
+        dispatch(
             #[inline(always)]
             || work(values, gradient, state),
         );

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::conv::Geometry;
 use super::direct::{FILTERS, Line};
 use super::lanes::LANES;
-use super::simd::{Kernel, Simd, dispatch, fence, prefetch, vectorised};
+use super::simd::{Kernel, Simd, dispatch, fence, prefetch};
 use super::streaming::{self, stream_line};
 use super::transform::{COMPONENTS, IN, OUT, input, output, weights};
 use super::winograd_deep;
@@ -139,7 +139,7 @@ impl Tiling {
         let per_block = COMPONENTS * self.channels * FILTERS;
         let mut into = Box::<[f32]>::new_uninit_slice(count.div_ceil(FILTERS) * per_block);
         into.par_chunks_mut(per_block).enumerate().for_each(|(block, into)| {
-            vectorised(
+            dispatch(
                 #[inline(always)]
                 || {
                     self.block_of_filters(first + block * FILTERS, 0..self.channels, weight, into);

@@ -13,7 +13,7 @@ use super::conv::Geometry;
 use super::direct::UNROLLED;
 use super::lanes::LANES;
 use super::pieces::sum_in_order;
-use super::simd::{Kernel, Simd, dispatch, vectorised};
+use super::simd::{Kernel, Simd, dispatch};
 use super::transform::{COMPONENTS, IN, OUT, gradient, weights_back};
 use super::winograd::{AHEAD, Tiling, prefetch_tile};
 use super::winograd_deep;
@@ -53,7 +53,7 @@ pub(super) fn backward_weights(geometry: &Geometry, gradient: &[f32], x: &[f32])
         into.par_chunks_mut(tiling.channels * 9).enumerate().for_each(|(filter, into)| {
             let padded = tiling.channels.next_multiple_of(LANES);
             let (from, step) = (&components[filter * padded..], range.len() * padded);
-            vectorised(
+            dispatch(
                 #[inline(always)]
                 || {
                     // SAFETY: there are all components of each filter.

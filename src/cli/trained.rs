@@ -277,7 +277,7 @@ pub(super) fn wrong(problems: Problems) -> Error {
 /// The softmax of a row of logits.
 pub(super) fn softmax(row: &[f32]) -> Vec<f64> {
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = row.iter().map(|x| f64::from(x - highest).exp()).collect();
+    let powers: Vec<f64> = row.iter().map(|x| libm::exp(f64::from(x - highest))).collect();
     let total: f64 = powers.iter().sum();
     powers.iter().map(|power| power / total).collect()
 }

@@ -150,7 +150,7 @@ impl History for Until {
             return Progress { records: Vec::new(), ended: Some(Status::Failed) };
         }
         let accuracy =
-            -(dropout(trial) - 0.6).abs() - (trial.plan.train.batch_size as f64).ln() / 10.0;
+            -(dropout(trial) - 0.6).abs() - libm::log(trial.plan.train.batch_size as f64) / 10.0;
         let scores =
             Scores { loss: 1.0, accuracy, top_k: 1.0, precision: 1.0, recall: 1.0, f1: 1.0 };
         let record =

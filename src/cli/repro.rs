@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     if differ > 0 {
         print(&format!("{differ} of {} trials differ\n", rows.len()));
         if environment.is_empty() {
-            print("program, machine and instruction set are those of the last run\n");
+            print("program and machine are those of the last run\n");
         }
         return Err(Exit::Failed.into());
     }

@@ -77,7 +77,6 @@ pub fn differences(root: &Path) -> Vec<String> {
         ("binary", then.binary, now.binary),
         ("system", then.os, now.os),
         ("architecture", then.architecture, now.architecture),
-        ("instruction set", then.instruction_set, now.instruction_set),
     ]
     .into_iter()
     .filter(|(_, then, now)| then != now)

@@ -12,7 +12,7 @@ use crate::basis::device::Kind;
 
 /// Raised when the same plan would give other numbers than before, so that old results are not
 /// taken for new ones.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// One trial, with nothing left open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Plan {
 impl Plan {
     /// The identity of a plan: 16 hexadecimal digits. The number of epochs is no part of it unless the
     /// learning rate depends on it, so that a trial can be trained for longer.
-    pub(super) fn digest(mut self) -> String {
+    pub fn digest(mut self) -> String {
         if !self.train.schedule.depends_on_epochs() {
             self.train.epochs = 0;
         }

@@ -14,7 +14,7 @@ use candlewick::data::Cache;
 use candlewick::plan::sweep::{Experiment, Trial};
 use candlewick::results::trials::Trials;
 use candlewick::sweep::changed::unchanged;
-use candlewick::sweep::repro::{Again, Compared, Repro, repro};
+use candlewick::sweep::repro::{Again, Repro, repro};
 use candlewick::sweep::runner::SweepEvent;
 use candlewick::sweep::store::{Store, TrialStore};
 use candlewick::sweep::survey::expand_in;
@@ -59,8 +59,6 @@ extends = "experiment.toml"
 name = "before"
 [data]
 classes = ["0", "1", "2", "3", "4"]
-[sweep]
-grid = {}
 "#;
 
 const TRANSFER: &str = r#"
@@ -71,8 +69,6 @@ classes = ["5", "6", "7", "8", "9"]
 [transfer]
 weights = { experiment = "before" }
 case = "small-similar"
-[sweep]
-grid = { "train.optimizer.sgd.lr" = [0.03, 0.1] }
 "#;
 
 /// A results folder to damage.
@@ -107,7 +103,12 @@ const BASES: [Base; 5] = [
         ],
         interrupted: None,
     },
-    Base { name: "transferred", file: "transfer.toml", sets: &[], interrupted: None },
+    Base {
+        name: "transferred",
+        file: "transfer.toml",
+        sets: &["sweep.grid={ \"train.optimizer.sgd.lr\" = [0.03, 0.1] }"],
+        interrupted: None,
+    },
 ];
 
 /// Tells what it heard, and interrupts when it has heard enough.
@@ -230,7 +231,7 @@ impl<'a> Range<'a> {
     /// Trains what is transferred from.
     fn before(&self) {
         if self.base.file == "transfer.toml" {
-            self.run_file("before", "before.toml", &[], None).unwrap();
+            self.run_file("before", "before.toml", &["sweep.grid={}"], None).unwrap();
         }
     }
 
@@ -278,14 +279,20 @@ impl<'a> Range<'a> {
         Ok(ear.told.into_inner().unwrap())
     }
 
-    /// The tables and the best weights: what may not depend on anything that happened.
+    /// The tables and the best weights of completed trials: what may not depend on anything that happened.
     fn results(&self) -> BTreeMap<String, Vec<u8>> {
-        let wanted = ["trials.csv", "metrics.csv", "decisions.csv", "best.safetensors"];
-        let all = files(&self.root()).into_iter();
-        let of = |name: &Path| wanted.contains(&name.file_name().unwrap().to_str().unwrap());
-        all.filter(|(name, _)| of(name))
-            .map(|(name, bytes)| (name.to_string_lossy().into_owned(), bytes))
-            .collect()
+        let mut found = BTreeMap::new();
+        for name in ["trials.csv", "metrics.csv", "decisions.csv"] {
+            if let Ok(bytes) = fs::read(self.root().join(name)) {
+                found.insert(name.to_owned(), bytes);
+            }
+        }
+        let completed = Trials::read(&self.root()).unwrap().rows.into_iter();
+        for row in completed.filter(|row| row.is_completed()) {
+            let best = self.root().join("trials").join(&row.digest).join("best.safetensors");
+            found.insert(row.digest, fs::read(best).unwrap_or_default());
+        }
+        found
     }
 
     /// What the report says, as tables; or why it does not, or what it leaves out.
@@ -431,7 +438,7 @@ fn damage(mutants: usize, bases: &[Base]) {
                 let own = trials
                     .iter()
                     .find(|trial| name.components().any(|part| part.as_os_str() == &*trial.digest));
-                for trial in own {
+                if let Some(trial) = own {
                     let again = range.repro(trial).unwrap();
                     let before = &range.repros[&trial.digest];
                     let is_right = is_same
@@ -493,6 +500,16 @@ fn a_flipped_bit_gives_no_wrong_number_wherever_it_is() {
 fn two_thousand_flipped_bits() {
     damage(2_000, &BASES);
 }
+
+/// Files of a finished or pruned trial that are looked at when somebody uses them.
+const WHEN_USED: [&str; 6] = [
+    "predictions.csv",
+    "confusion.csv",
+    "batches.csv",
+    "plan.toml",
+    "last.safetensors",
+    "best.safetensors",
+];
 
 /// What a loss of power leaves of files that were written lately.
 fn crash(files: &mut Files, older: &Files, stream: &mut Stream) {
@@ -561,16 +578,22 @@ fn a_loss_of_power_at_any_moment_leaves_what_the_next_run_makes_whole() {
                 range.run(None).unwrap();
             }
             let results = range.results();
-            for (table, bytes) in &range.whole {
+            for (table, bytes) in range.whole.iter().filter(|it| it.0.ends_with(".csv")) {
                 let found = results.get(table).map(|bytes| String::from_utf8_lossy(bytes));
                 assert_eq!(found, Some(String::from_utf8_lossy(bytes)), "{what}: {table}");
+            }
+            for (digest, bytes) in range.whole.iter().filter(|it| !it.0.ends_with(".csv")) {
+                // It is the same, or whoever uses it is told.
+                let store = TrialStore::at(range.root().join("trials").join(digest));
+                let is_told = store.vouch("best.safetensors").is_err()
+                    || !matches!(store.checkpoint("best"), Ok(Some(_)));
+                assert!(results[digest] == *bytes || is_told, "{what}: another best of {digest}");
             }
             let found = verify(&range.root()).unwrap();
             let damaged: Vec<String> = found.damaged.iter().map(|it| it.0.to_string()).collect();
             let only_beside = found.damaged.iter().all(|(damage, _)| {
                 is_beside(&damage.path)
-                    || ["predictions.csv", "confusion.csv", "batches.csv", "plan.toml"]
-                        .contains(&damage.path.file_name().unwrap().to_str().unwrap())
+                    || WHEN_USED.contains(&damage.path.file_name().unwrap().to_str().unwrap())
             });
             assert!(only_beside, "{what}: {damaged:?}");
         }

@@ -95,12 +95,12 @@ impl Store {
     /// Makes the folder, and makes sure that it can be written to before anything is trained.
     pub fn prepare(&self) -> Result<(), StoreError> {
         let trials = layout::trials(&self.root);
+        let is_new = !trials.exists();
         fs::create_dir_all(&trials).map_err(trouble("make the folder", &trials))?;
         let probe = self.root.join(format!(".probe-{}", holder::name()));
         write_whole(&probe, b"")?;
         fs::remove_file(&probe).map_err(trouble("remove", &probe))?;
-        // Those that may be new.
-        for folder in self.root.ancestors().take(2) {
+        for folder in self.root.ancestors().take(if is_new { 2 } else { 0 }) {
             sync_folder(folder).map_err(trouble("sync the folder of", folder))?;
         }
         Ok(())

@@ -140,6 +140,9 @@ fn numbers(text: &str) -> Vec<std::ops::Range<usize>> {
 fn tampered(text: &str, stream: &mut Stream) -> String {
     let mut below = |count: usize| stream.below(count.max(1) as u64) as usize;
     let mut lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() || numbers(text).is_empty() {
+        return text.to_owned();
+    }
     match below(9) {
         0 => {
             let mut bytes = text.as_bytes().to_vec();

@@ -17,7 +17,7 @@ impl Store {
     /// Writes files, each with its name, and before them their hashes.
     pub fn write_hashed(&self, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
         let path = |name: &str| self.root.join(name);
-        let _lock = lock(&path(LOCK)).map_err(trouble("lock", &path(LOCK)))?;
+        let _lock = lock(&path(LOCK)).map_err(trouble("write", &path(LOCK)))?;
         let mut hashes = match Stored::read(&self.root) {
             Stored::Known(hashes) => hashes,
             Stored::Missing | Stored::Damaged => Hashes::default(),

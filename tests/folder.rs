@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use candlewick::results::seal::{sealed, unsealed};
+
 use super::bench::Bench;
 
 const TWO: &str = r#"
@@ -57,7 +59,8 @@ fn what_differs_is_named_the_first_epoch_and_batch_and_tensor() {
     let folder = bench.path().join("results/two/trials").join(&digests(&bench)[0]);
     // Another learning rate would have given other losses from the second batch on.
     let plan = fs::read_to_string(folder.join("plan.toml")).unwrap();
-    fs::write(folder.join("plan.toml"), plan.replace("lr = 0.01", "lr = 0.02")).unwrap();
+    let plan = unsealed(&plan).unwrap().replace("lr = 0.01", "lr = 0.02");
+    fs::write(folder.join("plan.toml"), sealed(&plan)).unwrap();
     let output = bench.wick(&["repro", "results/two", "1"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{said}");

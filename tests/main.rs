@@ -16,6 +16,7 @@ mod floors;
 mod folder;
 #[cfg(unix)]
 mod launching;
+mod mutations;
 mod new;
 mod predict;
 mod presets;
@@ -27,4 +28,5 @@ mod synthetic;
 mod trained;
 mod training;
 mod transfer;
+mod trust;
 mod unchanged;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::results::layout;
 use crate::results::table::TableError;
 use crate::results::trials::Trials;
-use crate::sweep::store::{TrialStore, UNFINISHED};
+use crate::sweep::store::{DAMAGED, TrialStore, UNFINISHED};
 
 /// The results folder of one experiment.
 #[derive(Clone, Debug)]
@@ -68,11 +68,16 @@ impl Folder {
                 found.push(Superfluous { path, bytes, what: "a trial of no row in trials.csv" });
             }
         }
-        for path in entries(&self.root).into_iter().chain(trials) {
-            if path.is_file() && path.to_string_lossy().ends_with(UNFINISHED) {
-                let bytes = size(&path);
-                found.push(Superfluous { path, bytes, what: "a file that was never finished" });
-            }
+        let of_trials = trials.iter().filter(|path| path.is_dir()).flat_map(|path| entries(path));
+        for path in entries(&self.root).into_iter().chain(of_trials).chain(trials.iter().cloned()) {
+            let name = path.to_string_lossy();
+            let what = match path.is_file() {
+                true if name.ends_with(UNFINISHED) => "a file that was never finished",
+                true if name.ends_with(DAMAGED) => "a damaged file that was set aside",
+                _ => continue,
+            };
+            let bytes = size(&path);
+            found.push(Superfluous { path, bytes, what });
         }
         found
     }

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use bench::{BenchAugment, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written};
-pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status};
+pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{Evaluate, Export, Foreign, Looking, Part, Predict, Presets, Trained};
 
@@ -105,6 +105,14 @@ Examples:
   wick repro results/quickstart 3 5
   wick repro results/quickstart --sample 2")]
     Repro(Repro),
+    /// Hold a results folder against its hashes: what is damaged, missing or of another moment
+    #[command(after_help = "\
+Examples:
+  wick verify results/quickstart
+  wick verify /backup/results/quickstart && echo whole
+
+Exit codes: 0 everything is as it was written, 2 something is not.")]
+    Verify(Verify),
     /// List or remove what the trials of a results folder do not need any more
     #[command(after_help = "\
 Examples:

@@ -6,8 +6,7 @@ use crate::config::frozen::Frozen;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
-use crate::results::layout::FROZEN;
-use crate::sweep::store::{Store, write_whole};
+use crate::sweep::store::Store;
 
 use super::arguments::Written;
 use super::error::Result;
@@ -31,9 +30,8 @@ pub(super) fn begin(
              trials start again\n"
         ));
     }
-    store.write_experiment(root)?;
     let folder = std::env::current_dir().context("failed to find the working folder")?;
     let frozen = Frozen::of(&written.request(), &folder, run)?;
-    write_whole(&store.root().join(FROZEN), frozen.to_text().as_bytes())?;
+    store.write_experiment(root, &frozen.to_text())?;
     Ok(frozen)
 }

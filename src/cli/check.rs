@@ -9,6 +9,7 @@ use crate::config::layering::load;
 use crate::data::Cache;
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
 use crate::plan::sweep::{Experiment, Trial, expand};
+use crate::sweep::changed::unchanged;
 use crate::sweep::cost::{Cost, costs};
 use crate::sweep::counts::Counts;
 use crate::sweep::memory::{Needs, feature_bytes, limit_in_bytes, needs};
@@ -76,6 +77,7 @@ pub(super) fn width() -> usize {
 pub(super) fn check(arguments: &Check) -> Result {
     let images = Cache::new(1);
     let (_, experiment, store) = experiment(&arguments.written, &images)?;
+    unchanged(&experiment, &store, false).map_err(Error::wrong)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();

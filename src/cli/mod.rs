@@ -30,6 +30,7 @@ mod status;
 mod submit;
 mod supervise;
 mod trained;
+mod verify;
 mod work;
 mod worker;
 
@@ -69,6 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Compare(compare) => compare::compare(&compare),
         arguments::Command::Clean(clean) => status::clean(&clean),
         arguments::Command::Repro(repro) => repro::run(&repro),
+        arguments::Command::Verify(verify) => verify::verify(&verify),
         arguments::Command::Augment(augment) => augment::augment(&augment),
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Export(export) => export::export(&export),

@@ -8,6 +8,7 @@ use crate::analysis::{Answers, Measure};
 use crate::data::Cache;
 use crate::export::results::{self, ExportError};
 use crate::report::page;
+use crate::results::hashes;
 use crate::terminal::printed::{Format, tables};
 
 use super::arguments::Report;
@@ -17,7 +18,19 @@ use super::exit::{print, say};
 
 /// The answers of the folder at `path`.
 pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers> {
-    Answers::read(path, metric).map_err(Error::wrong)
+    let answers = Answers::read(path, metric).map_err(Error::wrong)?;
+    tell_notes(path);
+    for damage in &answers.damaged {
+        say(&format!("note: {damage}, and is left out: {}\n", damage.way_out()));
+    }
+    Ok(answers)
+}
+
+/// Says what is not known of the tables of the folder at `path`.
+pub(super) fn tell_notes(path: &Path) {
+    for note in hashes::notes(path) {
+        say(&format!("note: {note}\n"));
+    }
 }
 
 /// Runs the command.

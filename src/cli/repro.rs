@@ -11,7 +11,7 @@ use crate::data::Cache;
 use crate::plan::sweep::Trial;
 use crate::results::trials::Row;
 use crate::sweep::environment;
-use crate::sweep::repro::{Again, Repro, repro};
+use crate::sweep::repro::{Again, Compared, Repro, repro};
 use crate::sweep::store::Store;
 use crate::train::trainer::Event;
 
@@ -56,9 +56,20 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         };
         let name = format!("trial {} ({})", row.number, row.digest);
         match done {
-            Repro::Identical { epochs, batches, tensors } => print(&format!(
-                "{name}: identical: {epochs} epochs, {batches} batches, {tensors} tensors\n"
-            )),
+            Repro::Identical(compared) => {
+                print(&format!("{name}: identical: {}\n", all(&compared)))
+            }
+            Repro::Partly(compared, unknown) => {
+                differ += 1;
+                print(&format!(
+                    "{name}: identical as far as it can be compared: {}\n",
+                    all(&compared)
+                ));
+                for words in unknown {
+                    print(&format!("  {words}\n"));
+                }
+                print("  = help: `wick verify` names all files of the folder that are damaged\n");
+            }
             Repro::Differs(differences) => {
                 differ += 1;
                 print(&format!("{name}: differs\n"));
@@ -78,13 +89,20 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         print(&format!("{difference}\n"));
     }
     if differ > 0 {
-        print(&format!("{differ} of {} trials differ\n", rows.len()));
+        let rows = rows.len();
+        print(&format!("{differ} of {rows} trials differ or could not be compared as a whole\n"));
         if environment.is_empty() {
             print("program and machine are those of the last run\n");
         }
         return Err(Exit::Failed.into());
     }
     Ok(())
+}
+
+/// How much was compared, in words.
+fn all(compared: &Compared) -> String {
+    let Compared { epochs, batches, tensors } = compared;
+    format!("{epochs} epochs, {batches} batches, {tensors} tensors")
 }
 
 /// The rows that were asked for.

@@ -16,10 +16,13 @@ use super::check::width;
 use super::error::{Error, Result};
 use super::exit::print;
 use super::follow::no_trace;
+use super::report::tell_notes;
 
 /// The folder at `path`.
 pub(super) fn folder(path: &Path) -> Result<Folder> {
-    Folder::read(path).map_err(Error::wrong)
+    let folder = Folder::read(path).map_err(Error::wrong)?;
+    tell_notes(path);
+    Ok(folder)
 }
 
 /// Runs `wick status`.

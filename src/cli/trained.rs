@@ -1,5 +1,8 @@
 //! A network with its weights, from a checkpoint or from a preset and a file of weights.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 use std::path::Path;
 
@@ -18,8 +21,11 @@ use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::plan::augment::augment;
 use crate::plan::data;
-use crate::plan::model::WeightsPlan;
+use crate::plan::model::{LayerPlan, WeightsPlan};
 use crate::plan::network::network;
+use crate::results::layout::BEST;
+use crate::sweep::memory::installed;
+use crate::sweep::store::TrialStore;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
@@ -71,6 +77,14 @@ impl Loaded {
                  remove the file and run its experiment"
             ))
         })?;
+        // Of several moments of one trial its outcome says which is the one that counts.
+        if path.file_name().is_some_and(|name| name == BEST)
+            && let Some(folder) = path.parent()
+            && let Err(damage) = TrialStore::at(folder.to_owned()).vouch(BEST)
+            && damage.path.file_name() == path.file_name()
+        {
+            return Err(Error::wrong(format!("{damage}\n  = help: {}", damage.way_out())));
+        }
         let card = Card::of(&checkpoint).map_err(|error| wrong(&error))?;
         let mut weights = checkpoint.tensors;
         complete(&card, &mut weights, path).map_err(|error| wrong(&error))?;
@@ -136,7 +150,7 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     let is_missing = |name: &String| !weights.contains_key(name);
     let missing: Vec<String> = Network::fixed(&card.model).into_iter().filter(is_missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
-    let beside = path.with_file_name("best.safetensors");
+    let beside = path.with_file_name(BEST);
     let best = std::fs::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
     // Only of the same trial are they the same.
     let best = best.filter(|best| Card::of(best).is_ok_and(|other| other == *card));
@@ -153,6 +167,25 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     Ok(())
 }
 
+/// Finds out whether a batch of images can go through the network at all: whoever asks for more memory than there
+/// is, is ended.
+fn check_memory(card: &Card) -> Result<(), String> {
+    let model = &card.model;
+    let size = |shape: &[usize]| shape.iter().map(|side| *side as u64).product::<u64>();
+    // A layer's input, its output, and what stands between.
+    let layer = |layer: &LayerPlan| 2 * (size(&layer.input) + size(&layer.output));
+    let numbers = model.layers.iter().map(layer).max().unwrap_or(0);
+    let needed = 4 * BATCH as u64 * numbers;
+    match installed().filter(|there| needed > *there) {
+        Some(there) => Err(format!(
+            "a batch of {BATCH} images takes about {} MB there, and this machine has {} MB",
+            needed / 1_000_000,
+            there / 1_000_000
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A network that is ready to look at images.
 pub(super) struct Ready {
     /// Classes, preprocessing, plan.
@@ -166,6 +199,7 @@ impl Ready {
         let Loaded { mut card, weights } = Loaded::new(asked)?;
         let source = asked.model.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        check_memory(&card).map_err(|error| Error::wrong(format!("{place}{error}")))?;
         let network = Network::starting_from(&card.model, 0, weights);
         let network = network.map_err(|error| Error::wrong(format!("{place}{error}")))?;
         let on_device = |error: &dyn Display| Error::wrong(format!("--device: {error}"));

@@ -120,7 +120,8 @@ fn undeclared(
     images: Images,
 ) -> Listing {
     let parts = vec![Part::Undeclared; labels.len()];
-    Listing { origin: origin.to_owned(), classes, labels, parts, names, images }
+    let (origin, beside) = (origin.to_owned(), Vec::new());
+    Listing { origin, classes, labels, parts, names, images, beside }
 }
 
 #[cfg(test)]

@@ -203,6 +203,7 @@ impl Found {
             parts: Vec::new(),
             names: Vec::new(),
             images: Images::Files(Vec::new()),
+            beside: Vec::new(),
         };
         let mut files = Vec::with_capacity(self.images.len());
         for (name, path, label, part) in self.images {

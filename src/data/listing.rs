@@ -22,6 +22,8 @@ pub(super) struct Listing {
     pub(super) names: Vec<String>,
     /// Where the pixels are.
     pub(super) images: Images,
+    /// The files that it was read from, beside those of single images.
+    pub(super) beside: Vec<PathBuf>,
 }
 
 /// Where the pixels of a listing are, in the listing's order.

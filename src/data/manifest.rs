@@ -11,7 +11,7 @@
 //! semicolons between cells are understood. Other columns are passed over, unless their names look
 //! like a misspelt optional one: an unnoticed `spilt` would let test images into training.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::dataset::Part;
 use super::error::{Error, reason};
@@ -37,6 +37,7 @@ pub(super) struct Rows {
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
     files: Vec<ImageFile>,
+    tables: Vec<PathBuf>,
 }
 
 impl Rows {
@@ -45,6 +46,7 @@ impl Rows {
         self.parts.append(&mut other.parts);
         self.names.append(&mut other.names);
         self.files.append(&mut other.files);
+        self.tables.append(&mut other.tables);
     }
 
     pub(super) fn into_listing(
@@ -53,8 +55,8 @@ impl Rows {
         classes: Vec<String>,
         labels: Vec<u32>,
     ) -> Listing {
-        let Rows { parts, names, files, .. } = self;
-        Listing { origin, classes, labels, parts, names, images: Images::Files(files) }
+        let Rows { parts, names, files, tables: beside, .. } = self;
+        Listing { origin, classes, labels, parts, names, images: Images::Files(files), beside }
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) fn rows(path: &Path, boxes: BoxPlan) -> Result<Rows, Error> {
         .from_reader(file.as_slice());
     let columns = Columns::find(table.headers().map_err(broken)?, &name, boxes.format)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut rows = Rows::default();
+    let mut rows = Rows { tables: vec![path.to_owned()], ..Rows::default() };
     for record in table.records() {
         let record = record.map_err(broken)?;
         let line = record.position().map_or(0, csv::Position::line);

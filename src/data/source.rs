@@ -1,8 +1,10 @@
 //! From a declared source to its listing.
 
+use std::path::PathBuf;
+
 use super::dataset::Part;
 use super::error::Error;
-use super::listing::Listing;
+use super::listing::{Images, Listing};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
 use crate::plan::data::{BoxPlan, Bundled, DataPlan, Source};
 
@@ -23,6 +25,25 @@ pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
 pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     let listing = list(source, plan.boxes)?;
     if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
+}
+
+/// The files from which the images of `source` that belong to the classes of `plan` are read, and their labels.
+pub(super) fn files(source: &Source, plan: &DataPlan) -> Result<Vec<PathBuf>, Error> {
+    match source {
+        // Their records need not be read for that.
+        Source::Cifar10(path) => cifar::paths(path, &cifar::CIFAR10),
+        Source::Cifar100(path) => cifar::paths(path, &cifar::CIFAR100),
+        Source::Bundled(_) => Ok(Vec::new()),
+        other => {
+            let listing = list_classes(other, plan)?;
+            let mut files = listing.beside.clone();
+            if let Images::Files(images) = &listing.images {
+                let picks = listing.picks(|_| true).into_iter();
+                files.extend(picks.map(|pick| images[pick].path.clone()));
+            }
+            Ok(files)
+        }
+    }
 }
 
 /// How many images the source of `plan` has, without reading more than that takes.

@@ -37,7 +37,7 @@ pub struct Plan {
 impl Plan {
     /// The identity of a plan: 16 hexadecimal digits. The number of epochs is no part of it unless the
     /// learning rate depends on it, so that a trial can be trained for longer.
-    pub(super) fn digest(mut self) -> String {
+    pub fn digest(mut self) -> String {
         if !self.train.schedule.depends_on_epochs() {
             self.train.epochs = 0;
         }

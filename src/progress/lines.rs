@@ -34,6 +34,9 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
         SweepEvent::Pruned(trial, _, reason) => {
             Some(format!("trial {}/{total} pruned: {reason}", trial.number))
         }
+        SweepEvent::Damaged(trial, words) => {
+            Some(format!("trial {}/{total}: {words}", trial.number))
+        }
         SweepEvent::Started(trial, slot) if slot.device != Device::Cpu => {
             Some(format!("trial {}/{total} runs on {}", trial.number, slot.device))
         }

@@ -189,6 +189,7 @@ impl Situation {
                 self.pruned += 1;
                 0.0
             }
+            SweepEvent::Damaged(..) => 0.0,
         }
     }
 

@@ -72,14 +72,21 @@ impl Progress {
         let mut situation = self.situation();
         let seconds = situation.notice(event, self.clock.seconds());
         match (self.view, &self.bars) {
-            (View::Quiet, _) => {}
+            (View::Quiet, _) => {
+                if let SweepEvent::Damaged(..) = event
+                    && let Some(line) = lines::line(&situation, event)
+                {
+                    write(&mut std::io::stderr(), &line);
+                }
+            }
             (View::Json, _) => {
                 if let Some(object) = json::event(&situation, event, seconds) {
                     write(&mut std::io::stdout(), &object.to_string());
                 }
             }
             (View::Bars, Some(bars)) => {
-                if let SweepEvent::Ended(..) | SweepEvent::Pruned(..) = event
+                if let SweepEvent::Ended(..) | SweepEvent::Pruned(..) | SweepEvent::Damaged(..) =
+                    event
                     && let Some(line) = lines::above(&situation, event)
                 {
                     bars.above()(&line);

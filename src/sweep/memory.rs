@@ -12,7 +12,7 @@ use super::counts::Counts;
 
 /// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
 /// none where the system does not tell.
-fn installed() -> Option<u64> {
+pub fn installed() -> Option<u64> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_memory();
     let all = system.total_memory();

@@ -2,6 +2,7 @@
 
 pub mod advised;
 mod board;
+pub mod changed;
 pub mod clock;
 pub mod cost;
 pub mod counts;
@@ -22,4 +23,5 @@ pub mod store;
 pub mod survey;
 pub mod tables;
 pub mod trial;
+pub mod verify;
 pub mod work;

@@ -19,13 +19,18 @@
 //! names that no other process has, and rows are put where they belong, not just at the end. As both
 //! would write the same bytes, nothing is lost even where they come between each other.
 //!
-//! Nothing that is read back is trusted for being there: checkpoints hold the hash of their tensors,
-//! the last one and the outcome that of the rows of `epochs.csv`, the outcome its own.
+//! Nothing that is read back is trusted for being there: every file is sealed ([`seal`](crate::results::seal)).
+//! Checkpoints hold the hash of their tensors and words, tables that of each row, texts their own. Files of one
+//! trial name each other, so that each is known to be of the same moment: the checkpoints name the rows of
+//! `epochs.csv` and `batches.csv` that they were stored with, the outcome those, `best.safetensors` and the tables
+//! of predictions. A file that does not fit is kept as `NAME.damaged`, and what it held is computed again.
 
+mod damage;
 mod epochs;
 mod experiment;
 mod file;
 mod gradual;
+mod hashed;
 mod holder;
 mod images;
 mod lock;
@@ -35,6 +40,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,23 +51,29 @@ use crate::plan::train::TrainPlan;
 use crate::results::layout;
 use crate::train::stopping::best_epoch;
 
-use file::write_as;
+use file::{sync_folder, write_as};
 
+pub use damage::{DAMAGED, Damage};
 pub(in crate::sweep) use file::trouble;
 pub use file::{Lasting, StoreError, UNFINISHED, write_whole};
 pub use gradual::Gradual;
+pub use hashed::LOCK as HASHES_LOCK;
 pub use holder::host;
-pub use images::Images;
+pub use images::{Images, ImagesError};
 pub use lock::Lock;
 pub use losses::BatchLoss;
 pub use machines::Station;
 pub use trial::{Mark, Resume, TrialStore};
+pub use verify::{Verified, foreign};
 
 /// Whether `outcome` is that of a trial of `epochs` epochs, with nothing left to do.
 pub fn is_final(outcome: &Outcome, epochs: usize) -> bool {
     // One that stopped by its own rule would stop there again.
     outcome.status == Status::Completed && (outcome.epochs >= epochs || !outcome.reason.is_empty())
 }
+
+/// Names the run whose trials are not to be started any more.
+pub const STOPPED: &str = "stopped";
 
 /// The folder of one experiment.
 #[derive(Clone, Debug)]
@@ -83,10 +95,15 @@ impl Store {
     /// Makes the folder, and makes sure that it can be written to before anything is trained.
     pub fn prepare(&self) -> Result<(), StoreError> {
         let trials = layout::trials(&self.root);
+        let is_new = !trials.exists();
         fs::create_dir_all(&trials).map_err(trouble("make the folder", &trials))?;
         let probe = self.root.join(format!(".probe-{}", holder::name()));
         write_whole(&probe, b"")?;
-        fs::remove_file(&probe).map_err(trouble("remove", &probe))
+        fs::remove_file(&probe).map_err(trouble("remove", &probe))?;
+        for folder in self.root.ancestors().take(if is_new { 2 } else { 0 }) {
+            sync_folder(folder).map_err(trouble("sync the folder of", folder))?;
+        }
+        Ok(())
     }
 
     /// The folder.
@@ -122,11 +139,11 @@ impl Store {
 
     /// Tells all processes of the run `run` that no trial is to be started any more.
     pub fn stop(&self, run: &str) -> Result<(), StoreError> {
-        write_as(&self.root.join("stopped"), run.as_bytes(), Lasting::Process)
+        write_as(&self.root.join(STOPPED), run.as_bytes(), Lasting::Process)
     }
 
     /// Whether that was told.
     pub fn is_stopped(&self, run: &str) -> bool {
-        fs::read_to_string(self.root.join("stopped")).is_ok_and(|stopped| stopped == run)
+        fs::read_to_string(self.root.join(STOPPED)).is_ok_and(|stopped| stopped == run)
     }
 }

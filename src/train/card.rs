@@ -3,9 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Chain;
+use crate::augment::{Chain, Frame};
+use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
+use crate::plan::augment::behind;
 use crate::plan::data::Image;
 use crate::plan::model::ModelPlan;
 
@@ -14,6 +16,9 @@ use super::trainer::TrialData;
 
 /// The word of a checkpoint that holds its card.
 const WORD: &str = "card";
+
+/// The longest side of an image.
+const LONGEST: usize = 4096;
 
 /// A trained network without its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +60,9 @@ pub enum CardError {
     /// What it says cannot be read, as that of another version.
     #[error("what it says of its network cannot be read: {0}")]
     Unreadable(#[from] toml::de::Error),
+    /// What it says does not fit together.
+    #[error("what it says of its network cannot be: {0}")]
+    Impossible(String),
 }
 
 impl Card {
@@ -90,8 +98,55 @@ impl Card {
         (WORD.to_owned(), toml::to_string(self).expect("a card is plain data"))
     }
 
-    /// The card of a checkpoint.
+    /// The card of a checkpoint. Whoever made the file, its network is one, and its tensors are of that network.
     pub fn of(checkpoint: &Checkpoint) -> Result<Card, CardError> {
-        Ok(toml::from_str(checkpoint.words.get(WORD).ok_or(CardError::Missing)?)?)
+        let card: Card = toml::from_str(checkpoint.words.get(WORD).ok_or(CardError::Missing)?)?;
+        card.check().map_err(CardError::Impossible)?;
+        for (name, needed) in card.model.tensors() {
+            if let Some((found, _)) = checkpoint.tensors.get(&name)
+                && *found != needed
+            {
+                let (found, needed) = (display(found), display(&needed));
+                let words = format!("{name} is {found}, the network needs {needed}");
+                return Err(CardError::Impossible(words));
+            }
+        }
+        Ok(card)
+    }
+
+    /// Finds out whether images can go through it.
+    fn check(&self) -> Result<(), String> {
+        let Image { size: [height, width], channels } = self.image;
+        let is_image = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
+        if !is_image || !matches!(channels, 1 | 3) {
+            return Err(format!("images of {height}×{width} with {channels} channels"));
+        }
+        let is_number = |number: &f32| number.is_finite();
+        let divides = |number: &f32| number.is_normal();
+        let (mean, std) = (&self.mean, &self.std);
+        if [mean.len(), std.len()] != [channels; 2]
+            || !mean.iter().all(is_number)
+            || !std.iter().all(divides)
+        {
+            return Err(format!(
+                "a mean of {mean:?} and a deviation of {std:?} for {channels} channels"
+            ));
+        }
+        if self.classes.len() != self.model.classes {
+            let (names, classes) = (self.classes.len(), self.model.classes);
+            return Err(format!("{names} names for {classes} classes"));
+        }
+        self.model.check()?;
+        let frame = Frame { height, width, channels };
+        for chain in std::iter::once(&self.evaluation).chain(&self.test_time) {
+            let Frame { height, width, channels } = behind(chain, frame)?;
+            if self.model.input != [channels, height, width] {
+                let input = display(&self.model.input);
+                return Err(format!(
+                    "images of {channels}×{height}×{width} for a network of {input}"
+                ));
+            }
+        }
+        Ok(())
     }
 }

@@ -100,6 +100,13 @@ pub(in crate::cli) struct Clean {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct Verify {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct Repro {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]

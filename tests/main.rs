@@ -17,6 +17,8 @@ mod folder;
 #[cfg(unix)]
 mod launching;
 mod new;
+#[cfg(unix)]
+mod output;
 mod predict;
 mod presets;
 mod reference;

@@ -10,7 +10,7 @@ use crate::data;
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
-use crate::plan::data::BoxPlan;
+use crate::plan::data::{BoxPlan, MOST_PIXELS};
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::results::timings::Timing;
@@ -314,6 +314,9 @@ fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
         format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
     if !plan.classes.is_empty() {
         key.push_str(&format!(" {:?}", plan.classes));
+    }
+    if plan.max_pixels != MOST_PIXELS {
+        key.push_str(&format!(" {}", plan.max_pixels));
     }
     if plan.boxes != BoxPlan::default() {
         key.push_str(&format!(" {:?}", plan.boxes));

@@ -195,6 +195,19 @@ fn kill(kills: usize) {
     }
 }
 
+/// Memory that suffices for the program that supervises, and not for the one that works.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_working_process_that_cannot_start_is_given_up_with_the_reason() {
+    let bench = Bench::new(TWELVE);
+    let mut sh = bare("sh");
+    sh.args(["-c", "ulimit -v 200000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_wick")]);
+    let output = sh.args(["run", "experiment.toml"]).current_dir(bench.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("died 3 times in a row before it came to a trial: signal "), "{said}");
+}
+
 #[test]
 fn a_sweep_that_was_killed_at_any_instant_comes_out_as_if_nothing_had_happened() {
     kill(25);

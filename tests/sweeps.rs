@@ -422,7 +422,7 @@ fn bad_images_fail_the_trial_by_name_or_are_skipped_and_counted() {
     let skip = ["--set", "sweep.seeds=1", "--set", "data.on-bad-image=skip"];
     let output = bench.run("lenient", &skip);
     assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("1 images could not be decoded and were left out"));
+    assert!(text(&output.stdout).contains("1 image could not be decoded and was left out"));
 }
 
 #[test]

@@ -266,7 +266,7 @@ fn folds_are_trials_that_validate_on_every_training_image_once() {
     let digests: std::collections::BTreeSet<&str> =
         table.lines().skip(1).map(|row| row.split(',').nth(1).unwrap()).collect();
     assert_eq!(digests.len(), 3);
-    assert!(text(&output.stdout).contains("mean ± standard deviation"));
+    assert!(text(&output.stdout).contains("mean ± half of its 95 % interval"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is wrong with an experiment: where, what was found, what is allowed, and the way out.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::path::KeyPath;
 use super::suggest;
-use super::tree::{Node, Place};
+use super::tree::{Node, Place, SourceFile};
 use crate::basis::fault::Fault;
 use crate::basis::printable;
 
@@ -145,7 +145,7 @@ impl Problem {
         self.place.as_ref().is_some_and(|own| own.same(place))
     }
 
-    fn render(&self, renderer: &Renderer) -> String {
+    fn render(&self, renderer: &Renderer, lines: &mut Lines) -> String {
         let title = Level::ERROR.primary_title(self.message.as_str());
         let mut group = match &self.place {
             None => annotate_snippets::Group::with_title(title),
@@ -167,7 +167,7 @@ impl Problem {
                     true => end,
                     false => text[end..].find('\n').map_or(text.len(), |line| end + line),
                 };
-                let number = 1 + text[..first].bytes().filter(|byte| *byte == b'\n').count();
+                let number = lines.number(file, first);
                 let mark = AnnotationKind::Primary.span(start - first..end - first);
                 let snippet = Snippet::source(&text[first..last])
                     .line_start(number)
@@ -187,6 +187,21 @@ impl Problem {
             group = group.element(Level::HELP.message(printable::lines(help)));
         }
         renderer.render(&[group])
+    }
+}
+
+/// Where the lines of files begin, found once for each file.
+#[derive(Default)]
+struct Lines(HashMap<String, Vec<usize>>);
+
+impl Lines {
+    /// The number of the line of `file` that begins at the byte `first`.
+    fn number(&mut self, file: &SourceFile, first: usize) -> usize {
+        if !self.0.contains_key(&file.path) {
+            let ends = file.text.match_indices('\n').map(|(end, _)| end + 1);
+            self.0.insert(file.path.clone(), std::iter::once(0).chain(ends).collect());
+        }
+        self.0[&file.path].partition_point(|start| *start <= first)
     }
 }
 
@@ -277,8 +292,9 @@ impl Problems {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
         let mut text = String::new();
+        let mut lines = Lines::default();
         for problem in &self.all {
-            text.push_str(&problem.render(&renderer));
+            text.push_str(&problem.render(&renderer, &mut lines));
             text.push_str("\n\n");
         }
         let count = self.all.len();

@@ -120,6 +120,8 @@ struct Known {
     recipes: RwLock<HashMap<String, Arc<Recipe>>>,
     /// What of the experiment a recipe is read from.
     recipe: Node,
+    /// The experiment without its sweep.
+    bare: Node,
 }
 
 /// Whether the value at the dotted path `path` is a matter of the recipe, and whether of anything else. What is written
@@ -154,7 +156,11 @@ impl Known {
                 entry.value = only(&entry.value, &["batch-size"]);
             }
         }
-        Known { bodies: RwLock::default(), recipes: RwLock::default(), recipe }
+        let mut bare = root.clone();
+        if let Content::Table(entries) = &mut bare.content {
+            entries.retain(|entry| entry.key != "sweep");
+        }
+        Known { bodies: RwLock::default(), recipes: RwLock::default(), recipe, bare }
     }
 
     /// The plan and the digest of a combination whose network and images are known already; none if they are not, or if
@@ -228,7 +234,7 @@ fn trial(
     let (plan, digest) = match known.plan(combination, &keys) {
         Some(plan) => plan,
         None => {
-            let (body, recipe) = parts_of(root, combination, survey)?;
+            let (body, recipe) = parts_of(root, combination, survey, known)?;
             let plan = body.with(body.seed, &recipe);
             let key = keys.recipe(&body);
             keep(&known.bodies, keys.body, &Arc::new(body));
@@ -245,16 +251,18 @@ fn parts_of(
     root: &Node,
     combination: &Combination,
     survey: &dyn Survey,
+    known: &Known,
 ) -> Result<(Body, Recipe), Vec<Problem>> {
     let Combination { setting, seed, fold, .. } = combination;
-    let mut tree = root.clone();
+    // An axis may have thousands of values, of which the tree of a trial has one.
+    let mut tree = known.bare.clone();
     let mut problems = Vec::new();
     // The preset comes first, so that other axes can reach into it.
     let (presets, others): (Vec<_>, Vec<_>) =
         setting.replacements.iter().partition(|it| it.path == "model.preset");
     let is_swept = !presets.is_empty();
     for (index, it) in presets.into_iter().chain(others).enumerate() {
-        // The path stands in the sweep, which the trial's tree has too.
+        // The path stands in the sweep.
         if let Err(problem) = set(&mut tree, it.path, Node::clone(&it.value), &it.at()) {
             problems.push(problem.locate(root));
         }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, Image, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, DataPlan, Image, MOST_PIXELS, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 use image::Rgb;
 
@@ -25,6 +25,7 @@ fn plan(source: Source) -> DataPlan {
         image: Image { size: [2, 2], channels: 3 },
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
+        max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
     }
 }

@@ -102,6 +102,7 @@ fn card(model: ModelPlan, side: usize) -> Card {
         centre: false,
         evaluation: Chain::default(),
         test_time: Vec::new(),
+        data: None,
         model,
     }
 }

@@ -18,6 +18,8 @@ mod folder;
 mod launching;
 mod mutations;
 mod new;
+#[cfg(unix)]
+mod output;
 mod predict;
 mod presets;
 mod reference;

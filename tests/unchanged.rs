@@ -87,12 +87,24 @@ fn hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..16].to_owned()
 }
 
+/// Whether the sweep of an experiment replaces in every trial what is set.
+fn is_replaced(experiment: &toml::Table, set: &str) -> bool {
+    let key = set.split('=').next().unwrap();
+    let Some(sweep) = experiment.get("sweep").and_then(toml::Value::as_table) else { return false };
+    let is_in = |table: &toml::Value| table.get(key).is_some();
+    let is_axis =
+        ["grid", "zip", "random", "search"].iter().any(|kind| sweep.get(*kind).is_some_and(is_in));
+    let variants = sweep.get("list").and_then(toml::Value::as_array);
+    is_axis || variants.is_some_and(|variants| variants.iter().all(is_in))
+}
+
 /// Runs a short form of the experiment and adds what it leaves behind.
 fn run(file: &Path, bench: &Bench, found: &mut Found) {
     let name = name(file);
     let file = fs::canonicalize(file).unwrap();
     let mut arguments = vec!["run", file.to_str().unwrap(), "--quiet", "--workers", "2"];
-    for set in SHORT.iter().chain(own(&name)) {
+    let text: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
+    for set in SHORT.iter().chain(own(&name)).filter(|set| !is_replaced(&text, set)) {
         arguments.extend(["--set", set]);
     }
     bench.done(&arguments);

@@ -102,6 +102,16 @@ impl Answers {
         self.settings.first().filter(|best| best.estimate.is_some())
     }
 
+    /// The best trial of the best setting, if any trial was completed; of equal ones the first.
+    pub fn best_trial(&self) -> Option<&Trial> {
+        let trials = self.completed(self.best()?);
+        let values = trials.filter_map(|trial| Some((trial, self.value(trial)?)));
+        let better = |best: (_, f64), other: (_, f64)| {
+            if self.measure.improves(other.1, best.1) { other } else { best }
+        };
+        values.reduce(better).map(|(trial, _)| trial)
+    }
+
     /// The completed trials of a setting.
     pub fn completed<'a>(&'a self, setting: &'a Setting) -> impl Iterator<Item = &'a Trial> {
         setting.trials.iter().map(|index| &self.trials[*index]).filter(|trial| trial.is_completed())

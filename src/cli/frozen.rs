@@ -13,7 +13,7 @@ use crate::sweep::store::{Store, host};
 use crate::sweep::survey::expand_in;
 
 use super::error::{Error, Result};
-use super::exit::say;
+use super::output::say;
 
 /// An experiment as it was frozen, expanded.
 pub(super) struct FrozenExperiment {

@@ -17,7 +17,8 @@ use crate::train::trainer::Event;
 
 use super::arguments;
 use super::error::{Error, Result};
-use super::exit::{Exit, print, say};
+use super::exit::Exit;
+use super::output::{print, say_drawn};
 use super::status::folder;
 
 /// Runs the command.
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
                 let trial = Trial {
                     number: row.number,
                     digest: row.digest.clone(),
-                    settings: Vec::new(),
+                    settings: std::sync::Arc::default(),
                     setting: 0,
                     round: 0,
                     plan,
@@ -143,9 +144,9 @@ fn progress(trial: &Trial, event: &Event) {
         && std::io::stderr().is_terminal()
     {
         let (number, epochs) = (trial.number, trial.plan.train.epochs);
-        say(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
+        say_drawn(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
         if record.epoch == epochs {
-            say("\r\x1b[K");
+            say_drawn("\r\x1b[K");
         }
     }
 }

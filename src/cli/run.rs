@@ -24,8 +24,16 @@ pub(super) fn run(arguments: &Run) -> Result {
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     unchanged(&experiment, &store, true).map_err(Error::wrong)?;
     let view = View::new(arguments.quiet, arguments.json);
-    let frozen =
-        begin(&arguments.written(), &root, &experiment, &store, &supervised.supervisor, view)?;
+    let frozen = begin(
+        &arguments.written(),
+        &root,
+        &experiment,
+        &store,
+        &images,
+        &supervised.supervisor,
+        view,
+        arguments.replace,
+    )?;
     let stopwatch = Stopwatch::start();
     let (scope, effort, run) = (Scope::Sweep, arguments.effort, &frozen.run);
     let task = Task { scope, effort, view, cores, images: &images, store: &store, run, supervised };

@@ -4,26 +4,29 @@
 mod tests;
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
+use crate::analysis::Answers;
+use crate::analysis::predictions::folder;
 use crate::augment::{BoxRules, Chain, Frame, Image};
 use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
 use crate::data::{decode_centre, decode_image};
-use crate::document::Problems;
+use crate::document::{KeyPath, Node, Problems};
 use crate::kernels::device as kernels;
 use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::plan::augment::augment;
-use crate::plan::data;
+use crate::plan::data::{self, MOST_PIXELS};
 use crate::plan::model::{LayerPlan, WeightsPlan};
 use crate::plan::network::network;
 use crate::results::layout::BEST;
+use crate::results::trials;
 use crate::sweep::memory::installed;
 use crate::sweep::store::TrialStore;
 use crate::train::card::Card;
@@ -32,6 +35,7 @@ use crate::train::checkpoint::Checkpoint;
 use super::arguments::{Looking, Trained};
 use super::error::{Error, Result};
 use super::exit::Exit;
+use super::output::say;
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -45,13 +49,15 @@ pub(super) struct Loaded {
     pub(super) card: Card,
     /// All of the network's tensors, and perhaps others.
     pub(super) weights: Weights,
+    /// The checkpoint; none with a preset.
+    pub(super) checkpoint: Option<PathBuf>,
 }
 
 impl Loaded {
     /// What was asked for.
     pub(super) fn new(asked: &Trained) -> Result<Loaded> {
         match (&asked.model, &asked.preset, &asked.weights) {
-            (Some(checkpoint), _, _) => Loaded::of_checkpoint(checkpoint),
+            (Some(model), _, _) => Loaded::of_checkpoint(&checkpoint(model)?),
             (None, Some(preset), Some(weights)) => Loaded::of_preset(asked, preset, weights),
             (None, Some(preset), None) => {
                 Err(Error::wrong(format!("--preset {preset} needs its weights: --weights FILE")))
@@ -64,7 +70,8 @@ impl Loaded {
     pub(super) fn untrained(asked: &Trained, name: &str, seed: u64) -> Result<Loaded> {
         let card = card(asked, name)?;
         let weights = Network::new(&card.model, seed).and_then(|mut network| network.weights());
-        Ok(Loaded { card, weights: weights.map_err(Error::wrong)? })
+        let weights = weights.map_err(Error::wrong)?;
+        Ok(Loaded { card, weights, checkpoint: None })
     }
 
     fn of_checkpoint(path: &Path) -> Result<Loaded> {
@@ -91,7 +98,7 @@ impl Loaded {
         let names = card.model.tensors().into_iter().map(|(name, _)| name);
         match names.into_iter().find(|name| !weights.contains_key(name)) {
             Some(name) => Err(wrong(&format!("{name} is missing from the weights"))),
-            None => Ok(Loaded { card, weights }),
+            None => Ok(Loaded { card, weights, checkpoint: Some(path.to_owned()) }),
         }
     }
 
@@ -114,8 +121,41 @@ impl Loaded {
                 }
             })
             .map_err(|error| Error::wrong(format!("{}: {error}", file.display())))?;
-        Ok(Loaded { card, weights })
+        Ok(Loaded { card, weights, checkpoint: None })
     }
+}
+
+/// The checkpoint that `--model` names: a file, a trial's folder, or a results folder, which stands for its best
+/// trial.
+fn checkpoint(model: &Path) -> Result<PathBuf> {
+    if !model.is_dir() {
+        return Ok(model.to_owned());
+    }
+    let own = model.join(BEST);
+    if own.exists() {
+        return Ok(own);
+    }
+    let shown = model.display();
+    if !model.join(trials::FILE).exists() {
+        return Err(Error::wrong(format!(
+            "{shown} is a folder, and neither that of a trial, with {BEST}, nor that of an experiment's results, with \
+             {}",
+            trials::FILE
+        )));
+    }
+    let answers = Answers::read(model, None).map_err(Error::wrong)?;
+    let Some(best) = answers.best_trial() else {
+        return Err(Error::wrong(format!(
+            "{shown} has no completed trial, of which the best could be taken"
+        )));
+    };
+    let file = folder(&answers, best).join(BEST);
+    let metric = answers.measure;
+    let value = answers.value(best).map_or(String::new(), |value| {
+        format!(", {} {}{}", metric.words(), metric.show(value), metric.unit())
+    });
+    say(&format!("trial {}{value}: {}\n", best.number, file.display()));
+    Ok(file)
 }
 
 /// What can be said of the preset `name` without its weights.
@@ -126,7 +166,7 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
             .map_err(|error| Error::wrong(format!("{}: {error}", path.display())))?,
     };
     let classes: Vec<String> = names.lines().map(str::to_owned).collect();
-    let root = preset(name, &asked.sets).map_err(wrong)?;
+    let root = model_of(name, &asked.sets)?;
     let image = data::Image { size: asked.image_size, channels: 3 };
     let model = network(&root, [3, image.size[0], image.size[1]], classes.len()).map_err(wrong)?;
     Ok(Card {
@@ -140,8 +180,29 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         centre: true,
         evaluation: Chain::default(),
         test_time: Vec::new(),
+        data: None,
         model,
     })
+}
+
+/// The preset `name` with `sets`, of which each has to say something of the network.
+pub(super) fn model_of(name: &str, sets: &[String]) -> Result<Node> {
+    let is_idle = |set: &&String| {
+        let dotted = set.split_once('=').map_or(set.as_str(), |(dotted, _)| dotted.trim());
+        let path = KeyPath::split(dotted);
+        let second = path.get(1).map(String::as_str);
+        path.first().is_none_or(|first| first != "model")
+            || matches!(second, Some("preset" | "weights"))
+    };
+    let idle: Vec<&str> = sets.iter().filter(is_idle).map(String::as_str).collect();
+    if !idle.is_empty() {
+        return Err(Error::wrong(format!(
+            "--set {}: beside a preset only its network can be set, by paths such as model.defaults.activation\n\
+             its name, weights, classes and size of images are options of their own; pixels are normalised as ImageNet's",
+            idle.join(", --set ")
+        )));
+    }
+    preset(name, sets).map_err(wrong)
 }
 
 /// Adds to the weights of the checkpoint at `path` what transfer never changes: while a trial is under
@@ -159,7 +220,7 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
         let Some(tensor) = best.remove(name) else {
             return Err(format!(
                 "it leaves out the layers that transfer has frozen, as {first}; a finished trial has \
-                 all of them in its best.safetensors"
+                 all of them in its {BEST}"
             ));
         };
         weights.insert(name.clone(), tensor);
@@ -190,14 +251,18 @@ fn check_memory(card: &Card) -> Result<(), String> {
 pub(super) struct Ready {
     /// Classes, preprocessing, plan.
     pub(super) card: Card,
+    /// The checkpoint; none with a preset.
+    pub(super) checkpoint: Option<PathBuf>,
+    /// The most pixels that an image file may have.
+    pub(super) max_pixels: u64,
     network: Network,
 }
 
 impl Ready {
     /// The network that was asked for, which looks at images as `looking` says.
     pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready> {
-        let Loaded { mut card, weights } = Loaded::new(asked)?;
-        let source = asked.model.as_ref().or(asked.weights.as_ref());
+        let Loaded { mut card, weights, checkpoint } = Loaded::new(asked)?;
+        let source = checkpoint.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
         check_memory(&card).map_err(|error| Error::wrong(format!("{place}{error}")))?;
         let network = Network::starting_from(&card.model, 0, weights);
@@ -208,12 +273,14 @@ impl Ready {
         if let Some(views) = &looking.test_time {
             card.test_time = test_time(views, &card)?;
         }
-        Ok(Ready { card, network })
+        let of_card = card.data.as_ref().map_or(MOST_PIXELS, |data| data.max_pixels);
+        let max_pixels = looking.max_pixels.unwrap_or(of_card);
+        Ok(Ready { card, checkpoint, max_pixels, network })
     }
 
     /// What makes pixels of image files.
     pub(super) fn decoder(&self) -> Decoder {
-        Decoder { image: self.card.image, centre: self.card.centre }
+        Decoder { image: self.card.image, centre: self.card.centre, max_pixels: self.max_pixels }
     }
 
     /// The logits `[images, classes]` of images as they were decoded: the mean over the plain view
@@ -264,13 +331,14 @@ impl Ready {
 pub(super) struct Decoder {
     image: data::Image,
     centre: bool,
+    max_pixels: u64,
 }
 
 impl Decoder {
     /// The pixels of an image file, `[height, width, channels]`.
     pub(super) fn decode(&self, path: &Path) -> Result<Vec<u8>, String> {
         let decode = if self.centre { decode_centre } else { decode_image };
-        decode(path, &self.image).map_err(|error| error.to_string())
+        decode(path, &self.image, self.max_pixels).map_err(|error| error.to_string())
     }
 }
 

@@ -5,7 +5,8 @@ use crate::sweep::verify;
 
 use super::arguments::Verify;
 use super::error::{Error, Result};
-use super::exit::{Exit, print};
+use super::exit::Exit;
+use super::output::print;
 
 /// Runs the command.
 pub(super) fn verify(arguments: &Verify) -> Result {

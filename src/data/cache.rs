@@ -14,13 +14,25 @@ use crate::plan::data::{BoxPlan, DataFacts, DataPlan, Image, OnBadImage, Source,
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, Image, OnBadImage), Arc<Dataset>>,
-    facts: Shelf<Images, DataFacts>,
+    datasets: Shelf<(Images, Image, OnBadImage, u64), Arc<Dataset>>,
+    facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
-/// Which images: the source, the test source, whether a test part is to be drawn (which is an error
-/// for some sources), the classes that take part, and what their boxes are.
-type Images = (Source, Option<Source>, bool, Vec<String>, BoxPlan);
+/// Which images: the source, those to test on, the classes that take part, and what their boxes are.
+type Images = (Source, Testing, Vec<String>, BoxPlan);
+
+/// The images to test on, as far as loading depends on them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Testing {
+    /// Those that the source declares.
+    Declared,
+    /// A part that is drawn later, which is an error for some sources.
+    Drawn,
+    /// None: those that the source declares are left out.
+    Nothing,
+    /// Those of another source.
+    Source(Source),
+}
 
 /// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
 /// loaded at the same time. The map is never iterated over, so its order does not matter.
@@ -34,13 +46,14 @@ impl Cache {
 
     /// What is known without decoding, as [`survey`] says.
     pub fn survey(&self, plan: &DataPlan) -> Result<DataFacts, Error> {
-        cell(&self.facts, images(plan)).get_or_init(|| survey(plan)).clone()
+        cell(&self.facts, (images(plan), plan.on_bad_image)).get_or_init(|| survey(plan)).clone()
     }
 
     /// The decoded images, as [`load`] says. An error is kept too: every trial that wants the data
     /// gets the same one.
     pub fn get(&self, plan: &DataPlan) -> Result<Arc<Dataset>, Error> {
-        cell(&self.datasets, (images(plan), plan.image, plan.on_bad_image))
+        let DataPlan { image, on_bad_image, max_pixels, .. } = *plan;
+        cell(&self.datasets, (images(plan), image, on_bad_image, max_pixels))
             .get_or_init(|| self.load_apart(plan).map(Arc::new))
             .clone()
     }
@@ -63,12 +76,13 @@ impl Cache {
 }
 
 fn images(plan: &DataPlan) -> Images {
-    let (test, is_drawn) = match &plan.test {
-        TestSet::Declared => (None, false),
-        TestSet::Part(part) => (None, *part > 0.0),
-        TestSet::Source(test) => (Some(test.clone()), false),
+    let testing = match &plan.test {
+        TestSet::Declared => Testing::Declared,
+        TestSet::Part(0.0) => Testing::Nothing,
+        TestSet::Part(_) => Testing::Drawn,
+        TestSet::Source(test) => Testing::Source(test.clone()),
     };
-    (plan.source.clone(), test, is_drawn, plan.classes.clone(), plan.boxes)
+    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -83,7 +97,7 @@ fn cell<K: std::hash::Hash + Eq, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, Normalise, Subset};
+    use crate::plan::data::{Bundled, MOST_PIXELS, Normalise, Subset};
     use rayon::prelude::*;
 
     fn plan(validation: f64, side: usize) -> DataPlan {
@@ -97,6 +111,7 @@ mod tests {
             image: Image { size: [side, side], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
         }
     }

@@ -4,9 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use super::dataset::Part;
-use super::error::Error;
+use super::decode::check_file;
+use super::error::{BadImage, Error};
 use crate::augment::BoxFormat;
+use crate::plan::data::OnBadImage;
 
 /// The images of a source by name, label and declared part, and where their pixels are.
 pub(super) struct Listing {
@@ -92,6 +96,28 @@ impl Listing {
         self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
         self.classes = classes.to_vec();
         Ok(self)
+    }
+
+    /// The picked images whose files are surely none that can be read, without opening all of them. As bad images
+    /// they are an error, or left out here too, as `policy` says.
+    pub(super) fn check_files(&mut self, policy: OnBadImage) -> Result<(), Error> {
+        let Images::Files(files) = &self.images else { return Ok(()) };
+        let picks = self.picks(|_| true);
+        let check = |pick: &usize| {
+            let path = &files[*pick].path;
+            Some((*pick, check_file(path).err()?))
+        };
+        let bad: Vec<(usize, String)> = picks.par_iter().filter_map(check).collect();
+        if !bad.is_empty() && policy == OnBadImage::Error {
+            let named = |(pick, reason): (usize, String)| {
+                let path: &PathBuf = &files[pick].path;
+                BadImage { file: path.display().to_string(), reason }
+            };
+            let bad = bad.into_iter().map(named).collect();
+            return Err(Error::bad_images(&self.origin, picks.len(), bad));
+        }
+        bad.iter().for_each(|(pick, _)| self.labels[*pick] = OUTSIDE);
+        Ok(())
     }
 
     /// Checks what every source has to have: two classes, and something to learn about each.

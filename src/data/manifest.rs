@@ -22,6 +22,37 @@ use crate::plan::data::BoxPlan;
 const SPLIT: &str = "split";
 const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
 
+/// Names under which corners of a box are written, the least and the greatest of each side.
+const CORNERS: [[&str; 4]; 3] = [
+    ["x1", "y1", "x2", "y2"],
+    ["x_min", "y_min", "x_max", "y_max"],
+    ["xmin", "ymin", "xmax", "ymax"],
+];
+
+/// Further names that columns of boxes have, without what joins their words.
+const OF_BOXES: [&str; 12] = [
+    "minx",
+    "miny",
+    "maxx",
+    "maxy",
+    "xcenter",
+    "ycenter",
+    "centerx",
+    "centery",
+    "cx",
+    "cy",
+    "bbox",
+    "boundingbox",
+];
+
+/// Whether a column called `name` most likely holds a number of a box, or all of them.
+fn is_of_box(name: &str) -> bool {
+    let plain = |name: &str| name.replace(['_', '-', '.', ' '], "");
+    let name = plain(name);
+    let is_corner = CORNERS.iter().flatten().any(|corner| plain(corner) == name);
+    is_corner || OF_BOXES.contains(&&name[..]) || name.starts_with("bbox")
+}
+
 /// Where the columns are.
 struct Columns {
     path: usize,
@@ -139,10 +170,27 @@ impl Columns {
                 Err(Error::format(file, problem))
             }
         };
-        let bbox = match boxes(ROI, BoxFormat::PascalVoc)? {
-            Some(bbox) => Some(bbox),
-            None => boxes(format.columns(), format)?,
-        };
+        let mut bbox = boxes(ROI, BoxFormat::PascalVoc)?;
+        let corners = if format.columns() == CORNERS[0] { &CORNERS[1..] } else { &[] };
+        for names in std::iter::once(format.columns()).chain(corners.iter().copied()) {
+            bbox = match bbox {
+                None => boxes(names, format)?,
+                found => found,
+            };
+        }
+        if bbox.is_none() {
+            let strange: Vec<&str> =
+                header.iter().map(String::as_str).filter(|name| is_of_box(name)).collect();
+            if !strange.is_empty() {
+                let problem = format!(
+                    "has columns that look like those of a box, {}; by data.box-format a box stands in {}: rename them, or \
+                     choose the format that they are written in",
+                    strange.join(", "),
+                    format.columns().join(", ")
+                );
+                return Err(Error::format(file, problem));
+            }
+        }
         for column in &header {
             if split.is_none()
                 && !["path", "label"].contains(&column.as_str())

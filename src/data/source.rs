@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::dataset::Part;
 use super::error::Error;
-use super::listing::{Images, Listing};
+use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
 use crate::plan::data::{BoxPlan, Bundled, DataPlan, Source};
 
@@ -52,8 +52,12 @@ pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
         Source::Cifar10(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR10),
         Source::Cifar100(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR100),
         other => {
-            let listing = list_classes(other, plan)?;
+            let mut listing = list_classes(other, plan)?;
             listing.check()?;
+            listing.check_files(plan.on_bad_image)?;
+            let way_out = "all of its images were left out because they cannot be read";
+            let Listing { origin, classes, labels, parts, .. } = &listing;
+            check_taught(origin, classes, labels, parts, way_out)?;
             let of = |part: Part| listing.picks(|other| other == part).len();
             let (test, validation) = (of(Part::Test), of(Part::Validation));
             let images = listing.picks(|_| true).len();

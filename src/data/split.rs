@@ -189,7 +189,7 @@ fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{BoxPlan, Bundled, Image, Normalise, OnBadImage, Source};
+    use crate::plan::data::{BoxPlan, Bundled, Image, MOST_PIXELS, Normalise, OnBadImage, Source};
     use proptest::prelude::*;
 
     fn plan(test: TestSet, validation: f64, fold: Option<Fold>) -> DataPlan {
@@ -203,6 +203,7 @@ mod tests {
             image: Image { size: [1, 1], channels: 1 },
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
         }
     }

@@ -64,7 +64,7 @@ impl Views {
         Views {
             dataset,
             table: normalisation.table(),
-            plan: plan.augment.clone(),
+            plan: AugmentPlan::clone(&plan.augment),
             seed: plan.seed,
             fold: plan.data.fold,
             frame: Frame {

@@ -38,9 +38,23 @@ pub struct DataPlan {
     pub normalise: Normalise,
     /// What happens when an image cannot be decoded.
     pub on_bad_image: OnBadImage,
+    /// The most pixels that an image file may have.
+    #[serde(default = "most_pixels", skip_serializing_if = "is_most_pixels")]
+    pub max_pixels: u64,
     /// What the source's boxes are.
     #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
     pub boxes: BoxPlan,
+}
+
+/// Where nothing else is said, an image file has this many pixels at most.
+pub const MOST_PIXELS: u64 = 100_000_000;
+
+fn most_pixels() -> u64 {
+    MOST_PIXELS
+}
+
+fn is_most_pixels(pixels: &u64) -> bool {
+    *pixels == MOST_PIXELS
 }
 
 /// The boxes of a source, if it has any.
@@ -157,6 +171,12 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         format!("an image of {}×{} pixels", data.image.size[0], data.image.size[1]),
         "sides are between 1 and 4096",
     );
+    that(
+        data.max_pixels >= 1,
+        at.key("max-pixels"),
+        "an image has at least one pixel".to_owned(),
+        "no pixels",
+    );
     if let Normalise::By(moments) = &data.normalise.0 {
         for (key, numbers) in [("mean", &moments.mean), ("std", &moments.std)] {
             that(
@@ -195,6 +215,7 @@ pub fn data_plan(
         image: data.image,
         normalise: data.normalise.0.clone(),
         on_bad_image: data.on_bad_image,
+        max_pixels: data.max_pixels,
         boxes: BoxPlan { format: data.box_format, crop: data.crop == Crop::Box },
     }
 }

@@ -84,7 +84,7 @@ impl Row {
         Row {
             number: trial.number,
             digest: trial.digest.clone(),
-            values: trial.settings.clone(),
+            values: trial.settings.to_vec(),
             seed: trial.plan.seed.to_string(),
             fold: fold.map_or(String::new(), |fold| (fold.index + 1).to_string()),
             status: outcome.map_or(Status::Unfinished, |it| it.status).name().to_owned(),

@@ -53,7 +53,7 @@ fn advised(root: &Node, experiment: &Experiment, images: &Cache) -> Vec<Advised>
     let written = root.get("transfer").and_then(|node| read::<Transfer>(node, &at).ok());
     let border = written.and_then(|transfer| transfer.border).unwrap_or(BORDER);
     let others = |trial: &Trial| {
-        let mut values = trial.settings.clone();
+        let mut values = trial.settings.to_vec();
         values.remove(axis);
         values
     };

@@ -11,6 +11,7 @@ pub mod environment;
 mod fault;
 pub mod memory;
 pub mod mount;
+pub mod notes;
 pub mod platform;
 mod predictions;
 pub mod recorder;

@@ -33,6 +33,7 @@ mod gradual;
 mod hashed;
 mod holder;
 mod images;
+mod lineage;
 mod lock;
 mod losses;
 mod machines;
@@ -42,11 +43,12 @@ mod tests;
 mod trial;
 mod verify;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
-use crate::plan::sweep::Trial;
+use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::train::TrainPlan;
 use crate::results::layout;
 use crate::train::stopping::best_epoch;
@@ -74,6 +76,19 @@ pub fn is_final(outcome: &Outcome, epochs: usize) -> bool {
 
 /// Names the run whose trials are not to be started any more.
 pub const STOPPED: &str = "stopped";
+
+/// From so many trials on their folders are looked at together.
+const MANY: usize = 10_000;
+
+/// Which trials have a folder.
+pub struct Glance(Option<HashSet<String>>);
+
+impl Glance {
+    /// Whether the trial with this digest may have one.
+    pub fn may_have(&self, digest: &str) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(digest))
+    }
+}
 
 /// The folder of one experiment.
 #[derive(Clone, Debug)]
@@ -119,10 +134,15 @@ impl Store {
         self.locate(trial).0
     }
 
+    /// The folder of the trial with this digest, unless it has one for fewer epochs.
+    pub fn folder_of(&self, digest: &str) -> TrialStore {
+        TrialStore::at(layout::trial(&self.root, digest))
+    }
+
     /// The folder of a trial, and the epochs that are finished there.
     pub fn locate(&self, trial: &Trial) -> (TrialStore, Vec<EpochRecord>) {
-        let TrainPlan { epochs, best, .. } = trial.plan.train;
-        let own = TrialStore::at(layout::trial(&self.root, &trial.digest));
+        let TrainPlan { epochs, best, .. } = *trial.plan.train;
+        let own = self.folder_of(&trial.digest);
         let records = own.epochs();
         let serves = || {
             let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
@@ -135,6 +155,17 @@ impl Store {
             return (shorter, records);
         }
         (own, records)
+    }
+
+    /// Which trials of `experiment` have a folder, at a glance. One look at each is what is done of a few; of a million
+    /// it takes long.
+    pub fn glance(&self, experiment: &Experiment) -> Glance {
+        if experiment.trials.len() < MANY {
+            return Glance(None);
+        }
+        let entries = fs::read_dir(layout::trials(&self.root)).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Glance(Some(names.collect()))
     }
 
     /// Tells all processes of the run `run` that no trial is to be started any more.

@@ -1,6 +1,8 @@
 //! What a checkpoint says about itself: network, classes and preprocessing, so that one file is enough
 //! to use it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{Chain, Frame};
@@ -8,7 +10,7 @@ use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
 use crate::plan::augment::behind;
-use crate::plan::data::Image;
+use crate::plan::data::{DataPlan, Image};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -47,8 +49,22 @@ pub struct Card {
     /// Further views of each image, whose logits are averaged with the plain one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_time: Vec<Chain>,
+    /// Which images it was trained, chosen and tested on; of paths there is only the last name, as they are of
+    /// one machine. Weights from elsewhere do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataPlan>,
     /// The network.
     pub model: ModelPlan,
+}
+
+/// `data` without the folders that its paths lead through.
+pub fn without_folders(data: &DataPlan) -> DataPlan {
+    let name = |path: &PathBuf| path.file_name().map(PathBuf::from).unwrap_or_default();
+    DataPlan {
+        source: data.source.with_path(&name),
+        test: data.test.with_path(&name),
+        ..data.clone()
+    }
 }
 
 /// Why a checkpoint has no card.
@@ -68,7 +84,7 @@ pub enum CardError {
 impl Card {
     /// The card of a trial.
     pub fn new(plan: &Plan, data: &TrialData) -> Card {
-        let mut model = plan.model.clone();
+        let mut model = ModelPlan::clone(&plan.model);
         // Where weights came from is known by their hash; the path is of this machine only.
         if let Some(weights) = &mut model.weights {
             weights.file = weights.file.file_name().map(Into::into).unwrap_or_default();
@@ -84,6 +100,7 @@ impl Card {
             centre: false,
             evaluation: plan.augment.evaluation.clone(),
             test_time: plan.augment.test_time.clone(),
+            data: Some(without_folders(&plan.data)),
             model,
         }
     }

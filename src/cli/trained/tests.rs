@@ -57,6 +57,7 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
             "[{ one-of = [{ horizontal-flip = true, p = 0.5 }, { blur = 3, p = 1.0 }], p = 0.5 }, \
              { resize = [10, 10], p = 1.0 }]",
         )],
+        data: None,
         model,
     };
     let mut network = Network::new(&card.model, 1).unwrap();
@@ -86,11 +87,12 @@ fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, S
         assert!(text.contains("Wrong"), "{text}");
         text
     };
-    let Loaded { card, weights } = Loaded::new(&trained).map_err(refused)?;
+    let Loaded { card, weights, .. } = Loaded::new(&trained).map_err(refused)?;
     let options = Options { input: Input::Normalised, fold_batch_norm: true, softmax: true };
     // It may be one that cannot be exported, which is told.
     let _ = onnx(&card, weights, options);
-    let looking = Looking { test_time: None, device: crate::basis::device::Device::Cpu };
+    let looking =
+        Looking { test_time: None, device: crate::basis::device::Device::Cpu, max_pixels: None };
     let mut ready = Ready::new(&trained, &looking).map_err(refused)?;
     let frame = frame(&ready.card);
     let logits = ready.logits(&[&vec![100; frame.bytes()]]).map_err(|error| error.to_string())?;

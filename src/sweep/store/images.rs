@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Changes, Dataset, Error, Inventory};
-use crate::plan::data::{BoxPlan, DataPlan};
+use crate::plan::data::{BoxPlan, DataPlan, MOST_PIXELS};
 use crate::results::layout;
 use crate::results::seal::{sealed, unsealed};
 
@@ -98,6 +98,9 @@ fn path(root: &Path, plan: &DataPlan) -> PathBuf {
         format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
     if !plan.classes.is_empty() {
         key.push_str(&format!(" {:?}", plan.classes));
+    }
+    if plan.max_pixels != MOST_PIXELS {
+        key.push_str(&format!(" {}", plan.max_pixels));
     }
     if plan.boxes != BoxPlan::default() {
         key.push_str(&format!(" {:?}", plan.boxes));

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -320,7 +321,7 @@ impl<'a> Range<'a> {
             .filter_map(|row| {
                 let plan = stored(&row.digest).plan().ok()?;
                 let (number, digest) = (row.number, row.digest);
-                Some(Trial { number, digest, settings: Vec::new(), setting: 0, round: 0, plan })
+                Some(Trial { number, digest, settings: Arc::new([]), setting: 0, round: 0, plan })
             })
             .collect()
     }

@@ -256,7 +256,7 @@ impl<'a> Range<'a> {
         let store = Store::at(&self.at(), name);
         let mut experiment =
             expand_in(&store, &root, &self.images).map_err(|problems| problems.render(false))?;
-        unchanged(&experiment, &store, true).map_err(|error| error.to_string())?;
+        unchanged(&experiment, &store, &self.images, true).map_err(|error| error.to_string())?;
         store.prepare().unwrap();
         store.write_experiment(&root, "frozen").unwrap();
         let ear = Ear { until, ..Ear::default() };

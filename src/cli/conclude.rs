@@ -14,6 +14,7 @@ use crate::terminal::ranking::ranking;
 use super::check::width;
 use super::error::{Error, Result};
 use super::exit::{Exit, print, say};
+use super::report::tell_damaged;
 
 /// The end of a run, for people and scripts.
 pub(super) struct Conclusion<'a> {
@@ -28,7 +29,9 @@ impl Conclusion<'_> {
     /// The page of answers.
     fn report(&self) -> anyhow::Result<()> {
         let root = self.store.root();
-        page::write(&Answers::read(root, None)?, self.images, &root.join(page::FILE))?;
+        let answers = Answers::read(root, None)?;
+        tell_damaged(&answers);
+        page::write(&answers, self.images, &root.join(page::FILE))?;
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -257,7 +256,7 @@ impl<'a> Range<'a> {
         let store = Store::at(&self.at(), name);
         let mut experiment =
             expand_in(&store, &root, &self.images).map_err(|problems| problems.render(false))?;
-        unchanged(&experiment, &store, true).map_err(|error| error.to_string())?;
+        unchanged(&experiment, &store, &self.images, true).map_err(|error| error.to_string())?;
         store.prepare().unwrap();
         store.write_experiment(&root, "frozen").unwrap();
         let ear = Ear { until, ..Ear::default() };

@@ -173,6 +173,9 @@ fn damaged_predictions_are_left_out_of_the_report_and_made_again_as_it_says() {
     assert!(said(&output).contains("confusion.csv is not the one"), "{}", said(&output));
     let page = fs::read_to_string(bench.path().join("results/signs/report.html")).unwrap();
     assert!(!page.contains("Confusion matrix of the best setting"));
+    assert!(page.contains("Left out: ") && page.contains("confusion.csv is not the one"));
+    let output = bench.wick(&["run", "experiment.toml"]);
+    assert!(said(&output).contains("confusion.csv is not the one"), "{}", said(&output));
     fs::remove_file(trial.join("outcome.toml")).unwrap();
     bench.done(&["run", "experiment.toml"]);
     assert_eq!(fs::read(&path).unwrap(), whole);

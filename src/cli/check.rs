@@ -79,7 +79,7 @@ pub(super) fn width() -> usize {
 pub(super) fn check(arguments: &Check) -> Result {
     let images = Cache::new(1);
     let (root, experiment, store) = experiment(&arguments.written, &images)?;
-    unchanged(&experiment, &store, false).map_err(Error::wrong)?;
+    unchanged(&experiment, &store, &images, false).map_err(Error::wrong)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();

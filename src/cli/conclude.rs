@@ -21,6 +21,7 @@ use super::check::width;
 use super::error::{Error, Result};
 use super::exit::Exit;
 use super::output::{print, say};
+use super::report::tell_damaged;
 
 /// The end of a run, for people and scripts.
 pub(super) struct Conclusion<'a> {
@@ -36,6 +37,7 @@ impl Conclusion<'_> {
     fn report(&self) -> anyhow::Result<Option<PathBuf>> {
         let root = self.store.root();
         let answers = Answers::read(root, None)?;
+        tell_damaged(&answers);
         let best = answers.best_trial().map(|best| folder(&answers, best).join(BEST));
         page::write(&answers, self.images, &root.join(page::FILE))?;
         Ok(best)

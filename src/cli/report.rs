@@ -24,10 +24,15 @@ const DPI: u16 = 300;
 pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers> {
     let answers = Answers::read(path, metric).map_err(Error::wrong)?;
     tell_notes(path);
+    tell_damaged(&answers);
+    Ok(answers)
+}
+
+/// Says which files are not as they were written, and are left out of `answers` therefore.
+pub(super) fn tell_damaged(answers: &Answers) {
     for damage in &answers.damaged {
         say(&format!("note: {damage}, and is left out: {}\n", damage.way_out()));
     }
-    Ok(answers)
 }
 
 /// Says what is not known of the tables of the folder at `path`.

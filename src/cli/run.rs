@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Run) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
-    unchanged(&experiment, &store, true).map_err(Error::wrong)?;
+    unchanged(&experiment, &store, &images, true).map_err(Error::wrong)?;
     let view = View::new(arguments.quiet, arguments.json);
     let frozen = begin(
         &arguments.written(),

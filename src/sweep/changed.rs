@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::data::Cache;
 use crate::plan::data::DataPlan;
 use crate::plan::sweep::{Experiment, Trial};
+use crate::results::layout;
+use crate::train::card::Card;
 
 use super::store::{ImagesError, Store};
 
@@ -26,7 +29,12 @@ pub enum Changed {
 ///
 /// # Errors
 /// If they are others: old numbers are not those of new images.
-pub fn unchanged(experiment: &Experiment, store: &Store, keeps: bool) -> Result<(), Changed> {
+pub fn unchanged(
+    experiment: &Experiment,
+    store: &Store,
+    images: &Cache,
+    keeps: bool,
+) -> Result<(), Changed> {
     let mut plans: BTreeMap<String, (&DataPlan, Vec<&Trial>)> = BTreeMap::new();
     for trial in &experiment.trials {
         let plan = &trial.plan.data;
@@ -37,6 +45,10 @@ pub fn unchanged(experiment: &Experiment, store: &Store, keeps: bool) -> Result<
     for (plan, trials) in plans.into_values() {
         let changes = match store.changed_images(plan, keeps)? {
             Some(changes) if !changes.is_empty() => changes,
+            None if keeps => {
+                recall(plan, &trials, store, images)?;
+                continue;
+            }
             _ => continue,
         };
         let stands = |trial: &&&Trial| {
@@ -59,5 +71,35 @@ pub fn unchanged(experiment: &Experiment, store: &Store, keeps: bool) -> Result<
         );
         return Err(Changed::Files { words });
     }
+    Ok(())
+}
+
+/// What was known of the images of `plan` is gone: if a trial stands on them, its checkpoint says which they were.
+fn recall(
+    plan: &DataPlan,
+    trials: &[&Trial],
+    store: &Store,
+    images: &Cache,
+) -> Result<(), Changed> {
+    if !layout::trials(store.root()).exists() {
+        return Ok(());
+    }
+    let said = |trial: &&Trial| {
+        let store = store.trial(trial);
+        let checkpoint =
+            ["best", "last"].into_iter().find_map(|it| store.checkpoint(it).ok()?)?;
+        Some((trial.number, Card::of(&checkpoint).ok()?.images))
+    };
+    let Some((number, then)) = trials.iter().find_map(said) else { return Ok(()) };
+    let dataset = images.get(plan).map_err(ImagesError::Data)?;
+    if dataset.fingerprint() != then {
+        let words = format!(
+            "the images are not those that trial {number} was run on, whose numbers are in {}\n  = help: put the images \
+             back as they were; or run on the new ones beside the old numbers, with another `name` or --results folder",
+            store.root().display()
+        );
+        return Err(Changed::Files { words });
+    }
+    store.check_images(plan, &dataset)?;
     Ok(())
 }

@@ -262,6 +262,28 @@ fn images_that_were_only_touched_are_the_same() {
 }
 
 #[test]
+fn which_images_they_were_is_recalled_from_checkpoints_where_the_file_about_them_is_lost() {
+    let bench = bench();
+    bench.done(&["run", "experiment.toml"]);
+    let trials = bench.path().join("results/signs/trials");
+    let lose = || {
+        for entry in fs::read_dir(&trials).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_file() {
+                fs::remove_file(entry).unwrap();
+            }
+        }
+    };
+    lose();
+    bench.done(&["run", "experiment.toml"]);
+    bench.done(&["verify", "results/signs"]);
+    lose();
+    let images = bench.path().join("signs/train");
+    fs::copy(images.join("right/000.png"), images.join("left/000.png")).unwrap();
+    let said = refused(&bench, &["run", "experiment.toml"]);
+    assert!(said.contains("are not those that trial 1 was run on"), "{said}");
+}
+
+#[test]
 fn tables_and_idx_files_that_have_changed_are_named() {
     let table = bench();
     let mut rows = "path,label,split\n".to_owned();

@@ -122,6 +122,43 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
 }
 
 #[test]
+fn losses_on_validation_and_test_images_are_plain_whatever_is_minimised_and_evaluate_agrees() {
+    let classes = ["left", "middle", "right"];
+    for recipe in ["train.label-smoothing=0.3", "train.class-weights=[1, 5, 2]"] {
+        let bench = Bench::new(SIGNS);
+        for (part, count) in [("train", 12), ("val", 7), ("test", 9)] {
+            bench.images(part, &classes, count);
+        }
+        bench.done(&["run", "experiment.toml", "--set", recipe]);
+        let table = bench.trials("signs");
+        let model = bench.trial("signs").join("best.safetensors");
+        let model = model.to_str().unwrap();
+        for part in ["val", "test"] {
+            let folder = format!("signs/{part}");
+            bench.done(&["predict", "--model", model, &folder, "--csv", "p", "--logits", "l.csv"]);
+            // The definition, from the logits: −log softmax of the image's own class.
+            let mut reader = csv::Reader::from_path(bench.path().join("l.csv")).unwrap();
+            let losses: Vec<f64> = reader
+                .records()
+                .map(|row| {
+                    let row = row.unwrap();
+                    let logits: Vec<f64> =
+                        row.iter().skip(1).map(|cell| cell.parse().unwrap()).collect();
+                    let own = classes.iter().position(|class| row[0].contains(class)).unwrap();
+                    logits.iter().map(|logit| logit.exp()).sum::<f64>().ln() - logits[own]
+                })
+                .collect();
+            let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+            let stored: f64 = bench.cell(&table, &format!("{part}_loss")).parse().unwrap();
+            assert!((mean - stored).abs() < 1e-6, "{recipe}, {part}: {mean}, not {stored}");
+            let data = format!("{{ folder = \"{folder}\" }}");
+            let said = bench.done(&["evaluate", "--model", model, "--data", &data]);
+            assert!(said.contains(&format!("loss {stored:.4}  ")), "{recipe}, {part}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_network_can_start_from_the_weights_of_another_trial() {
     let bench = Bench::new(SIGNS);
     bench.images("train", &["left", "middle", "right"], 20);

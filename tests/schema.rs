@@ -12,7 +12,7 @@ use candlewick::plan::Plan;
 use candlewick::plan::data::{DataFacts, DataPlan};
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
-use candlewick::plan::survey::Survey;
+use candlewick::plan::survey::{Survey, WeightsFacts};
 use candlewick::plan::sweep::expand;
 use candlewick::plan::transfer::Case;
 use jsonschema::Validator;
@@ -188,7 +188,7 @@ impl Survey for Digits {
         Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
     }
 
-    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
+    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<WeightsFacts, String> {
         Err("no weights here".to_owned())
     }
 

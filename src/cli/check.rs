@@ -18,6 +18,7 @@ use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
 use crate::terminal::layers::layers;
 use crate::terminal::transfer::transfer;
+use crate::terminal::weights::weights;
 use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
@@ -119,6 +120,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
+    text.push_str(&weights(&shown.plan.model));
     text.push_str(&transfer(&shown.plan, overview.images));
     let others = trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
     if others > 0 {

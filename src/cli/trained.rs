@@ -85,12 +85,7 @@ impl Loaded {
         let mut card = card(asked, name)?;
         // Files for use often lack the heads that only training needs.
         card.model = card.model.without_auxiliary();
-        let plan = WeightsPlan {
-            file: file.to_owned(),
-            hash: String::new(),
-            rename: Vec::new(),
-            strict: false,
-        };
+        let plan = WeightsPlan::new(file.to_owned(), Vec::new(), false);
         let weights = model::weights::read(&plan, &card.model)
             .and_then(|(weights, report)| {
                 if report.complete() {

@@ -99,6 +99,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "launcher-slurm",
     "metric-without-validation",
     "missing-folder",
+    "name-too-long",
     "name-with-slash",
     "negative-rate",
     "nesterov-without-momentum",

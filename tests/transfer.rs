@@ -375,6 +375,25 @@ fn auto_is_what_advice_names() {
 
 #[cfg(unix)]
 #[test]
+fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
+    let bench = bench();
+    let cases =
+        r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar"]"#;
+    // With one cut for all, the two cases of small data are the same: whichever is measured.
+    let sets = ["--set", cases, "--set", "transfer.cut=\"end\"", "--set", "sweep.seeds=2"];
+    let said = bench.done(&[&["check", "transfer.toml"][..], &sets].concat());
+    assert!(said.contains("transfer.case = \"auto\" comes to the same as small-similar"), "{said}");
+    assert!(said.contains("2 of its 2 trials are those of that case, and are run once"), "{said}");
+    bench.done(&[&["run", "transfer.toml"][..], &sets].concat());
+    let folder = bench.path().join("results/transfer/trials.csv");
+    let table = fs::read_to_string(folder).unwrap();
+    let numbers: Vec<&str> =
+        table.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4"], "{table}");
+    assert!(!table.contains("auto"), "{table}");
+}
+
+#[test]
 fn advice_ends_with_the_command_that_holds_it_against_training() {
     let bench = bench();
     let said = bench.done(&["advise", "transfer.toml", "--set", "train.epochs=1"]);

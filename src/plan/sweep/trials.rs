@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::config::presets;
-use crate::config::setting::set;
+use crate::config::setting::{lay, set};
+use crate::config::sweep::Sweep;
 use crate::document::{Content, KeyPath, Node, Place, Problem, Problems};
 use crate::plan::resolve::resolve;
 use crate::plan::survey::Survey;
@@ -80,14 +81,15 @@ fn trial(
     let is_swept = !presets.is_empty();
     for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
         // The path stands in the sweep, which the trial's tree has too.
-        if let Err(problem) = set(&mut tree, path, (**value).clone(), at) {
+        if let Err(problem) = lay(&mut tree, path, (**value).clone(), at) {
             problems.push(problem.locate(root));
         }
         if index == 0
             && is_swept
             && let Err(problem) = presets::apply(&mut tree)
         {
-            return Err(vec![problem.locate(&tree)]);
+            problems.push(problem.locate(&tree));
+            return Err(problems);
         }
     }
     if let (Some(seed), Some(node)) = (seed, root.get("seed")) {
@@ -97,12 +99,15 @@ fn trial(
             problems.push(problem.locate(root));
         }
     }
-    if !problems.is_empty() {
+    // Where a path leads nowhere, the rest is still checked as it stands.
+    let resolved = resolve(&tree, *fold, survey).map_err(|found| {
+        let found = found.into_iter().map(|problem| problem.locate(&tree));
+        problems.iter().cloned().chain(found).collect::<Vec<_>>()
+    });
+    if resolved.is_ok() && !problems.is_empty() {
         return Err(problems);
     }
-    let (plan, digest) = resolve(&tree, *fold, survey).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
-    })?;
+    let (plan, digest) = resolved?;
     let settings = setting.columns.clone();
     Ok(Trial { number: *number, digest, setting: *index, round: *round, settings, plan })
 }
@@ -125,6 +130,52 @@ pub(super) fn tell_epochs_apart(trials: &mut [Trial]) {
 pub(super) fn add_epochs(trial: &mut Trial) {
     let text = format!("{} for {} epochs", trial.digest, trial.plan.train.epochs);
     trial.digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+}
+
+/// The axis of the cases of a transfer, and the value of it that is measured.
+const CASE: (&str, &str) = ("transfer.case", "auto");
+
+/// Takes out the trials whose case was measured and came to what a named case is in another trial, and says
+/// so: nobody can know that before.
+pub(super) fn merge_measured(trials: &mut Vec<Trial>, sweep: &Sweep) -> Option<String> {
+    let (path, auto) = CASE;
+    let axis = super::axes(sweep).iter().position(|axis| axis == path);
+    let is_auto = |node: &Node| matches!(&node.content, Content::String(name) if name == auto);
+    let variants: Vec<&str> = sweep
+        .list
+        .iter()
+        .filter(|variant| {
+            variant.settings.iter().any(|(other, value)| other == path && is_auto(value))
+        })
+        .map(|variant| variant.name.as_str())
+        .collect();
+    let is_measured = |trial: &Trial| match axis {
+        Some(axis) => trial.settings[axis] == auto,
+        // The first column is that of variants, if there are some.
+        None => !variants.is_empty() && variants.contains(&trial.settings[0].as_str()),
+    };
+    let named: BTreeMap<String, usize> = trials
+        .iter()
+        .enumerate()
+        .filter(|(_, trial)| !is_measured(trial))
+        .map(|(index, trial)| (trial.digest.clone(), index))
+        .collect();
+    let is_twin = |trial: &Trial| is_measured(trial) && named.contains_key(&trial.digest);
+    let count = trials.iter().filter(|trial| is_twin(trial)).count();
+    let first = trials.iter().find(|trial| is_twin(trial))?;
+    let twin = &trials[named[&first.digest]];
+    let what = match axis {
+        Some(axis) => twin.settings[axis].clone(),
+        None => twin.settings[0].clone(),
+    };
+    let measured = trials.iter().filter(|trial| is_measured(trial)).count();
+    let merged = format!(
+        "{path} = \"{auto}\" comes to the same as {what}: {count} of its {measured} trials are those of that \
+         case, and are run once"
+    );
+    trials.retain(|trial| !is_twin(trial));
+    trials.iter_mut().enumerate().for_each(|(index, trial)| trial.number = index + 1);
+    Some(merged)
 }
 
 /// Two trials with one plan would be one row twice.

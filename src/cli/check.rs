@@ -16,6 +16,7 @@ use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
+use crate::sweep::warnings::warnings;
 use crate::terminal::layers::layers;
 use crate::terminal::transfer::transfer;
 use crate::terminal::weights::weights;
@@ -94,6 +95,7 @@ pub(super) fn check(arguments: &Check) -> Result {
         costs: costs(&experiment, &store, &images, allocation.threads),
         allocation,
         standing,
+        warnings: warnings(&experiment, &images),
     };
     print(&overview(&summary, shown, width()));
     Ok(())
@@ -109,6 +111,7 @@ struct Overview<'a> {
     limit: Option<u64>,
     allocation: Allocation,
     costs: Vec<Cost>,
+    warnings: Vec<String>,
 }
 
 fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
@@ -141,6 +144,12 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
+    }
+    if let Some(merged) = &experiment.merged {
+        let _ = writeln!(text, "{merged}");
+    }
+    for warning in &overview.warnings {
+        let _ = writeln!(text, "warning: {warning}");
     }
     text.push_str(&cost(standing, costs, allocation));
     text.push_str(&memory(needs, overview.limit));
@@ -201,7 +210,8 @@ fn span(seconds: f64) -> String {
 
 fn memory(needs: &Needs, limit: Option<u64>) -> String {
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
-    let mut text = format!("images {} MB, shared by all trials", mb(needs.images));
+    let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
+    let mut text = format!("images {} MB{own}, shared by all trials", mb(needs.images));
     if needs.augmented > 0 {
         let _ = write!(text, "; augmented images at most {} MB too", mb(needs.augmented));
     }

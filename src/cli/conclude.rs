@@ -50,6 +50,9 @@ impl Conclusion<'_> {
                     "{count} images could not be decoded and were left out: see {path}\n"
                 ));
             }
+            if let Some(copies) = &images.copies {
+                print(&format!("{copies}: see {path}\n"));
+            }
             if images.set_aside > 0 {
                 let count = images.set_aside;
                 print(&format!(

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use candle_core::{Device, Tensor};
 
+use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::config::data::Data;
 use crate::config::layering::preset;
@@ -27,7 +28,7 @@ use super::trained::{BATCH, Ready, wrong};
 /// A confusion matrix of more classes is only written as CSV.
 const MOST_COLUMNS: usize = 20;
 
-/// The k of top-k accuracy.
+/// The k of top-k accuracy, where there are more classes.
 const TOP: usize = 5;
 
 /// Runs the command.
@@ -38,10 +39,13 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let dataset = Cache::new(cores).get(&plan).map_err(Error::wrong)?;
     let classes = classes(&dataset, &ready)?;
     let images = images(&dataset, arguments.part)?;
+    let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
+    dataset.check(chains).map_err(Error::wrong)?;
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
     for images in images.chunks(BATCH) {
-        let pixels: Vec<&[u8]> = images.iter().map(|image| dataset.image(*image)).collect();
+        let pixels: Vec<(Frame, &[u8])> =
+            images.iter().map(|image| (dataset.frame(*image), dataset.image(*image))).collect();
         let labels: Vec<u32> =
             images.iter().map(|image| classes[dataset.label(*image) as usize]).collect();
         let logits = ready.logits(&pixels)?;
@@ -52,13 +56,17 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         tally.add(&logits, &labels, loss.sum, loss.weight);
     }
     let scores = tally.scores().context("there are no images")?;
+    // Among so few classes, the true one always is one of the first.
+    let top = match count > TOP {
+        true => format!("  top-{TOP} {:.2} %", 100.0 * scores.top_k),
+        false => String::new(),
+    };
     print(&format!(
-        "{} images of {}\nloss {:.4}  accuracy {:.2} %  top-{TOP} {:.2} %  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
+        "{} images of {}\nloss {:.4}  accuracy {:.2} %{top}  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
         number(images.len() as u64),
         dataset.origin(),
         scores.loss,
         100.0 * scores.accuracy,
-        100.0 * scores.top_k,
         100.0 * scores.precision,
         100.0 * scores.recall,
         100.0 * scores.f1,
@@ -85,7 +93,9 @@ fn source(text: &str, ready: &Ready) -> Result<DataPlan> {
         .and_then(|node| read(node, &at).map_err(|problem| wrong(problem.locate(&root).into())))?;
     let plan = data_plan(&data, None, &|path| path.path.clone());
     let image = ready.card.image;
-    Ok(DataPlan { image, test: TestSet::Declared, on_bad_image: OnBadImage::Error, ..plan })
+    let own_size = ready.card.own_size.clone();
+    let (test, on_bad_image) = (TestSet::Declared, OnBadImage::Error);
+    Ok(DataPlan { image, own_size, test, on_bad_image, ..plan })
 }
 
 /// For each class of the data, the network's class of the same name.

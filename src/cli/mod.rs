@@ -21,6 +21,7 @@ mod follow;
 mod frozen;
 mod launch;
 mod new;
+mod own_network;
 mod predict;
 mod presets;
 mod report;

@@ -5,6 +5,7 @@ use crate::progress::View;
 use crate::results::layout::ADVICE;
 use crate::sweep::advised::write_advice;
 use crate::sweep::clock::Stopwatch;
+use crate::sweep::warnings::warnings;
 use crate::sweep::work::Scope;
 
 use super::arguments::Run;
@@ -12,6 +13,7 @@ use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::Result;
+use super::exit::say;
 use super::supervise::{supervise, supervised};
 use super::work::Task;
 
@@ -22,6 +24,12 @@ pub(super) fn run(arguments: &Run) -> Result {
     let images = Cache::new(cores);
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     let view = View::new(arguments.quiet, arguments.json);
+    if view.is_for_people() {
+        let merged = experiment.merged.iter().map(|merged| format!("{merged}\n"));
+        let warnings = warnings(&experiment, &images);
+        let warnings = warnings.iter().map(|warning| format!("warning: {warning}\n"));
+        merged.chain(warnings).for_each(|line| say(&line));
+    }
     let frozen =
         begin(&arguments.written(), &root, &experiment, &store, &supervised.supervisor, view)?;
     let stopwatch = Stopwatch::start();

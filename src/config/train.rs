@@ -26,8 +26,7 @@ use crate::basis::written::written;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Train {
-    /// Passes over the training images.
-    #[schemars(range(min = 1))]
+    /// Passes over the training images; with 0, a network with `model.weights` is evaluated as it is.
     pub epochs: usize,
     /// The optimiser with its numbers.
     pub optimizer: Optimizer,

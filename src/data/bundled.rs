@@ -120,7 +120,7 @@ fn undeclared(
     images: Images,
 ) -> Listing {
     let parts = vec![Part::Undeclared; labels.len()];
-    Listing { origin: origin.to_owned(), classes, labels, parts, names, images }
+    Listing { origin: origin.to_owned(), classes, labels, parts, names, groups: Vec::new(), images }
 }
 
 #[cfg(test)]

@@ -7,20 +7,25 @@ use super::dataset::Dataset;
 use super::error::Error;
 use super::load::load;
 use super::survey::survey;
-use crate::plan::data::{BoxPlan, DataFacts, DataPlan, Image, OnBadImage, Source, TestSet};
+use crate::plan::data::{
+    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Image, OnBadImage, Source, TestSet,
+};
 
 /// Data sets by what they depend on. Trials with the same source, test source, image size and
 /// policy for bad images get the same data set; whoever asks first loads it, the others wait.
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, Image, OnBadImage), Arc<Dataset>>,
-    facts: Shelf<Images, DataFacts>,
+    datasets: Shelf<(Images, Image, OwnSizes, OnBadImage, Duplicates), Arc<Dataset>>,
+    facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
 /// Which images: the source, the test source, whether a test part is to be drawn (which is an error
-/// for some sources), the classes that take part, and what their boxes are.
-type Images = (Source, Option<Source>, bool, Vec<String>, BoxPlan);
+/// for some sources), the classes that take part, what their boxes are, and the columns of a table.
+type Images = (Source, Option<Source>, bool, Vec<String>, BoxPlan, (Columns, Option<String>));
+
+/// How images that keep their own sizes are read, as text; empty where all are resized.
+type OwnSizes = String;
 
 /// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
 /// loaded at the same time. The map is never iterated over, so its order does not matter.
@@ -34,15 +39,18 @@ impl Cache {
 
     /// What is known without decoding, as [`survey`] says.
     pub fn survey(&self, plan: &DataPlan) -> Result<DataFacts, Error> {
-        cell(&self.facts, images(plan)).get_or_init(|| survey(plan)).clone()
+        cell(&self.facts, (images(plan), plan.on_bad_image)).get_or_init(|| survey(plan)).clone()
     }
 
     /// The decoded images, as [`load`] says. An error is kept too: every trial that wants the data
     /// gets the same one.
     pub fn get(&self, plan: &DataPlan) -> Result<Arc<Dataset>, Error> {
-        cell(&self.datasets, (images(plan), plan.image, plan.on_bad_image))
-            .get_or_init(|| self.load_apart(plan).map(Arc::new))
-            .clone()
+        let own_size = plan.own_size.as_ref().map(|own_size| {
+            serde_json::to_string(own_size).expect("how images are read is plain data")
+        });
+        let own_size = own_size.unwrap_or_default();
+        let key = (images(plan), plan.image, own_size, plan.on_bad_image, plan.duplicates);
+        cell(&self.datasets, key).get_or_init(|| self.load_apart(plan).map(Arc::new)).clone()
     }
 
     /// Loads on threads of its own. A trial runs on a thread of rayon's; were the images decoded on
@@ -68,7 +76,8 @@ fn images(plan: &DataPlan) -> Images {
         TestSet::Part(part) => (None, *part > 0.0),
         TestSet::Source(test) => (Some(test.clone()), false),
     };
-    (plan.source.clone(), test, is_drawn, plan.classes.clone(), plan.boxes)
+    let columns = (plan.columns.clone(), plan.group.clone());
+    (plan.source.clone(), test, is_drawn, plan.classes.clone(), plan.boxes, columns)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -95,9 +104,13 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [side, side], channels: 1 },
+            own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             boxes: BoxPlan::default(),
+            columns: Columns::default(),
+            group: None,
+            duplicates: Duplicates::Keep,
         }
     }
 

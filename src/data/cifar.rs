@@ -144,7 +144,8 @@ pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error>
     }
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let origin = folder.display().to_string();
-    Ok(Listing { origin, classes, labels, parts, names, images: Images::Blocks(blocks) })
+    let (groups, images) = (Vec::new(), Images::Blocks(blocks));
+    Ok(Listing { origin, classes, labels, parts, names, groups, images })
 }
 
 /// The number of images, from the sizes of the files alone.

@@ -88,7 +88,8 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     let (classes, labels) = classes(folder, &values)?;
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let origin = folder.display().to_string();
-    Ok(Listing { origin, classes, labels, parts, names, images: Images::Blocks(blocks) })
+    let (groups, images) = (Vec::new(), Images::Blocks(blocks));
+    Ok(Listing { origin, classes, labels, parts, names, groups, images })
 }
 
 /// The image and label file of a part, or neither.

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use super::dataset::Part;
-use super::error::Error;
+use super::error::{BadImage, Error, reason};
 use crate::augment::BoxFormat;
+use crate::plan::data::Source;
 
 /// The images of a source by name, label and declared part, and where their pixels are.
 pub(super) struct Listing {
@@ -20,6 +23,8 @@ pub(super) struct Listing {
     pub(super) parts: Vec<Part>,
     /// The path relative to the source, or `#index`.
     pub(super) names: Vec<String>,
+    /// The group of each image; empty where each stands alone.
+    pub(super) groups: Vec<String>,
     /// Where the pixels are.
     pub(super) images: Images,
 }
@@ -90,6 +95,27 @@ impl Listing {
         self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
         self.classes = classes.to_vec();
         Ok(self)
+    }
+
+    /// Checks that the files which a table names are there; those of a folder were seen in it.
+    pub(super) fn check_files(&self, source: &Source) -> Result<(), Error> {
+        let Images::Files(files) = &self.images else { return Ok(()) };
+        if matches!(source, Source::Folder(_)) {
+            return Ok(());
+        }
+        let missing: Vec<BadImage> = files
+            .par_iter()
+            .zip(&self.labels)
+            .filter(|(_, label)| **label != OUTSIDE)
+            .filter_map(|(file, _)| {
+                let cause = std::fs::metadata(&file.path).err()?;
+                Some(BadImage { file: file.path.display().to_string(), reason: reason(&cause) })
+            })
+            .collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Error::bad_images(&self.origin, files.len(), missing)),
+        }
     }
 
     /// Checks what every source has to have: two classes, and something to learn about each.
@@ -174,6 +200,7 @@ pub(super) fn relabel(
         classes.iter().filter(|class| place(class).is_none()).cloned().collect();
     if !unknown.is_empty() {
         return Err(Error::OtherClasses {
+            part: Part::Test,
             origin: origin.to_owned(),
             test: test.to_owned(),
             unknown,

@@ -4,24 +4,24 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::Listing;
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
-use crate::plan::data::{BoxPlan, Bundled, DataPlan, Source};
+use crate::plan::data::{Bundled, DataPlan, OnBadImage, Source};
 
-/// The images of `source` without their pixels.
-pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
+/// The images of `source` without their pixels, as `plan` says how to read it.
+fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     match source {
         Source::Bundled(set) => bundled::list(*set),
-        Source::Folder(path) => folder::list(path),
+        Source::Folder(path) => folder::list(path, plan.group.is_some(), &plan.classes),
         Source::Idx(path) => idx::list(path),
         Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
-        Source::Csv(path) => manifest::list(path, boxes),
-        Source::Gtsrb(path) => gtsrb::list(path, boxes),
+        Source::Csv(path) => manifest::list(path, plan),
+        Source::Gtsrb(path) => gtsrb::list(path, plan.boxes),
     }
 }
 
 /// The images of `source` that belong to the classes of `plan`.
 pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
-    let listing = list(source, plan.boxes)?;
+    let listing = list(source, plan)?;
     if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
 }
 
@@ -33,6 +33,9 @@ pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
         other => {
             let listing = list_classes(other, plan)?;
             listing.check()?;
+            if plan.on_bad_image == OnBadImage::Error {
+                listing.check_files(other)?;
+            }
             let of = |part: Part| listing.picks(|other| other == part).len();
             let (test, validation) = (of(Part::Test), of(Part::Validation));
             let images = listing.picks(|_| true).len();

@@ -38,6 +38,7 @@ impl Plan {
     /// The identity of a plan: 16 hexadecimal digits. The number of epochs is no part of it unless the
     /// learning rate depends on it, so that a trial can be trained for longer.
     pub(super) fn digest(mut self) -> String {
+        let is_trained = self.train.epochs > 0;
         if !self.train.schedule.depends_on_epochs() {
             self.train.epochs = 0;
         }
@@ -49,6 +50,9 @@ impl Plan {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&REVISION.to_le_bytes());
         hasher.update(text.as_bytes());
+        if !is_trained {
+            hasher.update(b"evaluated as it starts");
+        }
         hasher.finalize().to_hex()[..16].to_owned()
     }
 }

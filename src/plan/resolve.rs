@@ -12,13 +12,13 @@ use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
 use super::Plan;
 use super::architecture::architecture;
-use super::augment::augmentation;
-use super::data::{self, Fold, data_plan};
+use super::augment::{Augmentation, augmentation};
+use super::data::{self, DataPlan, Fold, data_plan};
 use super::network::model;
 use super::run::kind;
 use super::section::{section, take, unknown_keys};
 use super::survey::{Survey, facts};
-use super::train::TrainPlan;
+use super::train::{Batches, TrainPlan};
 use super::transfer::{BORDER, Case, transferred};
 use super::weights::weights;
 
@@ -59,7 +59,8 @@ pub fn resolve(
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
     let network = match (&model, &augmentation) {
-        (Some((defaults, elements)), Some((_, frame))) => {
+        (Some((defaults, elements)), Some(augmentation)) => {
+            let frame = augmentation.out;
             let input = [frame.channels, frame.height, frame.width];
             take(architecture(elements, defaults, input, classes), &mut problems)
         }
@@ -74,23 +75,38 @@ pub fn resolve(
     let has_validation = fold.is_some()
         || data.as_ref().is_some_and(|data| data.validation > 0.0)
         || facts.as_ref().is_some_and(|facts| facts.declared_validation > 0);
+    let starts_trained = root.at(&KeyPath::root().key("model").key("weights")).is_some();
+    if train.as_ref().is_some_and(|train| train.epochs == 0)
+        && (!starts_trained || root.get("transfer").is_some())
+    {
+        let at = KeyPath::root().key("train").key("epochs");
+        problems.push(
+            Problem::value(at, "0 epochs evaluate a network as it starts, and this one starts at random")
+                .label("nothing is learnt")
+                .help("model.weights = \"FILE\" names weights to evaluate; else train for an epoch at least"),
+        );
+    }
     let train = match (&train, &data) {
         (Some(train), Some(data)) => {
-            take(TrainPlan::new(train, data.batch_size, classes, has_validation), &mut problems)
+            let Data { batch_size, drop_last, .. } = *data;
+            let batches = Batches { batch_size, drop_last };
+            take(TrainPlan::new(train, batches, classes, has_validation), &mut problems)
         }
         _ => None,
     };
-    let augment = augmentation.map(|(augment, _)| augment);
-    match (seed, data, augment, network, train) {
-        (Some(seed), Some(data), Some(augment), Some(model), Some(train))
+    match (seed, data, augmentation, network, train) {
+        (Some(seed), Some(data), Some(augmentation), Some(model), Some(train))
             if problems.is_empty() =>
         {
             // On disk the paths lead somewhere; for the digest they read as written, so that the
             // same file has the same digests on every machine.
             let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
             let device = kind(root);
+            let Augmentation { plan: augment, own_size, .. } = augmentation;
             let identity = data_plan(&data, fold, &as_written);
+            let identity = DataPlan { own_size: own_size.clone(), ..identity };
             let data = data_plan(&data, fold, &|path| path.path.clone());
+            let data = DataPlan { own_size, ..data };
             let plan = Plan { seed, device, data, augment, model, train };
             let digest = Plan { data: identity, ..plan.clone() }.digest();
             Ok((plan, digest))

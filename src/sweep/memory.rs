@@ -34,6 +34,9 @@ pub fn limit_in_bytes(limit: Memory) -> Option<u64> {
 pub struct Needs {
     /// All decoded images, which trials share.
     pub images: u64,
+    /// Whether images keep sizes of their own, which only show when they are decoded: then that is what
+    /// they would take in the size of the network.
+    pub in_own_sizes: bool,
     /// Augmented images that are kept for other trials, at most.
     pub augmented: u64,
     /// The smallest trial.
@@ -46,6 +49,7 @@ pub struct Needs {
 pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usize) -> Needs {
     let mut sets = BTreeMap::new();
     let mut augmented = 0;
+    let mut in_own_sizes = false;
     for trial in &experiment.trials {
         let plan = &trial.plan.data;
         let count = images.survey(plan).map_or(0, |facts| facts.images);
@@ -53,11 +57,15 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
         if !trial.plan.augment.train.is_empty() {
             augmented = augmented.max(bytes * trial.plan.train.epochs as u64);
         }
-        sets.insert(format!("{:?} {:?} {:?}", plan.source, plan.test, plan.image), bytes);
+        let own_size = &plan.own_size;
+        in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(plan.image));
+        let set = format!("{:?} {:?} {:?} {own_size:?}", plan.source, plan.test, plan.image);
+        sets.insert(set, bytes);
     }
     let trials = || experiment.trials.iter().map(|trial| trial_bytes(&trial.plan));
     Needs {
         images: sets.values().sum(),
+        in_own_sizes,
         augmented: augmented.min(augment_memory as u64),
         least: trials().min().unwrap_or(0),
         most: trials().max().unwrap_or(0),
@@ -85,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_limit_leaves_room_for_trials_or_says_that_none_fits() {
-        let needs = Needs { images: 100, augmented: 50, least: 30, most: 90 };
+        let needs = Needs { images: 100, in_own_sizes: false, augmented: 50, least: 30, most: 90 };
         assert_eq!(needs.left_of(400), Some(250));
         assert_eq!(needs.left_of(150), Some(30), "augmented images give way");
         assert_eq!(needs.left_of(130), Some(30));

@@ -22,4 +22,5 @@ pub mod store;
 pub mod survey;
 pub mod tables;
 pub mod trial;
+pub mod warnings;
 pub mod work;

@@ -83,7 +83,7 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
     let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
     let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise);
     let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
-    let views = Views::new(dataset, &normalisation, plan, epochs);
+    let views = Views::new(dataset, &normalisation, plan, epochs).map_err(|error| words(&error))?;
     let border = Border { images: border };
     let evidence =
         evidence(plan, &weights, &views, &split, border).map_err(|error| words(&error))?;

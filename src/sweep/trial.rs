@@ -256,7 +256,16 @@ fn attempt(
         return attempt(trial, until, slot, store, around, epochs, callback);
     }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
-    if let Some(best) = trainer.best().cloned() {
+    let mut best = trainer.best().cloned();
+    if trial.plan.train.epochs == 0 {
+        // Nothing was to be learnt: the network is looked at as it is.
+        let network = trainer.network_alone()?;
+        store.replace_best(network.clone())?;
+        outcome.validation = trainer.validate(&network.tensors)?;
+        is_whole = true;
+        best = Some(network.tensors);
+    }
+    if let Some(best) = best {
         // Without test images the validation images tell what the confusion looks like.
         let (set, images) = match &data.split.test[..] {
             [] => ("validation", &data.split.validation),
@@ -318,11 +327,24 @@ fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     if plan.boxes != BoxPlan::default() {
         key.push_str(&format!(" {:?}", plan.boxes));
     }
+    if let Some(own_size) = &plan.own_size {
+        key.push_str(&format!(" {own_size:?}"));
+    }
+    if let Some(group) = &plan.group {
+        key.push_str(&format!(" group {group:?}"));
+    }
+    if !plan.columns.are_usual() {
+        key.push_str(&format!(" {:?}", plan.columns));
+    }
+    if !plan.duplicates.are_kept() {
+        key.push_str(&format!(" {:?}", plan.duplicates));
+    }
     let images = Images {
         fingerprint: dataset.fingerprint().to_owned(),
         images: dataset.len(),
         set_aside: dataset.set_aside(),
         skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
+        copies: dataset.copies().sentence(),
     };
     if !around.store.check_images(&key, &images)? {
         return Err(failed(format!(

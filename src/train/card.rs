@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Chain;
 use crate::data::Normalisation;
 use crate::plan::Plan;
-use crate::plan::data::Image;
+use crate::plan::data::{Image, OwnSize};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -33,6 +33,9 @@ pub struct Card {
     pub std: Vec<f32>,
     /// Size and channels that images are decoded to.
     pub image: Image,
+    /// What happens to them as they are read, where they are not simply resized to that size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_size: Option<OwnSize>,
     /// Whether they are cut to their centre for that, instead of being stretched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub centre: bool,
@@ -73,11 +76,18 @@ impl Card {
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
+            own_size: plan.data.own_size.clone(),
             centre: false,
             evaluation: plan.augment.evaluation.clone(),
             test_time: plan.augment.test_time.clone(),
             model,
         }
+    }
+
+    /// The transforms that validation and test images pass, from when they are read.
+    pub fn chain(&self) -> Chain {
+        let first = self.own_size.iter().flat_map(|own_size| &own_size.chain.steps);
+        Chain { steps: first.chain(&self.evaluation.steps).cloned().collect() }
     }
 
     /// How pixels become numbers.

@@ -21,6 +21,9 @@ pub struct Images {
     pub set_aside: usize,
     /// Files that were left out, each with its reason.
     pub skipped: Vec<String>,
+    /// What there is to say of images with the same pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<String>,
 }
 
 fn read_images(path: &Path) -> Option<Images> {

@@ -50,6 +50,15 @@ impl Trainer<'_> {
         Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
     }
 
+    /// Scores of `weights` on the validation images, as at the end of an epoch.
+    pub fn validate(&mut self, weights: &Weights) -> Result<Option<Scores>, TrainError> {
+        let whole = self.whole(weights)?;
+        self.network.load(&whole)?;
+        self.begin(self.records.len().max(1))?;
+        let split = self.data.split.clone();
+        Ok(self.evaluate_on(&split.validation, 0)?.tally.scores())
+    }
+
     /// Evaluates on `images`, each seen plainly and through the first `views` of the test-time views.
     pub(super) fn evaluate_on(
         &mut self,

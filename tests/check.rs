@@ -23,7 +23,7 @@ layers = ["flatten", { dense = 4 }, { dense = "classes" }]
     );
     let shown = |trial: &str| bench.done(&["check", "experiment.toml", "--trial", trial]);
     assert!(shown("1").contains("dense 4, batch-norm, tanh, dropout 0.25"), "{}", shown("1"));
-    assert!(shown("2").contains("dense 4, elu, dropout"), "{}", shown("2"));
+    assert!(shown("2").contains("dense 4, elu 1, dropout 0.5 of channels"), "{}", shown("2"));
     let set = "model.defaults={ norm = \"batch\" }";
     let sets = ["--set", "sweep.grid={}", "--set", set];
     let said = bench.done(&[&["check", "experiment.toml"][..], &sets].concat());

@@ -120,6 +120,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "sweep-key-that-does-not-exist",
     "sweep-layer-that-does-not-exist",
     "sweep-path-that-does-not-exist",
+    "sweep-paths-all-at-once",
     "sweep-prune-needs-validation",
     "sweep-prune-no-rung",
     "sweep-prune-numbers",

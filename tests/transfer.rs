@@ -146,7 +146,7 @@ fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
     for sets in [
         // Every view: plain, at evaluation and at test time, two seeds, two subsets.
         &["sweep.seeds=2", r#"sweep.grid."data.subset"=["none",{per-class=20}]"#][..],
-        &["transfer.cut=\"second\"", "augment.evaluation=[{center-crop=[16,16]}]"],
+        &["transfer.cut=\"second\"", "augment.evaluation=[\"horizontal-flip\"]"],
         &["augment.train=[{rotate=20,p=0.7}]", "transfer.feature-variants=2", "train.epochs=4"],
         &["augment.test-time=[[{horizontal-flip=true,p=1.0}]]", "data.batch-size=48"],
         // Behind a dense layer, whose products depend on how many rows they have.
@@ -224,7 +224,7 @@ fn layers_that_the_file_has_nothing_for_are_never_called_pretrained_nor_frozen_a
         said.contains("second and 1 more layers would be frozen as they start at random"),
         "{said}"
     );
-    assert!(said.contains("transfer.toml") && said.contains("freeze = \"none\""), "{said}");
+    assert!(said.contains("transfer.weights=") && said.contains("freeze = \"none\""), "{said}");
     let learns = check(&["transfer.freeze=\"none\""]);
     let said = String::from_utf8_lossy(&learns.stdout);
     assert_eq!(learns.status.code(), Some(0), "{said}");
@@ -377,8 +377,7 @@ fn auto_is_what_advice_names() {
 #[test]
 fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
     let bench = bench();
-    let cases =
-        r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar"]"#;
+    let cases = r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar"]"#;
     // With one cut for all, the two cases of small data are the same: whichever is measured.
     let sets = ["--set", cases, "--set", "transfer.cut=\"end\"", "--set", "sweep.seeds=2"];
     let said = bench.done(&[&["check", "transfer.toml"][..], &sets].concat());

@@ -29,7 +29,8 @@ struct Entries {
 /// The images of the class folders in `folder`; with `grouped`, those of one folder belong together.
 /// `classes` are those that were named, if any were.
 pub(super) fn list(folder: &Path, grouped: bool, classes: &[String]) -> Result<Listing, Error> {
-    let mut listing = listed(folder, classes)?;
+    // Whoever names classes, or groups by folders inside of them, knows which folders are which.
+    let mut listing = listed(folder, grouped || !classes.is_empty())?;
     if grouped {
         let folder_of =
             |name: &String| name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
@@ -38,7 +39,7 @@ pub(super) fn list(folder: &Path, grouped: bool, classes: &[String]) -> Result<L
     Ok(listing)
 }
 
-fn listed(folder: &Path, named: &[String]) -> Result<Listing, Error> {
+fn listed(folder: &Path, is_known: bool) -> Result<Listing, Error> {
     match fs::metadata(folder) {
         Err(cause) => return Err(Error::unreadable(folder, &cause)),
         Ok(metadata) if !metadata.is_dir() => {
@@ -70,8 +71,7 @@ fn listed(folder: &Path, named: &[String]) -> Result<Listing, Error> {
             ),
         ));
     }
-    let is_named = entries.folders.iter().any(|name| named.contains(name));
-    if let Some(inside) = repeated(folder, &entries)?.filter(|_| !is_named) {
+    if let Some(inside) = repeated(folder, &entries)?.filter(|_| !is_known) {
         let (outer, inner) = (enumerate(&entries.folders), enumerate(&inside));
         let parts = PartNames::among(inside.iter().map(String::as_str));
         let problem = if inside.iter().any(|name| parts.part(name) == Some(Part::Train)) {

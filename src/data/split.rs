@@ -509,15 +509,15 @@ mod tests {
 
     #[test]
     fn a_declared_split_that_tears_a_group_is_an_error() {
-        let mut dataset = grouped(6);
+        let mut dataset = grouped(5);
         let last = dataset.len() - 1;
         dataset.parts[last] = Part::Test;
         let error = split(&dataset, &plan(TestSet::Declared, 0.0, None), 1).unwrap_err();
-        assert!(error.to_string().contains("group `p5`"), "{error}");
-        let fold = Some(Fold { index: 0, of: 7 });
-        let error = split(&grouped(6), &plan(TestSet::Declared, 0.0, fold), 1).unwrap_err();
+        assert!(error.to_string().contains("group `p4`"), "{error}");
+        let fold = Some(Fold { index: 0, of: 6 });
+        let error = split(&grouped(5), &plan(TestSet::Declared, 0.0, fold), 1).unwrap_err();
         assert!(
-            error.to_string().contains("6 groups in a test cannot be dealt out to 7"),
+            error.to_string().contains("5 groups in a test cannot be dealt out to 6"),
             "{error}"
         );
     }

@@ -224,8 +224,7 @@ fn of_own_sizes(chain: &WrittenChain, first: &KeyPath, wanted: Frame) -> Option<
     .note(because);
     let problem = if all_end_there {
         problem.label("ends in another size").help(format!(
-            "data.image.size = [{}, {}] is what the network then gets; to resize all images before, let \
-             the chain begin with {{ resize = [{height}, {width}] }}",
+            "data.image.size = [{}, {}] is what the network gets",
             end.height, end.width
         ))
     } else {

@@ -61,12 +61,14 @@ fn other_usual_names_of_parts_are_known() {
     for (chosen, tested) in [("dev", "eval"), ("valid", "holdout"), ("Eval", "test")] {
         let root = TempDir::new().unwrap();
         images(root.path(), &["train/a/1.png", "train/b/1.png"]);
-        images(root.path(), &[chosen, tested].map(|part| format!("{part}/a/1.png")));
-        assert_eq!(counts(&folder(root.path())), (4, 1, 1), "{chosen} {tested}");
+        for class in ["a", "b"] {
+            images(root.path(), &[chosen, tested].map(|part| format!("{part}/{class}/1.png")));
+        }
+        assert_eq!(counts(&folder(root.path())), (6, 2, 2), "{chosen} {tested}");
     }
     let root = TempDir::new().unwrap();
-    images(root.path(), &["train/a/1.png", "train/b/1.png", "dev/a/1.png"]);
-    assert_eq!(counts(&folder(root.path())), (3, 1, 0));
+    images(root.path(), &["train/a/1.png", "train/b/1.png", "dev/a/1.png", "dev/b/1.png"]);
+    assert_eq!(counts(&folder(root.path())), (4, 2, 0));
     images(root.path(), &["dev/c/1.png"]);
     assert_eq!(
         complaint(&folder(root.path()), root.path()),
@@ -123,13 +125,17 @@ fn copies_are_counted_and_told_left_out_or_refused() {
     // A copy of what is tested on is not learnt from.
     let root = TempDir::new().unwrap();
     images(root.path(), &["train/a/1.png", "test/a/1.png"]);
-    for (name, red) in [("train/a/2", 1), ("train/b/1", 2)] {
+    fs::create_dir_all(root.path().join("test/b")).unwrap();
+    for (name, red) in [("train/a/2", 1), ("train/b/1", 2), ("test/b/1", 3)] {
         fs::create_dir_all(root.path().join("train/b")).unwrap();
         let image = image::RgbImage::from_pixel(2, 2, image::Rgb([red, 0, 0]));
         image.save(root.path().join(format!("{name}.png"))).unwrap();
     }
     let dropped = DataPlan { duplicates: Duplicates::Drop, ..folder(root.path()) };
-    assert_eq!(load(&dropped).unwrap().names(), ["train/a/2.png", "train/b/1.png", "test/a/1.png"]);
+    assert_eq!(
+        load(&dropped).unwrap().names(),
+        ["train/a/2.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]
+    );
 }
 
 #[test]

@@ -33,9 +33,14 @@ miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p candlewick-kernels --lib -- simd:: streaming::tests::a_part merge::tests::a_value rectified_pool::tests::it_is rectified_pool::tests::a_norm threads::convolutions
     MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p candlewick-weights --lib
 
-# What takes too long for every change: 200 kills, Miri
-nightly: miri
+# What takes too long for every change: 200 kills, mutants, Miri
+nightly: miri mutants
     cargo test --locked --test integration -- --ignored two_hundred_kills --nocapture
+
+# 2,000 results folders with a flipped bit, 2,000 checkpoints with a tampered card
+mutants:
+    cargo test --locked --test integration -- --ignored two_thousand_flipped_bits --nocapture
+    cargo test --locked --lib -- --ignored two_thousand_tampered_cards
 
 # README's two commands, one after the other, from nothing compiled
 newcomer:

@@ -74,6 +74,52 @@ fn mistakes_on_the_command_line_and_in_the_environment_say_so() {
 }
 
 #[test]
+fn a_value_for_what_is_swept_is_told_and_so_is_a_misspelt_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("swept.toml");
+    let text = "name = \"x\"\nseed = 1\n[data]\nsource = \"digits\"\n\
+                [model]\nlayers = [\"flatten\", { dense = \"classes\" }]\n\
+                [sweep]\nseeds = [1, 2]\n[sweep.grid]\n\
+                \"train.optimizer\" = [{ sgd = { lr = 0.1 } }, { adam = { lr = 0.1 } }]\n\
+                \"model.defaults.dropout\" = [0.0, 0.5]\n\
+                [[sweep.list]]\nname = \"a\"\n\"data.batch-size\" = 16\n\
+                [[sweep.list]]\nname = \"b\"\n\"data.batch-size\" = 32\n\"train.epochs\" = 3\n";
+    fs::write(&file, text).unwrap();
+    let mut request = request(&file);
+    let sets = [
+        "model.defaults.dropout=0.x3",
+        "train.optimizer.sgd.lr=0.2",
+        "data.batch-size=64",
+        "seed=5",
+        // Some trials have these.
+        "train.epochs=7",
+        "model.defaults.norm=batch",
+    ];
+    request.sets = sets.map(str::to_owned).to_vec();
+    request.environment = vec![("WICK_MODEL__DEFAULTS__DROPOUT".to_owned(), "0.1".to_owned())];
+    let text = message(&request).unwrap();
+    for (set, path) in [
+        ("--set data.batch-size=64", "data.batch-size"),
+        ("--set train.optimizer.sgd.lr=0.2", "train.optimizer"),
+        ("--set seed=5", "seed"),
+    ] {
+        let said =
+            format!("error: \"{path}\" is swept, so no trial has the value that is set here");
+        assert!(text.contains(&said) && text.contains(set), "{path}: {text}");
+    }
+    assert!(!text.contains("train.epochs=7") && !text.contains("norm=batch"), "{text}");
+    // A choice that is laid over another one by its path is looked at by itself.
+    let mut request = self::request(Path::new("experiments/quickstart.toml"));
+    request.sets = vec!["train.optimizer.sdg.lr=1".to_owned()];
+    let text = message(&request).unwrap();
+    assert!(
+        text.contains("there is no choice \"sdg\"") && text.contains("did you mean \"sgd\"?"),
+        "{text}"
+    );
+    assert!(text.contains("--set train.optimizer.sdg.lr=1"), "{text}");
+}
+
+#[test]
 fn an_unknown_profile_names_those_that_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("profiles.toml");

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candlewick::data::{decode_image, load};
+use candlewick::data::{decode_centre, decode_image, load};
 use candlewick::plan::data::{
-    BoxPlan, Columns, DataPlan, Duplicates, Image, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+    Subset, TestSet,
 };
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
@@ -26,6 +27,7 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         own_size: None,
         normalise: Normalise::None,
         on_bad_image,
+        max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
         columns: Columns::default(),
         group: None,
@@ -38,7 +40,7 @@ fn refusal(name: &str, content: &[u8]) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    let error = decode_image(&path, &Image { size: [8, 8], channels: 3 }).unwrap_err();
+    let error = decode_image(&path, &Image { size: [8, 8], channels: 3 }, MOST_PIXELS).unwrap_err();
     let message = error.to_string();
     message.strip_prefix(&format!("{}: ", path.display())).expect("names the file").to_owned()
 }
@@ -71,7 +73,7 @@ fn images_are_read_and_resized_as_pil_reads_and_resizes_them() {
         let (height, width) = size.split_once('x').unwrap();
         let size = [height.parse().unwrap(), width.parse().unwrap()];
         let plan = Image { size, channels: channels.parse().unwrap() };
-        let found = decode_image(&images().join(name), &plan).unwrap();
+        let found = decode_image(&images().join(name), &plan, MOST_PIXELS).unwrap();
         let expected: Vec<u8> = (0..hex.len() / 2)
             .map(|i| u8::from_str_radix(&hex[2 * i..][..2], 16).unwrap())
             .collect();
@@ -89,7 +91,7 @@ fn one_pixel_becomes_an_even_image() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("one.png");
     image::RgbImage::from_pixel(1, 1, Rgb([10, 200, 30])).save(&path).unwrap();
-    let pixels = decode_image(&path, &Image { size: [4, 5], channels: 3 }).unwrap();
+    let pixels = decode_image(&path, &Image { size: [4, 5], channels: 3 }, MOST_PIXELS).unwrap();
     assert_eq!(pixels, [10, 200, 30].repeat(20));
 }
 
@@ -99,7 +101,7 @@ fn sixteen_bits_of_colour_are_rounded_to_eight() {
     let path = folder.path().join("deep.png");
     let pixel: Rgb<u16> = Rgb([0, 257 * 100 + 128, 65_535]);
     ImageBuffer::from_pixel(2, 2, pixel).save(&path).unwrap();
-    let pixels = decode_image(&path, &Image { size: [2, 2], channels: 3 }).unwrap();
+    let pixels = decode_image(&path, &Image { size: [2, 2], channels: 3 }, MOST_PIXELS).unwrap();
     assert_eq!(pixels[..3], [0, 100, 255]);
 }
 
@@ -108,7 +110,7 @@ fn the_content_decides_about_the_format_and_not_the_name() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a jpeg.png");
     fs::write(&path, encoded(ImageFormat::Jpeg)).unwrap();
-    assert!(decode_image(&path, &Image { size: [8, 8], channels: 1 }).is_ok());
+    assert!(decode_image(&path, &Image { size: [8, 8], channels: 1 }, MOST_PIXELS).is_ok());
 }
 
 #[test]
@@ -130,6 +132,73 @@ fn a_decompression_bomb_is_refused_before_it_is_unpacked() {
     assert!(pnm.contains("pixels, more than"), "{pnm}");
     let gif = refusal("bomb.gif", b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02");
     assert!(gif.contains("pixels, more than"), "{gif}");
+    // 35 bytes that claim 10,000 × 10,000 pixels, of which they hold one.
+    let gif =
+        b"GIF89a\x10\x27\x10\x27\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+    let gif = refusal("canvas.gif", gif);
+    assert_eq!(gif, "35 bytes cannot hold the 10000×10000 pixels that they claim");
+}
+
+#[test]
+fn a_long_side_is_refused_and_so_is_what_would_become_too_long() {
+    let encoded = |width: u32| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let image = DynamicImage::ImageLuma8(ImageBuffer::new(width, 1));
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    let long = refusal("long.png", &encoded(70_000));
+    assert_eq!(long, "70000×1 pixels, a side of more than 65,535");
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("narrow.png");
+    fs::write(&path, encoded(3_000)).unwrap();
+    let plan = Image { size: [224, 224], channels: 3 };
+    assert!(decode_image(&path, &plan, MOST_PIXELS).is_ok());
+    let narrow = decode_centre(&path, &plan, MOST_PIXELS).unwrap_err().to_string();
+    assert!(
+        narrow.contains("3000×1 pixels are too narrow") || narrow.contains("1×3000"),
+        "{narrow}"
+    );
+    assert!(narrow.contains("256×768000") || narrow.contains("768000×256"), "{narrow}");
+}
+
+#[test]
+fn the_limit_of_pixels_can_be_set() {
+    let folder = TempDir::new().unwrap();
+    for (class, width) in [("a", 4), ("b", 4), ("b", 8)] {
+        fs::create_dir_all(folder.path().join(class)).unwrap();
+        let image = image::RgbImage::new(width, 4);
+        image.save(folder.path().join(class).join(format!("{width}.png"))).unwrap();
+    }
+    let limited = DataPlan { max_pixels: 31, ..plan(folder.path(), OnBadImage::Error) };
+    let said = load(&limited).unwrap_err().to_string();
+    assert!(said.contains("b/8.png: 8×4 pixels, more than max-pixels = 31"), "{said}");
+    let skipping = DataPlan { on_bad_image: OnBadImage::Skip, ..limited.clone() };
+    assert_eq!(load(&skipping).unwrap().len(), 2);
+    assert_eq!(load(&DataPlan { max_pixels: 32, ..limited }).unwrap().len(), 3);
+}
+
+/// A PNG file whose profile of colours is 64 MB of zeros, which 64 KB hold.
+#[test]
+fn a_profile_of_colours_that_swells_is_left_out() {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![0; 1 << 20];
+    (0..64).for_each(|_| std::io::Write::write_all(&mut encoder, &zeros).unwrap());
+    let content = [&b"iCCPswollen\0\0"[..], &encoder.finish().unwrap()].concat();
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    let length = (content.len() - 4) as u32;
+    let chunk = [&length.to_be_bytes()[..], &content, &crc.sum().to_be_bytes()].concat();
+    let plain = encoded(ImageFormat::Png);
+    // Behind the signature and the header.
+    let swollen = [&plain[..33], &chunk, &plain[33..]].concat();
+    let folder = TempDir::new().unwrap();
+    let decode = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        decode_image(&path, &Image { size: [8, 8], channels: 3 }, MOST_PIXELS).unwrap()
+    };
+    assert_eq!(decode("swollen.png", &swollen), decode("plain.png", &plain));
 }
 
 #[test]
@@ -164,10 +233,10 @@ fn flipped_and_missing_bytes_never_cause_a_panic() {
                 damaged[place] ^= change;
                 fs::write(&path, &damaged).unwrap();
                 // Whether it can still be read does not matter: that this returns does.
-                let _ = decode_image(&path, &plan);
+                let _ = decode_image(&path, &plan, MOST_PIXELS);
             }
             fs::write(&path, &whole[..place]).unwrap();
-            let _ = decode_image(&path, &plan);
+            let _ = decode_image(&path, &plan, MOST_PIXELS);
         }
     }
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, Columns, DataPlan, Duplicates, Image, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+    Subset, TestSet,
 };
 use image::Rgb;
 
@@ -26,6 +27,7 @@ fn plan(source: Source) -> DataPlan {
         own_size: None,
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
+        max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
         columns: Columns::default(),
         group: None,

@@ -195,6 +195,49 @@ fn kill(kills: usize) {
     }
 }
 
+/// The process that `parent` has started, once there is another one than `before`.
+#[cfg(target_os = "linux")]
+fn child_of(parent: u32, before: Option<u32>) -> u32 {
+    let parent_of = |stat: &str| -> Option<u32> {
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    loop {
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            if parent_of(&stat) == Some(parent) && before != Some(process) {
+                return process;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_working_process_that_never_comes_to_a_trial_is_given_up_with_the_reason() {
+    let bench = Bench::new("");
+    // Whoever reads this file waits for somebody who writes it.
+    let made = Command::new("mkfifo").arg(bench.path().join("waits.toml")).status().unwrap();
+    assert!(made.success());
+    let mut command = command(&bench, &["run", "waits.toml"]);
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut before = None;
+    for _ in 0..3 {
+        let working = child_of(run.id(), before);
+        Command::new("kill").args(["-KILL", "--", &working.to_string()]).status().unwrap();
+        before = Some(working);
+    }
+    let output = run.wait_with_output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("died 3 times in a row before it came to a trial: signal 9"), "{said}");
+    assert_eq!(said.matches("going on without it").count(), 2, "{said}");
+}
+
 #[test]
 fn a_sweep_that_was_killed_at_any_instant_comes_out_as_if_nothing_had_happened() {
     kill(25);

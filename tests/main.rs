@@ -17,7 +17,10 @@ mod floors;
 mod folder;
 #[cfg(unix)]
 mod launching;
+mod mutations;
 mod new;
+#[cfg(unix)]
+mod output;
 mod predict;
 mod presets;
 mod reference;
@@ -28,4 +31,5 @@ mod synthetic;
 mod trained;
 mod training;
 mod transfer;
+mod trust;
 mod unchanged;

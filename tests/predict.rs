@@ -60,10 +60,10 @@ fn folders_are_searched_to_the_bottom_and_predictions_are_a_table() {
     assert!(logits[1..].iter().map(|row| row[0].as_str()).eq(paths.drain(..)));
     for (row, logits) in table[1..].iter().zip(&logits[1..]) {
         let numbers: Vec<f64> = logits[1..].iter().map(|cell| cell.parse().unwrap()).collect();
-        let total: f64 = numbers.iter().map(|logit| logit.exp()).sum();
+        let total: f64 = numbers.iter().map(|logit| libm::exp(*logit)).sum();
         let of = |class: &str| {
             let place = ["left", "middle", "right"].iter().position(|name| *name == class).unwrap();
-            numbers[place].exp() / total
+            libm::exp(numbers[place]) / total
         };
         let probability = |column: usize| row[column].parse::<f64>().unwrap();
         assert!((of(&row[1]) - probability(2)).abs() < 1e-6, "{row:?}");
@@ -338,4 +338,41 @@ fn what_cannot_be_predicted_or_exported_says_why_and_what_to_do() {
         bench.wick(&["predict", model[0], model[1], "text.png", "--csv", "nowhere/out.csv"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("failed to write nowhere/out.csv"));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_name_would_have_a_terminal_do_is_shown_and_tables_have_names_as_they_are() {
+    let bench = Bench::new(SIGNS);
+    let (clear, red, formula) = ("cl\u{1b}[2Jear", "red\u{1b}[31m\u{202e}", "=1+1");
+    bench.images("train", &[clear, red, formula], 8);
+    let run = bench.wick(&["run", "experiment.toml", "--set", "train.epochs=1"]);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    let model = ["--model", "results/signs"];
+    let image = format!("signs/train/{clear}/000.png");
+    fs::write(bench.path().join("a\u{1b}]0;title\u{7}.png"), "no image").unwrap();
+    let said = [
+        bench.wick(&[&["predict"][..], &model, &[&image, "a\u{1b}]0;title\u{7}.png"]].concat()),
+        bench.wick(&[&["evaluate"][..], &model].concat()),
+        bench.wick(&["check", "experiment.toml", "--set", "name=a\u{1b}[1mb"]),
+        bench.wick(&["check", "no\u{1b}[1mfile.toml"]),
+        run,
+    ];
+    for output in &said {
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:?}");
+    }
+    let shown = text(&said[0].stdout);
+    assert!(shown.contains("signs/train/cl\\u{1b}[2Jear/000.png"), "{shown}");
+    assert!(text(&said[0].stderr).contains("a\\u{1b}]0;title\\u{7}.png: text"), "{shown}");
+    // Programs read tables: whatever a name is, it leads back to its file and its class.
+    bench.done(&[&["predict"][..], &model, &["signs", "--csv", "out.csv", "--top", "3"]].concat());
+    let table = rows(&bench, "out.csv");
+    assert!(table.iter().any(|row| row[0] == image), "{table:?}");
+    assert!(
+        table[1..]
+            .iter()
+            .all(|row| row.contains(&clear.to_owned()) && row.contains(&formula.to_owned()))
+    );
 }

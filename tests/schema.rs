@@ -110,6 +110,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "normalise-channels",
     "pool-larger-than-map",
     "pool-padding-too-large",
+    "preset-beside-layers",
     "preset-for-larger-images",
     "repeated-names",
     "repeats-without-end",

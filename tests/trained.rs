@@ -90,13 +90,14 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
         "{ folder = \"signs\" }",
     ]);
     let number = |column: &str| bench.cell(&bench.trials("signs"), column).parse::<f64>().unwrap();
-    assert!(text.starts_with("30 images"), "{text}");
+    assert!(text.starts_with("30 images of signs: its own test images\n"), "{text}");
     assert!(text.contains(&format!("loss {:.4}", number("test_loss"))), "{text}");
     let accuracy = format!("accuracy {:.2} %", 100.0 * number("test_accuracy"));
     assert!(text.contains(&accuracy), "{accuracy}: {text}");
     let all = ["evaluate", "--model", "carried.safetensors", "--data", "{ folder = \"signs\" }"];
     let all = bench.done(&[&all[..], &["--part", "all", "--confusion", "all.csv"]].concat());
-    assert!(all.starts_with("90 images"), "{all}");
+    let which = ": all of them, and it has learnt from 48\n";
+    assert!(all.starts_with(&format!("90 images of signs{which}")), "{all}");
     assert!(fs::read_to_string(bench.path().join("all.csv")).unwrap().starts_with("class,left,"));
 
     let predictions = trial.join("predictions.csv");
@@ -377,4 +378,118 @@ name = "resnet18-32"
         .map(|row| (row[place("trial")].to_owned(), row[place("train_accuracy")].parse().unwrap()))
         .collect();
     assert_eq!(last, ["1", "2", "3", "4"].map(|trial| (trial.to_owned(), 1.0)).into());
+}
+
+#[test]
+fn a_trial_is_evaluated_on_its_own_test_images_and_on_others_only_where_that_is_said() {
+    let bench = Bench::new(&SIGNS.replace("validation = 0.2", "validation = 0.2\ntest = 0.3"));
+    bench.images("all", &["left", "middle", "right"], 20);
+    let experiment = ["--set", "data.source={ folder = \"signs/all\" }"];
+    bench.done(&[&["run", "experiment.toml"][..], &experiment].concat());
+    let number = |column: &str| bench.cell(&bench.trials("signs"), column).parse::<f64>().unwrap();
+    let scores = |part: &str| {
+        let accuracy = 100.0 * number(&format!("{part}_accuracy"));
+        format!("loss {:.4}  accuracy {accuracy:.2} %", number(&format!("{part}_loss")))
+    };
+    let evaluate = |model: &str, more: &[&str]| {
+        bench.done(&[&["evaluate", "--model", model][..], more].concat())
+    };
+    // The folder of the results, of the trial and the file are the same network, which knows its images.
+    let own = evaluate("results/signs", &[]);
+    assert!(own.starts_with("18 images of signs/all: its own test images\n"), "{own}");
+    assert!(own.contains(&scores("test")), "{own}");
+    let folder = bench.trial("signs");
+    let file = folder.join("best.safetensors");
+    assert_eq!(own, evaluate(folder.to_str().unwrap(), &[]));
+    assert_eq!(own, evaluate(file.to_str().unwrap(), &["--data", "{ folder = \"signs/all\" }"]));
+    let part = |part: &str| evaluate("results/signs", &["--part", part]);
+    let validation = part("validation");
+    assert!(
+        validation.starts_with("8 images of signs/all: its own validation images"),
+        "{validation}"
+    );
+    assert!(validation.contains(&scores("val")), "{validation}");
+    assert!(
+        part("train").starts_with("34 images of signs/all: the images that it has learnt from")
+    );
+    assert!(
+        part("all").starts_with("60 images of signs/all: all of them, and it has learnt from 34")
+    );
+    // Carried elsewhere, it still knows them when it sees them, but not where they are.
+    fs::copy(&file, bench.path().join("carried.safetensors")).unwrap();
+    fs::rename(bench.path().join("signs"), bench.path().join("moved")).unwrap();
+    let moved = evaluate("carried.safetensors", &["--data", "{ folder = \"moved/all\" }"]);
+    assert_eq!(moved, own.replace("signs/all", "moved/all"));
+    let lost = bench.wick(&["evaluate", "--model", "carried.safetensors"]);
+    assert_eq!(lost.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&lost.stderr);
+    assert!(said.contains("no plan.toml beside the checkpoint says where"), "{said}");
+    assert!(said.contains("--data SOURCE"), "{said}");
+    // A part of its images that is given as if it were another data set is seen through.
+    fs::rename(bench.path().join("moved"), bench.path().join("signs")).unwrap();
+    for class in ["left", "middle", "right"] {
+        let part = bench.path().join("signs/all/part").join(class);
+        fs::create_dir_all(&part).unwrap();
+        for image in ["000.png", "001.png", "002.png", "003.png", "004.png"] {
+            fs::copy(bench.path().join("signs/all").join(class).join(image), part.join(image))
+                .unwrap();
+        }
+    }
+    fs::rename(bench.path().join("signs/all/part"), bench.path().join("signs/part")).unwrap();
+    let seen = evaluate("results/signs", &["--data", "{ folder = \"signs/part\" }"]);
+    assert!(seen.starts_with("15 images of signs/part\n"), "{seen}");
+    fs::remove_file(bench.path().join("signs/all/left/000.png")).unwrap();
+    let changed = bench.wick(&["evaluate", "--model", "results/signs"]);
+    assert_eq!(changed.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&changed.stderr);
+    assert!(
+        said.contains("are not those any more that the network was trained and tested on"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_trial_without_test_images_is_evaluated_on_its_validation_images() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 10);
+    let set = ["--set", "train.epochs=1"];
+    let run = bench.wick(&[&["run", "experiment.toml"][..], &set].concat());
+    let said = String::from_utf8_lossy(&run.stderr);
+    let best = bench.trial("signs").join("best.safetensors");
+    let end = best.strip_prefix(bench.path()).unwrap().display().to_string();
+    assert!(said.contains(&format!("the best trial's weights are {end}")), "{said}");
+    assert!(said.contains("next: wick predict --model results/signs IMAGE"), "{said}");
+    let said = bench.done(&["evaluate", "--model", "results/signs"]);
+    let which = "6 images of signs: its own validation images, by which its best epoch was chosen";
+    assert!(said.starts_with(which), "{said}");
+    let none =
+        ["--set", "data.validation=0", "--set", "train.best=train_loss", "--set", "name=none"];
+    bench.done(&[&["run", "experiment.toml"][..], &set, &none].concat());
+    let output = bench.wick(&["evaluate", "--model", "results/none"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("has kept no images from its network")
+    );
+}
+
+#[test]
+fn what_a_preset_does_not_use_is_an_error() {
+    let bench = Bench::new("");
+    for (set, is_wrong) in [
+        ("data.normalise=none", true),
+        ("nonsense=1", true),
+        ("model.preset=vgg11", true),
+        ("model.weights=w.pth", true),
+        ("modell.defaults.activation=elu", true),
+        ("model.nonsense=1", true),
+        ("model.defaults.activation=elu", false),
+    ] {
+        let export =
+            ["export", "--preset", "plain", "--seed", "1", "--to", "safetensors", "--set", set];
+        let output = bench.wick(&export);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(if is_wrong { 2 } else { 0 }), "{set}: {said}");
+        let key = set.split('=').next().unwrap();
+        assert!(!is_wrong || said.contains(key), "{set}: {said}");
+    }
 }

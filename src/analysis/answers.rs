@@ -5,12 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::results::layout::EXPERIMENT;
+use crate::results::hashes::verified;
+use crate::results::layout::{ENVIRONMENT, EXPERIMENT};
 use crate::results::table::TableError;
 use crate::sweep::advised::{Advised, read_advice};
+use crate::sweep::store::Damage;
 
 use super::factor::{Factor, factors};
 use super::measure::{self, Measure};
+use super::predictions;
 use super::setting::{self, Setting};
 use super::tables::{self, Tables, Trial};
 
@@ -39,6 +42,8 @@ pub struct Answers {
     pub text: String,
     /// What was advised for each kind of data of a sweep over cases of transfer.
     pub advice: Vec<Advised>,
+    /// Files of the best setting's trials that are not as they were written, and that say nothing here therefore.
+    pub damaged: Vec<Damage>,
     epochs: Vec<[f64; 4]>,
 }
 
@@ -47,20 +52,23 @@ impl Answers {
     /// epochs.
     ///
     /// # Errors
-    /// If there is no table of trials, or it is a table of something else.
+    /// If there is no table of trials, or it is a table of something else, or a file is not as it was written.
     pub fn read(root: &Path, measure: Option<Measure>) -> Result<Answers, TableError> {
         let Tables { axes, trials, epochs } = tables::read(root)?;
-        let text = std::fs::read_to_string(root.join(EXPERIMENT)).unwrap_or_default();
+        let text = verified(root, EXPERIMENT)?.unwrap_or_default();
+        let text = String::from_utf8(text).unwrap_or_default();
+        verified(root, ENVIRONMENT)?;
         let experiment: toml::Table = toml::from_str(&text).unwrap_or_default();
         let word = |key: &str| experiment.get(key).and_then(toml::Value::as_str).map(str::to_owned);
         let folder = || Some(root.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned());
-        let measure = measure.unwrap_or_else(|| {
-            let first = trials.first().map(|trial| &trial.digest[..]);
-            measure::of_folder(root, first, &experiment)
-        });
+        let first = trials.first().map(|trial| &trial.digest[..]);
+        let measure = match measure {
+            Some(measure) => measure,
+            None => measure::of_folder(root, first, &experiment)?,
+        };
         let settings = setting::ranked(&axes, &trials, measure);
         let factors = factors(&axes, &trials, &experiment);
-        Ok(Answers {
+        let mut answers = Answers {
             root: root.to_owned(),
             name: word("name").or_else(folder).unwrap_or_default(),
             description: word("description").unwrap_or_default(),
@@ -71,9 +79,12 @@ impl Answers {
             trials,
             experiment,
             text,
-            advice: read_advice(root),
+            advice: read_advice(root)?,
+            damaged: Vec::new(),
             epochs,
-        })
+        };
+        answers.damaged = predictions::damaged(&answers);
+        Ok(answers)
     }
 
     /// The value of a trial by which settings are compared; none unless it was completed.
@@ -89,6 +100,16 @@ impl Answers {
     /// The best setting, if any trial was completed.
     pub fn best(&self) -> Option<&Setting> {
         self.settings.first().filter(|best| best.estimate.is_some())
+    }
+
+    /// The best trial of the best setting, if any trial was completed; of equal ones the first.
+    pub fn best_trial(&self) -> Option<&Trial> {
+        let trials = self.completed(self.best()?);
+        let values = trials.filter_map(|trial| Some((trial, self.value(trial)?)));
+        let better = |best: (_, f64), other: (_, f64)| {
+            if self.measure.improves(other.1, best.1) { other } else { best }
+        };
+        values.reduce(better).map(|(trial, _)| trial)
     }
 
     /// The completed trials of a setting.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::results::layout;
 use crate::results::table::TableError;
-use crate::results::trials::Trials;
-use crate::sweep::store::{TrialStore, UNFINISHED};
+use crate::results::trials::{Row, Trials};
+use crate::sweep::store::{DAMAGED, TrialStore, UNFINISHED};
 
 /// The results folder of one experiment.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Folder {
     root: PathBuf,
     /// Its trials.
     pub trials: Trials,
+    /// Epochs of the trials, where they are not swept.
+    epochs: Option<usize>,
 }
 
 /// What no trial of the experiment needs.
@@ -24,6 +26,8 @@ pub struct Superfluous {
     pub bytes: u64,
     /// What it is.
     pub what: &'static str,
+    /// Whether there are results in it, which an earlier table has named.
+    pub has_results: bool,
 }
 
 impl Folder {
@@ -32,7 +36,17 @@ impl Folder {
     /// # Errors
     /// If there is none, or it is damaged or a table of something else.
     pub fn read(root: &Path) -> Result<Folder, TableError> {
-        Ok(Folder { root: root.to_owned(), trials: Trials::read(root)? })
+        let trials = Trials::read(root)?;
+        let experiment = || -> Option<toml::Table> {
+            toml::from_str(&fs::read_to_string(root.join(layout::EXPERIMENT)).ok()?).ok()
+        };
+        // Variants may have epochs of their own.
+        let has_variants = trials.axes.iter().any(|axis| axis == "variant");
+        let epochs = experiment()
+            .filter(|_| !has_variants)
+            .and_then(|table| table.get("train")?.get("epochs")?.as_integer())
+            .and_then(|epochs| usize::try_from(epochs).ok());
+        Ok(Folder { root: root.to_owned(), trials, epochs })
     }
 
     /// The folder.
@@ -43,6 +57,23 @@ impl Folder {
     /// The folder of a trial.
     pub fn trial(&self, digest: &str) -> TrialStore {
         TrialStore::at(layout::trial(&self.root, digest))
+    }
+
+    /// How many epochs the trial of `row` is to be trained for; none if nothing says so.
+    pub fn epochs(&self, row: &Row) -> Option<usize> {
+        let axis = self.trials.axes.iter().position(|axis| axis == "train.epochs");
+        let swept = axis.and_then(|axis| row.values.get(axis)).and_then(|value| value.parse().ok());
+        swept.or(self.epochs)
+    }
+
+    /// The folder of the trial of `row`. One that was trained for fewer epochs than another of the same plan has
+    /// a folder of its own.
+    pub fn trial_of(&self, row: &Row) -> TrialStore {
+        let shorter = self
+            .epochs(row)
+            .map(|epochs| layout::shorter_trial(&self.root, &row.digest, epochs))
+            .filter(|folder| folder.is_dir());
+        shorter.map_or_else(|| self.trial(&row.digest), TrialStore::at)
     }
 
     /// What no trial in the table refers to: folders of trials, and files that were never finished.
@@ -63,16 +94,27 @@ impl Folder {
             let name = name.unwrap_or_default();
             // A shorter run of a trial has a folder of its own behind the same digest.
             let is_known = self.trials.rows.iter().any(|row| name.starts_with(&row.digest));
-            if path.is_dir() && !is_known && !TrialStore::at(path.clone()).is_locked() {
+            let trial = TrialStore::at(path.clone());
+            if path.is_dir() && !is_known && !trial.is_locked() {
                 let bytes = size(&path);
-                found.push(Superfluous { path, bytes, what: "a trial of no row in trials.csv" });
+                let has_results = !trial.epochs().is_empty();
+                let what = match has_results {
+                    true => "a trial with results, of no row in trials.csv any more",
+                    false => "a trial without results, of no row in trials.csv",
+                };
+                found.push(Superfluous { path, bytes, what, has_results });
             }
         }
-        for path in entries(&self.root).into_iter().chain(trials) {
-            if path.is_file() && path.to_string_lossy().ends_with(UNFINISHED) {
-                let bytes = size(&path);
-                found.push(Superfluous { path, bytes, what: "a file that was never finished" });
-            }
+        let of_trials = trials.iter().filter(|path| path.is_dir()).flat_map(|path| entries(path));
+        for path in entries(&self.root).into_iter().chain(of_trials).chain(trials.iter().cloned()) {
+            let name = path.to_string_lossy();
+            let what = match path.is_file() {
+                true if name.ends_with(UNFINISHED) => "a file that was never finished",
+                true if name.ends_with(DAMAGED) => "a damaged file that was set aside",
+                _ => continue,
+            };
+            let bytes = size(&path);
+            found.push(Superfluous { path, bytes, what, has_results: false });
         }
         found
     }

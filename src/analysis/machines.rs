@@ -12,7 +12,7 @@ use crate::sweep::store::{Station, TrialStore};
 /// Machines on which the same trial gives the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// In what they differ from the other kinds, as "instruction set Avx2"; empty if there is one kind.
+    /// In what they differ from the other kinds, as "version 0.1.0"; empty if there is one kind.
     pub words: String,
     /// Their names.
     pub hosts: BTreeSet<String>,
@@ -23,9 +23,8 @@ pub struct Kind {
 }
 
 /// What may show in a number: the name of a property, and its value.
-fn properties(machine: &Platform) -> [(&'static str, &str); 5] {
+fn properties(machine: &Platform) -> [(&'static str, &str); 4] {
     [
-        ("instruction set", &machine.instruction_set),
         ("architecture", &machine.architecture),
         ("system", &machine.os),
         ("version", &machine.version),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use crate::basis::record::Scores;
 use crate::results::layout;
+use crate::results::table::TableError;
+use crate::sweep::store::{Damage, TrialStore};
 
 /// Parts of the images, as columns name them and as people do.
 const PARTS: [(&str, &str); 3] = [("train", "training"), ("val", "validation"), ("test", "test")];
@@ -106,17 +108,26 @@ impl FromStr for Measure {
 
 /// The metric that chose the best epochs in the folder `root`: what the plan of the trial with
 /// the digest `first` says, or the experiment.
-pub(super) fn of_folder(root: &Path, first: Option<&str>, experiment: &toml::Table) -> Measure {
-    let best = |table: &toml::Table| -> Option<Measure> {
-        table.get("train")?.get("best")?.as_str()?.parse().ok()
+///
+/// # Errors
+/// If the plan is damaged.
+pub(super) fn of_folder(
+    root: &Path,
+    first: Option<&str>,
+    experiment: &toml::Table,
+) -> Result<Measure, TableError> {
+    let experiment = || experiment.get("train")?.get("best")?.as_str()?.parse().ok();
+    let store = first.map(|first| TrialStore::at(layout::trial(root, first)));
+    let plan = store.filter(|store| store.folder().join(layout::PLAN).exists());
+    let planned = match plan.map(|store| (store.plan(), store)) {
+        None => None,
+        Some((Ok(plan), _)) => plan.train.best.name().parse().ok(),
+        Some((Err(error), store)) => {
+            let damage = Damage::at(&store.folder().join(layout::PLAN), error.cause());
+            let reason = format!("{}\n  = help: {}", damage.what, damage.way_out());
+            return Err(TableError::Table { path: damage.path, reason });
+        }
     };
-    let plan = || -> Option<toml::Table> {
-        let path = layout::trial(root, first?).join(layout::PLAN);
-        toml::from_str(&std::fs::read_to_string(path).ok()?).ok()
-    };
-    plan().as_ref().and_then(best).or_else(|| best(experiment)).unwrap_or(Measure {
-        // val_accuracy, which is the default.
-        part: 1,
-        score: 1,
-    })
+    // val_accuracy is the default.
+    Ok(planned.or_else(experiment).unwrap_or(Measure { part: 1, score: 1 }))
 }

@@ -15,7 +15,7 @@ mod tables;
 
 pub use answers::Answers;
 pub use factor::{Factor, Kind, Level};
-pub use folder::Folder;
+pub use folder::{Folder, Superfluous};
 pub use measure::Measure;
 pub use setting::{Setting, Verdict};
 pub use tables::Trial;

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::results::layout::{self, CONFUSION, PREDICTIONS};
 
+use crate::sweep::store::{Damage, TrialStore};
+
 use super::answers::Answers;
 use super::setting::Setting;
 use super::tables::Trial;
@@ -86,6 +88,9 @@ impl Predictions {
         let mut mistakes: BTreeMap<(String, usize, usize), (usize, f64)> = BTreeMap::new();
         for trial in answers.completed(setting) {
             let folder = folder(answers, trial);
+            if answers.damaged.iter().any(|damage| damage.path.parent() == Some(&folder)) {
+                continue;
+            }
             if found.add_confusion(&folder.join(CONFUSION)).is_some() {
                 found.trials += 1;
                 found.add_predictions(&folder.join(PREDICTIONS), &mut mistakes);
@@ -185,6 +190,19 @@ impl Predictions {
         let distance = |bin: &Bin| (bin.confidence - bin.right as f64).abs();
         (count > 0).then(|| self.bins.iter().map(distance).sum::<f64>() / count as f64)
     }
+}
+
+/// What is not as it was written of the predictions of the best setting.
+pub(super) fn damaged(answers: &Answers) -> Vec<Damage> {
+    let Some(best) = answers.best() else { return Vec::new() };
+    let vouched = |trial: &Trial| {
+        let store = TrialStore::at(folder(answers, trial));
+        [CONFUSION, PREDICTIONS].map(|name| store.vouch(name).err())
+    };
+    let mut damaged: Vec<Damage> = answers.completed(best).flat_map(vouched).flatten().collect();
+    // An outcome vouches for both.
+    damaged.dedup();
+    damaged
 }
 
 /// The folder of a trial. One that was trained for fewer epochs than another of the same plan has a

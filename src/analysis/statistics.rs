@@ -5,7 +5,7 @@
 
 mod student;
 
-use statrs::function::erf::erfc;
+use libm::erfc;
 
 pub use student::{quantile, two_sided};
 
@@ -100,9 +100,9 @@ pub fn expected_maximum(k: usize) -> f64 {
     const STEPS: usize = 4000;
     const REACH: f64 = 12.0;
     let k = k.max(1) as f64;
-    let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let density = |x: f64| libm::exp(-x * x / 2.0) / (2.0 * std::f64::consts::PI).sqrt();
     let below = |x: f64| 0.5 * erfc(-x / std::f64::consts::SQRT_2);
-    let integrand = |x: f64| x * k * density(x) * below(x).powf(k - 1.0);
+    let integrand = |x: f64| x * k * density(x) * libm::pow(below(x), k - 1.0);
     let step = 2.0 * REACH / STEPS as f64;
     let sum: f64 = (0..=STEPS)
         .map(|index| {

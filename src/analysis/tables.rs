@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 
 use crate::basis::record::Scores;
+use crate::results::hashes::settled;
 use crate::results::table::{Damage, ScoreCells, TableError};
 use crate::results::trials::{Row, Trials};
 use crate::results::{metrics, timings};
@@ -60,6 +61,10 @@ fn number(row: &metrics::Row, name: &str) -> Option<f64> {
 
 /// Reads the tables of the folder `root`.
 pub(super) fn read(root: &Path) -> Result<Tables, TableError> {
+    settled(root, || read_once(root))
+}
+
+fn read_once(root: &Path) -> Result<Tables, TableError> {
     let Trials { axes, rows } = Trials::read(root)?;
     let trial = |row| Trial { row, train: [None; 6], seconds: None, epochs: 0..0 };
     let mut trials: Vec<Trial> = rows.into_iter().map(trial).collect();

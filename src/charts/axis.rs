@@ -31,7 +31,7 @@ impl Axis {
         if least <= 0.0 || greatest / least < 20.0 {
             return Axis::linear(values.iter().copied(), from, to);
         }
-        let room = (greatest / least).powf(0.05);
+        let room = libm::pow(greatest / least, 0.05);
         Axis { least: least / room, greatest: greatest * room, is_log: true, from, to }
     }
 
@@ -43,7 +43,7 @@ impl Axis {
     /// The pixel of `value`; what is outside of the axis lies at its end.
     pub fn at(&self, value: f64) -> f64 {
         let part = if self.is_log {
-            (value.max(self.least) / self.least).ln() / (self.greatest / self.least).ln()
+            libm::log(value.max(self.least) / self.least) / libm::log(self.greatest / self.least)
         } else {
             (value - self.least) / (self.greatest - self.least)
         };
@@ -53,13 +53,14 @@ impl Axis {
     /// About `count` round numbers with how they are written.
     pub fn ticks(&self, count: usize) -> Vec<(f64, String)> {
         if self.is_log {
-            let decades = self.least.log10().ceil() as i32..=self.greatest.log10().floor() as i32;
+            let decades =
+                libm::log10(self.least).ceil() as i32..=libm::log10(self.greatest).floor() as i32;
             let decades: Vec<f64> = decades.map(|power| 10f64.powi(power)).collect();
             let every = decades.len().div_ceil(count.max(1)).max(1);
             let few = decades.len() < 2;
             let steps = if few { &[1.0, 2.0, 5.0][..] } else { &[1.0][..] };
-            let low = (self.least.log10().floor()) as i32;
-            let high = self.greatest.log10().ceil() as i32;
+            let low = (libm::log10(self.least).floor()) as i32;
+            let high = libm::log10(self.greatest).ceil() as i32;
             return (low..=high)
                 .filter(|power| {
                     few || ((power - low).unsigned_abs() as usize).is_multiple_of(every)
@@ -70,7 +71,7 @@ impl Axis {
                 .collect();
         }
         let step = round_step((self.greatest - self.least) / count.max(1) as f64);
-        let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let decimals = (-libm::log10(step).floor()).max(0.0) as usize;
         let first = (self.least / step).ceil() as i64;
         let last = (self.greatest / step).floor() as i64;
         (first..=last)
@@ -102,7 +103,7 @@ fn round_step(step: f64) -> f64 {
     if !step.is_finite() || step <= 0.0 {
         return 1.0;
     }
-    let power = 10f64.powf(step.log10().floor());
+    let power = libm::pow(10f64, libm::log10(step).floor());
     let times = [1.0, 2.0, 5.0].into_iter().find(|times| times * power >= step * 0.999);
     times.unwrap_or(10.0) * power
 }

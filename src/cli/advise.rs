@@ -11,7 +11,7 @@ use crate::terminal::advice::advice;
 use super::arguments::{Advise, Written};
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::print;
 
 /// Runs the command.
 pub(super) fn advise(arguments: &Advise) -> Result {

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use bench::{BenchAugment, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
-pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status};
+pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{Evaluate, Export, Foreign, Looking, Part, Predict, Presets, Trained};
 
@@ -30,17 +30,17 @@ pub(super) enum Command {
     /// Run what is missing, resume what is unfinished, skip what is done; then rank
     #[command(after_help = "\
 Examples:
-  wick run experiments/quickstart.toml
-  wick run experiments/quickstart.toml --set train.epochs=1 --workers 1
-  wick run experiments/quickstart.toml --json > events.jsonl
-  wick run experiments/plain-cnn.toml --set data.source.folder=signs
-  wick run experiments/quickstart.toml --launcher slurm --partition short --max-parallel 4 --wait
-  wick run experiments/quickstart.toml --launcher slurm --time 2h --dry-run")]
+  wick run quickstart.toml
+  wick run quickstart.toml --set train.epochs=1 --workers 1
+  wick run quickstart.toml --json > events.jsonl
+  wick run plain-cnn.toml --set data.source.folder=signs
+  wick run quickstart.toml --launcher slurm --partition short --max-parallel 4 --wait
+  wick run quickstart.toml --launcher slurm --time 2h --dry-run")]
     Run(Box<Run>),
     /// Work on the trials of a shared results folder until none is left, beside other workers
     #[command(after_help = "\
 Examples:
-  wick run experiments/quickstart.toml --launcher worker     # makes the folder, and says where it is
+  wick run quickstart.toml --launcher worker     # makes the folder, and says where it is
   wick worker results/quickstart                             # on as many machines as you like
 Workers share the folder and nothing else; docs/clusters.md has recipes for PBS, LSF, Kubernetes, ssh
 and GNU parallel.")]
@@ -61,12 +61,12 @@ Example:
     /// Check an experiment: errors, layers with shapes and costs, trials, what is done already
     #[command(after_help = "\
 Example:
-  wick check experiments/quickstart.toml")]
+  wick check quickstart.toml")]
     Check(Check),
     /// Say which of the four cases of transfer learning the data is in, where to cut, and why
     #[command(after_help = "\
 Example:
-  wick advise experiments/transfer-squeezenet-clipart.toml")]
+  wick advise transfer-squeezenet-clipart.toml")]
     Advise(Advise),
     /// Show how far the trials of a results folder have got
     #[command(after_help = "\
@@ -105,30 +105,39 @@ Examples:
   wick repro results/quickstart 3 5
   wick repro results/quickstart --sample 2")]
     Repro(Repro),
+    /// Hold a results folder against its hashes: what is damaged, missing or of another moment
+    #[command(after_help = "\
+Examples:
+  wick verify results/quickstart
+  wick verify /backup/results/quickstart && echo whole
+
+Exit codes: 0 everything is as it was written, 2 something is not.")]
+    Verify(Verify),
     /// List or remove what the trials of a results folder do not need any more
     #[command(after_help = "\
 Examples:
   wick clean results/quickstart
-  wick clean results/quickstart --yes")]
+  wick clean results/quickstart --yes
+  wick clean results/quickstart --yes --earlier")]
     Clean(Clean),
     /// Show what augmentation does to training images, or write augmented images as a data set
     #[command(after_help = "\
 Examples:
-  wick augment experiments/augmentation.toml --out sheet.png --trial 4
-  wick augment experiments/augmentation.toml --out rotate.png --transform '{ rotate = 45 }'
-  wick augment experiments/augmentation.toml --export augmented --images 100 --variants 3")]
+  wick augment augmentation.toml --out sheet.png --trial 4
+  wick augment augmentation.toml --out rotate.png --transform '{ rotate = 45 }'
+  wick augment augmentation.toml --export augmented --images 100 --variants 3")]
     Augment(Augment),
     /// List the built-in networks, or print one as TOML, to copy and change
     #[command(after_help = "\
 Examples:
   wick presets
-  wick presets resnet18 > experiments/my-resnet.toml")]
+  wick presets resnet18 > my-resnet.toml")]
     Presets(Presets),
     /// Write a first experiment file for a folder with one folder of images per class
     #[command(after_help = "\
 Examples:
   wick new path/to/signs
-  wick new path/to/signs --out experiments/signs.toml")]
+  wick new path/to/signs --out signs.toml")]
     New(New),
     /// Print the JSON Schema of the experiment file, from which editors complete and check
     #[command(after_help = "\
@@ -152,7 +161,7 @@ Example:
     /// Predict the classes of images with a trained network
     #[command(after_help = "\
 Examples:
-  wick predict --model results/quickstart/trials/…/best.safetensors photo.png
+  wick predict --model results/quickstart photo.png
   wick predict --model best.safetensors photos --csv predictions.csv
   wick predict --preset squeezenet1_1 --weights squeezenet1_1.safetensors *.jpg --top 3
   wick predict --preset mobilenet_v2 --weights mobilenet_v2.pth *.jpg --logits logits.csv
@@ -163,7 +172,7 @@ Exit codes: 0 every image was read, 2 one or more could not be, or the command l
     /// Write a trained network for other programs: as ONNX, or as plain weights
     #[command(after_help = "\
 Examples:
-  wick export --model results/quickstart/trials/…/best.safetensors --to onnx
+  wick export --model results/quickstart --to onnx
   wick export --model best.safetensors --to onnx --input bytes --softmax --out signs.onnx
   wick export --preset resnet18 --weights resnet18.pth --to onnx --fold-batch-norm
   wick export --model best.safetensors --to safetensors --out weights.safetensors
@@ -176,8 +185,8 @@ PyTorch's networks, and can be used as --model and as --weights here.")]
     /// Evaluate a trained network on a data set: metrics and confusion matrix
     #[command(after_help = "\
 Examples:
-  wick evaluate --model best.safetensors --data digits
-  wick evaluate --model best.safetensors --data '{ folder = \"signs\" }' --part all")]
+  wick evaluate --model results/quickstart
+  wick evaluate --model best.safetensors --data '{ folder = \"signs\" }'")]
     Evaluate(Evaluate),
     /// Measure training steps of a preset on random images, for comparisons of speed
     #[command(hide = true)]

@@ -16,7 +16,7 @@ use crate::sweep::store::write_whole;
 use super::arguments::Augment as Arguments;
 use super::check::experiment;
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::print;
 use super::trained::chain;
 
 /// More would make a picture that nobody can look at.
@@ -46,6 +46,13 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
     let Some(out) = &arguments.out else {
         return Err(Error::wrong("say where to: --out sheet.png, or --export FOLDER"));
     };
+    let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    if ending.as_deref() != Some("png") {
+        let out = out.display();
+        return Err(Error::wrong(format!(
+            "{out}: a sheet is written as PNG: name a file that ends in .png"
+        )));
+    }
     let chosen = shown.images.some_of_each_class(&train, arguments.images.unwrap_or(6));
     let variants = arguments.variants.unwrap_or(5);
     if chosen.len() * (variants + 1) > MOST_PICTURES {

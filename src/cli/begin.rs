@@ -3,26 +3,56 @@
 use anyhow::Context;
 
 use crate::config::frozen::Frozen;
+use crate::data::Cache;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
-use crate::results::layout::FROZEN;
-use crate::sweep::store::{Store, write_whole};
+use crate::sweep::notes::notes;
+use crate::sweep::store::Store;
 
 use super::arguments::Written;
-use super::error::Result;
-use super::exit::say;
+use super::error::{Error, Result};
+use super::output::say;
 
-/// Makes the folder, and writes the experiment there: for people, and frozen for the run `run`.
+/// Says that the folder is that of another experiment.
+fn other_experiment(store: &Store, differences: &[&str], name: &str) -> Error {
+    let folder = store.root().display();
+    Error::wrong(format!(
+        "{folder} holds the results of another experiment, with {} and no trial in common: its tables and its report \
+         would be replaced\n  = help: give this one a name of its own (--set name={name}-2) or another folder \
+         (--results DIR); or --replace, which leaves the trials of the other one where they are",
+        differences.join(" and ")
+    ))
+}
+
+/// Makes the folder, and writes the experiment there: for people, and frozen for the run `run`. A folder that
+/// holds another experiment is refused, unless this one `replaces` it.
 pub(super) fn begin(
     written: &Written,
     root: &Node,
     experiment: &Experiment,
     store: &Store,
+    images: &Cache,
     run: &str,
     view: View,
+    replaces: bool,
 ) -> Result<Frozen> {
+    if !replaces
+        && let Some(differences) = store.other_experiment(&written.request(), root, experiment)
+    {
+        return Err(other_experiment(store, &differences, &experiment.name));
+    }
     store.prepare()?;
+    if view.is_for_people() {
+        notes(root, experiment, images).iter().for_each(|note| say(&format!("note: {note}\n")));
+    }
+    let (left, all) = store.left_behind(experiment);
+    if left > 0 && view.is_for_people() {
+        say(&format!(
+            "note: {left} of the {all} trials in the tables are no part of the experiment any more; they stay in the \
+             folder, and come back to the tables where it is run as it was\n"
+        ));
+    }
     if view.is_for_people()
         && let Some((before, now)) = store.epochs_changed(experiment)
     {
@@ -31,9 +61,8 @@ pub(super) fn begin(
              trials start again\n"
         ));
     }
-    store.write_experiment(root)?;
     let folder = std::env::current_dir().context("failed to find the working folder")?;
     let frozen = Frozen::of(&written.request(), &folder, run)?;
-    write_whole(&store.root().join(FROZEN), frozen.to_text().as_bytes())?;
+    store.write_experiment(root, &frozen.to_text())?;
     Ok(frozen)
 }

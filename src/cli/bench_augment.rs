@@ -7,7 +7,7 @@ use crate::sweep::clock::Stopwatch;
 
 use super::arguments::BenchAugment;
 use super::error::Result;
-use super::exit::print;
+use super::output::print;
 use super::trained::chain;
 
 /// The run is measured in so many parts, of which the fastest counts: what else runs on a machine

@@ -1,14 +1,11 @@
 //! `wick bench-step`: how many images per second a network trains on, and the memory it takes; for
 //! `benches/peers`, which runs PyTorch beside it, and `benches/scaling.py`, which runs it twice.
 
-use std::io::Write;
-
 use candle_core::{Device, Tensor};
 
 use crate::basis::memory;
 use crate::basis::optimizer::{Optimizer as Kind, Sgd};
 use crate::basis::seed::derive;
-use crate::config::layering::preset;
 use crate::config::presets::text;
 use crate::config::train::Clip;
 use crate::kernels::device as kernels;
@@ -21,8 +18,9 @@ use crate::train::optimizer::Optimizer;
 
 use super::arguments::BenchStep;
 use super::error::{Error, Result};
-use super::exit::print;
-use super::trained::wrong;
+use super::exit::Exit;
+use super::output::{is_closed, print};
+use super::trained::{model_of, wrong};
 
 /// Classes of the random images.
 const CLASSES: usize = 10;
@@ -40,9 +38,8 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
     // A preset for large images has a variant for small ones.
     let small = format!("{}-32", arguments.network);
     let name = if size == 32 && text(&small).is_some() { &small } else { &arguments.network };
-    let plan = preset(name, &arguments.sets)
-        .and_then(|root| network(&root, [3, size, size], CLASSES))
-        .map_err(wrong)?;
+    let plan =
+        network(&model_of(name, &arguments.sets)?, [3, size, size], CLASSES).map_err(wrong)?;
     let device = kernels::Device::open(arguments.device)
         .map_err(|error| Error::wrong(format!("--device: {error}")))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -72,7 +69,10 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
                 step(number)?;
                 device.finish()?;
                 // Where nobody reads any more, it ends.
-                writeln!(std::io::stdout(), "{number}")?;
+                print(&format!("{number}\n"));
+                if is_closed() {
+                    return Err(Exit::Done.into());
+                }
             }
         }
         let part = steps.div_ceil(PARTS).max(1);

@@ -2,16 +2,19 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::basis::number::number;
+use crate::basis::number::{count, number};
 use crate::basis::record::Status;
 use crate::config::layering::load;
 use crate::data::Cache;
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
 use crate::plan::sweep::{Experiment, Trial, expand};
-use crate::sweep::cost::{Cost, costs};
+use crate::sweep::changed::unchanged;
+use crate::sweep::cost::{Cost, costs, span};
 use crate::sweep::counts::Counts;
 use crate::sweep::memory::{Needs, feature_bytes, limit_in_bytes, needs};
+use crate::sweep::notes::notes;
 use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
@@ -24,7 +27,7 @@ use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::print;
 
 /// Trials that are listed before the list is cut.
 const LISTED: usize = 40;
@@ -77,7 +80,8 @@ pub(super) fn width() -> usize {
 /// Runs the command.
 pub(super) fn check(arguments: &Check) -> Result {
     let images = Cache::new(1);
-    let (_, experiment, store) = experiment(&arguments.written, &images)?;
+    let (root, experiment, store) = experiment(&arguments.written, &images)?;
+    unchanged(&experiment, &store, &images, false).map_err(Error::wrong)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();
@@ -98,6 +102,19 @@ pub(super) fn check(arguments: &Check) -> Result {
         warnings: warnings(&experiment, &images),
     };
     print(&overview(&summary, shown, width()));
+    for note in notes(&root, &experiment, &images) {
+        print(&format!("note: {note}\n"));
+    }
+    if let Some(differences) =
+        store.other_experiment(&arguments.written.request(), &root, &experiment)
+    {
+        print(&format!(
+            "note: {} holds the results of another experiment, with {}: wick run asks for another name, another folder \
+             or --replace\n",
+            store.root().display(),
+            differences.join(" and ")
+        ));
+    }
     Ok(())
 }
 
@@ -125,21 +142,25 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     text.push_str(&layers(&shown.plan.model, width));
     text.push_str(&weights(&shown.plan.model));
     text.push_str(&transfer(&shown.plan, overview.images));
-    let others = trials.iter().filter(|trial| trial.plan.model != shown.plan.model).count();
+    let others = trials
+        .iter()
+        .map(|trial| &trial.plan.model)
+        .filter(|model| !Arc::ptr_eq(model, &shown.plan.model) && **model != shown.plan.model)
+        .count();
     if others > 0 {
-        let _ = writeln!(text, "{others} trials have other networks: see them with --trial N");
+        let have = if others == 1 { "has another network" } else { "have other networks" };
+        let _ = writeln!(text, "{} {have}: see with --trial N", count(others, "trial"));
     }
     let done = standing.known.iter().filter(|known| known.is_done()).count();
-    let count = |count: usize| number(count as u64);
     let _ = writeln!(
         text,
-        "\n{} trials, {} done, {} to run",
-        count(trials.len()),
-        count(done),
-        count(trials.len() - done)
+        "\n{}, {} done, {} to run",
+        count(trials.len(), "trial"),
+        number(done as u64),
+        number((trials.len() - done) as u64)
     );
     if experiment.unsuggested > 0 {
-        let further = count(experiment.unsuggested);
+        let further = number(experiment.unsuggested as u64);
         let _ = writeln!(text, "{further} more will be suggested by what these come to");
     }
     if experiment.excluded > 0 {
@@ -152,7 +173,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
         let _ = writeln!(text, "warning: {warning}");
     }
     text.push_str(&cost(standing, costs, allocation));
-    text.push_str(&memory(needs, overview.limit));
+    text.push_str(&memory(needs, overview.limit, allocation.workers()));
     text.push('\n');
     for known in standing.known.iter().take(LISTED) {
         let _ = writeln!(text, "{}", line(experiment, known));
@@ -197,18 +218,7 @@ fn cost(standing: &Standing, costs: &[Cost], allocation: &Allocation) -> String 
     )
 }
 
-/// Seconds in words.
-fn span(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..10 => format!("{seconds:.1} s"),
-        10..120 => format!("{whole} s"),
-        120..7200 => format!("{} min", (seconds / 60.0).round()),
-        _ => format!("{:.1} h", seconds / 3600.0),
-    }
-}
-
-fn memory(needs: &Needs, limit: Option<u64>) -> String {
+fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
     let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
     let mut text = format!("images {} MB{own}, shared by all trials", mb(needs.images));
@@ -220,12 +230,18 @@ fn memory(needs: &Needs, limit: Option<u64>) -> String {
         (least, most) => format!("{least} to {most}"),
     };
     let _ = write!(text, "; a trial takes about {trial} MB");
+    let all = needs.images + needs.augmented + workers as u64 * needs.most;
     match limit {
-        None => text.push('\n'),
-        Some(limit) => match needs.left_of(limit) {
-            Some(_) => _ = writeln!(text, ", all together at most {} MB", mb(limit)),
-            None => _ = writeln!(text, ": that does not fit into {} MB", mb(limit)),
-        },
+        Some(limit) if needs.left_of(limit).is_none() => {
+            _ = writeln!(text, ": that does not fit into {} MB", mb(limit));
+        }
+        Some(limit) if all > limit => {
+            _ = writeln!(text, ", and so many run at once as fit into {} MB", mb(limit));
+        }
+        _ if workers > 1 => {
+            _ = writeln!(text, ", with {workers} at once {} MB in all", mb(all));
+        }
+        _ => _ = writeln!(text, ", {} MB in all", mb(all)),
     }
     text
 }
@@ -235,7 +251,7 @@ fn line(experiment: &Experiment, known: &Known) -> String {
     let mut words: Vec<String> = experiment
         .axes
         .iter()
-        .zip(&trial.settings)
+        .zip(trial.settings.iter())
         .filter(|(_, value)| !value.is_empty())
         .map(|(axis, value)| format!("{axis} = {value}"))
         .collect();

@@ -12,9 +12,9 @@ use crate::sweep::tables;
 use super::arguments::Collect;
 use super::conclude::Conclusion;
 use super::error::Result;
-use super::exit::say;
 use super::file_system::wait_until_seen;
 use super::frozen::FrozenExperiment;
+use super::output::say;
 use super::submit::{Submitter, program, tell_submitted};
 
 /// Runs the command.

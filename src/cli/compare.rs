@@ -6,7 +6,7 @@ use crate::terminal::compare::{By, compare as comparison};
 use super::arguments::Compare;
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::print;
 use super::report::answers;
 
 /// Runs the command.

@@ -1,19 +1,27 @@
 //! The end of a run: the report, the ranking, and what is worth a word.
 
+use std::path::PathBuf;
+
 use crate::analysis::Answers;
+use crate::analysis::predictions::folder;
+use crate::basis::number::count;
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
 use crate::report::page;
+use crate::results::layout::BEST;
 use crate::sweep::clock::Stopwatch;
+use crate::sweep::slurm::script::quoted;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
 use crate::terminal::ranking::ranking;
 
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::{Exit, print, say};
+use super::exit::Exit;
+use super::output::{print, say};
+use super::report::tell_damaged;
 
 /// The end of a run, for people and scripts.
 pub(super) struct Conclusion<'a> {
@@ -25,11 +33,14 @@ pub(super) struct Conclusion<'a> {
 }
 
 impl Conclusion<'_> {
-    /// The page of answers.
-    fn report(&self) -> anyhow::Result<()> {
+    /// Writes the page of answers: the best weights of all.
+    fn report(&self) -> anyhow::Result<Option<PathBuf>> {
         let root = self.store.root();
-        page::write(&Answers::read(root, None)?, self.images, &root.join(page::FILE))?;
-        Ok(())
+        let answers = Answers::read(root, None)?;
+        tell_damaged(&answers);
+        let best = answers.best_trial().map(|best| folder(&answers, best).join(BEST));
+        page::write(&answers, self.images, &root.join(page::FILE))?;
+        Ok(best)
     }
 
     /// Writes the report, prints the ranking and what is worth a word.
@@ -45,31 +56,44 @@ impl Conclusion<'_> {
         for (path, images) in self.store.images() {
             let path = path.display();
             if !images.skipped.is_empty() {
-                let count = images.skipped.len();
+                let images = images.skipped.len();
+                let were = if images == 1 { "was" } else { "were" };
                 print(&format!(
-                    "{count} images could not be decoded and were left out: see {path}\n"
+                    "{} could not be decoded and {were} left out: see {path}\n",
+                    count(images, "image")
                 ));
             }
             if let Some(copies) = &images.copies {
                 print(&format!("{copies}: see {path}\n"));
             }
             if images.set_aside > 0 {
-                let count = images.set_aside;
+                let were = if images.set_aside == 1 { "was" } else { "were" };
                 print(&format!(
-                    "{count} test images of the source were left out for data.test: see {path}\n"
+                    "{} of the source {were} left out for data.test: see {path}\n",
+                    count(images.set_aside, "test image")
                 ));
             }
         }
         let root = self.store.root().display();
-        match self.report() {
-            Ok(()) => {
-                if self.view.is_for_people() {
-                    let seconds = stopwatch.seconds();
-                    say(&format!("{seconds:.1} s; results in {root}, with {}\n", page::FILE));
+        let reported = self.report();
+        match &reported {
+            Ok(best) if self.view.is_for_people() => {
+                let seconds = stopwatch.seconds();
+                say(&format!("{seconds:.1} s; results in {root}, with {}\n", page::FILE));
+                if let Some(best) = best {
+                    let (best, model) = (best.display(), quoted(self.store.root()));
+                    say(&format!(
+                        "the best trial's weights are {best}; next: wick predict --model {model} IMAGE, or wick \
+                         evaluate --model {model}\n"
+                    ));
                 }
             }
+            Ok(_) => {}
             // The results are there all the same.
-            Err(error) => say(&format!("failed to make the report: {error:#}\n")),
+            Err(error) => say(&format!(
+                "error: failed to make the report: {error:#}; the results are in {root}, and wick report \
+                 makes it\n"
+            )),
         }
         let unfinished = standing.count(Status::Unfinished);
         let failed = standing.count(Status::Failed);
@@ -77,17 +101,22 @@ impl Conclusion<'_> {
             return Err(Error::new(
                 Exit::Interrupted,
                 format!(
-                    "interrupted with {unfinished} trials to go: run the command again to resume\n"
+                    "interrupted with {} to go: run the command again to resume\n",
+                    count(unfinished, "trial")
                 ),
             ));
         }
         if unfinished > 0 {
-            say(&format!("{unfinished} trials are not finished: run the command again for them\n"));
+            let trials = count(unfinished, "trial");
+            let are = if unfinished == 1 { "is" } else { "are" };
+            say(&format!("{trials} {are} not finished: run the command again for the rest\n"));
         }
         if failed > 0 {
-            let text = format!("{failed} trials failed: the reasons are in {root}/trials.csv\n");
+            let trials = count(failed, "trial");
+            let text = format!("{trials} failed: the reasons are in {root}/trials.csv\n");
             return Err(Error::new(Exit::Failed, text));
         }
-        Ok(())
+        // It has been told.
+        reported.map(|_| ()).map_err(|_| Exit::Trouble.into())
     }
 }

@@ -5,11 +5,11 @@ use clap::CommandFactory;
 
 use super::arguments::{Arguments, Completions};
 use super::error::Result;
-use super::exit::print;
+use super::output::print_data;
 
 /// Prints the JSON Schema of the experiment file.
 pub(super) fn schema() -> Result {
-    print(&format!("{}\n", crate::config::schema::schema()));
+    print_data(&format!("{}\n", crate::config::schema::schema()));
     Ok(())
 }
 
@@ -17,7 +17,7 @@ pub(super) fn schema() -> Result {
 pub(super) fn completions(arguments: &Completions) -> Result {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "wick", &mut script);
-    print(&String::from_utf8_lossy(&script));
+    print_data(&String::from_utf8_lossy(&script));
     Ok(())
 }
 
@@ -35,6 +35,6 @@ pub(super) fn man() -> Result {
         command.render_options_section(&mut page)?;
         command.render_extra_section(&mut page)?;
     }
-    print(&String::from_utf8_lossy(&page));
+    print_data(&String::from_utf8_lossy(&page));
     Ok(())
 }

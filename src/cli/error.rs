@@ -3,9 +3,11 @@
 use std::fmt::Display;
 use std::io::IsTerminal;
 
+use crate::basis::printable;
 use crate::document::Problems;
 
-use super::exit::{Exit, say};
+use super::exit::Exit;
+use super::output::say_drawn;
 
 /// Ends a command. Whatever is no mistake of the user is a bug or the environment: `?` makes
 /// [`Exit::Trouble`] of every other error.
@@ -19,9 +21,9 @@ pub(super) struct Error {
 pub(super) type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Ends with `exit`, after `text` was printed as it is.
+    /// Ends with `exit`, after `text` was printed.
     pub(super) fn new(exit: Exit, text: impl Into<String>) -> Error {
-        Error { exit, text: text.into() }
+        Error { exit, text: printable::lines(&text.into()).into_owned() }
     }
 
     /// The file or the command line is wrong, as `message` says.
@@ -36,7 +38,7 @@ impl Error {
 
     /// Prints what there is to say. Only the program itself ends this way.
     pub(super) fn tell(self) -> Exit {
-        say(&self.text);
+        say_drawn(&self.text);
         self.exit
     }
 }
@@ -50,7 +52,8 @@ impl<E: Into<anyhow::Error>> From<E> for Error {
 /// In colours on a terminal.
 impl From<Problems> for Error {
     fn from(problems: Problems) -> Error {
-        Error::new(Exit::Wrong, problems.render(std::io::stderr().is_terminal()))
+        // Whose texts are harmless, and may stand between colours.
+        Error { exit: Exit::Wrong, text: problems.render(std::io::stderr().is_terminal()) }
     }
 }
 

@@ -7,23 +7,19 @@ use candle_core::{Device, Tensor};
 
 use crate::augment::Frame;
 use crate::basis::number::number;
-use crate::config::data::Data;
-use crate::config::layering::preset;
-use crate::data::{Cache, Dataset, Part as Declared};
-use crate::document::{KeyPath, read};
+use crate::data::{Cache, Dataset};
 use crate::kernels::loss::cross_entropy;
 use crate::kernels::tape::Tape;
-use crate::plan::data::data_plan;
-use crate::plan::data::{DataPlan, OnBadImage, TestSet};
 use crate::sweep::store::write_whole;
 use crate::terminal::confusion::matrix;
 use crate::train::metrics::Tally;
 
-use super::arguments::{Evaluate, Part};
+use super::arguments::Evaluate;
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::print;
-use super::trained::{BATCH, Ready, wrong};
+use super::labelled::Labelled;
+use super::output::print;
+use super::trained::{BATCH, Ready};
 
 /// A confusion matrix of more classes is only written as CSV.
 const MOST_COLUMNS: usize = 20;
@@ -34,11 +30,11 @@ const TOP: usize = 5;
 /// Runs the command.
 pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let mut ready = Ready::new(&arguments.trained, &arguments.looking)?;
-    let plan = source(&arguments.data, &ready)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let dataset = Cache::new(cores).get(&plan).map_err(Error::wrong)?;
-    let classes = classes(&dataset, &ready)?;
-    let images = images(&dataset, arguments.part)?;
+    let cache = Cache::new(cores);
+    let labelled = Labelled::of(arguments, &ready, &cache)?;
+    let Labelled { dataset, images, which } = &labelled;
+    let classes = classes(dataset, &ready)?;
     let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
     dataset.check(chains).map_err(Error::wrong)?;
     let count = ready.card.classes.len();
@@ -62,7 +58,7 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         false => String::new(),
     };
     print(&format!(
-        "{} images of {}\nloss {:.4}  accuracy {:.2} %{top}  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
+        "{} images of {}{which}\nloss {:.4}  accuracy {:.2} %{top}  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
         number(images.len() as u64),
         dataset.origin(),
         scores.loss,
@@ -79,23 +75,6 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         write_confusion(path, &confusion, &ready.card.classes)?;
     }
     Ok(())
-}
-
-/// The plan of the data source that was written on the command line.
-fn source(text: &str, ready: &Ready) -> Result<DataPlan> {
-    let sets = [format!("data.source={text}"), "data.validation=0".to_owned()];
-    // Any preset will do: only the data is looked at.
-    let root = preset("plain", &sets).map_err(wrong)?;
-    let at = KeyPath::root().key("data");
-    let data: Data = root
-        .at(&at)
-        .ok_or_else(|| Error::wrong("no data"))
-        .and_then(|node| read(node, &at).map_err(|problem| wrong(problem.locate(&root).into())))?;
-    let plan = data_plan(&data, None, &|path| path.path.clone());
-    let image = ready.card.image;
-    let own_size = ready.card.own_size.clone();
-    let (test, on_bad_image) = (TestSet::Declared, OnBadImage::Error);
-    Ok(DataPlan { image, own_size, test, on_bad_image, ..plan })
 }
 
 /// For each class of the data, the network's class of the same name.
@@ -123,28 +102,6 @@ fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>> {
         shown(&mut known.iter().map(String::as_str)),
         if known.len() > 10 { ", …" } else { "" }
     )))
-}
-
-/// The images that were asked for.
-fn images(dataset: &Dataset, part: Option<Part>) -> Result<Vec<u32>> {
-    let has_test = dataset.parts().contains(&Declared::Test);
-    let part = part.unwrap_or(if has_test { Part::Test } else { Part::All });
-    let images: Vec<u32> = (0..dataset.len())
-        .filter(|index| {
-            let is_test = dataset.parts()[*index] == Declared::Test;
-            match part {
-                Part::All => true,
-                Part::Test => is_test,
-                Part::Train => !is_test,
-            }
-        })
-        .map(|index| index as u32)
-        .collect();
-    if images.is_empty() {
-        let origin = dataset.origin();
-        return Err(Error::wrong(format!("{origin} has no such images: try --part all")));
-    }
-    Ok(images)
 }
 
 fn write_confusion(path: &Path, confusion: &[Vec<u64>], classes: &[String]) -> Result {

@@ -1,6 +1,5 @@
-//! Exit codes, and words on the standard streams.
+//! Exit codes.
 
-use std::io::Write;
 use std::process::{ExitCode, Termination};
 
 /// How the program ends. Scripts rely on the codes.
@@ -52,14 +51,4 @@ impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self.code())
     }
-}
-
-/// Writes to standard error. Nobody may be listening, which changes nothing.
-pub(super) fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// Writes to standard output; a reader that has gone away has seen enough.
-pub(super) fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -10,15 +10,17 @@ use crate::train::card::Card;
 
 use super::arguments::{Export, Foreign, Trained};
 use super::error::{Error, Result};
-use super::exit::{print, say};
+use super::output::{print, say};
 use super::trained::Loaded;
 
 /// Runs the command.
 pub(super) fn export(arguments: &Export) -> Result {
     check(arguments)?;
-    let made = make(arguments, load(arguments)?).map_err(Error::wrong)?;
+    let loaded = load(arguments)?;
+    let sources = [loaded.checkpoint.clone(), arguments.trained.weights.clone()];
+    let made = make(arguments, loaded).map_err(Error::wrong)?;
     let out = arguments.out.clone().unwrap_or_else(|| out(arguments));
-    if is_source(&out, &arguments.trained) {
+    if is_one(&out, sources.iter().flatten()) {
         let out = out.display();
         return Err(Error::wrong(format!(
             "{out} is what is exported: name another file with --out"
@@ -68,7 +70,7 @@ fn load(arguments: &Export) -> Result<Loaded> {
 }
 
 fn make(arguments: &Export, loaded: Loaded) -> Result<Made, ExportError> {
-    let Loaded { card, weights } = loaded;
+    let Loaded { card, weights, .. } = loaded;
     if arguments.to == Foreign::Safetensors {
         let tensors = card.model.tensors().len();
         let summary =
@@ -130,9 +132,8 @@ fn out(arguments: &Export) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether `out` is a file that the network came from.
-fn is_source(out: &Path, trained: &Trained) -> bool {
+/// Whether `out` is one of the files that the network came from.
+fn is_one<'a>(out: &Path, mut sources: impl Iterator<Item = &'a PathBuf>) -> bool {
     let Ok(out) = out.canonicalize() else { return false };
-    let sources = [&trained.model, &trained.weights, &trained.experiment];
-    sources.into_iter().flatten().any(|source| source.canonicalize().is_ok_and(|it| it == out))
+    sources.any(|source| source.canonicalize().is_ok_and(|it| it == out))
 }

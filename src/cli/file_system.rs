@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::sweep::mount::Mount;
 
-use super::exit::say;
+use super::output::say;
 
 /// A word on results that other machines certainly do not see.
 pub(super) fn warn_of_memory(results: &Path) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::basis::number::count;
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
@@ -21,7 +22,7 @@ use crate::sweep::store::Store;
 use crate::sweep::survey::expand_in;
 
 use super::error::Result;
-use super::exit::say;
+use super::output::say;
 
 /// How following came to its end.
 pub(super) enum Followed {
@@ -180,5 +181,5 @@ fn progress(experiment: &Experiment, store: &Store) -> (String, bool) {
     words.push(format!("{working} at work"));
     let unfinished = standing.count(Status::Unfinished);
     words.push(format!("{} to go", unfinished.saturating_sub(working)));
-    (format!("{} trials: {}", standing.known.len(), words.join(", ")), unfinished == 0)
+    (format!("{}: {}", count(standing.known.len(), "trial"), words.join(", ")), unfinished == 0)
 }

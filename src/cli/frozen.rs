@@ -6,13 +6,14 @@ use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
+use crate::results::hashes::verified;
 use crate::results::layout::FROZEN;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::store::{Store, host};
 use crate::sweep::survey::expand_in;
 
 use super::error::{Error, Result};
-use super::exit::say;
+use super::output::say;
 
 /// An experiment as it was frozen, expanded.
 pub(super) struct FrozenExperiment {
@@ -39,7 +40,11 @@ impl FrozenExperiment {
             None => results.join(FROZEN),
         };
         let shown = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|_| {
+        let bytes = match submission {
+            Some(_) => std::fs::read(&path).ok(),
+            None => verified(&results, FROZEN).map_err(Error::wrong)?,
+        };
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
             Error::wrong(format!(
                 "there is no {shown}: `wick run FILE --launcher worker` writes it"
             ))

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::basis::number::count;
 use crate::basis::record::Status;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
@@ -22,9 +23,10 @@ use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
-use super::exit::{Exit, print, say};
+use super::exit::Exit;
 use super::file_system::{wait_until_seen, warn_of_memory};
 use super::follow::{Followed, follow};
+use super::output::{print, say};
 use super::run::run;
 use super::submit::{Submitter, absolute, program, tell_submitted};
 use super::supervise::new_name;
@@ -63,7 +65,8 @@ pub(super) fn launch(arguments: &Run) -> Result {
         return Ok(());
     }
     let view = View::new(arguments.quiet, false);
-    let frozen = begin(&written, &root, &experiment, &store, &new_name(), view)?;
+    let frozen =
+        begin(&written, &root, &experiment, &store, &images, &new_name(), view, arguments.replace)?;
     let plan = &experiment.slurm;
     let (workers, threads) = match is_slurm {
         true => (plan.max_parallel, plan.cpus_per_task),
@@ -108,7 +111,12 @@ fn submit(submitter: &Submitter, is_left: bool) -> Result<bool> {
     let submitted = submitter.submit()?;
     let queued = submitted.queued;
     if queued > 0 {
-        say(&format!("{queued} trials are in the queue already, or run\n"));
+        let are = if queued == 1 {
+            "is in the queue already, or runs"
+        } else {
+            "are in the queue already, or run"
+        };
+        say(&format!("{} {are}\n", count(queued, "trial")));
     }
     if submitted.trials > 0 {
         tell_submitted(&submitted, submitter.experiment);
@@ -127,8 +135,9 @@ fn invite(experiment: &Experiment, store: &Store, program: &Path) -> bool {
     let open = known.iter().filter(|known| !known.is_done()).count();
     if open > 0 {
         print(&format!(
-            "{}: {open} trials to run; start on as many machines as you like:\n  {} worker {}\n",
+            "{}: {} to run; start on as many machines as you like:\n  {} worker {}\n",
             experiment.name,
+            count(open, "trial"),
             quoted(program),
             quoted(store.root())
         ));

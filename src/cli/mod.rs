@@ -19,8 +19,10 @@ mod export;
 mod file_system;
 mod follow;
 mod frozen;
+mod labelled;
 mod launch;
 mod new;
+mod output;
 mod own_network;
 mod predict;
 mod presets;
@@ -31,14 +33,17 @@ mod status;
 mod submit;
 mod supervise;
 mod trained;
+mod verify;
 mod work;
 mod worker;
 
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::basis::instructions;
+use crate::config::foreign;
 
 use error::Error;
 pub use exit::Exit;
@@ -48,13 +53,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let parsed = match arguments::Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Help and version come this way too; a closed pipe is not worth a word.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Wrong } else { Exit::Done };
+            if error.use_stderr() {
+                // Nobody may be listening.
+                let _ = error.print();
+                if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+                    && error.kind() == ErrorKind::UnknownArgument
+                    && let Some(text) = foreign::option(option.trim_start_matches('-'))
+                {
+                    output::say(&format!("\n  note: {text}\n"));
+                }
+                return Exit::Wrong;
+            }
+            // Help and version.
+            output::remember(error.print());
+            return output::settled(Exit::Done);
         }
     };
     if let Err(error) = instructions::chosen() {
-        exit::say(&format!("error: {error}\n"));
+        output::say(&format!("error: {error}\n"));
         return Exit::Wrong;
     }
     let result = match parsed.command {
@@ -70,6 +86,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Compare(compare) => compare::compare(&compare),
         arguments::Command::Clean(clean) => status::clean(&clean),
         arguments::Command::Repro(repro) => repro::run(&repro),
+        arguments::Command::Verify(verify) => verify::verify(&verify),
         arguments::Command::Augment(augment) => augment::augment(&augment),
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Export(export) => export::export(&export),
@@ -82,5 +99,5 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
-    result.map_or_else(Error::tell, |()| Exit::Done)
+    output::settled(result.map_or_else(Error::tell, |()| Exit::Done))
 }

@@ -13,7 +13,7 @@ use crate::data::{Measured, measure};
 
 use super::arguments::New;
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::print;
 
 /// Runs the command.
 pub(super) fn new(arguments: &New) -> Result {

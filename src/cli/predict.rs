@@ -1,7 +1,6 @@
 //! `wick predict`: the classes of images.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,12 +9,14 @@ use rayon::prelude::*;
 
 use crate::augment::Frame;
 use crate::basis::number::number;
+use crate::basis::printable;
 use crate::data::images_in;
 use crate::sweep::store::Gradual;
 
 use super::arguments::Predict;
 use super::error::{Error, Result};
-use super::exit::{Exit, print, say};
+use super::exit::Exit;
+use super::output::{is_closed, is_terminal, print, say};
 use super::trained::{BATCH, Ready, softmax};
 
 /// Runs the command.
@@ -33,6 +34,10 @@ pub(super) fn predict(arguments: &Predict) -> Result {
     let mut bad = 0;
     // No more than a batch of images and logits is in memory.
     for paths in images.chunks(BATCH) {
+        if is_closed() && predictions.is_none() && logits.is_none() {
+            // Nobody sees what the others are.
+            break;
+        }
         let read: Vec<_> = paths.par_iter().map(|path| (path, decoder.decode(path))).collect();
         let mut decoded = Vec::new();
         for (path, pixels) in read {
@@ -57,7 +62,10 @@ pub(super) fn predict(arguments: &Predict) -> Result {
                     });
                     table.row(std::iter::once(name.clone()).chain(cells))?;
                 }
-                None => print(&format!("{name}\n{}", shown(&ranked, &classes))),
+                None => {
+                    let name = printable::name(&name);
+                    print(&format!("{name}\n{}", shown(&ranked, &classes)));
+                }
             }
             if let Some(table) = &mut logits {
                 let numbers = row.iter().map(f32::to_string);
@@ -131,7 +139,7 @@ fn columns(top: usize) -> Vec<String> {
 
 /// How far it is, if somebody can see it and predictions do not pass by.
 fn bar(images: usize, is_silent: bool) -> ProgressBar {
-    let fills_terminal = !is_silent && std::io::stdout().is_terminal();
+    let fills_terminal = !is_silent && is_terminal();
     if images <= BATCH || fills_terminal {
         return ProgressBar::hidden();
     }
@@ -152,7 +160,12 @@ fn ranked(row: &[f32], top: usize) -> Vec<(usize, f64)> {
 fn shown(ranked: &[(usize, f64)], classes: &[String]) -> String {
     let mut text = String::new();
     for (class, probability) in ranked {
-        let _ = writeln!(text, "  {:6.2} %  {}", 100.0 * probability, classes[*class]);
+        let _ = writeln!(
+            text,
+            "  {:6.2} %  {}",
+            100.0 * probability,
+            printable::name(&classes[*class])
+        );
     }
     text
 }

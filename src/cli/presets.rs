@@ -4,7 +4,7 @@ use crate::config::presets::{PRESETS, nearest, text};
 
 use super::arguments::Presets;
 use super::error::{Error, Result};
-use super::exit::print;
+use super::output::{print, print_data};
 
 /// Runs the command.
 pub(super) fn presets(arguments: &Presets) -> Result {
@@ -17,7 +17,7 @@ pub(super) fn presets(arguments: &Presets) -> Result {
     };
     match text(name) {
         Some(text) => {
-            print(text);
+            print_data(text);
             Ok(())
         }
         None => {

@@ -5,29 +5,59 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::analysis::{Answers, Measure};
+use crate::charts::PlotFormat;
 use crate::data::Cache;
 use crate::export::results::{self, ExportError};
 use crate::report::page;
+use crate::results::hashes;
 use crate::terminal::printed::{Format, tables};
 
 use super::arguments::Report;
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::{print, say};
+use super::output::{print, print_data, say};
+
+/// Pixels per inch of charts.
+const DPI: u16 = 300;
 
 /// The answers of the folder at `path`.
 pub(super) fn answers(path: &Path, metric: Option<Measure>) -> Result<Answers> {
-    Answers::read(path, metric).map_err(Error::wrong)
+    let answers = Answers::read(path, metric).map_err(Error::wrong)?;
+    tell_notes(path);
+    tell_damaged(&answers);
+    Ok(answers)
+}
+
+/// Says which files are not as they were written, and are left out of `answers` therefore.
+pub(super) fn tell_damaged(answers: &Answers) {
+    for damage in &answers.damaged {
+        say(&format!("note: {damage}, and is left out: {}\n", damage.way_out()));
+    }
+}
+
+/// Says what is not known of the tables of the folder at `path`.
+pub(super) fn tell_notes(path: &Path) {
+    for note in hashes::notes(path) {
+        say(&format!("note: {note}\n"));
+    }
 }
 
 /// Runs the command.
 pub(super) fn report(arguments: &Report) -> Result {
+    if arguments.dpi.is_some() && arguments.plot_format != PlotFormat::Png {
+        return Err(Error::wrong("--dpi is for charts as PNG: --plot-format png"));
+    }
     let answers = answers(&arguments.folder, arguments.metric)?;
-    print(&tables(&answers, arguments.format, arguments.table, width()));
+    let tables = tables(&answers, arguments.format, arguments.table, width());
+    match arguments.format {
+        Format::Terminal => print(&tables),
+        _ => print_data(&tables),
+    }
     if let Some(folder) = &arguments.plots {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("failed to make the folder {}", folder.display()))?;
-        let charts = page::write_charts(&answers, folder, arguments.plot_format, arguments.dpi)?;
+        let dpi = arguments.dpi.unwrap_or(DPI);
+        let charts = page::write_charts(&answers, folder, arguments.plot_format, dpi)?;
         say(&format!("{} charts in {}\n", charts.len(), folder.display()));
     }
     export(&answers, arguments)?;

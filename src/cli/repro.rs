@@ -11,13 +11,14 @@ use crate::data::Cache;
 use crate::plan::sweep::Trial;
 use crate::results::trials::Row;
 use crate::sweep::environment;
-use crate::sweep::repro::{Again, Repro, repro};
+use crate::sweep::repro::{Again, Compared, Repro, repro};
 use crate::sweep::store::Store;
 use crate::train::trainer::Event;
 
 use super::arguments;
 use super::error::{Error, Result};
-use super::exit::{Exit, print, say};
+use super::exit::Exit;
+use super::output::{print, say_drawn};
 use super::status::folder;
 
 /// Runs the command.
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
                 let trial = Trial {
                     number: row.number,
                     digest: row.digest.clone(),
-                    settings: Vec::new(),
+                    settings: std::sync::Arc::default(),
                     setting: 0,
                     round: 0,
                     plan,
@@ -56,9 +57,20 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         };
         let name = format!("trial {} ({})", row.number, row.digest);
         match done {
-            Repro::Identical { epochs, batches, tensors } => print(&format!(
-                "{name}: identical: {epochs} epochs, {batches} batches, {tensors} tensors\n"
-            )),
+            Repro::Identical(compared) => {
+                print(&format!("{name}: identical: {}\n", all(&compared)))
+            }
+            Repro::Partly(compared, unknown) => {
+                differ += 1;
+                print(&format!(
+                    "{name}: identical as far as it can be compared: {}\n",
+                    all(&compared)
+                ));
+                for words in unknown {
+                    print(&format!("  {words}\n"));
+                }
+                print("  = help: `wick verify` names all files of the folder that are damaged\n");
+            }
             Repro::Differs(differences) => {
                 differ += 1;
                 print(&format!("{name}: differs\n"));
@@ -78,13 +90,20 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         print(&format!("{difference}\n"));
     }
     if differ > 0 {
-        print(&format!("{differ} of {} trials differ\n", rows.len()));
+        let rows = rows.len();
+        print(&format!("{differ} of {rows} trials differ or could not be compared as a whole\n"));
         if environment.is_empty() {
-            print("program, machine and instruction set are those of the last run\n");
+            print("program and machine are those of the last run\n");
         }
         return Err(Exit::Failed.into());
     }
     Ok(())
+}
+
+/// How much was compared, in words.
+fn all(compared: &Compared) -> String {
+    let Compared { epochs, batches, tensors } = compared;
+    format!("{epochs} epochs, {batches} batches, {tensors} tensors")
 }
 
 /// The rows that were asked for.
@@ -125,9 +144,9 @@ fn progress(trial: &Trial, event: &Event) {
         && std::io::stderr().is_terminal()
     {
         let (number, epochs) = (trial.number, trial.plan.train.epochs);
-        say(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
+        say_drawn(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
         if record.epoch == epochs {
-            say("\r\x1b[K");
+            say_drawn("\r\x1b[K");
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::data::Cache;
 use crate::progress::View;
 use crate::results::layout::ADVICE;
 use crate::sweep::advised::write_advice;
+use crate::sweep::changed::unchanged;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::warnings::warnings;
 use crate::sweep::work::Scope;
@@ -12,8 +13,8 @@ use super::arguments::Run;
 use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
-use super::error::Result;
-use super::exit::say;
+use super::error::{Error, Result};
+use super::output::say;
 use super::supervise::{supervise, supervised};
 use super::work::Task;
 
@@ -23,6 +24,7 @@ pub(super) fn run(arguments: &Run) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
+    unchanged(&experiment, &store, &images, true).map_err(Error::wrong)?;
     let view = View::new(arguments.quiet, arguments.json);
     if view.is_for_people() {
         let merged = experiment.merged.iter().map(|merged| format!("{merged}\n"));
@@ -30,8 +32,16 @@ pub(super) fn run(arguments: &Run) -> Result {
         let warnings = warnings.iter().map(|warning| format!("warning: {warning}\n"));
         merged.chain(warnings).for_each(|line| say(&line));
     }
-    let frozen =
-        begin(&arguments.written(), &root, &experiment, &store, &supervised.supervisor, view)?;
+    let frozen = begin(
+        &arguments.written(),
+        &root,
+        &experiment,
+        &store,
+        &images,
+        &supervised.supervisor,
+        view,
+        arguments.replace,
+    )?;
     let stopwatch = Stopwatch::start();
     let (scope, effort, run) = (Scope::Sweep, arguments.effort, &frozen.run);
     let task = Task { scope, effort, view, cores, images: &images, store: &store, run, supervised };

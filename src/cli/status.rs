@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::analysis::Folder;
 use crate::analysis::machines::{differences, kinds};
+use crate::analysis::{Folder, Superfluous};
 use crate::sweep::slurm::status::JobStatus;
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::store::Store;
@@ -14,12 +14,15 @@ use crate::terminal::status;
 use super::arguments::{Clean, Status};
 use super::check::width;
 use super::error::{Error, Result};
-use super::exit::print;
 use super::follow::no_trace;
+use super::output::print;
+use super::report::tell_notes;
 
 /// The folder at `path`.
 pub(super) fn folder(path: &Path) -> Result<Folder> {
-    Folder::read(path).map_err(Error::wrong)
+    let folder = Folder::read(path).map_err(Error::wrong)?;
+    tell_notes(path);
+    Ok(folder)
 }
 
 /// Runs `wick status`.
@@ -61,11 +64,15 @@ pub(super) fn clean(arguments: &Clean) -> Result {
         let (path, megabytes) = (item.path.display(), item.bytes as f64 / 1e6);
         print(&format!("{path}  {megabytes:.1} MB  {}\n", item.what));
     }
-    let megabytes = found.iter().map(|item| item.bytes).sum::<u64>() as f64 / 1e6;
+    let megabytes = |items: &[&Superfluous]| {
+        format!("{:.1} MB", items.iter().map(|item| item.bytes).sum::<u64>() as f64 / 1e6)
+    };
+    let (kept, goes): (Vec<&Superfluous>, Vec<&Superfluous>) =
+        found.iter().partition(|item| item.has_results && !arguments.earlier);
     if found.is_empty() {
         print("nothing to remove\n");
     } else if arguments.yes {
-        for item in &found {
+        for item in &goes {
             let path = &item.path;
             let removed = match path.is_dir() {
                 true => std::fs::remove_dir_all(path),
@@ -73,9 +80,22 @@ pub(super) fn clean(arguments: &Clean) -> Result {
             };
             removed.with_context(|| format!("failed to remove {}", path.display()))?;
         }
-        print(&format!("removed {megabytes:.1} MB\n"));
+        print(&format!("removed {}\n", megabytes(&goes)));
+        if !kept.is_empty() {
+            print(&format!(
+                "kept {} of trials with results, which an earlier table has named: --yes --earlier removes them too\n",
+                megabytes(&kept)
+            ));
+        }
+    } else if kept.is_empty() {
+        print(&format!("{} in all; remove them with --yes\n", megabytes(&goes)));
     } else {
-        print(&format!("{megabytes:.1} MB in all; remove them with --yes\n"));
+        print(&format!(
+            "{} without results, which --yes removes, and {} of trials with results, which an earlier table has named \
+             and --yes --earlier removes too\n",
+            megabytes(&goes),
+            megabytes(&kept)
+        ));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::sweep::standing::runnable;
 use crate::sweep::store::{Store, StoreError};
 
 use super::error::{Error, Result};
-use super::exit::{print, say};
+use super::output::{print, say};
 
 /// An experiment whose trials are to be submitted.
 pub(super) struct Submitter<'a> {

@@ -7,6 +7,7 @@
 //! soon: then the work stops at the next batch, and the job goes back into the queue.
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +16,9 @@ use anyhow::Context;
 
 use crate::sweep::slurm::client;
 
-use super::error::Result;
-use super::exit::{Exit, say};
+use super::error::{Error, Result};
+use super::exit::Exit;
+use super::output::say;
 
 /// Names the supervisor in the environment of the working process.
 const SUPERVISOR: &str = "CANDLEWICK_RUN";
@@ -24,18 +26,36 @@ const SUPERVISOR: &str = "CANDLEWICK_RUN";
 /// Says there how the working process before it died.
 const DEATH: &str = "CANDLEWICK_DEATH";
 
+/// Names the file there by which the working process says that it has come to its trials.
+const SIGN: &str = "CANDLEWICK_SIGN";
+
+/// So often in a row the working process may die before it has come to its trials: what kills it then is no
+/// trial, and will kill the next one too.
+const DEATHS: usize = 3;
+
 /// What the working process knows of its supervisor.
 pub(super) struct Supervised {
     /// A name that nobody else has.
     pub(super) supervisor: String,
     /// How the process before this one died.
     pub(super) death: Option<String>,
+    /// The file by which this process says that it has come to its trials.
+    sign: PathBuf,
+}
+
+impl Supervised {
+    /// Says that this process has come to its trials. Where that cannot be said, it counts as if it had died
+    /// before, should it die.
+    pub(super) fn has_come_to_trials(&self) {
+        let _ = std::fs::write(&self.sign, "");
+    }
 }
 
 /// Whether this is the working process.
 pub(super) fn supervised() -> Option<Supervised> {
     let supervisor = std::env::var(SUPERVISOR).ok()?;
-    Some(Supervised { supervisor, death: std::env::var(DEATH).ok() })
+    let sign = std::env::var_os(SIGN).map(PathBuf::from).unwrap_or_default();
+    Some(Supervised { supervisor, death: std::env::var(DEATH).ok(), sign })
 }
 
 /// A name that nothing else has.
@@ -62,11 +82,14 @@ pub(super) fn supervise(requeues: u32) -> Result {
     .context("failed to listen for Ctrl-C")?;
     let is_expiring = on_expiry(input.clone())?;
     let mut death: Option<String> = None;
+    let sign = std::env::temp_dir().join(format!("candlewick-{supervisor}"));
+    let mut deaths = 0;
     loop {
         let mut command = Command::new(&program);
         command
             .args(std::env::args_os().skip(1))
             .env(SUPERVISOR, &supervisor)
+            .env(SIGN, &sign)
             .stdin(Stdio::piped());
         match &death {
             Some(death) => command.env(DEATH, death),
@@ -75,6 +98,8 @@ pub(super) fn supervise(requeues: u32) -> Result {
         let mut child = command.spawn().context("failed to start the working process")?;
         *input.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
         let status = child.wait().context("failed to wait for the working process")?;
+        // It is there if the process came to its trials, and is not needed any more.
+        let has_come_to_trials = std::fs::remove_file(&sign).is_ok();
         death = match status.code().map(Exit::from_code) {
             Some(Exit::Hung) => None,
             Some(Exit::Done) => return Ok(()),
@@ -89,7 +114,14 @@ pub(super) fn supervise(requeues: u32) -> Result {
             }
             None => Some(cause(status)),
         };
+        deaths = if has_come_to_trials || death.is_none() { 0 } else { deaths + 1 };
         match &death {
+            Some(death) if deaths >= DEATHS => {
+                return Err(Error::trouble(format!(
+                    "the working process died {deaths} times in a row before it came to a trial: {death}; a limit of \
+                     memory may be too low for the program itself (see ulimit -a)"
+                )));
+            }
             Some(death) => {
                 say(&format!("the working process died: {death}; going on without it\n"))
             }

@@ -1,32 +1,42 @@
 //! A network with its weights, from a checkpoint or from a preset and a file of weights.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
+use crate::analysis::Answers;
+use crate::analysis::predictions::folder;
 use crate::augment::{BoxRules, Chain, Frame, Image};
 use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
 use crate::data::{decode_centre, decode_image, decode_own_size};
-use crate::document::Problems;
+use crate::document::{KeyPath, Node, Problems};
 use crate::kernels::device as kernels;
 use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::model::weights::LoadError;
 use crate::plan::augment::augment;
-use crate::plan::data;
-use crate::plan::model::WeightsPlan;
+use crate::plan::data::{self, MOST_PIXELS};
+use crate::plan::model::{LayerPlan, WeightsPlan};
 use crate::plan::network::network;
+use crate::results::layout::BEST;
+use crate::results::trials;
+use crate::sweep::memory::installed;
+use crate::sweep::store::TrialStore;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
 
 use super::arguments::{Looking, Trained};
 use super::error::{Error, Result};
-use super::exit::{Exit, say};
+use super::exit::Exit;
+use super::output::say;
 use super::own_network::own_card;
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
@@ -41,13 +51,15 @@ pub(super) struct Loaded {
     pub(super) card: Card,
     /// All of the network's tensors, and perhaps others.
     pub(super) weights: Weights,
+    /// The checkpoint; none with a preset.
+    pub(super) checkpoint: Option<PathBuf>,
 }
 
 impl Loaded {
     /// What was asked for.
     pub(super) fn new(asked: &Trained) -> Result<Loaded> {
         match (&asked.model, &asked.preset, &asked.weights) {
-            (Some(checkpoint), _, _) => Loaded::of_checkpoint(checkpoint),
+            (Some(model), _, _) => Loaded::of_checkpoint(&checkpoint(model)?),
             (None, Some(preset), Some(weights)) => Loaded::of_preset(asked, preset, weights),
             (None, Some(preset), None) => {
                 Err(Error::wrong(format!("--preset {preset} needs its weights: --weights FILE")))
@@ -72,7 +84,8 @@ impl Loaded {
     pub(super) fn untrained(asked: &Trained, name: &str, seed: u64) -> Result<Loaded> {
         let card = card(asked, name)?;
         let weights = Network::new(&card.model, seed).and_then(|mut network| network.weights());
-        Ok(Loaded { card, weights: weights.map_err(Error::wrong)? })
+        let weights = weights.map_err(Error::wrong)?;
+        Ok(Loaded { card, weights, checkpoint: None })
     }
 
     fn of_checkpoint(path: &Path) -> Result<Loaded> {
@@ -85,13 +98,21 @@ impl Loaded {
                  remove the file and run its experiment"
             ))
         })?;
+        // Of several moments of one trial its outcome says which is the one that counts.
+        if path.file_name().is_some_and(|name| name == BEST)
+            && let Some(folder) = path.parent()
+            && let Err(damage) = TrialStore::at(folder.to_owned()).vouch(BEST)
+            && damage.path.file_name() == path.file_name()
+        {
+            return Err(Error::wrong(format!("{damage}\n  = help: {}", damage.way_out())));
+        }
         let card = Card::of(&checkpoint).map_err(|error| wrong(&error))?;
         let mut weights = checkpoint.tensors;
         complete(&card, &mut weights, path).map_err(|error| wrong(&error))?;
         let names = card.model.tensors().into_iter().map(|(name, _)| name);
         match names.into_iter().find(|name| !weights.contains_key(name)) {
             Some(name) => Err(wrong(&format!("{name} is missing from the weights"))),
-            None => Ok(Loaded { card, weights }),
+            None => Ok(Loaded { card, weights, checkpoint: Some(path.to_owned()) }),
         }
     }
 
@@ -118,7 +139,7 @@ impl Loaded {
         for line in report.notes() {
             say(&format!("note: {}: {line}\n", file.display()));
         }
-        Ok(Loaded { card, weights })
+        Ok(Loaded { card, weights, checkpoint: None })
     }
 }
 
@@ -130,11 +151,44 @@ pub(super) fn class_names(asked: &Trained) -> Result<Option<Vec<String>>> {
     Ok(Some(names.lines().map(str::to_owned).collect()))
 }
 
+/// The checkpoint that `--model` names: a file, a trial's folder, or a results folder, which stands for its best
+/// trial.
+fn checkpoint(model: &Path) -> Result<PathBuf> {
+    if !model.is_dir() {
+        return Ok(model.to_owned());
+    }
+    let own = model.join(BEST);
+    if own.exists() {
+        return Ok(own);
+    }
+    let shown = model.display();
+    if !model.join(trials::FILE).exists() {
+        return Err(Error::wrong(format!(
+            "{shown} is a folder, and neither that of a trial, with {BEST}, nor that of an experiment's results, with \
+             {}",
+            trials::FILE
+        )));
+    }
+    let answers = Answers::read(model, None).map_err(Error::wrong)?;
+    let Some(best) = answers.best_trial() else {
+        return Err(Error::wrong(format!(
+            "{shown} has no completed trial, of which the best could be taken"
+        )));
+    };
+    let file = folder(&answers, best).join(BEST);
+    let metric = answers.measure;
+    let value = answers.value(best).map_or(String::new(), |value| {
+        format!(", {} {}{}", metric.words(), metric.show(value), metric.unit())
+    });
+    say(&format!("trial {}{value}: {}\n", best.number, file.display()));
+    Ok(file)
+}
+
 /// What can be said of the preset `name` without its weights.
 fn card(asked: &Trained, name: &str) -> Result<Card> {
     let classes = class_names(asked)?
         .unwrap_or_else(|| IMAGENET_CLASSES.lines().map(str::to_owned).collect());
-    let root = preset(name, &asked.sets).map_err(wrong)?;
+    let root = model_of(name, &asked.sets)?;
     let image = data::Image { size: asked.image_size, channels: 3 };
     let model = network(&root, [3, image.size[0], image.size[1]], classes.len()).map_err(wrong)?;
     Ok(Card {
@@ -149,8 +203,29 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         centre: true,
         evaluation: Chain::default(),
         test_time: Vec::new(),
+        data: None,
         model,
     })
+}
+
+/// The preset `name` with `sets`, of which each has to say something of the network.
+pub(super) fn model_of(name: &str, sets: &[String]) -> Result<Node> {
+    let is_idle = |set: &&String| {
+        let dotted = set.split_once('=').map_or(set.as_str(), |(dotted, _)| dotted.trim());
+        let path = KeyPath::split(dotted);
+        let second = path.get(1).map(String::as_str);
+        path.first().is_none_or(|first| first != "model")
+            || matches!(second, Some("preset" | "weights"))
+    };
+    let idle: Vec<&str> = sets.iter().filter(is_idle).map(String::as_str).collect();
+    if !idle.is_empty() {
+        return Err(Error::wrong(format!(
+            "--set {}: beside a preset only its network can be set, by paths such as model.defaults.activation\n\
+             its name, weights, classes and size of images are options of their own; pixels are normalised as ImageNet's",
+            idle.join(", --set ")
+        )));
+    }
+    preset(name, sets).map_err(wrong)
 }
 
 /// Adds to the weights of the checkpoint at `path` what transfer never changes: while a trial is under
@@ -159,7 +234,7 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     let is_missing = |name: &String| !weights.contains_key(name);
     let missing: Vec<String> = Network::fixed(&card.model).into_iter().filter(is_missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
-    let beside = path.with_file_name("best.safetensors");
+    let beside = path.with_file_name(BEST);
     let best = std::fs::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
     // Only of the same trial are they the same.
     let best = best.filter(|best| Card::of(best).is_ok_and(|other| other == *card));
@@ -168,7 +243,7 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
         let Some(tensor) = best.remove(name) else {
             return Err(format!(
                 "it leaves out the layers that transfer has frozen, as {first}; a finished trial has \
-                 all of them in its best.safetensors"
+                 all of them in its {BEST}"
             ));
         };
         weights.insert(name.clone(), tensor);
@@ -176,19 +251,43 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     Ok(())
 }
 
+/// Finds out whether a batch of images can go through the network at all: whoever asks for more memory than there
+/// is, is ended.
+fn check_memory(card: &Card) -> Result<(), String> {
+    let model = &card.model;
+    let size = |shape: &[usize]| shape.iter().map(|side| *side as u64).product::<u64>();
+    // A layer's input, its output, and what stands between.
+    let layer = |layer: &LayerPlan| 2 * (size(&layer.input) + size(&layer.output));
+    let numbers = model.layers.iter().map(layer).max().unwrap_or(0);
+    let needed = 4 * BATCH as u64 * numbers;
+    match installed().filter(|there| needed > *there) {
+        Some(there) => Err(format!(
+            "a batch of {BATCH} images takes about {} MB there, and this machine has {} MB",
+            needed / 1_000_000,
+            there / 1_000_000
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A network that is ready to look at images.
 pub(super) struct Ready {
     /// Classes, preprocessing, plan.
     pub(super) card: Card,
+    /// The checkpoint; none with a preset.
+    pub(super) checkpoint: Option<PathBuf>,
+    /// The most pixels that an image file may have.
+    pub(super) max_pixels: u64,
     network: Network,
 }
 
 impl Ready {
     /// The network that was asked for, which looks at images as `looking` says.
     pub(super) fn new(asked: &Trained, looking: &Looking) -> Result<Ready> {
-        let Loaded { mut card, weights } = Loaded::new(asked)?;
-        let source = asked.model.as_ref().or(asked.weights.as_ref());
+        let Loaded { mut card, weights, checkpoint } = Loaded::new(asked)?;
+        let source = checkpoint.as_ref().or(asked.weights.as_ref());
         let place = source.map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        check_memory(&card).map_err(|error| Error::wrong(format!("{place}{error}")))?;
         let network = Network::starting_from(&card.model, 0, weights);
         let network = network.map_err(|error| Error::wrong(format!("{place}{error}")))?;
         let on_device = |error: &dyn Display| Error::wrong(format!("--device: {error}"));
@@ -197,12 +296,14 @@ impl Ready {
         if let Some(views) = &looking.test_time {
             test_time(views, &mut card)?;
         }
-        Ok(Ready { card, network })
+        let of_card = card.data.as_ref().map_or(MOST_PIXELS, |data| data.max_pixels);
+        let max_pixels = looking.max_pixels.unwrap_or(of_card);
+        Ok(Ready { card, checkpoint, max_pixels, network })
     }
 
     /// What makes pixels of image files.
     pub(super) fn decoder(&self) -> Decoder {
-        Decoder { card: self.card.clone() }
+        Decoder { card: self.card.clone(), max_pixels: self.max_pixels }
     }
 
     /// The logits `[images, classes]` of images as they were decoded: the mean over the plain view
@@ -251,6 +352,7 @@ impl Ready {
 /// Reads images as a network wants them.
 pub(super) struct Decoder {
     card: Card,
+    max_pixels: u64,
 }
 
 impl Decoder {
@@ -259,10 +361,10 @@ impl Decoder {
         let Card { image, own_size, centre, evaluation, test_time, .. } = &self.card;
         let Some(own_size) = own_size else {
             let decode = if *centre { decode_centre } else { decode_image };
-            let pixels = decode(path, image).map_err(|error| error.to_string())?;
+            let pixels = decode(path, image, self.max_pixels).map_err(|error| error.to_string())?;
             return Ok(Image::new(frame(&self.card), pixels));
         };
-        let decoded = decode_own_size(path, image.channels, own_size);
+        let decoded = decode_own_size(path, image.channels, own_size, self.max_pixels);
         let decoded = decoded.map_err(|error| error.to_string())?;
         for chain in [evaluation].into_iter().chain(test_time) {
             let frame = decoded.frame();
@@ -317,7 +419,7 @@ pub(super) fn wrong(problems: Problems) -> Error {
 /// The softmax of a row of logits.
 pub(super) fn softmax(row: &[f32]) -> Vec<f64> {
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = row.iter().map(|x| f64::from(x - highest).exp()).collect();
+    let powers: Vec<f64> = row.iter().map(|x| libm::exp(f64::from(x - highest))).collect();
     let total: f64 = powers.iter().sum();
     powers.iter().map(|power| power / total).collect()
 }

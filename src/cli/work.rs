@@ -13,7 +13,7 @@ use crate::sweep::work::{Audience, Scope, Work};
 
 use super::arguments::Effort;
 use super::error::{Error, Result};
-use super::exit::say;
+use super::output::{print_data, say};
 use super::supervise::{Supervised, Voice, end_hung, interrupt};
 
 /// What a process works on, and how.
@@ -36,7 +36,12 @@ impl Task<'_> {
         quiet_panics_of_trials();
         let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
         let interrupt = interrupt(voice.clone())?;
-        let shown = Shown { view: self.view, voice, progress: OnceLock::new() };
+        let shown = Shown {
+            view: self.view,
+            supervised: &self.supervised,
+            voice,
+            progress: OnceLock::new(),
+        };
         let Effort { workers, threads, augment_memory } = self.effort;
         let mut work = Work {
             scope: self.scope,
@@ -48,7 +53,7 @@ impl Task<'_> {
             store: self.store,
             run: self.run,
             supervisor: &self.supervised.supervisor,
-            death: self.supervised.death,
+            death: self.supervised.death.clone(),
             interrupt: &interrupt,
             hung: &end_hung,
             audience: &shown,
@@ -62,27 +67,31 @@ impl Task<'_> {
 }
 
 /// Shows what happens in a sweep.
-struct Shown {
+struct Shown<'a> {
     view: View,
+    supervised: &'a Supervised,
     /// Puts lines where they do not spoil the progress.
     voice: Voice,
     /// From the first round on.
     progress: OnceLock<Progress>,
 }
 
-impl Audience for Shown {
+impl Audience for Shown<'_> {
     fn begins(&self, experiment: &Experiment, done: usize, words: &str) {
         if self.view.is_for_people() {
             say(words);
         }
         self.progress.get_or_init(|| {
-            let progress = Progress::new(self.view, experiment, done);
+            let progress = Progress::new(self.view, print_data, experiment, done);
             *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = progress.voice();
             progress
         });
     }
 
     fn notice(&self, event: &SweepEvent) {
+        if let SweepEvent::Started(..) = event {
+            self.supervised.has_come_to_trials();
+        }
         self.progress.get().into_iter().for_each(|progress| progress.notice(event));
     }
 

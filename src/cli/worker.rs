@@ -17,9 +17,10 @@ use crate::sweep::work::Scope;
 use super::arguments::{Effort, TrialTask, Worker};
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
-use super::exit::{Exit, say};
+use super::exit::Exit;
 use super::file_system::warn_of_local_locks;
 use super::frozen::FrozenExperiment;
+use super::output::say;
 use super::supervise::{Supervised, supervise, supervised};
 use super::work::Task;
 

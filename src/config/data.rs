@@ -10,6 +10,7 @@
 //! image = { size = [32, 32], channels = 3 }
 //! normalise = "dataset"             # or "none", or { mean = [0.5], std = [0.25] }
 //! on-bad-image = "error"            # or "skip"
+//! max-pixels = 100_000_000
 //! crop = "none"                     # or "box"
 //! box-format = "pascal-voc"         # or "coco", "yolo", "albumentations"
 //! columns = { label = "breed" }     # of a table, where they have other names
@@ -53,6 +54,9 @@ pub struct Data {
     pub normalise: Written<Normalise>,
     /// What to do about an image that cannot be decoded.
     pub on_bad_image: OnBadImage,
+    /// The most pixels that an image file may have; one with more counts as one that cannot be decoded.
+    #[schemars(range(min = 1))]
+    pub max_pixels: u64,
     /// What becomes of the boxes that a source has.
     pub crop: Crop,
     /// How they are written.

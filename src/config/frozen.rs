@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::layering::{ENVIRONMENT_PREFIX, Request, load_by};
+use super::layering::{ENVIRONMENT_PREFIX, Request, load_by, text_of};
 use crate::document::{Node, Problems};
 
 /// An experiment with all that [`load`](super::layering::load) has read of it.
@@ -40,7 +40,7 @@ impl Frozen {
     pub fn of(request: &Request, folder: &Path, run: &str) -> Result<Frozen, Problems> {
         let files = Mutex::new(BTreeMap::new());
         load_by(request, &|path| {
-            let text = std::fs::read_to_string(path)?;
+            let text = text_of(path)?;
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             files.insert(path.to_owned(), text.clone());
             Ok(text)
@@ -70,6 +70,14 @@ impl Frozen {
             let text = self.files.get(path).cloned();
             text.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         })
+    }
+
+    /// The same without what was laid over the files.
+    pub fn bare(mut self) -> Frozen {
+        self.profile = None;
+        self.sets.clear();
+        self.environment.clear();
+        self
     }
 
     /// As a file.

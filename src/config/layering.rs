@@ -6,6 +6,8 @@
 //! The environment and `--set` come last and may reach into lists, which a merge cannot, so they
 //! are put into the merged tree one by one.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +36,21 @@ pub struct Request {
 
 /// Reads and merges all layers.
 pub fn load(request: &Request) -> Result<Node, Problems> {
-    load_by(request, &|path| std::fs::read_to_string(path))
+    load_by(request, &text_of)
+}
+
+/// The most bytes that a file of an experiment may have.
+const LONGEST: u64 = 16 << 20;
+
+/// The text of a file; some files never end.
+pub(super) fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        let message = format!("more than {} MiB are no experiment", LONGEST >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
 }
 
 /// Gives the text of a file.
@@ -130,7 +146,9 @@ fn files(
     }
     let text = by(path).map_err(|error| {
         let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "see experiments/ for examples",
+            std::io::ErrorKind::NotFound => {
+                "wick new FOLDER writes a first one for a folder of images"
+            }
             _ => "an experiment is a TOML file in UTF-8",
         };
         Problems::from(

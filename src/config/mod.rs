@@ -5,6 +5,7 @@ pub mod augment;
 pub mod data;
 pub mod defaults;
 pub mod experiment;
+pub mod foreign;
 pub mod frozen;
 pub mod launcher;
 pub mod layer;

@@ -104,6 +104,17 @@ pub fn apply(root: &mut Node) -> Result<(), Problem> {
         let problem = problem.did_you_mean(name, &names, "unknown");
         return Err(problem.help(format!("the presets are {}", names.join(", "))));
     };
+    let layers = root.get("model").and_then(|model| model.get("layers"));
+    if layers.is_some_and(|layers| !uses(layers, &preset)) {
+        let message = format!(
+            "[model] has layers of its own, so the preset \"{name}\" is not the network that would be trained"
+        );
+        return Err(Problem::value(at, message).label("of no use beside model.layers").help(
+            format!(
+                "remove one of the two; `wick presets {name}` prints its layers, to copy and change"
+            ),
+        ));
+    }
     if let Content::Table(entries) = &mut root.content
         && let Some(entry) = entries.iter_mut().find(|entry| entry.key == "model")
     {
@@ -114,6 +125,26 @@ pub fn apply(root: &mut Node) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Whether `layers` stand on a block or a parameter of the preset with the table `preset`.
+fn uses(layers: &Node, preset: &Node) -> bool {
+    let has = |table: &str, name: &str| preset.get(table).is_some_and(|it| it.get(name).is_some());
+    match &layers.content {
+        Content::String(text) => {
+            // In an expression any number of parameters may stand.
+            let words = text.split('$').skip(1);
+            words
+                .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && !"-_".contains(c)).next())
+                .any(|name| name.is_some_and(|name| has("parameters", name)))
+        }
+        Content::Array(items) => items.iter().any(|item| uses(item, preset)),
+        Content::Table(entries) => entries.iter().any(|entry| match &entry.value.content {
+            Content::String(name) if entry.key == "block" => has("blocks", name),
+            _ => uses(&entry.value, preset),
+        }),
+        _ => false,
+    }
 }
 
 /// Takes out of `[model]` what a preset has put there.

@@ -120,7 +120,8 @@ fn undeclared(
     images: Images,
 ) -> Listing {
     let parts = vec![Part::Undeclared; labels.len()];
-    Listing { origin: origin.to_owned(), classes, labels, parts, names, groups: Vec::new(), images }
+    let (origin, groups, beside) = (origin.to_owned(), Vec::new(), Vec::new());
+    Listing { origin, classes, labels, parts, names, groups, images, beside }
 }
 
 #[cfg(test)]

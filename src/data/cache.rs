@@ -16,16 +16,29 @@ use crate::plan::data::{
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, Image, OwnSizes, OnBadImage, Duplicates), Arc<Dataset>>,
+    datasets: Shelf<(Images, Image, OwnSizes, OnBadImage, Duplicates, u64), Arc<Dataset>>,
     facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
-/// Which images: the source, the test source, whether a test part is to be drawn (which is an error
-/// for some sources), the classes that take part, what their boxes are, and the columns of a table.
-type Images = (Source, Option<Source>, bool, Vec<String>, BoxPlan, (Columns, Option<String>));
+/// Which images: the source, those to test on, the classes that take part, what their boxes are, and the columns
+/// of a table.
+type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Option<String>));
 
 /// How images that keep their own sizes are read, as text; empty where all are resized.
 type OwnSizes = String;
+
+/// The images to test on, as far as loading depends on them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Testing {
+    /// Those that the source declares.
+    Declared,
+    /// A part that is drawn later, which is an error for some sources.
+    Drawn,
+    /// None: those that the source declares are left out.
+    Nothing,
+    /// Those of another source.
+    Source(Source),
+}
 
 /// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
 /// loaded at the same time. The map is never iterated over, so its order does not matter.
@@ -49,8 +62,10 @@ impl Cache {
             serde_json::to_string(own_size).expect("how images are read is plain data")
         });
         let own_size = own_size.unwrap_or_default();
-        let key = (images(plan), plan.image, own_size, plan.on_bad_image, plan.duplicates);
-        cell(&self.datasets, key).get_or_init(|| self.load_apart(plan).map(Arc::new)).clone()
+        let DataPlan { image, on_bad_image, duplicates, max_pixels, .. } = *plan;
+        cell(&self.datasets, (images(plan), image, own_size, on_bad_image, duplicates, max_pixels))
+            .get_or_init(|| self.load_apart(plan).map(Arc::new))
+            .clone()
     }
 
     /// Loads on threads of its own. A trial runs on a thread of rayon's; were the images decoded on
@@ -71,13 +86,14 @@ impl Cache {
 }
 
 fn images(plan: &DataPlan) -> Images {
-    let (test, is_drawn) = match &plan.test {
-        TestSet::Declared => (None, false),
-        TestSet::Part(part) => (None, *part > 0.0),
-        TestSet::Source(test) => (Some(test.clone()), false),
+    let testing = match &plan.test {
+        TestSet::Declared => Testing::Declared,
+        TestSet::Part(0.0) => Testing::Nothing,
+        TestSet::Part(_) => Testing::Drawn,
+        TestSet::Source(test) => Testing::Source(test.clone()),
     };
     let columns = (plan.columns.clone(), plan.group.clone());
-    (plan.source.clone(), test, is_drawn, plan.classes.clone(), plan.boxes, columns)
+    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes, columns)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -92,7 +108,7 @@ fn cell<K: std::hash::Hash + Eq, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, Normalise, Subset};
+    use crate::plan::data::{Bundled, MOST_PIXELS, Normalise, Subset};
     use rayon::prelude::*;
 
     fn plan(validation: f64, side: usize) -> DataPlan {
@@ -107,6 +123,7 @@ mod tests {
             own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
             group: None,

@@ -144,8 +144,21 @@ pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error>
     }
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let origin = folder.display().to_string();
-    let (groups, images) = (Vec::new(), Images::Blocks(blocks));
-    Ok(Listing { origin, classes, labels, parts, names, groups, images })
+    Ok(Listing {
+        origin,
+        classes,
+        labels,
+        parts,
+        names,
+        groups: Vec::new(),
+        images: Images::Blocks(blocks),
+        beside: Vec::new(),
+    })
+}
+
+/// The files of `kind` in a folder.
+pub(super) fn paths(folder: &Path, kind: &Kind) -> Result<Vec<PathBuf>, Error> {
+    Ok(kind.files(folder)?.into_iter().map(|(path, ..)| path).collect())
 }
 
 /// The number of images, from the sizes of the files alone.

@@ -162,7 +162,7 @@ impl Dataset {
     }
 
     /// Images that the source declares for testing and that were left out because another source
-    /// is the test set.
+    /// is the test set, or nothing is to be tested on.
     pub fn set_aside(&self) -> usize {
         self.set_aside
     }

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -18,15 +18,22 @@ use super::error::reason;
 use super::jpeg;
 use super::listing::WrittenBox;
 use crate::augment::{BBox, Frame};
+use crate::basis::number::number;
 
-/// No image may have more pixels: a few bytes of a "decompression bomb" can claim billions.
-const MAX_PIXELS: u64 = 100_000_000;
+/// No side of an image may be longer: resizing keeps numbers for each pixel of a side.
+const MAX_SIDE: u32 = 65_535;
 
-/// No decoder may allocate more bytes.
-const MAX_BYTES: u64 = 1 << 30;
+/// No decoder of PNG may allocate more bytes for what is beside the pixels: profiles of colours are compressed,
+/// and of no use here.
+const BESIDE_PIXELS: u64 = 16 << 20;
 
-/// No file may be longer: 100 million pixels are rarely as long uncompressed.
-const MAX_FILE: u64 = 1 << 30;
+/// The pixels of a GIF file for each of its bytes: its compression comes to 2,700 of them at most. A canvas of
+/// so many pixels may be empty all the same.
+const GIF_RATIO: u64 = 4096;
+const GIF_CANVAS: u64 = 1 << 20;
+
+/// No file may be longer for each of the pixels that are allowed: uncompressed, they have 8 bytes at most.
+const FILE_RATIO: u64 = 10;
 
 /// Extensions of the formats that are read.
 pub(super) const READ: [&str; 13] =
@@ -55,34 +62,51 @@ pub(super) struct Picture<'a> {
 }
 
 /// Reads and decodes a file; an error is the reason in words.
-pub(super) fn decode_file(path: &Path) -> Result<Picture<'static>, String> {
+pub(super) fn decode_file(path: &Path, max_pixels: u64) -> Result<Picture<'static>, String> {
     let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
     if !metadata.is_file() {
         return Err("not a file".to_owned());
     }
-    if metadata.len() > MAX_FILE {
+    if metadata.len() > max_pixels.saturating_mul(FILE_RATIO).max(1 << 20) {
         return Err(format!("a file of {} MiB is no image", metadata.len() >> 20));
     }
     let bytes = std::fs::read(path).map_err(|cause| reason(&cause))?;
-    decode(&bytes)
+    decode(&bytes, max_pixels)
 }
 
 /// Decodes the content of an image file; an error is the reason in words.
-pub(super) fn decode(bytes: &[u8]) -> Result<Picture<'static>, String> {
+pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture<'static>, String> {
     let format = format_of(bytes)?;
     if format == ImageFormat::Jpeg {
         jpeg::check_complete(bytes)?;
     }
-    let (decoder, orientation) = decoder(Cursor::new(bytes), format)?;
+    let (decoder, orientation) =
+        decoder(Cursor::new(bytes), bytes.len() as u64, format, max_pixels)?;
     let image = DynamicImage::from_decoder(decoder);
     let mut image = image.map_err(|error| in_words(format, &error))?;
     image.apply_orientation(orientation);
     Ok(plain(image))
 }
 
+/// Whether the file at `path` is there and, if it is called like an image in a format that is not read, is in one that
+/// is; an error is the reason in words. What is called as it should be is not opened: there may be millions.
+pub(super) fn check_file(path: &Path) -> Result<(), String> {
+    if !std::fs::metadata(path).map_err(|cause| reason(&cause))?.is_file() {
+        return Err("not a file".to_owned());
+    }
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    if ending.is_some_and(|ending| NOT_READ.contains(&&ending[..])) {
+        let file = File::open(path).map_err(|cause| reason(&cause))?;
+        let mut start = Vec::new();
+        file.take(512).read_to_end(&mut start).map_err(|cause| reason(&cause))?;
+        format_of(&start)?;
+    }
+    Ok(())
+}
+
 /// What the header of a file says of the image that [`decode_file`] would give; an error is the
 /// reason in words.
-pub(super) fn measure_file(path: &Path) -> Result<Frame, String> {
+pub(super) fn measure_file(path: &Path, max_pixels: u64) -> Result<Frame, String> {
     let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
     if !metadata.is_file() {
         return Err("not a file".to_owned());
@@ -90,7 +114,7 @@ pub(super) fn measure_file(path: &Path) -> Result<Frame, String> {
     let file = File::open(path).map_err(|cause| reason(&cause))?;
     let mut file = BufReader::new(file);
     let format = format_of(file.fill_buf().map_err(|cause| reason(&cause))?)?;
-    let (decoder, orientation) = decoder(file, format)?;
+    let (decoder, orientation) = decoder(file, metadata.len(), format, max_pixels)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     let channels = if decoder.color_type().has_color() { 3 } else { 1 };
@@ -126,25 +150,47 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
     }
 }
 
-/// A decoder that has read the header, and how its image has to be turned.
+/// A decoder that has read the header of a file of `length` bytes, and how its image has to be turned.
 fn decoder<'a, R: BufRead + Seek + 'a>(
     file: R,
+    length: u64,
     format: ImageFormat,
+    max_pixels: u64,
 ) -> Result<(impl ImageDecoder + 'a, Orientation), String> {
     let mut reader = ImageReader::with_format(file, format);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(match format {
+        ImageFormat::Png => BESIDE_PIXELS,
+        _ => max_pixels.saturating_mul(FILE_RATIO),
+    });
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| in_words(format, &error))?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(format!("{width}×{height} pixels, more than the {MAX_PIXELS} that are read"));
+    check_size(width, height, max_pixels)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if format == ImageFormat::Gif && pixels > GIF_CANVAS + length.saturating_mul(GIF_RATIO) {
+        return Err(format!(
+            "{length} bytes cannot hold the {width}×{height} pixels that they claim"
+        ));
     }
     if width == 0 || height == 0 {
         return Err(format!("an image of {width}×{height} pixels"));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((decoder, orientation))
+}
+
+/// Says so if an image has more pixels than are allowed, or too long a side.
+pub(super) fn check_size(width: u32, height: u32, max_pixels: u64) -> Result<(), String> {
+    if u64::from(width) * u64::from(height) > max_pixels {
+        let allowed = number(max_pixels);
+        return Err(format!("{width}×{height} pixels, more than max-pixels = {allowed}"));
+    }
+    if width.max(height) > MAX_SIDE {
+        let allowed = number(MAX_SIDE.into());
+        return Err(format!("{width}×{height} pixels, a side of more than {allowed}"));
+    }
+    Ok(())
 }
 
 fn readable(format: ImageFormat) -> bool {
@@ -170,25 +216,29 @@ fn plain(image: DynamicImage) -> Picture<'static> {
         DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
         DynamicImage::ImageLuma16(_) => (1, image.into_luma8().into_raw()),
         DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_) => {
-            (1, on_white::<2>(image.into_luma_alpha8().as_raw()))
+            (1, on_white::<2>(image.into_luma_alpha8().into_raw()))
         }
         DynamicImage::ImageRgb8(colour) => (3, colour.into_raw()),
-        _ if image.color().has_alpha() => (3, on_white::<4>(image.into_rgba8().as_raw())),
+        _ if image.color().has_alpha() => (3, on_white::<4>(image.into_rgba8().into_raw())),
         _ => (3, image.into_rgb8().into_raw()),
     };
     Picture { height, width, channels, pixels: Cow::Owned(pixels) }
 }
 
 /// Composites pixels of `N` bytes, the last of which is alpha, on white.
-fn on_white<const N: usize>(pixels: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(pixels.len() / N * (N - 1));
-    for pixel in pixels.chunks_exact(N) {
-        let alpha = u32::from(pixel[N - 1]);
-        for value in &pixel[..N - 1] {
-            out.push(((u32::from(*value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+fn on_white<const N: usize>(mut pixels: Vec<u8>) -> Vec<u8> {
+    let count = pixels.len() / N;
+    // In place: what is written is never ahead of what is read.
+    for index in 0..count {
+        let alpha = u32::from(pixels[index * N + N - 1]);
+        for channel in 0..N - 1 {
+            let value = u32::from(pixels[index * N + channel]);
+            let white = (value * alpha + 255 * (255 - alpha) + 127) / 255;
+            pixels[index * (N - 1) + channel] = white as u8;
         }
     }
-    out
+    pixels.truncate(count * (N - 1));
+    pixels
 }
 
 impl Picture<'_> {

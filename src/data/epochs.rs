@@ -225,7 +225,7 @@ impl Shelf {
 fn group(plan: &Plan) -> Group {
     // How pixels become numbers is no part of it: what is shared are bytes.
     let normalise = crate::plan::data::Normalise::None;
-    let data = DataPlan { normalise, ..plan.data.clone() };
+    let data = DataPlan { normalise, ..DataPlan::clone(&plan.data) };
     let identity = (&data, &plan.augment.train, &plan.augment.boxes, plan.seed);
     let text = serde_json::to_string(&identity).expect("a plan is plain data");
     *blake3::hash(text.as_bytes()).as_bytes()

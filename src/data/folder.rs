@@ -251,6 +251,7 @@ impl Found {
             names: Vec::new(),
             groups: Vec::new(),
             images: Images::Files(Vec::new()),
+            beside: Vec::new(),
         };
         let mut files = Vec::with_capacity(self.images.len());
         for (name, path, label, part) in self.images {

@@ -19,6 +19,9 @@ use super::listing::{Block, Images, Listing};
 /// The type byte of unsigned bytes, the only one that images and labels have.
 const UNSIGNED_BYTES: u8 = 0x08;
 
+/// The file with the names of classes.
+const CLASSES: &str = "classes.txt";
+
 /// No image of a set like MNIST has longer sides.
 const MAX_SIDE: u32 = 1 << 15;
 
@@ -66,7 +69,9 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     };
     let (mut values, mut parts, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     let test = pair(folder, "t10k")?.map(|files| (files, Part::Test));
+    let mut beside = Vec::new();
     for ((images, labels), part) in std::iter::once((train, Part::Train)).chain(test) {
+        beside.extend([images.clone(), labels.clone()]);
         let origin = labels.display().to_string();
         let read = self::labels(Bytes::File(labels), &origin)?;
         let block = block(Bytes::File(images.clone()), images.display().to_string())?;
@@ -88,8 +93,10 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     let (classes, labels) = classes(folder, &values)?;
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let origin = folder.display().to_string();
+    // It may name the classes.
+    beside.extend(Some(folder.join(CLASSES)).filter(|path| path.is_file()));
     let (groups, images) = (Vec::new(), Images::Blocks(blocks));
-    Ok(Listing { origin, classes, labels, parts, names, groups, images })
+    Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
 }
 
 /// The image and label file of a part, or neither.
@@ -120,7 +127,7 @@ fn classes(folder: &Path, values: &[u8]) -> Result<(Vec<String>, Vec<u32>), Erro
     for value in values {
         index[usize::from(*value)] = Some(0);
     }
-    let path = folder.join("classes.txt");
+    let path = folder.join(CLASSES);
     let names: Option<Vec<String>> = match std::fs::read_to_string(&path) {
         Ok(text) => Some(text.lines().map(|line| line.trim().to_owned()).collect()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,

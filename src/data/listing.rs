@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::dataset::Part;
-use super::error::{BadImage, Error, reason};
+use super::decode::check_file;
+use super::error::{BadImage, Error};
 use crate::augment::BoxFormat;
-use crate::plan::data::Source;
+use crate::plan::data::OnBadImage;
 
 /// The images of a source by name, label and declared part, and where their pixels are.
 pub(super) struct Listing {
@@ -27,6 +28,8 @@ pub(super) struct Listing {
     pub(super) groups: Vec<String>,
     /// Where the pixels are.
     pub(super) images: Images,
+    /// The files that it was read from, beside those of single images.
+    pub(super) beside: Vec<PathBuf>,
 }
 
 /// Where the pixels of a listing are, in the listing's order.
@@ -97,25 +100,26 @@ impl Listing {
         Ok(self)
     }
 
-    /// Checks that the files which a table names are there; those of a folder were seen in it.
-    pub(super) fn check_files(&self, source: &Source) -> Result<(), Error> {
+    /// The picked images whose files are surely none that can be read, without opening all of them. As bad images
+    /// they are an error, or left out here too, as `policy` says.
+    pub(super) fn check_files(&mut self, policy: OnBadImage) -> Result<(), Error> {
         let Images::Files(files) = &self.images else { return Ok(()) };
-        if matches!(source, Source::Folder(_)) {
-            return Ok(());
+        let picks = self.picks(|_| true);
+        let check = |pick: &usize| {
+            let path = &files[*pick].path;
+            Some((*pick, check_file(path).err()?))
+        };
+        let bad: Vec<(usize, String)> = picks.par_iter().filter_map(check).collect();
+        if !bad.is_empty() && policy == OnBadImage::Error {
+            let named = |(pick, reason): (usize, String)| {
+                let path: &PathBuf = &files[pick].path;
+                BadImage { file: path.display().to_string(), reason }
+            };
+            let bad = bad.into_iter().map(named).collect();
+            return Err(Error::bad_images(&self.origin, picks.len(), bad));
         }
-        let missing: Vec<BadImage> = files
-            .par_iter()
-            .zip(&self.labels)
-            .filter(|(_, label)| **label != OUTSIDE)
-            .filter_map(|(file, _)| {
-                let cause = std::fs::metadata(&file.path).err()?;
-                Some(BadImage { file: file.path.display().to_string(), reason: reason(&cause) })
-            })
-            .collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(Error::bad_images(&self.origin, files.len(), missing)),
-        }
+        bad.iter().for_each(|(pick, _)| self.labels[*pick] = OUTSIDE);
+        Ok(())
     }
 
     /// Checks what every source has to have: two classes, and something to learn about each.

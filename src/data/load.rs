@@ -7,7 +7,7 @@ use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
 use super::dataset::{Dataset, Part};
-use super::decode::{Picture, decode, decode_file};
+use super::decode::{Picture, check_size, decode, decode_file};
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
 use super::listing::{Block, Images, Listing, OUTSIDE, check_taught, relabel};
@@ -16,13 +16,14 @@ use super::resize::fit;
 use super::source::list_classes;
 use super::survey::check_test;
 use crate::augment::{self, BBox};
-use crate::plan::data::{BoxPlan, DataPlan, Image, OnBadImage, OwnSize, TestSet};
+use crate::plan::data::{DataPlan, Image, OnBadImage, OwnSize, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
 ///
 /// With `test` from another source, that source's images come after the others and are declared for
 /// testing; its own declared test part is used if it has one, else all of it. What the training
-/// source declares for testing is then set aside, so that nobody trains on it by accident.
+/// source declares for testing is then set aside, so that nobody trains on it by accident; so it is
+/// where nothing is to be tested on.
 ///
 /// Images are in the order of the listing, whatever the number of threads.
 pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
@@ -30,9 +31,19 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
     main.check()?;
     let declared = main.picks(|part| part == Part::Test).len();
     check_test(plan, declared)?;
-    let TestSet::Source(source) = &plan.test else {
-        let all = main.picks(|_| true);
-        return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
+    let kept = main.picks(|part| part != Part::Test);
+    let source = match &plan.test {
+        TestSet::Source(source) => source,
+        // Nothing is to be tested on.
+        TestSet::Part(0.0) => {
+            return Assembly::new(&main, plan, kept.len(), declared)?
+                .add(&main, &kept, plan)?
+                .finish(plan);
+        }
+        TestSet::Declared | TestSet::Part(_) => {
+            let all = main.picks(|_| true);
+            return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
+        }
     };
     let mut test = list_classes(source, plan)?;
     let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
@@ -42,7 +53,6 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
     let has_part = test.parts.contains(&Part::Test);
     let tested = test.picks(|part| !has_part || part == Part::Test);
     test.parts.fill(Part::Test);
-    let kept = main.picks(|part| part != Part::Test);
     Assembly::new(&main, plan, kept.len() + tested.len(), declared)?
         .add(&main, &kept, plan)?
         .add(&test, &tested, plan)?
@@ -53,9 +63,9 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_image(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
-    let picture =
-        decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
+pub fn decode_image(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u8>, Error> {
+    let picture = decode_file(path, max_pixels)
+        .map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
     fit(picture, plan, &mut Resizer::new(), &mut pixels);
     Ok(pixels)
@@ -67,9 +77,9 @@ pub fn decode_image(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_centre(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
-    let picture =
-        decode_file(path).map_err(|reason| Error::format(path.display().to_string(), reason))?;
+pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u8>, Error> {
+    let bad = |reason| Error::format(path.display().to_string(), reason);
+    let picture = decode_file(path, max_pixels).map_err(bad)?;
     let [height, width] = plan.size;
     let mut pixels = vec![0; height * width * plan.channels];
     if (picture.height, picture.width) == (height, width) {
@@ -80,6 +90,14 @@ pub fn decode_centre(path: &Path, plan: &Image) -> Result<Vec<u8>, Error> {
     let factor = shorter / picture.height.min(picture.width) as f64;
     let scaled = |side: usize, least: usize| ((side as f64 * factor) as usize).max(least);
     let size = [scaled(picture.height, height), scaled(picture.width, width)];
+    // The longer side of a narrow picture grows with the shorter one.
+    let [high, wide] = size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    check_size(wide, high, max_pixels).map_err(|reason| {
+        bad(format!(
+            "{}×{} pixels are too narrow: with its shorter side brought to the network's it has {reason}",
+            picture.width, picture.height
+        ))
+    })?;
     let whole = Image { size, channels: plan.channels };
     let mut resized = vec![0; size[0] * size[1] * plan.channels];
     fit(picture, &whole, &mut Resizer::new(), &mut resized);
@@ -98,9 +116,10 @@ pub fn decode_own_size(
     path: &Path,
     channels: usize,
     how: &OwnSize,
+    max_pixels: u64,
 ) -> Result<augment::Image, Error> {
     let broken = |reason: String| Error::format(path.display().to_string(), reason);
-    let picture = decode_file(path).map_err(broken)?;
+    let picture = decode_file(path, max_pixels).map_err(broken)?;
     let (image, _) = arrive(picture, None, channels, how).map_err(broken)?;
     Ok(image)
 }
@@ -197,7 +216,7 @@ impl Assembly {
             .par_chunks_exact_mut(bytes)
             .zip(picks)
             .map_init(Resizer::new, |resizer, (out, pick)| {
-                let (picture, bbox) = pixels.picture(*pick, plan.boxes)?;
+                let (picture, bbox) = pixels.picture(*pick, plan)?;
                 let [y, x] = [
                     plan.image.size[0] as f64 / picture.height as f64,
                     plan.image.size[1] as f64 / picture.width as f64,
@@ -238,7 +257,7 @@ impl Assembly {
         let decoded: Vec<_> = picks
             .par_iter()
             .map(|pick| {
-                let (picture, bbox) = pixels.picture(*pick, plan.boxes)?;
+                let (picture, bbox) = pixels.picture(*pick, plan)?;
                 arrive(picture, bbox, plan.image.channels, how)
             })
             .collect();
@@ -348,17 +367,21 @@ impl<'a> Pixels<'a> {
     }
 
     /// The picture, or what its box holds, and the box that goes along with it.
-    fn picture(&self, index: usize, boxes: BoxPlan) -> Result<(Picture<'_>, Option<BBox>), String> {
+    fn picture(
+        &self,
+        index: usize,
+        plan: &DataPlan,
+    ) -> Result<(Picture<'_>, Option<BBox>), String> {
         let picture = match self {
             Pixels::Encoded(Images::Files(files)) => {
-                let picture = decode_file(&files[index].path)?;
+                let picture = decode_file(&files[index].path, plan.max_pixels)?;
                 let bbox = files[index].bbox.map(|bbox| picture.bbox(bbox)).transpose()?;
                 return Ok(match bbox {
-                    Some(bbox) if boxes.crop => (picture.crop(&bbox), None),
+                    Some(bbox) if plan.boxes.crop => (picture.crop(&bbox), None),
                     bbox => (picture, bbox),
                 });
             }
-            Pixels::Encoded(Images::Encoded(files)) => decode(files[index]),
+            Pixels::Encoded(Images::Encoded(files)) => decode(files[index], plan.max_pixels),
             Pixels::Encoded(Images::Blocks(_)) => Err("pixels that were not read".to_owned()),
             Pixels::Read(blocks) => {
                 let after = blocks.partition_point(|(first, ..)| *first <= index);
@@ -376,7 +399,9 @@ impl<'a> Pixels<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, Columns, Duplicates, Normalise, Source, Subset};
+    use crate::plan::data::{
+        BoxPlan, Bundled, Columns, Duplicates, MOST_PIXELS, Normalise, Source, Subset,
+    };
 
     fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
         DataPlan {
@@ -390,6 +415,7 @@ mod tests {
             own_size: None,
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
+            max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
             group: None,

@@ -14,7 +14,7 @@
 //! would let test images into training.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::dataset::Part;
 use super::error::{Error, reason};
@@ -53,6 +53,37 @@ const LABELS: [&str; 9] = [
 ];
 const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
 
+/// Names under which corners of a box are written, the least and the greatest of each side.
+const CORNERS: [[&str; 4]; 3] = [
+    ["x1", "y1", "x2", "y2"],
+    ["x_min", "y_min", "x_max", "y_max"],
+    ["xmin", "ymin", "xmax", "ymax"],
+];
+
+/// Further names that columns of boxes have, without what joins their words.
+const OF_BOXES: [&str; 12] = [
+    "minx",
+    "miny",
+    "maxx",
+    "maxy",
+    "xcenter",
+    "ycenter",
+    "centerx",
+    "centery",
+    "cx",
+    "cy",
+    "bbox",
+    "boundingbox",
+];
+
+/// Whether a column called `name` most likely holds a number of a box, or all of them.
+fn is_of_box(name: &str) -> bool {
+    let plain = |name: &str| name.replace(['_', '-', '.', ' '], "");
+    let name = plain(name);
+    let is_corner = CORNERS.iter().flatten().any(|corner| plain(corner) == name);
+    is_corner || OF_BOXES.contains(&&name[..]) || name.starts_with("bbox")
+}
+
 /// Where the columns are.
 struct Places {
     path: usize,
@@ -78,6 +109,7 @@ pub(super) struct Rows {
     pub(super) names: Vec<String>,
     groups: Vec<String>,
     files: Vec<ImageFile>,
+    tables: Vec<PathBuf>,
 }
 
 impl Rows {
@@ -87,6 +119,7 @@ impl Rows {
         self.names.append(&mut other.names);
         self.groups.append(&mut other.groups);
         self.files.append(&mut other.files);
+        self.tables.append(&mut other.tables);
     }
 
     pub(super) fn into_listing(
@@ -95,8 +128,9 @@ impl Rows {
         classes: Vec<String>,
         labels: Vec<u32>,
     ) -> Listing {
-        let Rows { parts, names, groups, files, .. } = self;
-        Listing { origin, classes, labels, parts, names, groups, images: Images::Files(files) }
+        let Rows { parts, names, groups, files, tables: beside, .. } = self;
+        let images = Images::Files(files);
+        Listing { origin, classes, labels, parts, names, groups, images, beside }
     }
 }
 
@@ -137,7 +171,7 @@ pub(super) fn rows(
     // Of each image and box, the line and the class that were read first.
     let mut known: HashMap<(String, [u64; 4]), (u64, String)> = HashMap::new();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut rows = Rows::default();
+    let mut rows = Rows { tables: vec![path.to_owned()], ..Rows::default() };
     for (line, record) in &records {
         let wrong = |problem: String| Error::format(format!("{name}:{line}"), problem);
         let cell = |column: usize| record.get(column).unwrap_or("");
@@ -249,10 +283,27 @@ impl Places {
                 Err(Error::format(file, problem))
             }
         };
-        let bbox = match boxes(ROI, BoxFormat::PascalVoc)? {
-            Some(bbox) => Some(bbox),
-            None => boxes(format.columns(), format)?,
-        };
+        let mut bbox = boxes(ROI, BoxFormat::PascalVoc)?;
+        let corners = if format.columns() == CORNERS[0] { &CORNERS[1..] } else { &[] };
+        for names in std::iter::once(format.columns()).chain(corners.iter().copied()) {
+            bbox = match bbox {
+                None => boxes(names, format)?,
+                found => found,
+            };
+        }
+        if bbox.is_none() {
+            let strange: Vec<&str> =
+                header.iter().map(String::as_str).filter(|name| is_of_box(name)).collect();
+            if !strange.is_empty() {
+                let problem = format!(
+                    "has columns that look like those of a box, {}; by data.box-format a box stands in {}: rename them, or \
+                     choose the format that they are written in",
+                    strange.join(", "),
+                    format.columns().join(", ")
+                );
+                return Err(Error::format(file, problem));
+            }
+        }
         for column in &header {
             let is_known = PATHS.contains(&column.as_str()) || LABELS.contains(&column.as_str());
             let is_class = matches!(label, Label::OneHot(_));

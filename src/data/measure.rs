@@ -9,6 +9,7 @@ use super::decode::{FORMATS, measure_file};
 use super::error::{BadImage, Error};
 use super::folder;
 use super::listing::{Images, check_taught};
+use crate::plan::data::MOST_PIXELS;
 
 /// A folder of images as it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +43,8 @@ pub fn measure(folder: &Path) -> Result<Measured, Error> {
         Images::Files(files) => &files[..],
         _ => &[],
     };
-    let frames: Vec<_> = files.par_iter().map(|file| measure_file(&file.path)).collect();
+    let frames: Vec<_> =
+        files.par_iter().map(|file| measure_file(&file.path, MOST_PIXELS)).collect();
     let (mut heights, mut widths) = (Vec::new(), Vec::new());
     let (mut labels, mut parts, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     let mut coloured = 0;

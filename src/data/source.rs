@@ -1,10 +1,12 @@
 //! From a declared source to its listing.
 
+use std::path::PathBuf;
+
 use super::dataset::Part;
 use super::error::Error;
-use super::listing::Listing;
+use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
-use crate::plan::data::{Bundled, DataPlan, OnBadImage, Source};
+use crate::plan::data::{Bundled, DataPlan, Source};
 
 /// The images of `source` without their pixels, as `plan` says how to read it.
 fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
@@ -25,17 +27,37 @@ pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, 
     if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
 }
 
+/// The files from which the images of `source` that belong to the classes of `plan` are read, and their labels.
+pub(super) fn files(source: &Source, plan: &DataPlan) -> Result<Vec<PathBuf>, Error> {
+    match source {
+        // Their records need not be read for that.
+        Source::Cifar10(path) => cifar::paths(path, &cifar::CIFAR10),
+        Source::Cifar100(path) => cifar::paths(path, &cifar::CIFAR100),
+        Source::Bundled(_) => Ok(Vec::new()),
+        other => {
+            let listing = list_classes(other, plan)?;
+            let mut files = listing.beside.clone();
+            if let Images::Files(images) = &listing.images {
+                let picks = listing.picks(|_| true).into_iter();
+                files.extend(picks.map(|pick| images[pick].path.clone()));
+            }
+            Ok(files)
+        }
+    }
+}
+
 /// How many images the source of `plan` has, without reading more than that takes.
 pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
     match &plan.source {
         Source::Cifar10(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR10),
         Source::Cifar100(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR100),
         other => {
-            let listing = list_classes(other, plan)?;
+            let mut listing = list_classes(other, plan)?;
             listing.check()?;
-            if plan.on_bad_image == OnBadImage::Error {
-                listing.check_files(other)?;
-            }
+            listing.check_files(plan.on_bad_image)?;
+            let way_out = "all of its images were left out because they cannot be read";
+            let Listing { origin, classes, labels, parts, .. } = &listing;
+            check_taught(origin, classes, labels, parts, way_out)?;
             let of = |part: Part| listing.picks(|other| other == part).len();
             let (test, validation) = (of(Part::Test), of(Part::Validation));
             let images = listing.picks(|_| true).len();

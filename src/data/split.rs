@@ -325,7 +325,7 @@ fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::plan::data::{
-        BoxPlan, Bundled, Columns, Duplicates, Image, Normalise, OnBadImage, Source,
+        BoxPlan, Bundled, Columns, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
     };
     use proptest::prelude::*;
 
@@ -341,6 +341,7 @@ mod tests {
             own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
+            max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
             group: None,

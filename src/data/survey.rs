@@ -14,13 +14,16 @@ pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
     let (mut images, mut declared_test) = (main.images, main.test);
     if let TestSet::Source(source) = &plan.test {
         let origin = in_words(&plan.source);
-        let test = list_classes(source, plan)?;
+        let mut test = list_classes(source, plan)?;
+        test.check_files(plan.on_bad_image)?;
         relabel((&origin, &main.classes), (&test.origin, &test.classes))?;
         declared_test = test.picks(|part| part == Part::Test).len();
         if declared_test == 0 {
             declared_test = test.picks(|_| true).len();
         }
         images = main.images - main.test + declared_test;
+    } else if plan.test == TestSet::Part(0.0) {
+        (images, declared_test) = (main.images - main.test, 0);
     }
     Ok(DataFacts {
         classes: main.classes,

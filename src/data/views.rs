@@ -70,7 +70,7 @@ impl Views {
         Ok(Views {
             dataset,
             table: normalisation.table(),
-            plan: plan.augment.clone(),
+            plan: AugmentPlan::clone(&plan.augment),
             seed: plan.seed,
             fold: plan.data.fold,
             frame: Frame {

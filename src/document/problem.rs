@@ -1,5 +1,6 @@
 //! What is wrong with an experiment: where, what was found, what is allowed, and the way out.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -7,8 +8,9 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::path::KeyPath;
 use super::suggest;
-use super::tree::{Node, Place};
+use super::tree::{Node, Place, SourceFile};
 use crate::basis::fault::Fault;
+use crate::basis::printable;
 
 /// One mistake in an experiment.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Problem {
     label: String,
     help: Option<String>,
     notes: Vec<String>,
+    /// The word that is none of those that may stand there.
+    unknown: Option<String>,
 }
 
 impl Problem {
@@ -35,6 +39,7 @@ impl Problem {
             label: String::new(),
             help: None,
             notes: Vec::new(),
+            unknown: None,
         }
     }
 
@@ -67,7 +72,12 @@ impl Problem {
 
     /// Labels it with the name most like `found` among `names`, or with `otherwise` if none is like it.
     pub fn did_you_mean(self, found: &str, names: &[&str], otherwise: &str) -> Problem {
-        self.label(suggest::did_you_mean(found, names, otherwise))
+        self.unknown(found).label(suggest::did_you_mean(found, names, otherwise))
+    }
+
+    /// Says that the word `found` is none of those that may stand there.
+    pub(super) fn unknown(self, found: &str) -> Problem {
+        Problem { unknown: Some(found.to_owned()), ..self }
     }
 
     /// The way out.
@@ -119,14 +129,15 @@ impl Problem {
         self
     }
 
-    /// Whether both say the same about the same place.
-    pub fn same(&self, other: &Problem) -> bool {
-        self.message == other.message
-            && match (&self.place, &other.place) {
-                (Some(a), Some(b)) => a.same(b),
-                (None, None) => self.path == other.path,
-                _ => false,
-            }
+    /// What it says and where: the same for problems that are the same.
+    pub fn identity(&self) -> String {
+        let place = match &self.place {
+            Some(Place::File(file, at)) => format!("file {} {} {}", file.path, at.start, at.end),
+            Some(Place::Set(text)) => format!("set {text}"),
+            Some(Place::Environment(text)) => format!("environment {text}"),
+            None => format!("path {}", self.path),
+        };
+        format!("{}\n{place}", self.message)
     }
 
     /// Whether it is about what is written at `place`.
@@ -134,7 +145,7 @@ impl Problem {
         self.place.as_ref().is_some_and(|own| own.same(place))
     }
 
-    fn render(&self, renderer: &Renderer) -> String {
+    fn render(&self, renderer: &Renderer, lines: &mut Lines) -> String {
         let title = Level::ERROR.primary_title(self.message.as_str());
         let mut group = match &self.place {
             None => annotate_snippets::Group::with_title(title),
@@ -150,8 +161,18 @@ impl Problem {
                 };
                 // A table that spans lines is marked by its first line.
                 let end = text[start..end].find('\n').map_or(end, |line| start + line.max(1));
-                let mark = AnnotationKind::Primary.span(start..end).label(self.label.as_str());
-                let snippet = Snippet::source(text).path(file.path.as_str()).annotation(mark);
+                // The lines of the mark alone: a long file with many problems would be gone through for each.
+                let first = text[..start].rfind('\n').map_or(0, |line| line + 1);
+                let last = match text[..end].ends_with('\n') {
+                    true => end,
+                    false => text[end..].find('\n').map_or(text.len(), |line| end + line),
+                };
+                let number = lines.number(file, first);
+                let mark = AnnotationKind::Primary.span(start - first..end - first);
+                let snippet = Snippet::source(&text[first..last])
+                    .line_start(number)
+                    .path(file.path.as_str())
+                    .annotation(mark.label(self.label.as_str()));
                 title.element(snippet)
             }
             Some(Place::Set(text)) => {
@@ -160,12 +181,27 @@ impl Problem {
             Some(Place::Environment(text)) => title.element(argument(text, 0, &self.label)),
         };
         for note in &self.notes {
-            group = group.element(Level::NOTE.message(note.as_str()));
+            group = group.element(Level::NOTE.message(printable::lines(note)));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(printable::lines(help)));
         }
         renderer.render(&[group])
+    }
+}
+
+/// Where the lines of files begin, found once for each file.
+#[derive(Default)]
+struct Lines(HashMap<String, Vec<usize>>);
+
+impl Lines {
+    /// The number of the line of `file` that begins at the byte `first`.
+    fn number(&mut self, file: &SourceFile, first: usize) -> usize {
+        if !self.0.contains_key(&file.path) {
+            let ends = file.text.match_indices('\n').map(|(end, _)| end + 1);
+            self.0.insert(file.path.clone(), std::iter::once(0).chain(ends).collect());
+        }
+        self.0[&file.path].partition_point(|start| *start <= first)
     }
 }
 
@@ -193,46 +229,62 @@ impl From<Fault> for Problem {
 }
 
 /// Everything that is wrong with an experiment.
-#[derive(Clone, Debug)]
-pub struct Problems(Vec<Problem>);
+#[derive(Clone, Debug, Default)]
+pub struct Problems {
+    all: Vec<Problem>,
+    /// Their [identities](Problem::identity).
+    known: HashSet<String>,
+}
 
 impl Problems {
     /// The problems with the places that their paths have in `root`, each once.
     pub fn located(problems: Vec<Problem>, root: &Node) -> Problems {
-        let mut all = Problems(Vec::new());
+        let mut all = Problems::none();
         for problem in problems {
             all.add(problem.locate(root));
         }
         all
     }
 
+    /// Adds to those about a word that is not understood what `explanation` says of it.
+    pub fn explained(self, explanation: &dyn Fn(&KeyPath, &str) -> Option<String>) -> Problems {
+        let explain = |problem: Problem| {
+            let word = problem.unknown.as_deref();
+            match word.and_then(|word| explanation(&problem.path, word)) {
+                Some(text) => problem.note(text),
+                None => problem,
+            }
+        };
+        Problems { all: self.all.into_iter().map(explain).collect(), known: self.known }
+    }
+
     /// No problem yet.
     pub fn none() -> Problems {
-        Problems(Vec::new())
+        Problems::default()
     }
 
     /// Adds a problem, unless it is there already.
     pub fn add(&mut self, problem: Problem) {
-        if !self.0.iter().any(|known| known.same(&problem)) {
-            self.0.push(problem);
+        if self.known.insert(problem.identity()) {
+            self.all.push(problem);
         }
     }
 
     /// Adds all problems of `others` that are not there already.
     pub fn extend(&mut self, others: Problems) {
-        for problem in others.0 {
+        for problem in others.all {
             self.add(problem);
         }
     }
 
     /// Whether all is well.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// The problems.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// The problems with their code frames, and how many they are.
@@ -240,11 +292,12 @@ impl Problems {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
         let mut text = String::new();
-        for problem in &self.0 {
-            text.push_str(&problem.render(&renderer));
+        let mut lines = Lines::default();
+        for problem in &self.all {
+            text.push_str(&problem.render(&renderer, &mut lines));
             text.push_str("\n\n");
         }
-        let count = self.0.len();
+        let count = self.all.len();
         text.push_str(&format!(
             "{count} {} found; nothing was run\n",
             if count == 1 { "error" } else { "errors" }
@@ -261,7 +314,9 @@ impl From<Problem> for Vec<Problem> {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Problems {
-        Problems(vec![problem])
+        let mut all = Problems::none();
+        all.add(problem);
+        all
     }
 }
 

@@ -29,6 +29,8 @@ struct ReadError {
     trail: Vec<Segment>,
     on_key: bool,
     is_missing: bool,
+    /// The word that is none of those that may stand there.
+    unknown: Option<String>,
 }
 
 impl ReadError {
@@ -40,6 +42,7 @@ impl ReadError {
             trail: Vec::new(),
             on_key: false,
             is_missing: false,
+            unknown: None,
         }
     }
 
@@ -64,6 +67,10 @@ impl ReadError {
             _ => Problem::value(path, message),
         };
         let problem = problem.label(self.label);
+        let problem = match &self.unknown {
+            Some(word) => problem.unknown(word),
+            None => problem,
+        };
         match self.help {
             Some(help) => problem.help(help),
             None => problem,
@@ -138,6 +145,7 @@ impl de::Error for ReadError {
         let label = suggest::did_you_mean(variant, expected, "not one of the choices");
         let mut error = ReadError::new(format!("there is no choice \"{variant}\""), label);
         error.help = Some(format!("the choices are {}", listed(expected)));
+        error.unknown = Some(variant.to_owned());
         error
     }
 
@@ -146,6 +154,7 @@ impl de::Error for ReadError {
         let mut error = ReadError::new(format!("unknown key \"{field}\""), label);
         error.on_key = true;
         error.help = Some(format!("the keys here are {}", listed(expected)));
+        error.unknown = Some(field.to_owned());
         error
     }
 
@@ -220,6 +229,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                         .map(|entry| entry.key.as_str())
                         .filter(|key| variants.contains(key))
                         .collect();
+                    // One that was laid over a choice from below.
+                    let strange =
+                        entries.iter().find(|entry| !variants.contains(&entry.key.as_str()));
+                    if let (1, Some(entry)) = (known.len(), strange) {
+                        let error: ReadError = de::Error::unknown_variant(&entry.key, variants);
+                        return Err(ReadError { on_key: true, ..error }
+                            .within(Segment::Key(entry.key.clone())));
+                    }
                     let message = match known.len() {
                         0 | 1 => "expected a table with one key, the name of a choice".to_owned(),
                         _ => format!("expected one choice, found {}", known.join(" and ")),

@@ -236,6 +236,70 @@ fn of_own_sizes(chain: &WrittenChain, first: &KeyPath, wanted: Frame) -> Option<
     Some(vec![problem])
 }
 
+/// What comes out of a chain that was read from a file, for images of `frame`.
+///
+/// # Errors
+/// In words, if it cannot be applied to them.
+pub fn behind(chain: &Chain, frame: Frame) -> Result<Frame, String> {
+    chain.steps.iter().try_for_each(choices)?;
+    let mut problems = Vec::new();
+    let out = steps(&chain.steps, &KeyPath::root(), frame, &mut problems);
+    match problems.first() {
+        Some(problem) => Err(problem.message().to_owned()),
+        None => Ok(out),
+    }
+}
+
+/// What comes out of a chain that was read from a file, for images that come in their own sizes and pass
+/// `own_size` first: the size that all of them end in.
+///
+/// # Errors
+/// In words, if it cannot be applied to them, or leads to more than one size.
+pub fn behind_own_size(own_size: &OwnSize, chain: &Chain, frame: Frame) -> Result<Frame, String> {
+    let steps = own_size.chain.steps.iter().chain(&chain.steps).cloned().collect();
+    let whole = Chain { steps };
+    let ends = OWN_SIZES.map(|[height, width]| behind(&whole, frame.sized(height, width)));
+    let mut end = None;
+    for found in ends {
+        let found = found?;
+        match end.replace(found) {
+            Some(other) if other != found => {
+                return Err(format!("images end as {other} and as {found}"));
+            }
+            _ => {}
+        }
+    }
+    end.ok_or_else(|| "no sizes of images are known".to_owned())
+}
+
+/// The probabilities of a step and of those in it, and how many of them can be chosen. What people write is held
+/// to this where it is read.
+fn choices(step: &Step) -> Result<(), String> {
+    let p = step.p();
+    if !(0.0..=f64::MAX).contains(&p) {
+        return Err(format!("p = {p} is no probability and no weight"));
+    }
+    let inside = match step {
+        Step::Transform { .. } => return Ok(()),
+        Step::Sometimes { sometimes, .. } => sometimes,
+        Step::OneOf { one_of, .. } => one_of,
+        Step::SomeOf { some_of, n: [least, most], replace, .. } => {
+            let all = if *replace { MOST_CHOSEN } else { some_of.len() };
+            if least > most || *most > all || some_of.is_empty() {
+                return Err(format!(
+                    "{least} to {most} of {} steps cannot be chosen",
+                    some_of.len()
+                ));
+            }
+            some_of
+        }
+    };
+    inside.iter().try_for_each(choices)
+}
+
+/// So many steps are chosen at most where one can be chosen twice.
+const MOST_CHOSEN: usize = 1000;
+
 fn sizes(at: &KeyPath, found: Frame, wanted: Frame) -> Problem {
     Problem::value(at.clone(), format!("images of {found} where training images are {wanted}"))
         .label("leads to another size")

@@ -41,6 +41,9 @@ pub struct DataPlan {
     pub normalise: Normalise,
     /// What happens when an image cannot be decoded.
     pub on_bad_image: OnBadImage,
+    /// The most pixels that an image file may have.
+    #[serde(default = "most_pixels", skip_serializing_if = "is_most_pixels")]
+    pub max_pixels: u64,
     /// What the source's boxes are.
     #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
     pub boxes: BoxPlan,
@@ -64,6 +67,17 @@ pub struct OwnSize {
     pub chain: Chain,
     /// Which boxes are left.
     pub boxes: BoxRules,
+}
+
+/// Where nothing else is said, an image file has this many pixels at most.
+pub const MOST_PIXELS: u64 = 100_000_000;
+
+fn most_pixels() -> u64 {
+    MOST_PIXELS
+}
+
+fn is_most_pixels(pixels: &u64) -> bool {
+    *pixels == MOST_PIXELS
 }
 
 /// The boxes of a source, if it has any.
@@ -167,6 +181,12 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
         "nothing to crop to",
     );
+    that(
+        data.max_pixels >= 1,
+        at.key("max-pixels"),
+        "an image has at least one pixel".to_owned(),
+        "no pixels",
+    );
     if let Group::By(column) = &data.group {
         let (sound, help) = match &data.source.0 {
             Source::Csv(_) => (true, ""),
@@ -248,6 +268,7 @@ pub fn data_plan(
         own_size: None,
         normalise: data.normalise.0.clone(),
         on_bad_image: data.on_bad_image,
+        max_pixels: data.max_pixels,
         boxes: BoxPlan { format: data.box_format, crop: data.crop == Crop::Box },
         columns: data.columns.clone(),
         group: match &data.group {

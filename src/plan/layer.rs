@@ -12,13 +12,13 @@ use crate::document::{KeyPath, Problem};
 use super::model::{AvgPoolPlan, ConvPlan, DensePlan, LayerKind, PoolPlan, Tail};
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
-const LARGEST_SIDE: usize = 65_535;
+pub(super) const LARGEST_SIDE: usize = 65_535;
 
 /// Filters and neurons stay below this.
-const LARGEST_WIDTH: usize = 1_000_000;
+pub(super) const LARGEST_WIDTH: usize = 1_000_000;
 
 /// One layer may have at most this many parameters or outputs: 2³¹, 8 GiB of f32.
-const LARGEST_TENSOR: u128 = 1 << 31;
+pub(super) const LARGEST_TENSOR: u128 = 1 << 31;
 
 /// Builds one layer and collects what is wrong with it.
 pub(super) struct Builder<'a> {

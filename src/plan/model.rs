@@ -2,6 +2,7 @@
 //!
 //! Shapes leave the batch axis out: `[channels, height, width]` or `[features]`.
 
+mod check;
 mod layer;
 
 use std::path::PathBuf;

@@ -3,7 +3,9 @@
 //! order, and what each needs to know of the others.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::basis::device::Kind;
 use crate::config::data::Data;
 use crate::config::setting::set;
 use crate::config::train::Train;
@@ -12,9 +14,11 @@ use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
 use super::Plan;
 use super::architecture::architecture;
-use super::augment::{Augmentation, augmentation};
+use super::augment::{AugmentPlan, Augmentation, augmentation};
 use super::data::{self, DataPlan, Fold, data_plan};
+use super::model::ModelPlan;
 use super::network::model;
+use super::plan::{BodyText, digest, recipe_text};
 use super::run::kind;
 use super::section::{section, take, unknown_keys};
 use super::survey::{Survey, facts};
@@ -22,12 +26,80 @@ use super::train::{Batches, TrainPlan};
 use super::transfer::{BORDER, Case, transferred};
 use super::weights::weights;
 
+/// A plan in the parts that trials share, and what is hashed of each.
+#[derive(Clone, Debug)]
+pub(super) struct Body {
+    pub(super) seed: u64,
+    device: Kind,
+    data: Arc<DataPlan>,
+    augment: Arc<AugmentPlan>,
+    model: Arc<ModelPlan>,
+    /// What a recipe is checked against.
+    pub(super) classes: usize,
+    pub(super) has_validation: bool,
+    text: BodyText,
+    /// The hash so far, for its own seed.
+    begun: blake3::Hasher,
+}
+
+/// How a network is trained, and what is hashed of it.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    train: Arc<TrainPlan>,
+    text: String,
+}
+
+impl Recipe {
+    fn of(train: TrainPlan) -> Recipe {
+        let text = recipe_text(&train);
+        Recipe { train: Arc::new(train), text }
+    }
+
+    /// What `[train]` and the batches of `[data]` of `root` come to for so many classes; none if something is
+    /// wrong with them.
+    pub(super) fn read(root: &Node, classes: usize, has_validation: bool) -> Option<Recipe> {
+        let at = KeyPath::root();
+        let [batch, drop] = ["batch-size", "drop-last"].map(|key| at.key("data").key(key));
+        let batch_size = read::<usize>(root.at(&batch)?, &batch).ok()?;
+        let drop_last = read::<bool>(root.at(&drop)?, &drop).ok()?;
+        let batches = Batches { batch_size, drop_last };
+        let train = read::<Train>(root.get("train")?, &at.key("train")).ok()?;
+        TrainPlan::new(&train, batches, classes, has_validation).ok().map(Recipe::of)
+    }
+}
+
+impl Body {
+    /// The plan with `seed` and `recipe`, and its digest.
+    pub(super) fn with(&self, seed: u64, recipe: &Recipe) -> (Plan, String) {
+        let begun = if seed == self.seed { self.begun.clone() } else { self.text.begin(seed) };
+        let Body { device, data, augment, model, .. } = self;
+        let plan = Plan {
+            seed,
+            device: *device,
+            data: data.clone(),
+            augment: augment.clone(),
+            model: model.clone(),
+            train: recipe.train.clone(),
+        };
+        (plan, digest(begun, &recipe.text))
+    }
+}
+
 /// The plan that `root` describes and its digest.
 pub fn resolve(
     root: &Node,
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
+    parts(root, fold, survey).map(|(body, recipe)| body.with(body.seed, &recipe))
+}
+
+/// The parts of the plan that `root` describes.
+pub(super) fn parts(
+    root: &Node,
+    fold: Option<Fold>,
+    survey: &dyn Survey,
+) -> Result<(Body, Recipe), Vec<Problem>> {
     const KEYS: [&str; 11] = [
         "name",
         "description",
@@ -105,11 +177,20 @@ pub fn resolve(
             let Augmentation { plan: augment, own_size, .. } = augmentation;
             let identity = data_plan(&data, fold, &as_written);
             let identity = DataPlan { own_size: own_size.clone(), ..identity };
+            let text = BodyText::new(device, &identity, &augment, &model);
             let data = data_plan(&data, fold, &|path| path.path.clone());
-            let data = DataPlan { own_size, ..data };
-            let plan = Plan { seed, device, data, augment, model, train };
-            let digest = Plan { data: identity, ..plan.clone() }.digest();
-            Ok((plan, digest))
+            let body = Body {
+                seed,
+                device,
+                data: Arc::new(DataPlan { own_size, ..data }),
+                augment: Arc::new(augment),
+                model: Arc::new(model),
+                classes,
+                has_validation,
+                begun: text.begin(seed),
+                text,
+            };
+            Ok((body, Recipe::of(train)))
         }
         _ => Err(problems),
     }

@@ -6,6 +6,7 @@
 mod combine;
 mod condition;
 mod distribution;
+mod idle;
 mod search;
 mod setting;
 mod tpe;
@@ -15,6 +16,7 @@ mod trials;
 pub(super) mod tests;
 
 use crate::basis::record::Metric;
+use crate::config::foreign::explanation;
 use crate::config::sweep::Sweep;
 use crate::config::sweep::axes::Axis;
 use crate::config::sweep::distribution::Distribution;
@@ -66,6 +68,10 @@ pub fn expand(
     survey: &dyn Survey,
     history: &dyn History,
 ) -> Result<Experiment, Problems> {
+    all(root, survey, history).map_err(|problems| problems.explained(&explanation))
+}
+
+fn all(root: &Node, survey: &dyn Survey, history: &dyn History) -> Result<Experiment, Problems> {
     let mut problems = Vec::new();
     let name = name(root, &mut problems);
     let description = match root.get("description") {
@@ -80,13 +86,15 @@ pub fn expand(
     };
     let sweep = match root.get("sweep").map(Sweep::read) {
         None => Sweep::default(),
-        Some(Ok(sweep)) => match condition::problems(root, &sweep) {
-            found if found.is_empty() => sweep,
-            found => {
-                problems.extend(found);
-                Sweep::default()
+        Some(Ok(sweep)) => {
+            match [condition::problems(root, &sweep), idle::problems(root, &sweep)].concat() {
+                found if found.is_empty() => sweep,
+                found => {
+                    problems.extend(found);
+                    Sweep::default()
+                }
             }
-        },
+        }
         Some(Err(found)) => {
             problems.extend(found);
             // The rest of the file is still checked, as it stands.
@@ -161,9 +169,19 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
         }
         let mut combinations = Vec::new();
         for (index, (setting, trials)) in settings.iter().enumerate() {
+            let columns = (trials.len() > 1).then(|| setting.columns());
             for (seed, fold) in trials.iter().copied() {
-                let number = combinations.len() + 1;
-                combinations.push(Combination { number, index, round: 0, setting, seed, fold });
+                let (number, columns) = (combinations.len() + 1, columns.clone());
+                let round = 0;
+                combinations.push(Combination {
+                    number,
+                    index,
+                    round,
+                    setting,
+                    columns,
+                    seed,
+                    fold,
+                });
             }
         }
         let count = combinations.len();

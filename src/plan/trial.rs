@@ -1,5 +1,7 @@
 //! One of the trials of an experiment.
 
+use std::sync::Arc;
+
 use super::Plan;
 
 /// A plan and its place in the sweep.
@@ -14,7 +16,7 @@ pub struct Trial {
     /// The round of suggestions in which a search came up with it, from 0; 0 without a search.
     pub round: usize,
     /// The swept values as text, one for each axis of the experiment.
-    pub settings: Vec<String>,
+    pub settings: Arc<[String]>,
     /// What will run.
     pub plan: Plan,
 }

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::basis::device::Device;
 use crate::basis::number::number;
+use crate::basis::printable;
 use crate::sweep::clock::Stopwatch;
 
 use super::fit::{Part, columns, cut, fit};
@@ -51,7 +52,7 @@ impl Bars {
     /// Puts lines above the bars, to stay.
     pub(super) fn above(&self) -> impl Fn(&str) + Send + use<> {
         let bar = self.bar.clone();
-        move |line| bar.println(line)
+        move |line| bar.println(printable::lines(line))
     }
 
     /// Clears the bars.

@@ -21,6 +21,7 @@ pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> 
         SweepEvent::Trained(trial) => (trial, "trained"),
         SweepEvent::Ended(trial, _) => (trial, "ended"),
         SweepEvent::Pruned(trial, ..) => (trial, "pruned"),
+        SweepEvent::Damaged(trial, _) => (trial, "damaged"),
     };
     let mut object = about(name, situation, trial);
     match event {
@@ -45,6 +46,7 @@ pub(super) fn event(situation: &Situation, event: &SweepEvent, seconds: f64) -> 
             put(&mut object, "epoch", *epoch);
             put(&mut object, "reason", *reason);
         }
+        SweepEvent::Damaged(_, words) => put(&mut object, "reason", *words),
         SweepEvent::Ended(_, ended) => {
             let (status, reason, outcome) = match ended {
                 Ended::Interrupted => (Status::Unfinished, "interrupted", None),

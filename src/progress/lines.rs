@@ -21,7 +21,7 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
         // It goes on, or is pruned, as soon as that is known.
         SweepEvent::Ended(_, Ended::Paused) => None,
         SweepEvent::Ended(trial, ended) => {
-            let end = end(trial, total, ended);
+            let end = end(situation, trial, ended);
             Some(match situation.best() {
                 Some(best) => format!(
                     "{end}; best so far {} ({})",
@@ -33,6 +33,9 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
         }
         SweepEvent::Pruned(trial, _, reason) => {
             Some(format!("trial {}/{total} pruned: {reason}", trial.number))
+        }
+        SweepEvent::Damaged(trial, words) => {
+            Some(format!("trial {}/{total}: {words}", trial.number))
         }
         SweepEvent::Started(trial, slot) if slot.device != Device::Cpu => {
             Some(format!("trial {}/{total} runs on {}", trial.number, slot.device))
@@ -47,19 +50,24 @@ pub(super) fn line(situation: &Situation, event: &SweepEvent) -> Option<String> 
 pub(super) fn above(situation: &Situation, event: &SweepEvent) -> Option<String> {
     match event {
         SweepEvent::Ended(_, Ended::Paused) => None,
-        SweepEvent::Ended(trial, ended) => Some(end(trial, situation.total, ended)),
+        SweepEvent::Ended(trial, ended) => Some(end(situation, trial, ended)),
         event => line(situation, event),
     }
 }
 
-/// How a trial was left.
-fn end(trial: &Trial, total: usize, ended: &Ended) -> String {
-    let number = trial.number;
+/// How a trial was left. What is wrong with the images of all trials is told once.
+fn end(situation: &Situation, trial: &Trial, ended: &Ended) -> String {
+    let (number, total) = (trial.number, situation.total);
     match ended {
         Ended::Interrupted => format!("trial {number}/{total} interrupted, to be resumed"),
         Ended::Paused => format!("trial {number}/{total} waits for others at its rung"),
         Ended::With(outcome) if outcome.status == Status::Failed => {
-            format!("trial {number}/{total} failed: {}", outcome.reason)
+            match situation.first_failure(&outcome.reason) {
+                Some(first) if first != number => {
+                    format!("trial {number}/{total} failed for the same reason as trial {first}")
+                }
+                _ => format!("trial {number}/{total} failed: {}", outcome.reason),
+            }
         }
         Ended::With(outcome) => {
             let scores = outcome.validation.or(outcome.train);
@@ -134,6 +142,23 @@ mod tests {
             "trial 3/4 failed: the loss became NaN; \
              best so far val_accuracy 75.00 % (trial 2: dropout = 0.0, lr = 0.1)"
         );
+    }
+
+    #[test]
+    fn a_reason_that_trials_share_is_told_once() {
+        let experiment = experiment(&[]);
+        let [first, second, third, _] = &experiment.trials[..] else { panic!("four trials") };
+        let mut situation = Situation::new(&experiment, 0);
+        let mut line = |trial, reason| {
+            situation.notice(&started(trial), 1.0);
+            let event = SweepEvent::Ended(trial, &failed(reason));
+            situation.notice(&event, 1.0);
+            line(&situation, &event).unwrap()
+        };
+        assert_eq!(line(first, "a.png is damaged"), "trial 1/4 failed: a.png is damaged");
+        assert_eq!(line(second, "the loss became NaN"), "trial 2/4 failed: the loss became NaN");
+        let same = "trial 3/4 failed for the same reason as trial 1";
+        assert_eq!(line(third, "a.png is damaged"), same);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Situation {
     pub(super) pruned: usize,
     /// Trials that failed in this run.
     pub(super) failed: usize,
+    /// Reasons of failures, each with the trial that was the first to fail for it.
+    failures: BTreeMap<String, usize>,
     /// The metric that trials are compared by.
     pub(super) metric: Metric,
     /// The paths of what is swept.
@@ -109,6 +111,7 @@ impl Situation {
             completed: 0,
             pruned: 0,
             failed: 0,
+            failures: BTreeMap::new(),
             metric: first.map_or(Metric::ValAccuracy, |plan| plan.train.best),
             axes: axes.clone(),
             courses: BTreeMap::new(),
@@ -190,6 +193,7 @@ impl Situation {
                 self.pruned += 1;
                 0.0
             }
+            SweepEvent::Damaged(..) => 0.0,
         }
     }
 
@@ -209,6 +213,7 @@ impl Situation {
     fn end(&mut self, trial: &Trial, outcome: &Outcome) {
         if outcome.status == Status::Failed {
             self.failed += 1;
+            self.failures.entry(outcome.reason.clone()).or_insert(trial.number);
             return;
         }
         self.completed += 1;
@@ -217,6 +222,11 @@ impl Situation {
         if is_better(self.metric, value, self.best.as_ref().map(|best| best.value)) {
             self.best = Some(Best { value, trial: trial.number, settings: self.words(trial) });
         }
+    }
+
+    /// The first trial of this run that failed for `reason`.
+    pub(super) fn first_failure(&self, reason: &str) -> Option<usize> {
+        self.failures.get(reason).copied()
     }
 
     /// Trials that run, by number.
@@ -267,7 +277,7 @@ impl Situation {
 
     /// What tells a trial from others, in words, on one line.
     fn words(&self, trial: &Trial) -> String {
-        let pairs = self.names.iter().zip(&trial.settings);
+        let pairs = self.names.iter().zip(trial.settings.iter());
         let mut words: Vec<String> =
             pairs.map(|(name, value)| format!("{name} = {value}")).collect();
         if self.seeds_differ {
@@ -421,7 +431,7 @@ mod tests {
 
     #[test]
     fn networks_of_other_costs_take_as_much_longer() {
-        let experiment = experiment(&["sweep.grid={ \"model.preset\" = [\"plain\", \"vgg6\"] }"]);
+        let experiment = experiment(&["sweep.grid={ \"model.layers.conv1.conv\" = [8, 64] }"]);
         let flops = |index: usize| experiment.trials[index].plan.model.flops() as f64;
         let mut situation = Situation::new(&experiment, 0);
         one_epoch(&mut situation, &experiment, 0, 0.0, 3.0);

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::basis::printable;
 use crate::plan::sweep::Experiment;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::runner::SweepEvent;
@@ -45,21 +46,23 @@ impl View {
 /// Shows what happens in a sweep.
 pub struct Progress {
     view: View,
+    /// Puts text on standard output.
+    print: fn(&str),
     clock: Stopwatch,
     situation: Arc<Mutex<Situation>>,
     bars: Option<Bars>,
 }
 
 impl Progress {
-    /// For the trials of `experiment`, `done` of which are done already.
-    pub fn new(view: View, experiment: &Experiment, done: usize) -> Progress {
+    /// For the trials of `experiment`, `done` of which are done already. `print` puts text on standard output.
+    pub fn new(view: View, print: fn(&str), experiment: &Experiment, done: usize) -> Progress {
         let clock = Stopwatch::start();
         let situation = Arc::new(Mutex::new(Situation::new(experiment, done)));
         let bars = match view {
             View::Bars => Bars::start(situation.clone(), clock),
             View::Lines | View::Quiet | View::Json => None,
         };
-        Progress { view, clock, situation, bars }
+        Progress { view, print, clock, situation, bars }
     }
 
     fn situation(&self) -> MutexGuard<'_, Situation> {
@@ -72,14 +75,21 @@ impl Progress {
         let mut situation = self.situation();
         let seconds = situation.notice(event, self.clock.seconds());
         match (self.view, &self.bars) {
-            (View::Quiet, _) => {}
+            (View::Quiet, _) => {
+                if let SweepEvent::Damaged(..) = event
+                    && let Some(line) = lines::line(&situation, event)
+                {
+                    write(&mut std::io::stderr(), &line);
+                }
+            }
             (View::Json, _) => {
                 if let Some(object) = json::event(&situation, event, seconds) {
-                    write(&mut std::io::stdout(), &object.to_string());
+                    (self.print)(&format!("{object}\n"));
                 }
             }
             (View::Bars, Some(bars)) => {
-                if let SweepEvent::Ended(..) | SweepEvent::Pruned(..) = event
+                if let SweepEvent::Ended(..) | SweepEvent::Pruned(..) | SweepEvent::Damaged(..) =
+                    event
                     && let Some(line) = lines::above(&situation, event)
                 {
                     bars.above()(&line);
@@ -110,7 +120,7 @@ impl Progress {
     pub fn finish(self) {
         if self.view == View::Json {
             let object = json::finished(&self.situation(), self.clock.seconds());
-            write(&mut std::io::stdout(), &object.to_string());
+            (self.print)(&format!("{object}\n"));
         }
         if let Some(bars) = self.bars {
             bars.finish();
@@ -120,5 +130,5 @@ impl Progress {
 
 /// Writes a line. Nobody may be listening any more; the results do not depend on it.
 fn write(stream: &mut dyn Write, line: &str) {
-    let _ = stream.write_all(format!("{line}\n").as_bytes());
+    let _ = stream.write_all(format!("{}\n", printable::lines(line)).as_bytes());
 }

@@ -12,6 +12,7 @@ use crate::analysis::Answers;
 use crate::analysis::predictions::Predictions;
 use crate::charts::{Chart, PlotFormat, RasterError, STYLE};
 use crate::data::Cache;
+use crate::results::layout::REPORT;
 use crate::sweep::store::{StoreError, write_whole};
 
 use super::section::Section;
@@ -21,7 +22,7 @@ use super::{
 };
 
 /// The name of the file in a results folder.
-pub const FILE: &str = "report.html";
+pub const FILE: &str = REPORT;
 
 /// Writes the report of `answers` to `path`. Pictures are taken from `images`, if the data can be
 /// loaded.

@@ -50,6 +50,9 @@ pub(super) fn header(answers: &Answers) -> Markup {
             dd { (answers.measure.words()) " at the best epoch" @if answers.measure.is_loss() { " (less is better)" } }
         }
         (answer(answers))
+        @for damage in &answers.damaged {
+            p class="note" { "Left out: " (damage) ". " (damage.way_out()) "." }
+        }
     }
 }
 

@@ -8,14 +8,38 @@ pub const EXPERIMENT: &str = "experiment.toml";
 /// The experiment as it was frozen for processes elsewhere; also in the folder of a submission.
 pub const FROZEN: &str = "frozen.toml";
 
+/// The hashes of the files of a results folder that are written as a whole.
+pub const HASHES: &str = "hashes.toml";
+
 /// What the results were computed with.
 pub const ENVIRONMENT: &str = "environment.toml";
 
 /// For a sweep over cases of transfer, what is advised.
 pub const ADVICE: &str = "advice.csv";
 
+/// The report, for people.
+pub const REPORT: &str = "report.html";
+
 /// The plan that ran, in the folder of its trial.
 pub const PLAN: &str = "plan.toml";
+
+/// The rows of a trial's finished epochs, in its folder.
+pub const EPOCHS: &str = "epochs.csv";
+
+/// The loss of every batch of a trial, in its folder.
+pub const BATCHES: &str = "batches.csv";
+
+/// The weights of a trial's best epoch, in its folder.
+pub const BEST: &str = "best.safetensors";
+
+/// Where a trial goes on, in its folder.
+pub const LAST: &str = "last.safetensors";
+
+/// Where a trial ran, in its folder.
+pub const MACHINES: &str = "machines.csv";
+
+/// How a trial ended, in its folder.
+pub const OUTCOME: &str = "outcome.toml";
 
 /// What the best weights took each image for, in the folder of a trial.
 pub const PREDICTIONS: &str = "predictions.csv";

@@ -76,7 +76,7 @@ pub fn read(
     damage: Damage,
     mut row: impl FnMut(Row) -> Result<(), String>,
 ) -> Result<(), TableError> {
-    let table = Table::open(root.join(FILE), damage)?;
+    let table = Table::open(root, FILE, damage)?;
     let places = columns().map(|name| table.place(name)).collect::<Result<Vec<_>, _>>()?;
     table.each(|cells| {
         let mut numbers = [None; NUMBERS.len()];

@@ -2,8 +2,10 @@
 //! writer and its reader in one file.
 
 pub mod decisions;
+pub mod hashes;
 pub mod layout;
 pub mod metrics;
+pub mod seal;
 pub mod table;
 pub mod timings;
 pub mod trials;

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, StringRecord};
 use serde::Serialize;
 
 use crate::basis::record::Scores;
+
+use super::hashes::Stored;
 
 /// Why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,14 @@ pub enum TableError {
         /// What is wrong, and in which line.
         reason: String,
     },
+    /// A file is not as it was written.
+    #[error(
+        "{} was changed since it was written, or is of another moment: its hash is not the one in hashes.toml beside \
+         it\n  = help: `wick run` with the experiment makes it anew from the trials; to keep what it says now, copy it \
+         elsewhere first",
+        .0.display()
+    )]
+    Changed(PathBuf),
 }
 
 /// What a reader does about damage.
@@ -76,9 +86,26 @@ const MISSING: usize = usize::MAX;
 /// A table that is read row by row.
 pub(super) struct Table {
     path: PathBuf,
+    name: &'static str,
     damage: Damage,
-    reader: csv::Reader<Box<dyn Read>>,
+    stored: Stored,
+    reader: csv::Reader<Hashed>,
     pub(super) columns: StringRecord,
+}
+
+/// A file that is hashed while it is read; none: nothing.
+struct Hashed {
+    file: Option<File>,
+    hasher: blake3::Hasher,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Ok(0) };
+        let count = file.read(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
 }
 
 /// The cells of one row.
@@ -88,21 +115,47 @@ pub(super) struct Cells<'a> {
 }
 
 impl Table {
-    pub(super) fn open(path: PathBuf, damage: Damage) -> Result<Table, TableError> {
-        let file: Box<dyn Read> = match File::open(&path) {
-            Ok(file) => Box::new(file),
-            Err(_) if damage == Damage::Tolerated => Box::new(io::empty()),
+    /// The table `name` of the results folder `root`.
+    pub(super) fn open(
+        root: &Path,
+        name: &'static str,
+        damage: Damage,
+    ) -> Result<Table, TableError> {
+        let path = root.join(name);
+        // Before the table: what is read may be newer than its hash, and not older.
+        let stored = Stored::read(root);
+        let file = match File::open(&path) {
+            Ok(file) => Some(file),
+            Err(_) if damage == Damage::Tolerated => None,
             Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),
         };
-        let mut reader = csv::Reader::from_reader(file);
-        match reader.headers() {
+        let mut reader = csv::ReaderBuilder::new()
+            .buffer_capacity(1 << 16)
+            .from_reader(Hashed { file, hasher: blake3::Hasher::new() });
+        let header = reader.headers().cloned();
+        let mut table = Table { path, name, damage, stored, reader, columns: StringRecord::new() };
+        match header {
             Err(error) if damage == Damage::Refused => {
-                Err(TableError::Table { path, reason: error.to_string() })
+                table.verify()?;
+                Err(table.wrong(error))
             }
             header => {
-                let columns = header.cloned().unwrap_or_default();
-                Ok(Table { path, damage, reader, columns })
+                table.columns = header.unwrap_or_default();
+                Ok(table)
             }
+        }
+    }
+
+    /// Reads what is left, and holds the whole against its hash.
+    pub(super) fn verify(&mut self) -> Result<(), TableError> {
+        let hashed = self.reader.get_mut();
+        let read = io::copy(hashed, &mut io::sink());
+        read.map_err(|error| self.wrong(error))?;
+        let hashed = self.reader.get_ref();
+        let hash = hashed.hasher.finalize().to_hex();
+        match hashed.file.is_none() || self.stored.allows(self.name, &hash) {
+            true => Ok(()),
+            false => Err(TableError::Changed(self.path.clone())),
         }
     }
 
@@ -120,11 +173,18 @@ impl Table {
         }
     }
 
-    /// Calls `row` with the cells of each row; what it says is wrong is told with the line.
+    /// Calls `row` with the cells of each row; what it says is wrong is told with the line. What it was told counts
+    /// only if the table is as it was written, which shows at the end.
     pub(super) fn each(
         mut self,
-        mut row: impl FnMut(Cells) -> Result<(), String>,
+        row: impl FnMut(Cells) -> Result<(), String>,
     ) -> Result<(), TableError> {
+        let read = self.rows(row);
+        self.verify()?;
+        read
+    }
+
+    fn rows(&mut self, mut row: impl FnMut(Cells) -> Result<(), String>) -> Result<(), TableError> {
         let (damage, mut record) = (self.damage, ByteRecord::new());
         loop {
             match self.reader.read_byte_record(&mut record) {

@@ -87,7 +87,7 @@ pub fn read(
     damage: Damage,
     mut row: impl FnMut(usize, usize, f64) -> Result<(), String>,
 ) -> Result<(), TableError> {
-    let table = Table::open(root.join(FILE), damage)?;
+    let table = Table::open(root, FILE, damage)?;
     let [trial, epoch, seconds] =
         [table.place("trial")?, table.place("epoch")?, table.place("seconds")?];
     table.each(|cells| match cells.number(seconds)? {

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::basis::record::{Outcome, Status};
 use crate::plan::sweep::Trial;
 
+use super::hashes::settled;
 use super::table::{
     Damage, ScoreCells, Table, TableError, bytes, cell, score_cells, score_columns,
 };
@@ -83,7 +84,7 @@ impl Row {
         Row {
             number: trial.number,
             digest: trial.digest.clone(),
-            values: trial.settings.clone(),
+            values: trial.settings.to_vec(),
             seed: trial.plan.seed.to_string(),
             fold: fold.map_or(String::new(), |fold| (fold.index + 1).to_string()),
             status: outcome.map_or(Status::Unfinished, |it| it.status).name().to_owned(),
@@ -124,16 +125,24 @@ impl Trials {
     /// # Errors
     /// If there is none, or it is damaged or a table of something else.
     pub fn read(root: &Path) -> Result<Trials, TableError> {
-        let path = root.join(FILE);
-        if File::open(&path).is_err() {
+        if File::open(root.join(FILE)).is_err() {
             return Err(TableError::NoTable(root.to_owned()));
         }
-        let table = Table::open(path, Damage::Refused)?;
-        let ending = ENDING.iter().map(|name| table.place(name)).collect::<Result<Vec<_>, _>>()?;
-        let seed = ending[0];
-        if !table.columns.iter().take(2).eq(LEADING) || seed < 2 {
-            return Err(table.wrong("the first columns are not \"trial\" and \"digest\""));
-        }
+        settled(root, || Trials::read_once(root))
+    }
+
+    fn read_once(root: &Path) -> Result<Trials, TableError> {
+        let mut table = Table::open(root, FILE, Damage::Refused)?;
+        let ending = ENDING.iter().map(|name| table.place(name)).collect::<Result<Vec<_>, _>>();
+        let leads = table.columns.iter().take(2).eq(LEADING);
+        let (Ok(ending), true) = (&ending, leads) else {
+            table.verify()?;
+            return Err(match ending {
+                Err(error) => error,
+                Ok(_) => table.wrong("the first columns are not \"trial\" and \"digest\""),
+            });
+        };
+        let (ending, seed) = (ending.clone(), ending[0]);
         let axes = (2..seed).map(|column| table.columns[column].to_owned()).collect();
         let numbers = numbers().map(|name| table.place(&name).ok()).collect::<Vec<_>>();
         let mut rows = Vec::new();

@@ -10,10 +10,11 @@ use crate::data::Cache;
 use crate::document::{KeyPath, Node, read};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::transfer::{BORDER, Case};
+use crate::results::hashes::verified;
 use crate::results::layout::ADVICE;
-use crate::results::table::csv_bytes;
+use crate::results::table::{TableError, csv_bytes};
 
-use super::store::{Store, StoreError, write_whole};
+use super::store::{Store, StoreError};
 use super::survey::advice;
 
 /// The axis that makes a sweep a comparison of cases.
@@ -52,7 +53,7 @@ fn advised(root: &Node, experiment: &Experiment, images: &Cache) -> Vec<Advised>
     let written = root.get("transfer").and_then(|node| read::<Transfer>(node, &at).ok());
     let border = written.and_then(|transfer| transfer.border).unwrap_or(BORDER);
     let others = |trial: &Trial| {
-        let mut values = trial.settings.clone();
+        let mut values = trial.settings.to_vec();
         values.remove(axis);
         values
     };
@@ -95,12 +96,14 @@ pub fn write_advice(
     if rows.is_empty() {
         return Ok(());
     }
-    write_whole(&store.root().join(ADVICE), &csv_bytes(rows))
+    store.write_hashed(&[(ADVICE, &csv_bytes(rows))])
 }
 
 /// The rows of the results folder `root`; none if there is no such table.
-pub fn read_advice(root: &Path) -> Vec<Advised> {
-    csv::Reader::from_path(root.join(ADVICE))
-        .map(|mut reader| reader.deserialize().map_while(Result::ok).collect())
-        .unwrap_or_default()
+///
+/// # Errors
+/// If it is not as it was written.
+pub fn read_advice(root: &Path) -> Result<Vec<Advised>, TableError> {
+    let bytes = verified(root, ADVICE)?.unwrap_or_default();
+    Ok(csv::Reader::from_reader(&bytes[..]).deserialize().map_while(Result::ok).collect())
 }

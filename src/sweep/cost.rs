@@ -1,6 +1,7 @@
 //! What trials will cost: seconds by estimate, for people and budgets. Nothing else depends on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use candle_core::Tensor;
 
@@ -9,8 +10,9 @@ use crate::kernels::device::Device;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::Plan;
+use crate::plan::data::DataPlan;
 use crate::plan::memory::feature_bytes;
-use crate::plan::model::LayerPlan;
+use crate::plan::model::{LayerPlan, ModelPlan};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::optimizer::Optimizer;
 
@@ -57,14 +59,20 @@ pub fn costs(
     let mut rates: BTreeMap<Kind, f64> = BTreeMap::new();
     let stopwatch = Stopwatch::start();
     let mut measured: Vec<(u64, f64)> = Vec::new();
+    let mut known_counts: HashMap<*const DataPlan, Counts> = HashMap::new();
+    let mut known_kinds: HashMap<(*const ModelPlan, usize), Kind> = HashMap::new();
+    let glance = store.glance(experiment);
     let device = experiment.run.devices.first();
     let device = device.and_then(|device| Device::open(*device).ok()).unwrap_or(Device::cpu());
     experiment
         .trials
         .iter()
         .map(|trial| {
-            let flops = flops(&trial.plan);
-            let rate = *rates.entry(kind(&trial.plan)).or_insert_with(|| {
+            let Plan { data, model, train, .. } = &trial.plan;
+            let own = known_kinds.entry((Arc::as_ptr(model), train.batch_size));
+            let kind = *own.or_insert_with(|| kind(&trial.plan));
+            let flops = kind.0;
+            let rate = *rates.entry(kind).or_insert_with(|| {
                 let fits = 3 * flops <= STEP && stopwatch.seconds() < MEASURING;
                 let rate = known(trial, store, threads)
                     .or_else(|| if fits { measure(&trial.plan, &device, threads) } else { None });
@@ -76,9 +84,12 @@ pub fn costs(
                     None => by_flops(flops, &measured, threads),
                 }
             });
-            let Counts { train, validation, .. } = Counts::of(&trial.plan.data, images);
+            let counts = known_counts.entry(Arc::as_ptr(data));
+            let Counts { train, validation, .. } =
+                *counts.or_insert_with(|| Counts::of(data, images));
             let epoch = (train as f64 + EVALUATION * validation as f64) / rate;
-            let done = store.trial(trial).epochs().len();
+            let is_begun = glance.may_have(&trial.digest);
+            let done = if is_begun { store.trial(trial).epochs().len() } else { 0 };
             let left = trial.plan.train.epochs.saturating_sub(done);
             Cost { epoch, to_go: left as f64 * epoch }
         })
@@ -170,6 +181,17 @@ pub fn within(seconds: f64, workers: usize, missing: &[usize], costs: &[Cost]) -
         left >= 0.0
     });
     order
+}
+
+/// Seconds in words.
+pub fn span(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1} s"),
+        10..120 => format!("{whole} s"),
+        120..7200 => format!("{} min", (seconds / 60.0).round()),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::basis::record::Status;
 use crate::config::weights::Which;
 use crate::document::suggest;
-use crate::results::layout;
+use crate::results::layout::{self, BEST};
 use crate::results::table::TableError;
 use crate::results::trials::{self, Row, Trials};
 
@@ -33,7 +33,7 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
             };
             let folder = folder(row);
             match ended(&folder) {
-                Some(_) => Ok(folder.join("best.safetensors")),
+                Some(_) => Ok(folder.join(BEST)),
                 None => Err(format!(
                     "trial {wanted} of {experiment} has not been completed; run that experiment first"
                 )),
@@ -47,7 +47,7 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
                 metric.better_first(*a, *b).then(Ordering::Equal)
             });
             match best {
-                Some((_, folder)) => Ok(folder.join("best.safetensors")),
+                Some((_, folder)) => Ok(folder.join(BEST)),
                 None => Err(format!(
                     "no trial of {experiment} has been completed; run that experiment first"
                 )),

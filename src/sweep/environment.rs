@@ -5,11 +5,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::run::RunPlan;
+use crate::results::hashes::verified;
 use crate::results::layout::ENVIRONMENT;
 
 use super::platform::Platform;
 use super::slots::Allocation;
-use super::store::{Store, StoreError, write_whole};
+use super::store::{Store, StoreError};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,15 +61,16 @@ fn devices(allocation: &Allocation) -> Vec<String> {
 pub fn write(store: &Store, allocation: &Allocation, cores: usize) -> Result<(), StoreError> {
     let environment = Environment::here(allocation, cores);
     let text = toml::to_string(&environment).expect("an environment is plain data");
-    write_whole(&store.root().join(ENVIRONMENT), text.as_bytes())
+    store.write_hashed(&[(ENVIRONMENT, text.as_bytes())])
 }
 
 /// In what this program and machine differ from those of the last run in the results folder `root`,
 /// as far as it can change a number.
 pub fn differences(root: &Path) -> Vec<String> {
     let path = root.join(ENVIRONMENT);
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let Ok(then) = toml::from_str::<Environment>(&text) else {
+    let bytes = verified(root, ENVIRONMENT).ok().flatten();
+    let then = bytes.and_then(|bytes| toml::from_slice::<Environment>(&bytes).ok());
+    let Some(then) = then else {
         return vec![format!("{} is missing or damaged", path.display())];
     };
     let now = Environment::here(&Allocation::new(1, 1, &RunPlan::default(), None, None), 1);
@@ -77,7 +79,6 @@ pub fn differences(root: &Path) -> Vec<String> {
         ("binary", then.binary, now.binary),
         ("system", then.os, now.os),
         ("architecture", then.architecture, now.architecture),
-        ("instruction set", then.instruction_set, now.instruction_set),
     ]
     .into_iter()
     .filter(|(_, then, now)| then != now)

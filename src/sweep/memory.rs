@@ -1,18 +1,19 @@
 //! The memory of the machine: how much there is, what images take, and what is left for trials.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::data;
-use crate::plan;
 use crate::plan::memory::{image_bytes, trial_bytes};
 use crate::plan::run::Memory;
 use crate::plan::sweep::{Experiment, Trial};
+use crate::plan::{self, Plan};
 
 use super::counts::Counts;
 
 /// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
 /// none where the system does not tell.
-fn installed() -> Option<u64> {
+pub fn installed() -> Option<u64> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_memory();
     let all = system.total_memory();
@@ -50,31 +51,46 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
     let mut sets = BTreeMap::new();
     let mut augmented = 0;
     let mut in_own_sizes = false;
+    let (mut least, mut most) = (u64::MAX, 0);
+    // Of a million trials most share their data and their network.
+    let (mut known_data, mut known_trials) = (HashMap::new(), HashSet::new());
     for trial in &experiment.trials {
-        let plan = &trial.plan.data;
-        let count = images.survey(plan).map_or(0, |facts| facts.images);
-        let bytes = image_bytes(count, plan.image);
-        if !trial.plan.augment.train.is_empty() {
-            augmented = augmented.max(bytes * trial.plan.train.epochs as u64);
+        let Plan { data, augment, model, train, .. } = &trial.plan;
+        let bytes = *known_data.entry(Arc::as_ptr(data)).or_insert_with(|| {
+            let count = images.survey(data).map_or(0, |facts| facts.images);
+            let bytes = image_bytes(count, data.image);
+            let own_size = &data.own_size;
+            in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(data.image));
+            let set = format!("{:?} {:?} {:?} {own_size:?}", data.source, data.test, data.image);
+            sets.insert(set, bytes);
+            bytes
+        });
+        if !augment.train.is_empty() {
+            augmented = augmented.max(bytes * train.epochs as u64);
         }
-        let own_size = &plan.own_size;
-        in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(plan.image));
-        let set = format!("{:?} {:?} {:?} {own_size:?}", plan.source, plan.test, plan.image);
-        sets.insert(set, bytes);
+        let (optimizer, _) = train.optimizer.named();
+        if known_trials.insert((Arc::as_ptr(model), train.batch_size, optimizer)) {
+            let bytes = trial_bytes(&trial.plan);
+            (least, most) = (least.min(bytes), most.max(bytes));
+        }
     }
-    let trials = || experiment.trials.iter().map(|trial| trial_bytes(&trial.plan));
     Needs {
         images: sets.values().sum(),
         in_own_sizes,
         augmented: augmented.min(augment_memory as u64),
-        least: trials().min().unwrap_or(0),
-        most: trials().max().unwrap_or(0),
+        least: least.min(most),
+        most,
     }
 }
 
 /// The bytes of the features that `trial` keeps, by estimate; 0 if it keeps none.
 pub fn feature_bytes(trial: &Trial, images: &data::Cache) -> u64 {
-    plan::memory::feature_bytes(&trial.plan, Counts::of(&trial.plan.data, images).all())
+    let Plan { data, model, .. } = &trial.plan;
+    match model.transfer {
+        // Nothing is frozen.
+        None => 0,
+        Some(_) => plan::memory::feature_bytes(&trial.plan, Counts::of(data, images).all()),
+    }
 }
 
 impl Needs {

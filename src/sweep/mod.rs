@@ -2,6 +2,7 @@
 
 pub mod advised;
 mod board;
+pub mod changed;
 pub mod clock;
 pub mod cost;
 pub mod counts;
@@ -10,6 +11,7 @@ pub mod environment;
 mod fault;
 pub mod memory;
 pub mod mount;
+pub mod notes;
 pub mod platform;
 mod predictions;
 pub mod recorder;
@@ -22,5 +24,6 @@ pub mod store;
 pub mod survey;
 pub mod tables;
 pub mod trial;
+pub mod verify;
 pub mod warnings;
 pub mod work;

@@ -1,6 +1,6 @@
 //! Re-execution: the same trial again, in a folder of its own, compared with what was stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,35 +9,43 @@ use std::sync::atomic::AtomicBool;
 use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data;
+use crate::plan::Plan;
 use crate::plan::run::RunPlan;
 use crate::plan::sweep::Trial;
+use crate::results::layout::{CONFUSION, OUTCOME, PREDICTIONS};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
 use super::recorder::Callback;
 use super::slots::Slot;
-use super::store::{BatchLoss, Store, TrialStore};
+use super::store::{BatchLoss, Damage, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
 
 /// What a re-execution came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Repro {
-    /// The same bits: so many epochs, batches and tensors were compared.
-    Identical {
-        /// Rows of `epochs.csv`.
-        epochs: usize,
-        /// Losses of batches.
-        batches: usize,
-        /// Tensors of both checkpoints.
-        tensors: usize,
-    },
+    /// The same bits, in all that was stored.
+    Identical(Compared),
+    /// The same bits in so much; the words say what is not there any more to compare with.
+    Partly(Compared, Vec<String>),
     /// Something differs; the words say what, the first difference first.
     Differs(Vec<String>),
     /// There is nothing to compare with, or it could not be executed: why.
     Impossible(String),
     /// It was interrupted.
     Interrupted,
+}
+
+/// How much was compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Rows of `epochs.csv`.
+    pub epochs: usize,
+    /// Losses of batches.
+    pub batches: usize,
+    /// Tensors of both checkpoints.
+    pub tensors: usize,
 }
 
 /// What a re-execution needs.
@@ -62,7 +70,9 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
     let records = stored.epochs();
     let is_failed = stored.outcome().is_some_and(|outcome| outcome.status == Status::Failed);
     if records.is_empty() && !is_failed {
-        return Repro::Impossible("it has no finished epoch".to_owned());
+        let damage = stored.resume(&trial.plan).err().or_else(|| stored.damaged_outcome());
+        let nothing = || "it has no finished epoch".to_owned();
+        return Repro::Impossible(damage.map_or_else(nothing, |damage| damage.to_string()));
     }
     let device = device(stored);
     if !device.is_built_in() {
@@ -88,6 +98,7 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
         halt: &AtomicBool::new(false),
         threads: again.threads,
         how: RunPlan::default(),
+        tell: &|_, _| {},
         goal: &|_, _| None,
     };
     let until = if is_failed { trial.plan.train.epochs } else { records.len() };
@@ -100,16 +111,15 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
     match begun {
         Ok(Ended::Interrupted) => Repro::Interrupted,
         Ok(Ended::With(_) | Ended::Paused) => {
-            let mut differences: Vec<String> = images(again.home, &store);
-            differences.extend(compare(stored, &fresh));
-            if !differences.is_empty() {
-                return Repro::Differs(differences);
+            let mut comparison = Comparison::default();
+            comparison.differences = images(again.home, &store);
+            comparison.compare(&trial.plan, stored, &fresh);
+            let Comparison { differences, unknown, compared } = comparison;
+            match (differences.is_empty(), unknown.is_empty()) {
+                (true, true) => Repro::Identical(compared),
+                (true, false) => Repro::Partly(compared, unknown),
+                (false, _) => Repro::Differs([differences, unknown].concat()),
             }
-            let tensors = ["last", "best"].map(|name| {
-                stored.checkpoint(name).map_or(0, |checkpoint| checkpoint.tensors.len())
-            });
-            let batches = stored.losses().len();
-            Repro::Identical { epochs: records.len(), batches, tensors: tensors.iter().sum() }
         }
         Err(error) => Repro::Impossible(error.to_string()),
     }
@@ -141,38 +151,103 @@ fn images(home: &Store, again: &Store) -> Vec<String> {
         .collect()
 }
 
-/// In what two folders of one trial differ, the first difference first.
-fn compare(stored: &TrialStore, again: &TrialStore) -> Vec<String> {
-    let mut differences = Vec::new();
-    let (losses, losses_again) = (stored.losses(), again.losses());
-    differences.extend(first_batch(&losses, &losses_again));
-    let (records, records_again) = (stored.epochs(), again.epochs());
-    differences.extend(first_epoch(&records, &records_again));
-    for name in ["last", "best"] {
-        match (stored.checkpoint(name), again.checkpoint(name)) {
-            (Some(stored), Some(again)) => {
-                differences.extend(first_tensor(name, &stored, &again));
-            }
-            (None, None) => {}
-            (None, Some(_)) => {
-                differences.push(format!("the stored {name}.safetensors is missing or damaged"));
-            }
-            (Some(_), None) => differences.push(format!("no {name}.safetensors was written again")),
-        }
-    }
-    if let (Some(stored), Some(again)) = (stored.outcome(), again.outcome()) {
-        differences.extend(outcomes(&stored, &again));
-    }
-    differences
+/// Two folders of one trial, side by side.
+#[derive(Default)]
+struct Comparison {
+    /// In what they differ, the first difference first.
+    differences: Vec<String>,
+    /// What is not there to compare with.
+    unknown: Vec<String>,
+    compared: Compared,
 }
 
-fn first_batch(stored: &[BatchLoss], again: &[BatchLoss]) -> Option<String> {
-    let (old, new) = stored
-        .iter()
-        .zip(again)
-        .find(|(old, new)| old.loss.to_bits() != new.loss.to_bits() || old.batch != new.batch)?;
-    let BatchLoss { epoch, batch, loss } = old;
-    Some(format!("epoch {epoch}, batch {batch}: the loss was {loss} and is {}", new.loss))
+impl Comparison {
+    fn compare(&mut self, plan: &Plan, stored: &TrialStore, again: &TrialStore) {
+        let not_compared = |damage: Damage| format!("not compared: {damage}");
+        self.unknown.extend(stored.resume(plan).err().map(not_compared));
+        self.unknown.extend(stored.damaged_outcome().map(not_compared));
+        self.batches(&stored.losses(), &again.losses());
+        let (records, records_again) = (stored.epochs(), again.epochs());
+        self.differences.extend(first_epoch(&records, &records_again));
+        self.compared.epochs = records.len();
+        for name in ["last", "best"] {
+            self.checkpoints(name, stored, again);
+        }
+        for name in [PREDICTIONS, CONFUSION] {
+            self.tables(name, stored, again);
+        }
+        match (stored.outcome(), again.outcome()) {
+            (Some(stored), Some(again)) => self.differences.extend(outcomes(&stored, &again)),
+            (None, Some(_)) => self.missing(OUTCOME),
+            (_, None) => {}
+        }
+        // A damaged file is met more than once.
+        self.unknown.dedup();
+    }
+
+    /// There is no whole file `name` to compare with, unless it was said already.
+    fn missing(&mut self, name: &str) {
+        if !self.unknown.iter().any(|words| words.contains(name)) {
+            self.unknown.push(format!("not compared: {name}, which is missing or damaged"));
+        }
+    }
+
+    /// The losses of the batches that were trained on again, each with that of the same batch.
+    fn batches(&mut self, stored: &[BatchLoss], again: &[BatchLoss]) {
+        let known: BTreeMap<(usize, usize), f64> =
+            stored.iter().map(|row| ((row.epoch, row.batch), row.loss)).collect();
+        let mut is_same = true;
+        for BatchLoss { epoch, batch, loss } in again {
+            let Some(old) = known.get(&(*epoch, *batch)) else { continue };
+            self.compared.batches += 1;
+            if old.to_bits() != loss.to_bits() && is_same {
+                is_same = false;
+                let words =
+                    format!("epoch {epoch}, batch {batch}: the loss was {old} and is {loss}");
+                self.differences.push(words);
+            }
+        }
+        let missing = again.len() - self.compared.batches;
+        if missing > 0 {
+            let all = again.len();
+            self.unknown.push(format!(
+                "not compared: {missing} of {all} batches, whose losses batches.csv does not hold (any more)"
+            ));
+        }
+    }
+
+    fn checkpoints(&mut self, name: &str, stored: &TrialStore, again: &TrialStore) {
+        let file = format!("{name}.safetensors");
+        match (stored.checkpoint(name), again.checkpoint(name)) {
+            (Ok(Some(stored)), Ok(Some(again))) => {
+                let [then, now] = [&stored, &again].map(|checkpoint| checkpoint.number("epoch"));
+                if then != now {
+                    let words =
+                        format!("not compared: {file}, which is of epoch {then}, not {now}");
+                    self.unknown.push(words);
+                    return;
+                }
+                self.compared.tensors += stored.tensors.len();
+                self.differences.extend(first_tensor(name, &stored, &again));
+            }
+            (Ok(Some(_)), _) => self.differences.push(format!("no {file} was written again")),
+            (_, Ok(Some(_))) => self.missing(&file),
+            _ => {}
+        }
+    }
+
+    fn tables(&mut self, name: &str, stored: &TrialStore, again: &TrialStore) {
+        let [then, now] =
+            [stored, again].map(|store| std::fs::read(store.folder().join(name)).ok());
+        match (then, now, stored.vouch(name)) {
+            (_, Some(_), Err(damage)) => self.unknown.push(format!("not compared: {damage}")),
+            (Some(then), Some(now), Ok(())) if then != now => {
+                self.differences.push(format!("{name} differs"));
+            }
+            (None, Some(_), Ok(())) => self.missing(name),
+            _ => {}
+        }
+    }
 }
 
 fn first_epoch(stored: &[EpochRecord], again: &[EpochRecord]) -> Option<String> {

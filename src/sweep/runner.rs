@@ -34,6 +34,8 @@ pub enum SweepEvent<'a> {
     Ended(&'a Trial, &'a Ended),
     /// It will not go on behind this epoch.
     Pruned(&'a Trial, usize, &'a str),
+    /// Something was wrong with its stored files: what, and what becomes of it.
+    Damaged(&'a Trial, &'a str),
 }
 
 /// A run of everything that is not done.
@@ -133,6 +135,7 @@ impl Runner<'_> {
             halt: &halt,
             threads: self.allocation.threads,
             how: self.experiment.run.clone(),
+            tell: &|trial, words| callback(&SweepEvent::Damaged(trial, words)),
             goal: &goal,
         };
         let working = AtomicBool::new(true);

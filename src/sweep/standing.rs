@@ -42,6 +42,12 @@ impl<'a> Known<'a> {
         Known { trial, records, outcome, store }
     }
 
+    /// That nothing is known of a trial without a folder.
+    fn nothing(trial: &'a Trial, store: &Store) -> Known<'a> {
+        let store = store.folder_of(&trial.digest);
+        Known { trial, records: Vec::new(), outcome: None, store }
+    }
+
     /// How it ended, or that it did not.
     pub fn status(&self) -> Status {
         self.outcome.as_ref().map_or(Status::Unfinished, |outcome| outcome.status)
@@ -92,8 +98,12 @@ impl Standing<'_> {
 
 /// How the trials of `experiment` stand in `store`.
 pub fn standing<'a>(experiment: &'a Experiment, store: &Store) -> Standing<'a> {
-    let mut known: Vec<Known> =
-        experiment.trials.par_iter().map(|trial| Known::of(trial, store)).collect();
+    let glance = store.glance(experiment);
+    let known = |trial: &'a Trial| match glance.may_have(&trial.digest) {
+        true => Known::of(trial, store),
+        false => Known::nothing(trial, store),
+    };
+    let mut known: Vec<Known> = experiment.trials.par_iter().map(known).collect();
     if experiment.prune.is_none() {
         return Standing { known, decisions: Vec::new() };
     }

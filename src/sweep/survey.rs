@@ -1,6 +1,7 @@
 //! What is known of an experiment's files before anything runs.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::survey::{Survey, WeightsFacts};
 use crate::plan::sweep::{Experiment, expand};
 use crate::plan::transfer::Case;
+use crate::train::checkpoint::{Checkpoint, identity};
 use crate::transfer::advise::{Advice, Border, Evidence, advise};
 use crate::transfer::evidence::evidence;
 use crate::weights::{Entry, hub};
@@ -103,10 +105,22 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
         return Ok(known(hasher.update(bytes).finalize()));
     }
     let path = hub::locate(path).map_err(|error| error.to_string())?;
+    check_own(&path)?;
     File::open(&path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))
         .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     Ok(known(hasher.finalize()))
+}
+
+/// A checkpoint of this program knows whether it is whole.
+fn check_own(path: &Path) -> Result<(), String> {
+    let wrong = |error: &dyn Display| format!("{}: {error}", path.display());
+    let is_own = File::open(path).ok().and_then(|mut file| identity(&mut file)).is_some();
+    if is_own {
+        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        Checkpoint::from_bytes(&bytes).map_err(|error| wrong(&error))?;
+    }
+    Ok(())
 }
 
 impl Survey for Files<'_> {

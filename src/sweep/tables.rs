@@ -9,7 +9,7 @@ use crate::results::trials::Trials;
 use crate::results::{decisions, metrics, timings, trials};
 
 use super::standing::{Known, Standing};
-use super::store::{Store, StoreError, write_whole};
+use super::store::{Store, StoreError};
 
 /// Writes the tables.
 pub fn write(
@@ -36,8 +36,7 @@ pub fn write(
     if experiment.prune.is_some() {
         tables.push((decisions::FILE, decisions::csv(decisions)));
     }
-    for (name, bytes) in tables {
-        write_whole(&store.root().join(name), &bytes)?;
-    }
-    Ok(())
+    let tables: Vec<(&str, &[u8])> =
+        tables.iter().map(|(name, bytes)| (*name, &bytes[..])).collect();
+    store.write_hashed(&tables)
 }

@@ -10,7 +10,6 @@ use crate::data;
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
-use crate::plan::data::BoxPlan;
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::results::timings::Timing;
@@ -22,7 +21,7 @@ use super::clock::Stopwatch;
 use super::predictions::{write_confusion, write_predictions};
 use super::recorder::{Callback, Recorder};
 use super::slots::Slot;
-use super::store::{Images, Lasting, Resume, Store, StoreError, TrialStore};
+use super::store::{ImagesError, Lasting, Resume, Store, StoreError, TrialStore};
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +52,8 @@ pub struct Surroundings<'a> {
     pub threads: usize,
     /// How often there is a checkpoint, what becomes of failures, how long a trial may take.
     pub how: RunPlan,
+    /// Is told what was wrong with the stored files of a trial.
+    pub tell: &'a (dyn Fn(&Trial, &str) + Sync),
     /// Until which epoch a trial with these records may train; none if others have to get there
     /// first, or if it is not to go on.
     pub goal: &'a (dyn Fn(&Trial, &[EpochRecord]) -> Option<usize> + Sync),
@@ -178,8 +179,19 @@ fn attempt(
     callback: &Callback,
 ) -> Result<Ended, Trouble> {
     let beside = Stopwatch::start();
+    if let Some(damage) = store.damaged_outcome() {
+        (around.tell)(trial, &format!("{damage}: it is made again"));
+        store.set_aside(&damage)?;
+    }
     store.begin(&trial.plan)?;
-    let resume = store.resume(&trial.plan);
+    let resume = match store.resume(&trial.plan) {
+        Ok(resume) => resume,
+        Err(damage) => {
+            (around.tell)(trial, &format!("{damage}: the trial starts again"));
+            store.set_aside(&damage)?;
+            None
+        }
+    };
     if resume.is_none() {
         store.forget()?;
     }
@@ -202,7 +214,10 @@ fn attempt(
     if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();
         store.keep_epochs(&records)?;
-        store.keep_losses(records.len(), last.number("batch") as usize)?;
+        if let Err(damage) = store.keep_losses(&last)? {
+            let way_out = "remove the folder of the trial to have them again";
+            (around.tell)(trial, &format!("{damage}: {way_out}"));
+        }
         trainer.resume(records, &last, best)?;
     }
     let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, callback);
@@ -308,7 +323,7 @@ pub fn settle(trial: &Trial, store: &Store, ended: Ended) -> Result<Ended, Store
 /// Puts what never changed into the best checkpoint, so that this one file is enough: while training
 /// goes on it would be written again and again.
 fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Trouble> {
-    if let Some(mut best) = store.checkpoint("best") {
+    if let Ok(Some(mut best)) = store.checkpoint("best") {
         best.tensors = trainer.whole(&best.tensors)?;
         store.replace_best(best)?;
     }
@@ -319,38 +334,16 @@ fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Troubl
 fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(failed)?;
-    let mut key =
-        format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    if !plan.classes.is_empty() {
-        key.push_str(&format!(" {:?}", plan.classes));
-    }
-    if plan.boxes != BoxPlan::default() {
-        key.push_str(&format!(" {:?}", plan.boxes));
-    }
-    if let Some(own_size) = &plan.own_size {
-        key.push_str(&format!(" {own_size:?}"));
-    }
-    if let Some(group) = &plan.group {
-        key.push_str(&format!(" group {group:?}"));
-    }
-    if !plan.columns.are_usual() {
-        key.push_str(&format!(" {:?}", plan.columns));
-    }
-    if !plan.duplicates.are_kept() {
-        key.push_str(&format!(" {:?}", plan.duplicates));
-    }
-    let images = Images {
-        fingerprint: dataset.fingerprint().to_owned(),
-        images: dataset.len(),
-        set_aside: dataset.set_aside(),
-        skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
-        copies: dataset.copies().sentence(),
-    };
-    if !around.store.check_images(&key, &images)? {
-        return Err(failed(format!(
-            "the images are not those of earlier trials in {}: use another --results folder",
-            around.store.root().display()
-        )));
+    match around.store.check_images(plan, &dataset) {
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(failed(format!(
+                "the images are not those of earlier trials in {}: use another --results folder",
+                around.store.root().display()
+            )));
+        }
+        Err(ImagesError::Store(error)) => return Err(error.into()),
+        Err(error) => return Err(failed(error)),
     }
     let split = data::split(&dataset, plan, trial.plan.seed).map_err(failed)?;
     let normalisation = data::normalisation(&dataset, &split.train, &plan.normalise);

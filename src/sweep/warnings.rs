@@ -1,12 +1,14 @@
 //! What is allowed and hardly meant, told before anything runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::data;
 use crate::plan::Plan;
 use crate::plan::data::{Duplicates, OnBadImage, Subset};
 use crate::plan::model::{LayerKind, LayerPlan, Tail};
 use crate::plan::sweep::Experiment;
+use crate::plan::train::TrainPlan;
 
 use super::counts::Counts;
 
@@ -14,9 +16,15 @@ use super::counts::Counts;
 pub fn warnings(experiment: &Experiment, images: &data::Cache) -> Vec<String> {
     let mut told = BTreeSet::new();
     let mut all = Vec::new();
-    let mut checked = Vec::new();
+    // Of a million trials most share their network and their images.
+    let mut checked = HashSet::new();
     for trial in &experiment.trials {
         let plan = &trial.plan;
+        let TrainPlan { batch_size, drop_last, .. } = *plan.train;
+        let what = (Arc::as_ptr(&plan.model), Arc::as_ptr(&plan.data), batch_size, drop_last);
+        if !checked.insert(what) {
+            continue;
+        }
         let train = Counts::of(&plan.data, images).train;
         // How large the last batch is, is said only where it is known.
         let is_known = !matches!(plan.data.subset, Subset::Fraction(_))
@@ -24,11 +32,6 @@ pub fn warnings(experiment: &Experiment, images: &data::Cache) -> Vec<String> {
             && plan.data.duplicates != Duplicates::Drop
             && plan.data.on_bad_image == OnBadImage::Error;
         let train = if is_known { train } else { 0 };
-        let what = (&plan.model, plan.train.batch_size, plan.train.drop_last, train);
-        if checked.last() == Some(&what) {
-            continue;
-        }
-        checked.push(what);
         if let Some(sentence) = norms_of_one_value(plan, train)
             && told.insert(sentence.clone())
         {

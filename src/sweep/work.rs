@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::basis::number::count;
 use crate::basis::record::Status;
 use crate::data::Cache;
 use crate::document::Node;
@@ -12,7 +13,7 @@ use crate::plan::run::OnFailure;
 use crate::plan::sweep::Experiment;
 
 use super::clock::Stopwatch;
-use super::cost::{costs, within};
+use super::cost::{costs, span, within};
 use super::memory::{limit_in_bytes, needs};
 use super::runner::{Runner, SweepError, SweepEvent};
 use super::slots::Allocation;
@@ -122,7 +123,14 @@ impl Work<'_> {
                 let order = within(budget, allocation.workers(), &missing, &costs);
                 if order.len() < all {
                     let fit = order.len();
-                    let _ = writeln!(words, "{fit} of {all} trials fit the budget, by estimate");
+                    let _ = write!(words, "{fit} of {all} trials fit the budget, by estimate");
+                    let cheapest = missing.iter().map(|index| costs[*index].to_go);
+                    match cheapest.reduce(f64::min).filter(|_| fit == 0) {
+                        Some(seconds) => {
+                            let _ = writeln!(words, ": the cheapest takes about {}", span(seconds));
+                        }
+                        None => words.push('\n'),
+                    }
                 }
                 Some(order)
             }
@@ -130,7 +138,8 @@ impl Work<'_> {
         let done = total - all;
         if is_first && !self.is_part() {
             let (name, how) = (&experiment.name, allocation.words());
-            let _ = writeln!(words, "{name}: {total} trials, {done} done, {all} to run, {how}");
+            let trials = count(total, "trial");
+            let _ = writeln!(words, "{name}: {trials}, {done} done, {all} to run, {how}");
         }
         self.audience.begins(experiment, done, &words);
         let keeps_tables = self.scope == Scope::Sweep;

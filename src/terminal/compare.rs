@@ -49,6 +49,14 @@ pub fn compare(experiments: &[Answers], by: By, width: usize) -> Result<String, 
             },
         });
     }
+    if let Some(empty) =
+        experiments.iter().find(|it| !it.trials.iter().any(|trial| trial.is_completed()))
+    {
+        return Err(format!(
+            "{} has no completed trial, so there is nothing to compare it by: wick status says how far it is",
+            empty.root.display()
+        ));
+    }
     let blocks = blocks(experiments, by, &axes, &levels);
     let measure = experiments[0].measure;
     let mut text = format!("{}, paired differences from {}\n", measure.name(), levels[0].0);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::analysis::statistics::Estimate;
 use crate::basis::record::{Metric, Status};
 use crate::plan::sweep::Experiment;
 use crate::sweep::standing::Known;
@@ -11,7 +12,7 @@ use crate::train::stopping::value;
 
 use super::grid::{fit, grid};
 use crate::basis::naming::{names, short};
-use crate::basis::number::number;
+use crate::basis::number::{count, number};
 
 /// One row: a setting, and what its trials came to.
 struct Group<'a> {
@@ -71,9 +72,9 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
             0 => done.len().to_string(),
             _ => format!("{} of {}", done.len(), group.trials.len()),
         });
-        row.push(with_deviation(&group.values(metric), metric.is_loss()));
-        row.push(with_deviation(&group.values(Metric::ValLoss), true));
-        row.push(with_deviation(&tests, false));
+        row.push(with_half(&group.values(metric), metric.is_loss()));
+        row.push(with_half(&group.values(Metric::ValLoss), true));
+        row.push(with_half(&tests, false));
         row.push(mean(&epochs).map_or("–".to_owned(), |mean| format!("{mean:.0}")));
         if costs_differ {
             row.extend(cost(group).map(number));
@@ -89,20 +90,45 @@ pub fn ranking(experiment: &Experiment, known: &[Known], width: usize) -> String
     let mut text = table.trim_fmt();
     text.push('\n');
     if ranked.iter().any(|(_, group)| group.trials.len() > 1) {
-        text.push_str("mean ± standard deviation over n trials (seeds, folds)\n");
+        text.push_str("mean ± half of its 95 % interval over n trials (seeds, folds)\n");
     }
     let pruned = known.iter().filter(|known| known.status() == Status::Pruned).count();
     if pruned > 0 {
-        let _ = writeln!(text, "{pruned} trials were pruned: decisions.csv says why");
+        let were = if pruned == 1 { "was" } else { "were" };
+        let _ = writeln!(text, "{} {were} pruned: decisions.csv says why", count(pruned, "trial"));
     }
-    let failed: Vec<&Known> =
-        known.iter().filter(|known| known.status() == Status::Failed).collect();
-    for known in &failed {
+    text.push_str(&failures(known));
+    text
+}
+
+/// Every reason of failures once, with the trials that have it, in the order of the first of these.
+fn failures(known: &[Known]) -> String {
+    let mut reasons: Vec<(&str, Vec<usize>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for known in known.iter().filter(|known| known.status() == Status::Failed) {
         let reason = known.outcome.as_ref().map_or("", |outcome| outcome.reason.as_str());
-        let _ = writeln!(text, "trial {} failed: {reason}", known.trial.number);
+        let place = *places.entry(reason).or_insert_with(|| {
+            reasons.push((reason, Vec::new()));
+            reasons.len() - 1
+        });
+        reasons[place].1.push(known.trial.number);
+    }
+    let mut text = String::new();
+    for (reason, trials) in reasons {
+        let shown: Vec<String> = trials.iter().take(LISTED).map(usize::to_string).collect();
+        let _ = match (&trials[..], trials.len().saturating_sub(LISTED)) {
+            ([trial], _) => writeln!(text, "trial {trial} failed: {reason}"),
+            (_, 0) => writeln!(text, "trials {} failed: {reason}", shown.join(", ")),
+            (_, more) => {
+                writeln!(text, "trials {} and {more} more failed: {reason}", shown.join(", "))
+            }
+        };
     }
     text
 }
+
+/// So many trials that failed for one reason are named.
+const LISTED: usize = 10;
 
 /// What is left out where there is not enough room, first things first; it stands in `trials.csv`.
 const DISPENSABLE: [&str; 6] =
@@ -131,17 +157,18 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Losses as they are, parts of one in per cent.
-fn with_deviation(values: &[f64], is_loss: bool) -> String {
-    let Some(mean) = mean(values) else { return "–".to_owned() };
+/// The mean with half of its interval, as reports have it: losses as they are, parts of one in per cent.
+fn with_half(values: &[f64], is_loss: bool) -> String {
     let show = |value: f64| {
         if is_loss { format!("{value:.4}") } else { format!("{:.2}", 100.0 * value) }
     };
     let unit = if is_loss { "" } else { " %" };
-    if values.len() < 2 {
-        return format!("{}{unit}", show(mean));
+    match Estimate::of(values) {
+        // A loss that is no number has no interval either.
+        None => mean(values).map_or("–".to_owned(), |mean| format!("{}{unit}", show(mean))),
+        Some(Estimate { mean, half_width: None, .. }) => format!("{}{unit}", show(mean)),
+        Some(Estimate { mean, half_width: Some(half), .. }) => {
+            format!("{} ± {}{unit}", show(mean), show(half))
+        }
     }
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let deviation = (squares / (values.len() - 1) as f64).sqrt();
-    format!("{} ± {}{unit}", show(mean), show(deviation))
 }

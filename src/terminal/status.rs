@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::Folder;
-use crate::basis::record::{EpochRecord, Status};
-use crate::sweep::store::{TrialStore, host};
+use crate::basis::number::count;
+use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::sweep::store::{TrialStore, host, is_final};
 
 use super::grid::grid;
 
@@ -14,20 +15,28 @@ pub fn status(folder: &Folder, width: usize) -> String {
     let header = ["", "settings", "epoch", "best", "status"].map(str::to_owned).to_vec();
     let mut table = grid(header, 2..4, width);
     for row in &folder.trials.rows {
-        let store = folder.trial(&row.digest);
-        let records = store.epochs();
+        let store = folder.trial_of(row);
+        let mut records = store.epochs();
         let plan = store.plan().ok();
-        let (word, more) = match store.outcome() {
+        // The plan that ran last may have been that of a longer trial, or of a shorter one.
+        let planned = folder.epochs(row).or(plan.as_ref().map(|plan| plan.train.epochs));
+        let ends = |outcome: &Outcome| {
+            let is_final = planned.is_none_or(|epochs| is_final(outcome, epochs));
+            outcome.status == Status::Failed || is_final
+        };
+        let (word, more) = match store.outcome_of(&records).filter(ends) {
             _ if store.is_locked() => ("running", place(&store)),
             _ if row.status == Status::Pruned.name() => ("pruned", row.reason.clone()),
+            _ if row.is_completed() => (Status::Completed.name(), row.reason.clone()),
             Some(outcome) => (outcome.status.name(), outcome.reason),
             None if records.is_empty() => ("to run", String::new()),
             None => ("interrupted", String::new()),
         };
         *counts.entry(word).or_insert(0) += 1;
-        let epochs = match &plan {
-            Some(plan) => format!("{}/{}", records.len(), plan.train.epochs),
-            None => String::new(),
+        records.truncate(planned.unwrap_or(records.len()));
+        let epochs = match planned {
+            Some(planned) if plan.is_some() => format!("{}/{planned}", records.len()),
+            _ => String::new(),
         };
         let best = plan.as_ref().and_then(|plan| {
             let metric = plan.train.best;
@@ -49,8 +58,8 @@ pub fn status(folder: &Folder, width: usize) -> String {
         .into_iter()
         .filter_map(|word| Some(format!("{} {word}", counts.get(word)?)))
         .collect();
-    let trials = folder.trials.rows.len();
-    format!("{}\n{trials} trials: {}\n", table.trim_fmt(), counts.join(", "))
+    let trials = count(folder.trials.rows.len(), "trial");
+    format!("{}\n{trials}: {}\n", table.trim_fmt(), counts.join(", "))
 }
 
 /// Where a trial runs, if that is another machine.

@@ -1,12 +1,16 @@
 //! What a checkpoint says about itself: network, classes and preprocessing, so that one file is enough
 //! to use it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Chain;
+use crate::augment::{Chain, Frame};
+use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
-use crate::plan::data::{Image, OwnSize};
+use crate::plan::augment::{behind, behind_own_size};
+use crate::plan::data::{DataPlan, Image, OwnSize};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -14,6 +18,9 @@ use super::trainer::TrialData;
 
 /// The word of a checkpoint that holds its card.
 const WORD: &str = "card";
+
+/// The longest side of an image.
+const LONGEST: usize = 4096;
 
 /// A trained network without its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +52,22 @@ pub struct Card {
     /// Further views of each image, whose logits are averaged with the plain one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub test_time: Vec<Chain>,
+    /// Which images it was trained, chosen and tested on; of paths there is only the last name, as they are of
+    /// one machine. Weights from elsewhere do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataPlan>,
     /// The network.
     pub model: ModelPlan,
+}
+
+/// `data` without the folders that its paths lead through.
+pub fn without_folders(data: &DataPlan) -> DataPlan {
+    let name = |path: &PathBuf| path.file_name().map(PathBuf::from).unwrap_or_default();
+    DataPlan {
+        source: data.source.with_path(&name),
+        test: data.test.with_path(&name),
+        ..data.clone()
+    }
 }
 
 /// Why a checkpoint has no card.
@@ -58,12 +79,15 @@ pub enum CardError {
     /// What it says cannot be read, as that of another version.
     #[error("what it says of its network cannot be read: {0}")]
     Unreadable(#[from] toml::de::Error),
+    /// What it says does not fit together.
+    #[error("what it says of its network cannot be: {0}")]
+    Impossible(String),
 }
 
 impl Card {
     /// The card of a trial.
     pub fn new(plan: &Plan, data: &TrialData) -> Card {
-        let mut model = plan.model.clone();
+        let mut model = ModelPlan::clone(&plan.model);
         // Where weights came from is known by their hash; the path is of this machine only.
         if let Some(weights) = &mut model.weights {
             weights.file = weights.file.file_name().map(Into::into).unwrap_or_default();
@@ -80,6 +104,7 @@ impl Card {
             centre: false,
             evaluation: plan.augment.evaluation.clone(),
             test_time: plan.augment.test_time.clone(),
+            data: Some(without_folders(&plan.data)),
             model,
         }
     }
@@ -100,8 +125,59 @@ impl Card {
         (WORD.to_owned(), toml::to_string(self).expect("a card is plain data"))
     }
 
-    /// The card of a checkpoint.
+    /// The card of a checkpoint. Whoever made the file, its network is one, and its tensors are of that network.
     pub fn of(checkpoint: &Checkpoint) -> Result<Card, CardError> {
-        Ok(toml::from_str(checkpoint.words.get(WORD).ok_or(CardError::Missing)?)?)
+        let card: Card = toml::from_str(checkpoint.words.get(WORD).ok_or(CardError::Missing)?)?;
+        card.check().map_err(CardError::Impossible)?;
+        for (name, needed) in card.model.tensors() {
+            if let Some((found, _)) = checkpoint.tensors.get(&name)
+                && *found != needed
+            {
+                let (found, needed) = (display(found), display(&needed));
+                let words = format!("{name} is {found}, the network needs {needed}");
+                return Err(CardError::Impossible(words));
+            }
+        }
+        Ok(card)
+    }
+
+    /// Finds out whether images can go through it.
+    fn check(&self) -> Result<(), String> {
+        let Image { size: [height, width], channels } = self.image;
+        let is_image = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
+        if !is_image || !matches!(channels, 1 | 3) {
+            return Err(format!("images of {height}×{width} with {channels} channels"));
+        }
+        let is_number = |number: &f32| number.is_finite();
+        let divides = |number: &f32| number.is_normal();
+        let (mean, std) = (&self.mean, &self.std);
+        if [mean.len(), std.len()] != [channels; 2]
+            || !mean.iter().all(is_number)
+            || !std.iter().all(divides)
+        {
+            return Err(format!(
+                "a mean of {mean:?} and a deviation of {std:?} for {channels} channels"
+            ));
+        }
+        if self.classes.len() != self.model.classes {
+            let (names, classes) = (self.classes.len(), self.model.classes);
+            return Err(format!("{names} names for {classes} classes"));
+        }
+        self.model.check()?;
+        let frame = Frame { height, width, channels };
+        for chain in std::iter::once(&self.evaluation).chain(&self.test_time) {
+            let found = match &self.own_size {
+                None => behind(chain, frame)?,
+                Some(own_size) => behind_own_size(own_size, chain, frame)?,
+            };
+            let Frame { height, width, channels } = found;
+            if self.model.input != [channels, height, width] {
+                let input = display(&self.model.input);
+                return Err(format!(
+                    "images of {channels}×{height}×{width} for a network of {input}"
+                ));
+            }
+        }
+        Ok(())
     }
 }

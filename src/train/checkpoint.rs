@@ -1,7 +1,8 @@
-//! Checkpoints: a trial's state as bytes in the safetensors format.
+//! Checkpoints: a trial's state as bytes in the safetensors format, with the hash of everything in them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -17,17 +18,20 @@ pub struct Checkpoint {
     pub words: BTreeMap<String, String>,
 }
 
-/// The word that holds the hash of all tensors.
+/// The word that holds the hash of all tensors and of the other words.
 const HASH: &str = "blake3";
+
+/// The entry of the file's metadata that holds the words, as TOML.
+const ENTRY: &str = "candlewick";
 
 /// Why bytes are no checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The tensors are not those that were written.
-    #[error("damaged: the hash of its tensors is not the one that was written with them")]
+    /// It does not hold what was written.
+    #[error("damaged: the hash of what it holds is not the one that was written with it")]
     Damaged,
     /// Not of this program.
-    #[error("not a checkpoint: its tensors have no hash")]
+    #[error("not a checkpoint: nothing in it says what its hash is")]
     Foreign,
     /// Not in the format.
     #[error("not a safetensors file: {0}")]
@@ -55,12 +59,15 @@ impl Checkpoint {
             })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
         // The crate writes its metadata in the order of a hash map, so there is one entry, whose
-        // text is sorted.
-        let mut words = self.words.clone();
-        words.insert(HASH.to_owned(), self.hash());
-        let words = toml::to_string(&words).expect("words are plain strings");
-        let words = HashMap::from([("candlewick".to_owned(), words)]);
+        // text is sorted. The hash comes first, where `identity` finds it.
+        let words = self.words_as_toml();
+        let words = format!("{HASH} = \"{}\"\n{words}", self.hash());
+        let words = HashMap::from([(ENTRY.to_owned(), words)]);
         Ok(safetensors::serialize(views, Some(words))?)
+    }
+
+    fn words_as_toml(&self) -> String {
+        toml::to_string(&self.words).expect("words are plain strings")
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
@@ -69,7 +76,7 @@ impl Checkpoint {
         let mut words: BTreeMap<String, String> = metadata
             .metadata()
             .as_ref()
-            .and_then(|words| words.get("candlewick"))
+            .and_then(|words| words.get(ENTRY))
             .and_then(|words| toml::from_str(words).ok())
             .unwrap_or_default();
         let hash = words.remove(HASH);
@@ -90,8 +97,10 @@ impl Checkpoint {
         }
     }
 
-    fn hash(&self) -> String {
+    /// The hash of all tensors and words.
+    pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
+        hasher.update(self.words_as_toml().as_bytes());
         for (name, (shape, values)) in &self.tensors {
             hasher.update(format!("{name} {shape:?}\n").as_bytes());
             hasher.update(&bytes(values));
@@ -103,6 +112,18 @@ impl Checkpoint {
     pub fn number(&self, name: &str) -> u64 {
         self.words.get(name).and_then(|word| word.parse().ok()).unwrap_or(0)
     }
+}
+
+/// The hash that a checkpoint says of what it holds, from its first bytes; none if they are those of something else.
+/// Whether it is true shows when the whole is read.
+pub fn identity(file: &mut impl Read) -> Option<String> {
+    let mut first = Vec::new();
+    file.take(256).read_to_end(&mut first).ok()?;
+    // Behind the length of the header, which is JSON: its metadata comes first.
+    let start = format!("{{\"__metadata__\":{{\"{ENTRY}\":\"{HASH} = \\\"");
+    let hash = first.get(8..)?.strip_prefix(start.as_bytes())?.get(..64)?;
+    let is_hash = hash.iter().all(u8::is_ascii_hexdigit);
+    is_hash.then(|| String::from_utf8_lossy(hash).into_owned())
 }
 
 #[cfg(test)]
@@ -122,14 +143,36 @@ mod tests {
         assert_eq!(checkpoint.clone().to_bytes().unwrap(), bytes);
     }
 
+    /// A bit may be another one where nothing is read from it: in blanks behind the header.
     #[test]
-    fn a_flipped_bit_is_noticed() {
+    fn a_flipped_bit_is_noticed_or_changes_nothing() {
         let mut checkpoint = Checkpoint::default();
         checkpoint.tensors.insert("a".to_owned(), (vec![4], vec![1.0; 4]));
-        let mut bytes = checkpoint.to_bytes().unwrap();
-        let last = bytes.len() - 1;
-        bytes[last] ^= 1;
-        assert!(matches!(Checkpoint::from_bytes(&bytes), Err(CheckpointError::Damaged)));
+        for (word, value) in [("batch", "3"), ("epoch", "12"), ("card", "classes = [\"a\"]\n")] {
+            checkpoint.words.insert(word.to_owned(), value.to_owned());
+        }
+        let whole = checkpoint.to_bytes().unwrap();
+        let mut noticed = 0;
+        for (place, bit) in (0..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << bit;
+            match Checkpoint::from_bytes(&bytes) {
+                Ok(other) => assert_eq!(other, checkpoint, "bit {bit} of byte {place}"),
+                Err(_) => noticed += 1,
+            }
+        }
+        assert!(noticed > 8 * (whole.len() - 16), "{noticed} of {}", 8 * whole.len());
+    }
+
+    #[test]
+    fn a_checkpoint_says_its_hash_in_its_first_bytes() {
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.tensors.insert("a".to_owned(), (vec![1], vec![1.0]));
+        let bytes = checkpoint.to_bytes().unwrap();
+        assert_eq!(identity(&mut &bytes[..]), Some(checkpoint.hash()));
+        assert_eq!(identity(&mut &bytes[..60]), None);
+        checkpoint.words.insert("epoch".to_owned(), "1".to_owned());
+        assert_ne!(identity(&mut &bytes[..]), Some(checkpoint.hash()));
     }
 
     #[test]

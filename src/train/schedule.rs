@@ -39,7 +39,7 @@ impl<'a> Factor<'a> {
             Schedule::Exponential { factor } => factor.powi(epoch as i32),
             Schedule::Cosine { floor } => {
                 let progress = (step_f - warmup) / (total - warmup).max(1.0);
-                floor + (1.0 - floor) * 0.5 * (1.0 + (PI * progress.min(1.0)).cos())
+                floor + (1.0 - floor) * 0.5 * (1.0 + libm::cos(PI * progress.min(1.0)))
             }
             Schedule::OneCycle { rise, start_divisor, end_divisor } => {
                 let (start, end) = (1.0 / start_divisor, 1.0 / (start_divisor * end_divisor));
@@ -69,7 +69,7 @@ impl<'a> Factor<'a> {
 }
 
 fn anneal(from: f64, to: f64, progress: f64) -> f64 {
-    to + (from - to) * 0.5 * (1.0 + (PI * progress).cos())
+    to + (from - to) * 0.5 * (1.0 + libm::cos(PI * progress))
 }
 
 #[cfg(test)]

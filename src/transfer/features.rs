@@ -48,6 +48,7 @@ impl Features {
         let bytes = (4 * needed * width) as u64;
         let taken: u64 = tables.values().map(|table| table.bytes).sum();
         let table = Table {
+            name: name.clone(),
             rows: (0..images).map(|_| OnceLock::new()).collect(),
             width,
             bytes,
@@ -68,6 +69,8 @@ impl Features {
 /// The features of one set of images.
 #[derive(Debug)]
 pub struct Table {
+    /// Hashed with each block: rows of another table do not fit.
+    name: String,
     rows: Vec<OnceLock<Box<[f32]>>>,
     width: usize,
     /// What it was expected to take.
@@ -148,7 +151,7 @@ impl Table {
         let Some(bytes) = self.file.as_ref().and_then(|path| fs::read(path).ok()) else { return };
         let mut claims = lock(&self.claims);
         let mut rest = &bytes[..];
-        while let Some((block, behind)) = split(rest, self.width) {
+        while let Some((block, behind)) = split(rest, &self.name, self.width) {
             for row in block.chunks_exact(4 + 4 * self.width) {
                 let (image, numbers) = row.split_at(4);
                 let image = u32::from_le_bytes([image[0], image[1], image[2], image[3]]) as usize;
@@ -176,7 +179,7 @@ impl Table {
             let row = self.row(*image).unwrap_or_default();
             row.iter().for_each(|number| block.extend_from_slice(&number.to_le_bytes()));
         }
-        let hash = *blake3::hash(&block).as_bytes();
+        let hash = hash(&self.name, &block);
         block.extend_from_slice(&hash);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
@@ -184,26 +187,33 @@ impl Table {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         // Two processes may have computed for the same table.
         file.lock()?;
-        mend(&mut file, self.width)?;
+        mend(&mut file, &self.name, self.width)?;
         file.write_all(&block)
     }
 }
 
 /// Cuts off what a writer has left that was killed: nothing behind it would be found.
-fn mend(file: &mut File, width: usize) -> io::Result<()> {
+fn mend(file: &mut File, name: &str, width: usize) -> io::Result<()> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let mut rest = &bytes[..];
     let mut whole = 0;
-    while let Some((block, behind)) = split(rest, width) {
+    while let Some((block, behind)) = split(rest, name, width) {
         whole += (8 + block.len() + 32) as u64;
         rest = behind;
     }
     if rest.is_empty() { Ok(()) } else { file.set_len(whole) }
 }
 
+/// The hash of a block of the table `name`.
+fn hash(name: &str, block: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.as_bytes()).update(block);
+    *hasher.finalize().as_bytes()
+}
+
 /// The rows of the first block, if it is whole, and what is behind it.
-fn split(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
+fn split<'a>(bytes: &'a [u8], name: &str, width: usize) -> Option<(&'a [u8], &'a [u8])> {
     let count = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
     let rows = usize::try_from(count).ok()?.checked_mul(4 + 4 * width)?;
     let end = rows.checked_add(8)?;
@@ -211,7 +221,7 @@ fn split(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
         return None;
     }
     let (block, behind) = bytes.split_at(end + 32);
-    let is_whole = blake3::hash(&block[..end]).as_bytes()[..] == block[end..];
+    let is_whole = hash(name, &block[..end])[..] == block[end..];
     is_whole.then_some((&block[8..end], behind))
 }
 
@@ -293,6 +303,35 @@ mod tests {
         assert_eq!(open().row(4), None);
         assert_eq!(open().prepare(&[4, 5], make), Ok(2));
         assert_eq!(open().row(5), Some(&[5.0, 2.5][..]));
+        // Under the name of another table they are rows of something else.
+        let features = Features::new(Some(folder.path().to_owned()), 1 << 20);
+        let other = path.with_file_name(format!("{}.features", &"08".repeat(16)));
+        fs::copy(&path, other).unwrap();
+        assert_eq!(features.table(&[8; 32], 10, 10, 2).unwrap().row(1), None);
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_rows_and_changes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let features = Features::new(Some(folder.path().to_owned()), 1 << 20);
+            features.table(&NAME, 10, 10, 2).unwrap()
+        };
+        open().prepare(&[1, 2], make).unwrap();
+        open().prepare(&[3], make).unwrap();
+        let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let whole = fs::read(&path).unwrap();
+        for (place, bit) in (0..whole.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << bit;
+            fs::write(&path, bytes).unwrap();
+            let table = open();
+            for image in 0..10 {
+                let row = table.row(image).unwrap_or_default().to_vec();
+                let expected = [image as f32, image as f32 / 2.0];
+                assert!(row.is_empty() || row == expected, "bit {bit} of byte {place}: {row:?}");
+            }
+        }
     }
 
     #[test]

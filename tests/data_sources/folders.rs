@@ -259,3 +259,22 @@ fn another_source_is_the_test_set_and_its_labels_follow_the_names() {
         "DATA/extra is the source and the test set, and declares no test part; draw one, such as test = 0.1"
     );
 }
+
+#[test]
+fn a_folder_of_images_in_formats_that_are_not_read_is_told_before_anything_is_decoded() {
+    let root = TempDir::new().unwrap();
+    for path in ["a/0.tif", "a/1.tiff", "b/0.tif", "b/1.tif"] {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"II*\0\x08\0\0\0").unwrap();
+    }
+    let said = complaint(&folder(root.path()), root.path());
+    assert!(said.starts_with("4 of 4 images in DATA cannot be read:\n"), "{said}");
+    assert!(said.contains("DATA/a/0.tif: a TIFF file; PNG, JPEG"), "{said}");
+    // What is only called so is read by its content.
+    for path in ["a/0.tif", "a/1.tiff", "b/0.tif", "b/1.tif"] {
+        image::RgbImage::new(2, 2).save(root.path().join("x.png")).unwrap();
+        fs::rename(root.path().join("x.png"), root.path().join(path)).unwrap();
+    }
+    assert_eq!(counts(&folder(root.path())).0, 4);
+}

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Write;
 
-use candlewick::data::{Part, load};
-use candlewick::plan::data::Source;
+use candlewick::data::{Cache, Part, load, split, survey};
+use candlewick::plan::data::{DataPlan, Source, TestSet};
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
@@ -107,6 +107,25 @@ fn damaged_idx_files_are_explained_and_no_header_is_believed() {
         complaint(&plan, root.path()),
         "DATA/train-labels.idx1-ubyte.gz: has no train-images-idx3-ubyte beside it"
     );
+}
+
+#[test]
+fn nothing_to_test_on_leaves_the_declared_test_images_out_and_trains_on_none_of_them() {
+    let root = mnist_like();
+    let all = plan(Source::Idx(root.path().to_owned()));
+    let (images, _, tested) = counts(&all);
+    assert!(tested > 0);
+    let untested = DataPlan { test: TestSet::Part(0.0), ..all };
+    assert_eq!(counts(&untested), (images - tested, 0, 0));
+    let dataset = load(&untested).unwrap();
+    assert_eq!(dataset.set_aside(), tested);
+    assert!(split(&dataset, &untested, 1).unwrap().test.is_empty());
+    // A cache keeps the two apart.
+    let cache = Cache::new(1);
+    for plan in [&untested, &DataPlan { test: TestSet::Declared, ..untested.clone() }] {
+        assert_eq!(*cache.get(plan).unwrap(), load(plan).unwrap());
+        assert_eq!(cache.survey(plan).unwrap(), survey(plan).unwrap());
+    }
 }
 
 #[test]

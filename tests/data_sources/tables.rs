@@ -70,6 +70,35 @@ fn boxes_are_read_in_every_format() {
 }
 
 #[test]
+fn corners_have_several_names_and_columns_that_look_like_a_box_are_never_passed_over() {
+    for names in
+        ["x1,y1,x2,y2", "x_min,y_min,x_max,y_max", "xmin,ymin,xmax,ymax", "XMin,YMin,XMax,YMax"]
+    {
+        let (root, plan) = table(&format!("path,label,{names}\na.png,s,1,0,3,4\nb.png,t,,,,\n"));
+        let dataset = load(&plan).unwrap();
+        let corners = dataset.bbox(0).map(|b| [b.x_min, b.y_min, b.x_max, b.y_max]);
+        assert_eq!(corners, Some([0.5, 0.0, 1.5, 2.0]), "{names}");
+        drop(root);
+    }
+    for names in
+        ["x_center,y_center,width,height", "cx,cy,w,h", "bbox", "bbox_x,bbox_y", "x_mn,x_max"]
+    {
+        let cells = names.replace(|c: char| c != ',', "");
+        let (root, plan) =
+            table(&format!("path,label,{names}\na.png,s,{cells}\nb.png,t,{cells}\n"));
+        let said = complaint(&plan, root.path());
+        assert!(
+            said.contains("look like those of a box") || said.contains("needs all four"),
+            "{said}"
+        );
+        assert!(said.contains("x1, y1, x2, y2") || said.contains("x_min, y_min"), "{said}");
+    }
+    // The size of an image is no box.
+    let (_root, plan) = table("path,label,width,height\na.png,s,4,4\nb.png,t,4,4\n");
+    assert!(load(&plan).unwrap().bbox(0).is_none());
+}
+
+#[test]
 fn boxes_in_the_wrong_format_are_refused() {
     for (format, numbers, message) in [
         (BoxFormat::Yolo, "1,2,2,2", "the box 1,2,2,2 is not made of parts of the image"),
@@ -259,7 +288,7 @@ fn files_that_a_table_names_and_that_are_not_there_are_told_before_anything_is_d
         ]
     );
     let skipping = DataPlan { on_bad_image: OnBadImage::Skip, ..plan };
-    assert_eq!((survey(&skipping).unwrap().images, load(&skipping).unwrap().len()), (3, 2));
+    assert_eq!((survey(&skipping).unwrap().images, load(&skipping).unwrap().len()), (2, 2));
 }
 
 #[test]
@@ -306,6 +335,21 @@ fn a_missing_image_or_a_box_outside_of_it_is_a_bad_image() {
             "  DATA/no.png: there is no such file or folder",
         ]
     );
+}
+
+#[test]
+fn a_table_that_names_files_that_are_not_there_is_told_before_anything_is_decoded() {
+    let (root, plan) = table("path,label\na.png,1\nno.png,2\nb.png,2\n.,1\n");
+    let said = complaint(&plan, root.path());
+    assert!(said.starts_with("2 of 4 images in DATA/signs.csv cannot be read:\n"), "{said}");
+    assert!(said.contains("DATA/no.png: there is no such file or folder\n"), "{said}");
+    assert!(said.contains("DATA/.: not a file\n"), "{said}");
+    // Left out, they are in no count, and a class that has no others is told.
+    let lenient = DataPlan { on_bad_image: OnBadImage::Skip, ..plan };
+    assert_eq!(counts(&lenient).0, 2);
+    fs::write(root.path().join("signs.csv"), "path,label\na.png,1\nno.png,2\n").unwrap();
+    let said = complaint(&lenient, root.path());
+    assert!(said.contains("no training image of `2`") && said.contains("left out"), "{said}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn kernel(drawn: &Drawn) -> (Vec<f32>, usize) {
     let blur_reach = if radius <= 8 { 1 } else { 2 };
     // For a deviation of 0 OpenCV takes binomial weights.
     let weight = |x: i32| match (alias_blur > 0.0, blur_reach) {
-        (true, _) => (-0.5 * (f64::from(x) / alias_blur).powi(2)).exp(),
+        (true, _) => libm::exp(-0.5 * (f64::from(x) / alias_blur).powi(2)),
         (false, 1) => [2.0, 1.0][x.unsigned_abs() as usize],
         (false, _) => [6.0, 4.0, 1.0][x.unsigned_abs() as usize],
     };

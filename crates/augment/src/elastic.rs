@@ -2,7 +2,6 @@
 //! Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual document
 //! analysis" (ICDAR 2003).
 
-use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,15 +73,19 @@ impl Elastic {
         let width = frame.width;
         let height = if self.same_dxdy { frame.height } else { 2 * frame.height };
         let mut stream = Stream::keyed(drawn.field);
-        let mut noise: Vec<f32> = (0..height * width)
-            .map(|_| match self.noise_distribution {
-                NoiseDistribution::Gaussian => StandardNormal.sample(&mut stream),
-                NoiseDistribution::Uniform => 2.0 * stream.uniform() as f32 - 1.0,
-            })
-            .collect();
-        if self.noise_distribution == NoiseDistribution::Gaussian {
-            let largest = noise.iter().fold(1e-6f32, |largest, value| largest.max(value.abs()));
-            noise.iter_mut().for_each(|value| *value /= largest);
+        let mut noise = vec![0.0f32; height * width];
+        match self.noise_distribution {
+            NoiseDistribution::Gaussian => {
+                for pair in noise.chunks_mut(2) {
+                    let drawn = stream.normal_pair();
+                    pair.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn as f32);
+                }
+                let largest = noise.iter().fold(1e-6f32, |largest, value| largest.max(value.abs()));
+                noise.iter_mut().for_each(|value| *value /= largest);
+            }
+            NoiseDistribution::Uniform => {
+                noise.iter_mut().for_each(|value| *value = 2.0 * stream.uniform() as f32 - 1.0);
+            }
         }
         let turned = Smoothing::new(self.sigma, height).smooth_and_turn(&noise, width);
         let mut field = Smoothing::new(self.sigma, width).smooth_and_turn(&turned, height);
@@ -120,8 +123,9 @@ impl Smoothing {
     fn new(sigma: f64, length: usize) -> Smoothing {
         // Four standard deviations on each side, as OpenCV for numbers that are not bytes.
         let radius = ((sigma * 8.0 + 1.0).round_ties_even() as usize | 1) / 2;
-        let kernel: Vec<f64> =
-            (0..=radius).map(|distance| (-0.5 * (distance as f64 / sigma).powi(2)).exp()).collect();
+        let kernel: Vec<f64> = (0..=radius)
+            .map(|distance| libm::exp(-0.5 * (distance as f64 / sigma).powi(2)))
+            .collect();
         let total = kernel[0] + 2.0 * kernel[1..].iter().sum::<f64>();
         // What the tail from some distance on weighs.
         let mut tails = vec![0.0; radius + 2];

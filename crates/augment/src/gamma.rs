@@ -38,7 +38,7 @@ impl Transform for Gamma {
     fn pixels(&self, drawn: &Drawn, image: &mut Image) {
         // Values are cut to whole numbers. That i times 1/255 and not i/255 is raised, as in
         // Albumentations, decides which of two numbers some become.
-        let value = |i: usize| (i as f64 * (1.0 / 255.0)).powf(drawn.gamma) * 255.0;
+        let value = |i: usize| libm::pow(i as f64 * (1.0 / 255.0), drawn.gamma) * 255.0;
         look_up(image, &std::array::from_fn(|i| value(i) as u8));
     }
 }

@@ -7,7 +7,7 @@ use super::simd::vectorised;
 pub(super) fn kernel(size: usize, sigma: f64) -> Vec<f32> {
     let middle = (size / 2) as f64;
     let weights: Vec<f64> =
-        (0..size).map(|at| (-0.5 * ((at as f64 - middle) / sigma).powi(2)).exp()).collect();
+        (0..size).map(|at| libm::exp(-0.5 * ((at as f64 - middle) / sigma).powi(2))).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| (weight / sum) as f32).collect()
 }

@@ -72,7 +72,7 @@ fn half_kernel(drawn: &Drawn) -> Vec<f32> {
     let Drawn { sigma, kernel } = *drawn;
     // Without deviation all weight lies in the middle.
     let sigma = sigma.max(1e-9);
-    let half = (0..=kernel / 2).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp());
+    let half = (0..=kernel / 2).map(|x| libm::exp(-0.5 * (x as f64 / sigma).powi(2)));
     let half: Vec<f64> = half.collect();
     let sum = half[0] + 2.0 * half[1..].iter().sum::<f64>();
     half.into_iter().map(|weight| (weight / sum) as f32).collect()

@@ -58,13 +58,13 @@ fn descale(number: i32, bits: u32) -> i32 {
 impl Tables {
     fn new() -> Tables {
         let linear =
-            |x: f64| if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) };
+            |x: f64| if x <= 0.04045 { x / 12.92 } else { libm::pow((x + 0.055) / 1.055, 2.4) };
         let root = |x: f64| {
             let linear = x * 841.0 / 108.0 + 16.0 / 116.0;
-            if x < 216.0 / 24389.0 { linear } else { x.cbrt() }
+            if x < 216.0 / 24389.0 { linear } else { libm::cbrt(x) }
         };
         let byte = |x: f64| {
-            let encoded = 1.055 * x.powf(1.0 / 2.4) - 0.055;
+            let encoded = 1.055 * libm::pow(x, 1.0 / 2.4) - 0.055;
             if x <= 0.003_130_8 { x * 12.92 } else { encoded }
         };
         let one = f64::from(ONE);

@@ -1,6 +1,5 @@
 //! Whole batches mixed with themselves: mixup and CutMix.
 
-use rand_distr::{Beta, Distribution};
 use serde::{Deserialize, Serialize};
 
 use super::image::Frame;
@@ -76,8 +75,7 @@ impl Mixing {
                 return chosen.or(one_of.last())?.draw_surely(images, frame, stream);
             }
         };
-        let beta = Beta::new(*alpha, *alpha).expect("the plan lets no other α through");
-        let own: f64 = beta.sample(stream);
+        let own = stream.beta(*alpha);
         let mut partners: Vec<u32> = (0..images as u32).collect();
         stream.shuffle(&mut partners);
         if matches!(self, Mixing::Mixup { .. }) {

@@ -79,7 +79,7 @@ impl Transform for MotionBlur {
 fn kernel(drawn: &Drawn) -> Vec<f32> {
     let Drawn { kernel: size, angle, direction, shift } = *drawn;
     let length = (size / 2) as f64;
-    let (dy, dx) = angle.to_radians().sin_cos();
+    let (dy, dx) = libm::sincos(angle.to_radians());
     let start = -length * (1.0 - direction.max(0.0));
     let end = length * (1.0 + direction.min(0.0));
     let mut kernel = vec![0.0; size * size];

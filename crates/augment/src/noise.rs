@@ -58,7 +58,7 @@ impl Normal {
             let middle = (slice as f64 + 0.5) / f64::from(1 << 16);
             while below < middle {
                 let centre = z + STEP / 2.0;
-                below += (-0.5 * centre * centre).exp() * STEP / std::f64::consts::TAU.sqrt();
+                below += libm::exp(-0.5 * centre * centre) * STEP / std::f64::consts::TAU.sqrt();
                 z += STEP;
             }
             *value = z as f32;

@@ -112,7 +112,7 @@ impl Operation {
             Operation::TranslateX(columns) => [[1.0, 0.0, -columns.trunc()], [0.0, 1.0, 0.0]],
             Operation::TranslateY(rows) => [[1.0, 0.0, 0.0], [0.0, 1.0, -rows.trunc()]],
             Operation::Rotate(degrees) => {
-                let (sin, cos) = degrees.to_radians().sin_cos();
+                let (sin, cos) = libm::sincos(degrees.to_radians());
                 [[cos, -sin, 0.0], [sin, cos, 0.0]]
             }
             _ => return None,

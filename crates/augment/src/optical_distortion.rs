@@ -60,7 +60,7 @@ impl OpticalDistortion {
         let (x_unit, y_unit, fourth) = match self.mode {
             Mode::Camera => (width, height, k),
             Mode::Fisheye => {
-                let farthest = x_centre.hypot(y_centre);
+                let farthest = libm::hypotf(x_centre, y_centre);
                 (farthest, farthest, 0.0)
             }
         };

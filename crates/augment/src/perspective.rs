@@ -65,7 +65,7 @@ impl Drawn {
 /// How far two corners lie apart; less than two pixels are made two.
 fn distance(corners: &mut [[f64; 2]; 4], a: usize, b: usize) -> f64 {
     let [x, y] = [0, 1].map(|axis| corners[a][axis] - corners[b][axis]);
-    let size = x.hypot(y);
+    let size = libm::hypot(x, y);
     if size >= 2.0 {
         return size;
     }

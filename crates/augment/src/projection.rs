@@ -35,8 +35,8 @@ impl Projection {
     /// off the corner system in which boxes are counted.
     fn affine(frame: Frame, steps: Steps, half: f64) -> Projection {
         let (x, y) = (frame.width as f64 / 2.0 - half, frame.height as f64 / 2.0 - half);
-        let (sin, cos) = steps.angle.rem_euclid(360.0).to_radians().sin_cos();
-        let [shear_x, shear_y] = steps.shear.map(|degrees| degrees.to_radians().tan());
+        let (sin, cos) = libm::sincos(steps.angle.rem_euclid(360.0).to_radians());
+        let [shear_x, shear_y] = steps.shear.map(|degrees| libm::tan(degrees.to_radians()));
         Projection::translation(x + steps.translate[0], y + steps.translate[1])
             .after(Projection([[1.0, shear_x, 0.0], [shear_y, 1.0, 0.0], [0.0, 0.0, 1.0]]))
             .after(Projection([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]]))

@@ -61,7 +61,7 @@ impl Transform for RandomResizedCrop {
         let whole = |side: f64| side.round_ties_even() as usize;
         for _ in 0..TRIES {
             let area = self.scale.draw(stream) * (height * width) as f64;
-            let ratio = Range::new(low.ln(), high.ln()).draw(stream).exp();
+            let ratio = libm::exp(Range::new(libm::log(low), libm::log(high)).draw(stream));
             let size =
                 Size { height: whole((area / ratio).sqrt()), width: whole((area * ratio).sqrt()) };
             if (1..=height).contains(&size.height) && (1..=width).contains(&size.width) {

@@ -45,7 +45,7 @@ impl Transform for ShotNoise {
         let scale = drawn.scale.max(1e-4);
         let shown = |photons: u32| {
             let light = (f64::from(photons) * scale).min(1.0);
-            (light.powf(1.0 / 2.2) * 255.0).round_ties_even() as u8
+            (libm::pow(light, 1.0 / 2.2) * 255.0).round_ties_even() as u8
         };
         // All counts above those of white are white.
         let most = (1.0 / scale).ceil() as u32;
@@ -56,7 +56,7 @@ impl Transform for ShotNoise {
             let bits = stream.at(place);
             for (value, uniform) in pair.iter_mut().zip([bits as u32, (bits >> 32) as u32]) {
                 let table = tables[usize::from(*value)].get_or_insert_with(|| {
-                    let light = (f64::from(*value) / 255.0).powf(2.2);
+                    let light = libm::pow(f64::from(*value) / 255.0, 2.2);
                     Poisson::new((light + scale * 1e-6) / scale)
                 });
                 *value = shown[table.of(uniform).min(most) as usize];

@@ -91,7 +91,7 @@ impl Transform for SunFlare {
         let x = (width * Range::new(left, right).draw(stream)) as i64;
         let y = (height * Range::new(top, bottom).draw(stream)) as i64;
         let n = self.sun_flare.draw_whole(stream);
-        let step = (height.hypot(width) * 0.01).floor().max(1.0);
+        let step = (libm::hypot(height, width) * 0.01).floor().max(1.0);
         let most_radius = (height * 0.01).floor().max(2.0) as u64;
         let colour = self.src_color.channels();
         let darker = (f64::from(colour.into_iter().max().unwrap_or(0)) * 0.2) as u8;
@@ -103,8 +103,10 @@ impl Transform for SunFlare {
                 let least = value.saturating_sub(darker);
                 least + stream.below(u64::from(value - least) + 1) as u8
             });
-            let center =
-                [(x as f64 + along * angle.cos()) as i64, (y as f64 + along * angle.sin()) as i64];
+            let center = [
+                (x as f64 + along * libm::cos(angle)) as i64,
+                (y as f64 + along * libm::sin(angle)) as i64,
+            ];
             Circle { alpha, center, radius: radius.pow(3), color }
         };
         let circles = (0..n).map(circle).collect();

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod naming;
 pub mod number;
 pub mod optimizer;
+pub mod printable;
 pub mod record;
 pub mod seed;
 pub mod shape;

@@ -65,17 +65,7 @@ pub fn large() -> Use {
 
 /// Gives the pages of gaps between large blocks back to the system.
 pub fn give_back() {
-    if let Some(range) = range() {
-        let mut state = range.state();
-        for (offset, len) in state.gaps.iter() {
-            pages::give_back(range.start + offset, len);
-        }
-        let (end, touched) = (state.gaps.end(), state.usage.touched);
-        pages::give_back(range.start + end, touched.saturating_sub(end));
-        if pages::COME_BACK_AS_ZEROS {
-            state.usage.touched = touched.min(end);
-        }
-    }
+    range().into_iter().for_each(Range::give_back);
 }
 
 impl Range {
@@ -86,6 +76,19 @@ impl Range {
         let (start, len) = found?;
         let state = State { gaps: Gaps::new(len), usage: Use::default() };
         Some(Range { start, len, state: Mutex::new(state) })
+    }
+
+    fn give_back(&self) {
+        let mut state = self.state();
+        for (offset, len) in state.gaps.iter() {
+            // What the system does not take stays as it is, and counts as touched.
+            pages::give_back(self.start + offset, len);
+        }
+        let (end, touched) = (state.gaps.end(), state.usage.touched);
+        let is_back = pages::give_back(self.start + end, touched.saturating_sub(end));
+        if is_back && pages::COME_BACK_AS_ZEROS {
+            state.usage.touched = touched.min(end);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -215,12 +218,11 @@ mod pages {
     /// Whether pages that were given back read as zeros, and not as what they held.
     pub(super) const COME_BACK_AS_ZEROS: bool = cfg!(target_os = "linux");
 
-    /// Gives back the pages of a range that nobody uses.
-    pub(super) fn give_back(start: usize, len: usize) {
+    /// Gives back the pages of a range that nobody uses: whether the system has taken them all. It does not take pages
+    /// that are locked into memory.
+    pub(super) fn give_back(start: usize, len: usize) -> bool {
         // SAFETY: the range lies within one of ours, and holds nothing that is still needed.
-        unsafe {
-            libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED);
-        }
+        unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED) == 0 }
     }
 }
 
@@ -233,7 +235,9 @@ mod pages {
 
     pub(super) const COME_BACK_AS_ZEROS: bool = false;
 
-    pub(super) fn give_back(_start: usize, _len: usize) {}
+    pub(super) fn give_back(_start: usize, _len: usize) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
@@ -279,6 +283,31 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pages_that_the_system_does_not_take_back_are_cleared_before_they_count_as_zeros() {
+        let Some(range) = Range::new() else { return };
+        let (block, _) = range.take(LARGE).unwrap();
+        // SAFETY: the block has so many bytes; a page of it is locked, and unlocked at the end.
+        unsafe {
+            block.write_bytes(7, LARGE);
+            if libc::mlock(block.cast(), GRAIN) != 0 {
+                return;
+            }
+        }
+        range.give(block, LARGE);
+        range.give_back();
+        let (again, used) = range.take(LARGE).unwrap();
+        assert_eq!((again, used), (block, LARGE), "all of it may hold what it held");
+        // SAFETY: the page that was locked.
+        assert_eq!(unsafe { libc::munlock(block.cast(), GRAIN) }, 0);
+        range.give(block, LARGE);
+        range.give_back();
+        let (again, used) = range.take(LARGE).unwrap();
+        assert_eq!(used, 0);
+        assert!(is_all(again, LARGE, 0));
     }
 
     #[test]

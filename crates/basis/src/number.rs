@@ -13,9 +13,21 @@ pub fn number(number: u64) -> String {
     text
 }
 
+/// So many of what is called `one` if it is one: `1 trial`, `1,200 trials`.
+pub fn count(of: usize, one: &str) -> String {
+    let plural = if of == 1 { "" } else { "s" };
+    format!("{} {one}{plural}", number(of as u64))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{count, number};
+
+    #[test]
+    fn one_is_no_plural() {
+        let found = [0, 1, 2, 1200].map(|of| count(of, "trial"));
+        assert_eq!(found, ["0 trials", "1 trial", "2 trials", "1,200 trials"]);
+    }
 
     #[test]
     fn thousands_are_set_apart() {

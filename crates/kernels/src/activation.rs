@@ -13,12 +13,12 @@ pub use candlewick_basis::activation::Activation;
 const PIECE: usize = 1 << 12;
 
 fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    1.0 / (1.0 + libm::expf(-x))
 }
 
 /// The distribution function of the standard normal.
 fn phi(x: f64) -> f64 {
-    0.5 * (1.0 + candle_core::cpu::erf::erf_f64(x * std::f64::consts::FRAC_1_SQRT_2))
+    0.5 * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 
 /// What kernels do with an activation: it is a function of single numbers.
@@ -67,13 +67,13 @@ impl Elementwise for Activation {
                 if x > 0.0 {
                     x
                 } else {
-                    alpha as f32 * x.exp_m1()
+                    alpha as f32 * libm::expm1f(x)
                 }
             }
             Activation::Gelu => (f64::from(x) * phi(f64::from(x))) as f32,
             Activation::Silu => x * sigmoid(x),
             Activation::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            Activation::Tanh => x.tanh(),
+            Activation::Tanh => libm::tanhf(x),
             Activation::Sigmoid => sigmoid(x),
         }
     }
@@ -118,7 +118,7 @@ impl Elementwise for Activation {
         match self {
             Activation::Gelu => {
                 let x = f64::from(x);
-                let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
+                let density = libm::exp(-0.5 * x * x) / std::f64::consts::TAU.sqrt();
                 (phi(x) + x * density) as f32
             }
             Activation::Silu => {
@@ -145,7 +145,7 @@ impl Elementwise for Activation {
                 if x > 0.0 {
                     1.0
                 } else {
-                    alpha as f32 * x.exp()
+                    alpha as f32 * libm::expf(x)
                 }
             }
             other => other.slope_at_result(other.apply(x)),

@@ -11,7 +11,9 @@ use rayon::prelude::*;
 
 use super::activation::{Activation, Elementwise};
 use super::conv::Geometry;
+use super::direct::TURN;
 use super::frame::Frame;
+use super::lanes::{LANES, sum_of};
 use super::simd::{Kernel, Simd, dispatch};
 
 /// `out = Σ_t weight[t] · frame[tap_t] + bias`, then max(0, ·) if `relu`. All of `out` is written and returned.
@@ -192,20 +194,34 @@ impl Frame {
         lines: &[f32],
     ) -> [f32; T] {
         let [_, whole] = self.run();
-        let mut sums = [V::splat(0.0); T];
-        for (line, (from, _)) in lines.chunks_exact(whole).zip(self.lines()) {
-            let from = room[from..].as_ptr();
-            for at in (0..whole).step_by(V::WIDTH) {
-                // SAFETY: the caller's promise.
+        // As the weights of other convolutions: each lane has its sum, and parts of the lanes take turns.
+        let mut sums = [[0.0; LANES]; T];
+        let together = (TURN * LANES / whole.max(1)).max(1);
+        let rows: Vec<_> = lines.chunks_exact(whole).zip(self.lines()).collect();
+        for rows in rows.chunks(together) {
+            for part in (0..LANES).step_by(V::WIDTH) {
+                // SAFETY: parts lie within LANES; the rest is the caller's promise.
                 unsafe {
-                    let slope = V::load(line.as_ptr().add(at));
+                    let mut of_part = [V::splat(0.0); T];
                     for t in 0..T {
-                        sums[t] = slope.fma(V::load(from.add(taps[t] + at)), sums[t]);
+                        of_part[t] = V::load(sums[t][part..].as_ptr());
+                    }
+                    for (line, (from, _)) in rows {
+                        let from = room[*from..].as_ptr();
+                        for at in (part..whole).step_by(LANES) {
+                            let slope = V::load(line.as_ptr().add(at));
+                            for t in 0..T {
+                                of_part[t] = slope.fma(V::load(from.add(taps[t] + at)), of_part[t]);
+                            }
+                        }
+                    }
+                    for t in 0..T {
+                        of_part[t].store(sums[t][part..].as_mut_ptr());
                     }
                 }
             }
         }
-        sums.map(V::sum)
+        sums.map(sum_of)
     }
 }
 

@@ -4,7 +4,7 @@
 //! instruction for all of them, whatever the stride or the number of channels. A tile of filters
 //! and neighbouring pixels is summed up in registers.
 
-use super::lanes::LANES;
+use super::lanes::{LANES, sum_of};
 use super::simd::Simd;
 
 /// Filters whose weights lie together: as many as tiles of sixteen registers do in two halves.
@@ -14,6 +14,9 @@ pub(super) const FILTERS: usize = 12;
 /// Divides `LANES`.
 pub(super) const UNROLLED: usize = 4;
 const _: () = assert!(LANES.is_multiple_of(UNROLLED));
+
+/// Positions after which another part of the lanes has its turn, where sums go over positions.
+pub(super) const TURN: usize = 32;
 
 /// One line of outputs: `out[f][p] = start + Σ_c Σ_t weight[c][t][f] · x[c · channel + tap_t + p · step]`.
 /// All strides are in numbers.
@@ -261,30 +264,49 @@ impl Dots<'_> {
     unsafe fn tile<V: Simd, const F: usize, const T: usize>(&self, filter: usize, tap: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut sums = [[V::splat(0.0); T]; F];
+            // Each lane has a sum of its own, whatever the width of registers. Parts of the lanes take turns so
+            // rarely that going to and from memory costs nothing, and so often that the first-level cache still
+            // has what all of them read.
+            let mut sums = [[[0.0; LANES]; T]; F];
             let gradient = self.gradient.add(filter * self.filter);
             let taps: [usize; T] = std::array::from_fn(|t| self.taps[tap + t]);
-            for row in 0..self.rows {
-                let mut gradient = gradient.add(row * self.gradient_row);
-                let mut x = self.x.add(row * self.row);
-                for _ in 0..self.positions {
-                    for part in (0..LANES).step_by(V::WIDTH) {
-                        let pixels: [V; T] =
-                            std::array::from_fn(|t| V::load(x.add(taps[t] + part)));
-                        for f in 0..F {
-                            let slope = V::load(gradient.add(f * self.filter + part));
-                            for t in 0..T {
-                                sums[f][t] = slope.fma(pixels[t], sums[f][t]);
-                            }
+            let together = (TURN / self.positions.max(1)).max(1);
+            for first in (0..self.rows).step_by(together) {
+                for part in (0..LANES).step_by(V::WIDTH) {
+                    let mut of_part = [[V::splat(0.0); T]; F];
+                    for f in 0..F {
+                        for t in 0..T {
+                            of_part[f][t] = V::load(sums[f][t][part..].as_ptr());
                         }
                     }
-                    gradient = gradient.add(LANES);
-                    x = x.add(self.step);
+                    for row in first..self.rows.min(first + together) {
+                        let mut gradient = gradient.add(row * self.gradient_row + part);
+                        let mut x = self.x.add(row * self.row + part);
+                        for _ in 0..self.positions {
+                            let mut pixels = [V::splat(0.0); T];
+                            for t in 0..T {
+                                pixels[t] = V::load(x.add(taps[t]));
+                            }
+                            for f in 0..F {
+                                let slope = V::load(gradient.add(f * self.filter));
+                                for t in 0..T {
+                                    of_part[f][t] = slope.fma(pixels[t], of_part[f][t]);
+                                }
+                            }
+                            gradient = gradient.add(LANES);
+                            x = x.add(self.step);
+                        }
+                    }
+                    for f in 0..F {
+                        for t in 0..T {
+                            of_part[f][t].store(sums[f][t][part..].as_mut_ptr());
+                        }
+                    }
                 }
             }
             for f in 0..F {
                 for t in 0..T {
-                    *self.into.add((filter + f) * self.into_filter + tap + t) += sums[f][t].sum();
+                    *self.into.add((filter + f) * self.into_filter + tap + t) += sum_of(sums[f][t]);
                 }
             }
         }

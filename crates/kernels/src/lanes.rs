@@ -14,11 +14,24 @@ use rayon::prelude::*;
 use super::simd::{Kernel, Simd, dispatch};
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
-/// Images in a block.
+/// Images in a block, and partial sums of what is added up over lanes.
 pub(super) const LANES: usize = 16;
 
 /// The images of a block at a pixel.
 pub(super) type Pixel<T = f32> = [T; LANES];
+
+/// The sum of all lanes: halves are added until one number is left.
+#[inline(always)]
+pub(super) fn sum_of(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
 
 /// Batches below this would waste more lanes than the order is worth.
 const SMALLEST_BATCH: usize = 8;
@@ -170,5 +183,21 @@ impl Kernel for FewFromLanes<'_> {
                 image.write_copy_of_slice(&row[..image.len()]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_lanes_are_added_until_one_number_is_left() {
+        let lanes: [f32; LANES] = std::array::from_fn(|i| libm::exp2f(i as f32 + 0.1));
+        let mut expected = lanes.to_vec();
+        while expected.len() > 1 {
+            let (low, high) = expected.split_at(expected.len() / 2);
+            expected = low.iter().zip(high).map(|(low, high)| low + high).collect();
+        }
+        assert_eq!(sum_of(lanes).to_bits(), expected[0].to_bits());
     }
 }

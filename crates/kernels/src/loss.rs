@@ -85,8 +85,8 @@ pub fn cross_entropy<'a>(
             let labels = wanted.of(image);
             let own_weight: f64 = labels.iter().map(|(class, part)| part * weight_of(*class)).sum();
             let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let total: f64 = row.iter().map(|x| f64::from(x - highest).exp()).sum();
-            let log_total = total.ln() + f64::from(highest);
+            let total: f64 = row.iter().map(|x| libm::exp(f64::from(x - highest))).sum();
+            let log_total = libm::log(total) + f64::from(highest);
             for (class, target) in targets.iter_mut().enumerate() {
                 *target = spread * weight_of(class);
             }
@@ -103,7 +103,7 @@ pub fn cross_entropy<'a>(
             weight += own_weight;
             let mass: f64 = targets.iter().sum();
             for ((slope, x), target) in slopes.iter_mut().zip(row).zip(&targets) {
-                let probability = (f64::from(*x) - log_total).exp();
+                let probability = libm::exp(f64::from(*x) - log_total);
                 *slope = (mass * probability - target) as f32;
             }
         }

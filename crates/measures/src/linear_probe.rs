@@ -123,7 +123,7 @@ fn losses(mut logits: MatMut<f64>, labels: &[u32]) -> f64 {
         let own = logits[(row, *label as usize)] - largest;
         let mut sum = 0.0;
         for class in 0..classes {
-            let exponential = (logits[(row, class)] - largest).exp();
+            let exponential = libm::exp(logits[(row, class)] - largest);
             logits[(row, class)] = exponential;
             sum += exponential;
         }
@@ -131,7 +131,7 @@ fn losses(mut logits: MatMut<f64>, labels: &[u32]) -> f64 {
             logits[(row, class)] /= sum;
         }
         logits[(row, *label as usize)] -= 1.0;
-        total += sum.ln() - own;
+        total += libm::log(sum) - own;
     }
     total
 }

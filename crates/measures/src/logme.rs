@@ -86,7 +86,7 @@ impl Model<'_> {
             let next = self.step(ratio);
             // Nothing to explain or nothing explained.
             let next = if next.is_nan() { most } else { next.clamp(least, most) };
-            let moved = (next / ratio).ln().abs();
+            let moved = libm::log(next / ratio).abs();
             ratio = next;
             if moved < CONVERGED {
                 break;
@@ -112,13 +112,13 @@ impl Model<'_> {
     /// The log evidence per image for t = `ratio` and the best α for it.
     fn at(&self, ratio: f64) -> f64 {
         let mut quadratic = self.residual() / ratio;
-        let mut determinant = self.beyond() * ratio.ln();
+        let mut determinant = self.beyond() * libm::log(ratio);
         for (square, along) in self.squares.iter().zip(&self.along) {
             quadratic += along / (square + ratio);
-            determinant += (square + ratio).ln();
+            determinant += libm::log(square + ratio);
         }
-        let scale = self.images * (quadratic / self.images).ln();
-        let constant = self.images * (1.0 + std::f64::consts::TAU.ln());
+        let scale = self.images * libm::log(quadratic / self.images);
+        let constant = self.images * (1.0 + libm::log(std::f64::consts::TAU));
         -0.5 * (determinant + scale + constant) / self.images
     }
 }

@@ -100,8 +100,8 @@ fn classes_further_apart_score_higher_in_every_measure() {
         let probabilities: Vec<f32> = values
             .chunks(12)
             .flat_map(|row| {
-                let sum: f32 = row.iter().map(|value| value.exp()).sum();
-                row.iter().map(|value| value.exp() / sum).collect::<Vec<_>>()
+                let sum: f32 = row.iter().map(|value| libm::expf(*value)).sum();
+                row.iter().map(|value| libm::expf(*value) / sum).collect::<Vec<_>>()
             })
             .collect();
         let leep = leep(&LabelledFeatures::new(&probabilities, &labels, 4).unwrap()).unwrap();

@@ -40,9 +40,9 @@ pub(in crate::cli) struct Report {
     /// How charts are written
     #[arg(long, value_enum, value_name = "FORMAT", requires = "plots", default_value_t = PlotFormat::Svg)]
     pub(in crate::cli) plot_format: PlotFormat,
-    /// Pixels per inch of PNG charts, which are as wide as a column of print
-    #[arg(long, value_name = "N", requires = "plots", default_value_t = 300, value_parser = clap::value_parser!(u16).range(72..=1200))]
-    pub(in crate::cli) dpi: u16,
+    /// Pixels per inch of PNG charts, which are as wide as a column of print [default: 300]
+    #[arg(long, value_name = "N", requires = "plots", value_parser = clap::value_parser!(u16).range(72..=1200))]
+    pub(in crate::cli) dpi: Option<u16>,
     /// Write every trial as a run of TensorBoard into a folder: scalars, and settings for its HParams tab
     #[arg(long, value_name = "FOLDER")]
     pub(in crate::cli) tensorboard: Option<PathBuf>,
@@ -94,9 +94,20 @@ pub(in crate::cli) struct Clean {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(in crate::cli) folder: PathBuf,
-    /// Remove what is listed
+    /// Remove what is listed, but no trial that has results
     #[arg(long)]
     pub(in crate::cli) yes: bool,
+    /// With --yes, remove trials with results too: those of earlier versions of the experiment, or of another one
+    /// that has been replaced
+    #[arg(long, requires = "yes")]
+    pub(in crate::cli) earlier: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Verify {
+    /// The results folder of an experiment
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,9 @@ pub(in crate::cli) struct Run {
     /// Run what fits into this time by estimate, as 2h, the cheapest trials first: run.budget
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) budget: Option<String>,
+    /// Let the tables and the report of a folder that holds another experiment be replaced; its trials stay
+    #[arg(long)]
+    pub(in crate::cli) replace: bool,
     /// Show nothing but errors and the final ranking
     #[arg(long, short, conflicts_with = "json")]
     pub(in crate::cli) quiet: bool,

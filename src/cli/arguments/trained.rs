@@ -18,7 +18,8 @@ pub(in crate::cli) struct Presets {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Trained {
-    /// A checkpoint that wick run wrote: best.safetensors or last.safetensors of a trial
+    /// A checkpoint that wick run wrote: best.safetensors or last.safetensors of a trial; or a results folder, for its
+    /// best trial
     #[arg(long, value_name = "CHECKPOINT")]
     pub(in crate::cli) model: Option<PathBuf>,
     /// A built-in network, with --weights
@@ -58,6 +59,9 @@ pub(in crate::cli) struct Looking {
     /// [default: what the checkpoint was tested with]
     #[arg(long, value_name = "CHAINS")]
     pub(in crate::cli) test_time: Option<String>,
+    /// The most pixels that an image file may have [default: data.max-pixels of the trial, or 100000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) max_pixels: Option<u64>,
     /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(in crate::cli) device: Device,
@@ -145,10 +149,12 @@ pub(in crate::cli) struct Evaluate {
     pub(in crate::cli) trained: Trained,
     #[command(flatten)]
     pub(in crate::cli) looking: Looking,
-    /// Labelled images, written as data.source in an experiment file
+    /// Labelled images, written as data.source in an experiment file [default: those of the trial whose
+    /// checkpoint it is]
     #[arg(long, value_name = "SOURCE")]
-    pub(in crate::cli) data: String,
-    /// Which of its images [default: the declared test images, or all if none are]
+    pub(in crate::cli) data: Option<String>,
+    /// Which of these images [default: of the trial's own the test images, or, if there are none, the validation
+    /// images; of others the declared test images, or all if none are]
     #[arg(long, value_enum)]
     pub(in crate::cli) part: Option<Part>,
     /// Write the confusion matrix as CSV
@@ -158,9 +164,12 @@ pub(in crate::cli) struct Evaluate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum Part {
-    /// What the source declares for testing
+    /// The trial's own test images; of other data what the source declares for testing
     Test,
-    /// Everything else
+    /// The trial's own validation images; of other data what the source declares for that
+    Validation,
+    /// The images that the trial has learnt from; of other data everything that is for neither testing nor
+    /// validation
     Train,
     /// Every image
     All,

@@ -1,6 +1,7 @@
 //! Pruning is the same whoever comes first, and comes to an end.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::basis::record::Scores;
@@ -41,8 +42,8 @@ fn world(seed: u64, settings: usize, seeds: u64, rounds: usize) -> World {
             let mut stream = derive(seed, "fate", &[number as u64]);
             let mut plan = base.clone();
             plan.seed = own;
-            plan.data.fold = Some(Fold { index: 0, of: 2 });
-            plan.train.epochs = [10, 10, 10, 4][stream.below(4) as usize];
+            Arc::make_mut(&mut plan.data).fold = Some(Fold { index: 0, of: 2 });
+            Arc::make_mut(&mut plan.train).epochs = [10, 10, 10, 4][stream.below(4) as usize];
             let (length, status) = match stream.below(6) {
                 0 => (1 + stream.below(plan.train.epochs as u64) as usize, Status::Completed),
                 1 => (stream.below(plan.train.epochs as u64) as usize, Status::Failed),
@@ -65,7 +66,7 @@ fn world(seed: u64, settings: usize, seeds: u64, rounds: usize) -> World {
                 digest: format!("{number:016x}"),
                 setting,
                 round: setting * rounds / settings,
-                settings: Vec::new(),
+                settings: Arc::default(),
                 plan,
             });
         }
@@ -197,7 +198,7 @@ fn later_trials_do_not_change_what_was_decided_by_looking_back() {
 fn known(accuracies: &[&[f64]]) -> (Vec<Trial>, Vec<Progress>) {
     let world = world(1, accuracies.len(), 1, 1);
     let trials = world.trials.into_iter().map(|mut trial| {
-        trial.plan.train.epochs = 10;
+        Arc::make_mut(&mut trial.plan.train).epochs = 10;
         trial
     });
     let progress = accuracies.iter().map(|accuracies| {

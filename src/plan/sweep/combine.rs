@@ -9,7 +9,7 @@ use crate::config::sweep::{Seeds, Sweep};
 use crate::document::{Content, KeyPath, Node, Problem};
 
 use super::Fold;
-use super::setting::Setting;
+use super::setting::{Setting, Value};
 
 /// No sweep has more trials than this.
 const MOST_TRIALS: usize = 1_000_000;
@@ -18,10 +18,7 @@ const MOST_TRIALS: usize = 1_000_000;
 pub(super) type Repeat = (Option<u64>, Option<Fold>);
 
 /// The trials of one setting: each seed with each fold.
-pub(super) struct Repeats {
-    seeds: Vec<Option<u64>>,
-    folds: Vec<Option<Fold>>,
-}
+pub(super) struct Repeats(Vec<Repeat>);
 
 impl Repeats {
     /// Those of `sweep`, if so many trials of `settings` settings can be.
@@ -47,25 +44,26 @@ impl Repeats {
             }
             Seeds::List(seeds) => seeds.iter().copied().map(Some).collect(),
         };
-        let folds = match sweep.folds {
+        let folds: Vec<Option<Fold>> = match sweep.folds {
             None => vec![None],
             Some(of) => (0..of).map(|index| Some(Fold { index, of })).collect(),
         };
-        Ok(Repeats { seeds, folds })
+        let of_seed = |seed| folds.iter().map(move |fold| (seed, *fold));
+        Ok(Repeats(seeds.into_iter().flat_map(of_seed).collect()))
     }
 
     pub(super) fn count(&self) -> usize {
-        self.seeds.len().saturating_mul(self.folds.len())
+        self.0.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Repeat> + '_ {
-        self.seeds.iter().flat_map(|seed| self.folds.iter().map(|fold| (*seed, *fold)))
+        self.0.iter().copied()
     }
 }
 
 /// Every setting with the seeds and folds that are not excluded.
 pub(super) struct Combined<'a> {
-    pub(super) settings: Vec<(Setting<'a>, Vec<Repeat>)>,
+    pub(super) settings: Vec<(Setting<'a>, Cow<'a, [Repeat]>)>,
     /// Combinations that `exclude` left out.
     pub(super) excluded: usize,
 }
@@ -75,7 +73,7 @@ pub(super) fn combine<'a>(
     root: &Node,
     sweep: &'a Sweep,
     samples: &'a [Vec<Node>],
-    repeats: &Repeats,
+    repeats: &'a Repeats,
     own_seed: u64,
 ) -> Result<Combined<'a>, Vec<Problem>> {
     let zipped = sweep.zip.first().map_or(1, |axis| axis.values.len());
@@ -89,7 +87,10 @@ pub(super) fn combine<'a>(
     let Some(total) = total.filter(|total| *total <= MOST_TRIALS) else { return Err(too_many()) };
     let mut matched = vec![false; sweep.exclude.len()];
     let mut is_used = vec![false; sweep.grid.len()];
-    let mut settings = Vec::new();
+    let mut settings = Vec::with_capacity(total / repeats.count());
+    // Only an axis that is left out, or a value that was drawn twice, makes two that are the same.
+    let may_be_twice =
+        sweep.random.is_some() || sweep.grid.iter().any(|axis| !axis.when.is_empty());
     let mut known = BTreeSet::new();
     let mut excluded = 0;
     for mut index in 0..total / repeats.count() {
@@ -109,25 +110,28 @@ pub(super) fn combine<'a>(
         for ((axis, value), is_used) in sweep.grid.iter().zip(chosen).zip(&mut is_used) {
             if setting.meets(root, &axis.when) {
                 *is_used = true;
-                setting.put(&axis.path, &axis.at, Cow::Borrowed(value));
+                setting.put(&axis.path, &axis.at, Value::Listed(value));
             } else {
                 setting.leave_out();
             }
         }
         for axis in &sweep.zip {
-            setting.put(&axis.path, &axis.at, Cow::Borrowed(&axis.values[row]));
+            setting.put(&axis.path, &axis.at, Value::Listed(&axis.values[row]));
         }
         if let Some(random) = &sweep.random {
             for (axis, value) in random.axes.iter().zip(&samples[sample]) {
                 if setting.meets(root, &axis.when) {
-                    setting.put(&axis.path, &axis.at, Cow::Borrowed(value));
+                    setting.put(&axis.path, &axis.at, Value::Listed(value));
                 } else {
                     setting.leave_out();
                 }
             }
         }
-        // Only an axis that is left out, or a value that was drawn twice, makes two that are the same.
-        if !known.insert(setting.key()) {
+        if may_be_twice && !known.insert(setting.key()) {
+            continue;
+        }
+        if sweep.exclude.is_empty() {
+            settings.push((setting, Cow::Borrowed(&repeats.0[..])));
             continue;
         }
         let mut trials = Vec::new();
@@ -148,7 +152,7 @@ pub(super) fn combine<'a>(
             }
         }
         if !trials.is_empty() {
-            settings.push((setting, trials));
+            settings.push((setting, Cow::Owned(trials)));
         }
     }
     let mut problems = idle_exclusions(sweep, &matched);

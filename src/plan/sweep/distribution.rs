@@ -38,12 +38,12 @@ impl Distribution {
                 Line::Numbers { low: range.low, high: range.high, step: 0.0 }
             }
             Distribution::LogUniform(range) => {
-                Line::Numbers { low: range.low.ln(), high: range.high.ln(), step: 0.0 }
+                Line::Numbers { low: libm::log(range.low), high: libm::log(range.high), step: 0.0 }
             }
             // Each number has the stretch that rounds to it.
             Distribution::Integer { range, is_log: true, .. } => Line::Numbers {
-                low: (range.low as f64 - 0.5).ln(),
-                high: (range.high as f64 + 0.5).ln(),
+                low: libm::log(range.low as f64 - 0.5),
+                high: libm::log(range.high as f64 + 0.5),
                 step: 0.0,
             },
             Distribution::Integer { range, step, .. } => {
@@ -62,10 +62,10 @@ impl Distribution {
                 float(rounded(position).clamp(range.low, range.high), &range.place)
             }
             Distribution::LogUniform(range) => {
-                float(rounded(position.exp()).clamp(range.low, range.high), &range.place)
+                float(rounded(libm::exp(position)).clamp(range.low, range.high), &range.place)
             }
             Distribution::Integer { range, step, is_log } => {
-                let number = if *is_log { position.exp() } else { position };
+                let number = if *is_log { libm::exp(position) } else { position };
                 let steps = ((number - range.low as f64) / *step as f64).round().max(0.0) as u64;
                 let last = self.size().unwrap_or(1) - 1;
                 let number = range.low + step * steps.min(last) as i64;
@@ -83,7 +83,7 @@ impl Distribution {
         match self {
             Distribution::Uniform(_) | Distribution::Integer { is_log: false, .. } => number,
             Distribution::LogUniform(_) | Distribution::Integer { is_log: true, .. } => {
-                number.map(f64::ln)
+                number.map(libm::log)
             }
             Distribution::Choice(values) => {
                 let index = values.iter().position(|known| known.content == value.content);

@@ -4,7 +4,6 @@
 //! before, in plan order. So it does not matter who finished first, and a search that was interrupted
 //! comes up with the same settings again.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::basis::record::{Metric, Status};
@@ -15,7 +14,7 @@ use crate::plan::prune::{History, Progress, PrunePlan, Verdict, judge};
 use crate::plan::survey::Survey;
 
 use super::combine::Repeats;
-use super::setting::{Setting, below, matches, within};
+use super::setting::{Setting, Value, below, matches, within};
 use super::trials::{Combination, add_epochs, resolve_all};
 use super::{Trial, tpe};
 
@@ -182,7 +181,7 @@ impl<'a> Searcher<'a> {
         let mut setting = Setting::of(None);
         for (index, axis) in self.search.axes.iter().enumerate() {
             if setting.meets(self.root, &axis.when) {
-                setting.put(&axis.path, &axis.at, Cow::Owned(value(index)));
+                setting.put(&axis.path, &axis.at, Value::Drawn(Box::new(value(index))));
             } else {
                 setting.leave_out();
             }
@@ -210,6 +209,7 @@ impl<'a> Searcher<'a> {
                 index,
                 round,
                 setting,
+                columns: None,
                 seed,
                 fold,
             })
@@ -231,9 +231,9 @@ impl<'a> Searcher<'a> {
             return Ok(None);
         }
         self.known.extend(resolved.iter().map(|trial| trial.digest.clone()));
-        let own = |path: &str| setting.replacements.iter().find(|(other, _, _)| *other == path);
+        let own = |path: &str| setting.replacements.iter().find(|it| it.path == path);
         let places = self.search.axes.iter();
-        let places = places.map(|axis| axis.values.position(&own(&axis.path)?.2)).collect();
+        let places = places.map(|axis| axis.values.position(&own(&axis.path)?.value)).collect();
         Ok(Some((resolved, places)))
     }
 
@@ -255,7 +255,7 @@ impl<'a> Searcher<'a> {
                 values[index] = end;
                 self.bring_in(index, &mut values);
                 let setting = self.build(|axis| values[axis].clone());
-                if setting.replacements.iter().any(|(path, _, _)| *path == axis.path) {
+                if setting.replacements.iter().any(|it| it.path == axis.path) {
                     settings.push((index, setting));
                 } else {
                     let message = format!("the axis \"{}\" is never in use", axis.path);
@@ -277,6 +277,7 @@ impl<'a> Searcher<'a> {
                 index: *axis,
                 round: 0,
                 setting,
+                columns: None,
                 seed,
                 fold,
             })

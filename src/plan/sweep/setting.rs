@@ -1,6 +1,7 @@
 //! One combination of settings, before seeds and folds.
 
-use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::config::setting::look_up;
 use crate::config::sweep::condition::Condition;
@@ -9,14 +10,51 @@ use crate::document::{Content, KeyPath, Node};
 
 use super::{text, toml_text};
 
+/// A value of an axis: one that the file lists, or one that was drawn. Of a million settings each has a few, so it is
+/// small.
+#[derive(Clone, Debug)]
+pub(super) enum Value<'a> {
+    Listed(&'a Node),
+    Drawn(Box<Node>),
+}
+
+impl Deref for Value<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        match self {
+            Value::Listed(node) => node,
+            Value::Drawn(node) => node,
+        }
+    }
+}
+
+/// A value that takes the place of another one in the experiment's tree.
+#[derive(Clone, Debug)]
+pub(super) struct Replacement<'a> {
+    /// The dotted path.
+    pub(super) path: &'a str,
+    /// The axis, or the variant that names the path.
+    stands_at: &'a KeyPath,
+    is_of_variant: bool,
+    pub(super) value: Value<'a>,
+}
+
+impl Replacement<'_> {
+    /// Where it stands.
+    pub(super) fn at(&self) -> KeyPath {
+        if self.is_of_variant { self.stands_at.key(self.path) } else { self.stands_at.clone() }
+    }
+}
+
 /// The values that a combination puts into the experiment's tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Setting<'a> {
     pub(super) variant: Option<&'a str>,
-    /// Variant settings, then the values of axes: dotted path, where it stands, value.
-    pub(super) replacements: Vec<(&'a str, KeyPath, Cow<'a, Node>)>,
+    /// Variant settings, then the values of axes.
+    pub(super) replacements: Vec<Replacement<'a>>,
     /// The swept values as text, empty where an axis is left out.
-    pub(super) columns: Vec<String>,
+    columns: Vec<String>,
 }
 
 impl<'a> Setting<'a> {
@@ -26,17 +64,26 @@ impl<'a> Setting<'a> {
         if let Some(Variant { name, at, settings }) = variant {
             setting.variant = Some(name);
             setting.columns.push(name.clone());
-            let replacements =
-                settings.iter().map(|(path, value)| (&**path, at.key(path), Cow::Borrowed(value)));
-            setting.replacements.extend(replacements);
+            setting.replacements.extend(settings.iter().map(|(path, value)| Replacement {
+                path,
+                stands_at: at,
+                is_of_variant: true,
+                value: Value::Listed(value),
+            }));
         }
         setting
     }
 
     /// Puts the value of an axis in.
-    pub(super) fn put(&mut self, path: &'a str, at: &KeyPath, value: Cow<'a, Node>) {
+    pub(super) fn put(&mut self, path: &'a str, at: &'a KeyPath, value: Value<'a>) {
         self.columns.push(text(&value));
-        self.replacements.push((path, at.clone(), value));
+        let replacement = Replacement { path, stands_at: at, is_of_variant: false, value };
+        self.replacements.push(replacement);
+    }
+
+    /// The columns, for all trials of the setting.
+    pub(super) fn columns(&self) -> Arc<[String]> {
+        self.columns.iter().cloned().collect()
     }
 
     /// Leaves an axis out: its setting stays as the file has it.
@@ -57,8 +104,7 @@ impl<'a> Setting<'a> {
             return matches!(&wanted.content, Content::String(name) if self.variant == Some(name));
         }
         let own = self.replacements.iter().rev();
-        let own =
-            own.filter_map(|(other, _, value)| Some(within(value, below(path, other)?))).next();
+        let own = own.filter_map(|it| Some(within(&it.value, below(path, it.path)?))).next();
         own.unwrap_or_else(|| look_up(root, path)).is_some_and(|value| matches(value, wanted))
     }
 
@@ -66,9 +112,22 @@ impl<'a> Setting<'a> {
     pub(super) fn key(&self) -> String {
         let values = self.replacements.iter();
         let mut words: Vec<String> =
-            values.map(|(path, _, value)| format!("{path:?} = {}", toml_text(value))).collect();
+            values.map(|it| format!("{:?} = {}", it.path, toml_text(&it.value))).collect();
         words.extend(self.variant.map(|variant| format!("variant = {variant:?}")));
         words.join(", ")
+    }
+
+    /// The values whose paths are `wanted`, by which settings can be told apart that differ in these.
+    pub(super) fn key_of(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let mut key = String::new();
+        for Replacement { path, value, .. } in self.replacements.iter().filter(|it| wanted(it.path))
+        {
+            key.push_str(path);
+            key.push('=');
+            key.push_str(&toml_text(value));
+            key.push('\n');
+        }
+        key
     }
 
     /// The combination in words, for messages.
@@ -76,7 +135,7 @@ impl<'a> Setting<'a> {
         let mut words: Vec<String> =
             self.variant.iter().map(|variant| format!("variant \"{variant}\"")).collect();
         let values = self.replacements.iter();
-        words.extend(values.map(|(path, _, value)| format!("{path} = {}", text(value))));
+        words.extend(values.map(|it| format!("{} = {}", it.path, text(&it.value))));
         words.join(", ")
     }
 }

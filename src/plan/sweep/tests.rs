@@ -40,7 +40,7 @@ fn expanded(sweep: &str, history: &dyn History) -> Result<Experiment, String> {
 }
 
 fn settings(experiment: &Experiment) -> Vec<Vec<String>> {
-    experiment.trials.iter().map(|trial| trial.settings.clone()).collect()
+    experiment.trials.iter().map(|trial| trial.settings.to_vec()).collect()
 }
 
 #[test]
@@ -151,7 +151,7 @@ impl History for Until {
             return Progress { records: Vec::new(), ended: Some(Status::Failed) };
         }
         let accuracy =
-            -(dropout(trial) - 0.6).abs() - (trial.plan.train.batch_size as f64).ln() / 10.0;
+            -(dropout(trial) - 0.6).abs() - libm::log(trial.plan.train.batch_size as f64) / 10.0;
         let scores =
             Scores { loss: 1.0, accuracy, top_k: 1.0, precision: 1.0, recall: 1.0, f1: 1.0 };
         let record =
@@ -242,4 +242,58 @@ fn an_axis_of_a_higher_layer_replaces_the_one_below_as_a_whole() {
     // Three samples of one value are one trial.
     assert_eq!(settings(&experiment), [["0.3"]]);
     assert!(matches!(experiment.prune.unwrap().rule, Rule::Asha(_)));
+}
+
+/// Trials share what they have in common; each is what it would be alone.
+#[test]
+fn a_trial_among_others_is_the_one_that_its_values_give_alone() {
+    let sweep = r#"{ seeds = 2, folds = 2, grid = {
+        "train.optimizer.adam.lr" = [0.001, 0.01], "data.batch-size" = [16, 32], "train.epochs" = [2, 3],
+        "model.defaults.dropout" = [0.0, 0.5], "train.label-smoothing" = [0.1, 0.2],
+        "data.image.size" = [[32, 32], [40, 40]], "augment.train" = ["none", [{ rotate = 15 }]] } }"#
+        .replace('\n', " ");
+    let experiment = expanded(&sweep, &Nothing).unwrap();
+    assert_eq!(experiment.trials.len(), 2 * 2 * 2_usize.pow(7));
+    for trial in experiment.trials.iter().step_by(7) {
+        let mut sets = vec!["name=x".to_owned(), "data.source=digits".to_owned()];
+        let axes = experiment.axes.iter().zip(trial.settings.iter());
+        sets.extend(axes.map(|(axis, value)| format!("{axis}={value}")));
+        sets.push(format!("seed={}", trial.plan.seed));
+        let root = preset("plain", &sets).unwrap();
+        let (plan, digest) = resolve(&root, trial.plan.data.fold, &Digits).unwrap();
+        assert_eq!(plan, trial.plan, "{:?}", trial.settings);
+        // Epochs are swept, so they tell trials apart.
+        let apart = format!("{digest} for {} epochs", plan.train.epochs);
+        assert_eq!(blake3::hash(apart.as_bytes()).to_hex()[..16], *trial.digest);
+        assert_eq!(digest, whole_digest(&plan), "{:?}", trial.settings);
+        assert_eq!(digest, plan.digest());
+    }
+    let mut digests: Vec<&String> = experiment.trials.iter().map(|trial| &trial.digest).collect();
+    digests.sort();
+    digests.dedup();
+    assert_eq!(digests.len(), experiment.trials.len());
+}
+
+/// The digest of a plan without files, by its definition: the hash of the revision and the plan as text.
+fn whole_digest(plan: &Plan) -> String {
+    let mut plan = plan.clone();
+    if !plan.train.schedule.depends_on_epochs() {
+        std::sync::Arc::make_mut(&mut plan.train).epochs = 0;
+    }
+    let text = toml::to_string(&plan).unwrap();
+    let revision = crate::plan::plan::REVISION.to_le_bytes();
+    let hash = blake3::hash(&[&revision[..], text.as_bytes()].concat());
+    hash.to_hex()[..16].to_owned()
+}
+
+#[test]
+fn ten_thousand_trials_with_something_wrong_are_told_once_for_each_thing() {
+    let wrong = expanded(
+        "{ seeds = 10000, grid = { \"train.optimizer.adam.lr\" = [-1.0, 0.1, -2.0] } }",
+        &Nothing,
+    )
+    .unwrap_err();
+    assert!(wrong.contains("2 errors found"), "{wrong}");
+    assert!(wrong.contains("in 10000 of 30000 trials, first in trial 1: "), "{wrong}");
+    assert!(wrong.contains("in 10000 of 30000 trials, first in trial 20001: "), "{wrong}");
 }

@@ -6,8 +6,6 @@
 //! "Tree-structured Parzen estimator: understanding its algorithm components", 2023): its number of
 //! good observations, its weights, its prior and its limits of widths.
 
-use statrs::function::erf::erfc;
-
 use crate::basis::seed::Stream;
 
 use super::distribution::Line;
@@ -29,7 +27,7 @@ pub(super) fn suggest(line: Line, good: &[f64], others: &[f64], stream: &mut Str
     let mut best = (f64::NEG_INFINITY, 0.0);
     for index in 0..CANDIDATES {
         let candidate = good.sample(stream);
-        let gain = good.density(candidate).ln() - others.density(candidate).ln();
+        let gain = libm::log(good.density(candidate)) - libm::log(others.density(candidate));
         if index == 0 || gain > best.0 {
             best = (gain, candidate);
         }
@@ -111,7 +109,7 @@ impl Parzen {
                         up_to(at + step / 2.0) - up_to(at - step / 2.0)
                     } else {
                         let z = (at - mean) / deviation;
-                        (-0.5 * z * z).exp() / (deviation * std::f64::consts::TAU.sqrt())
+                        libm::exp(-0.5 * z * z) / (deviation * std::f64::consts::TAU.sqrt())
                     };
                     weight * density / within
                 })
@@ -182,7 +180,7 @@ fn on_grid(at: f64, low: f64, high: f64, step: f64) -> f64 {
 
 /// The probability that a standard normal number is below `z`.
 fn normal_below(z: f64) -> f64 {
-    0.5 * erfc(-z / std::f64::consts::SQRT_2)
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
 }
 
 #[cfg(test)]
@@ -199,9 +197,10 @@ mod tests {
     fn densities_are_those_of_optuna() {
         // `_ParzenEstimator` of Optuna 5.0.0, univariate, with the defaults of `TPESampler`.
         let unit = Line::Numbers { low: 0.0, high: 1.0, step: 0.0 };
-        let logarithms = Line::Numbers { low: 1e-4f64.ln(), high: 1e-1f64.ln(), step: 0.0 };
+        let logarithms = Line::Numbers { low: libm::log(1e-4), high: libm::log(1e-1), step: 0.0 };
         let even = Line::Numbers { low: 1.0, high: 11.0, step: 2.0 };
-        let ln = |values: &[f64]| -> Vec<f64> { values.iter().map(|value| value.ln()).collect() };
+        let ln =
+            |values: &[f64]| -> Vec<f64> { values.iter().map(|value| libm::log(*value)).collect() };
         let many: Vec<f64> = (0..30).map(|i| f64::from(i * 37 % 101) / 101.0).collect();
         let cases = [
             (

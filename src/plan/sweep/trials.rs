@@ -1,6 +1,7 @@
 //! From combinations to trials, or everything that is wrong with any of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use rayon::prelude::*;
 
@@ -8,7 +9,8 @@ use crate::config::presets;
 use crate::config::setting::{lay, set};
 use crate::config::sweep::Sweep;
 use crate::document::{Content, KeyPath, Node, Place, Problem, Problems};
-use crate::plan::resolve::resolve;
+use crate::plan::Plan;
+use crate::plan::resolve::{Body, Recipe, parts};
 use crate::plan::survey::Survey;
 
 use super::setting::Setting;
@@ -22,13 +24,18 @@ pub(super) struct Combination<'a> {
     pub(super) index: usize,
     pub(super) round: usize,
     pub(super) setting: &'a Setting<'a>,
+    /// Its columns, where it has more than one trial.
+    pub(super) columns: Option<Arc<[String]>>,
     pub(super) seed: Option<u64>,
     pub(super) fold: Option<Fold>,
 }
 
+/// So many combinations are resolved before their problems are put together.
+const CHUNK: usize = 1 << 14;
+
 /// The trials of all combinations, or all problems. `note` says in which combinations a problem is, of
-/// which it gets the number and the first, unless it is no matter of combinations. Of what is wrong with values drawn from one of the `ranges`
-/// the first is told.
+/// which it gets the number and the first, unless it is no matter of combinations. Of what is wrong with values
+/// drawn from one of the `ranges` the first is told.
 pub(super) fn resolve_all(
     root: &Node,
     combinations: &[Combination],
@@ -36,30 +43,23 @@ pub(super) fn resolve_all(
     ranges: &[&Place],
     note: &dyn Fn(usize, &Combination) -> Option<String>,
 ) -> Result<Vec<Trial>, Problems> {
-    let resolved: Vec<Result<Trial, Vec<Problem>>> =
-        combinations.par_iter().map(|combination| trial(root, combination, survey)).collect();
-    let mut trials = Vec::with_capacity(resolved.len());
-    // Each problem with the trials that have it; one trial may have it in several layers.
-    let mut found: Vec<(Problem, BTreeSet<usize>)> = Vec::new();
-    for (index, result) in resolved.into_iter().enumerate() {
-        match result {
-            Ok(trial) => trials.push(trial),
-            Err(problems) => problems.into_iter().for_each(|problem| {
-                let is_known = |known: &Problem| {
-                    let in_range = |range: &&&Place| known.is_at(range) && problem.is_at(range);
-                    known.same(&problem) || ranges.iter().any(|range| in_range(&range))
-                };
-                match found.iter_mut().find(|(known, _)| is_known(known)) {
-                    Some((_, trials)) => _ = trials.insert(index),
-                    None => found.push((problem, BTreeSet::from([index]))),
-                }
-            }),
+    let known = Known::new(root);
+    let mut trials = Vec::with_capacity(combinations.len());
+    let mut found = Found::default();
+    for (chunk, part) in combinations.chunks(CHUNK).enumerate() {
+        let resolved: Vec<Result<Trial, Vec<Problem>>> =
+            part.par_iter().map(|combination| trial(root, combination, survey, &known)).collect();
+        for (index, result) in resolved.into_iter().enumerate() {
+            match result {
+                Ok(trial) if found.problems.is_empty() => trials.push(trial),
+                Ok(_) => {}
+                Err(problems) => found.add(problems, chunk * CHUNK + index, ranges),
+            }
         }
     }
     let mut all = Problems::none();
-    for (problem, trials) in found {
-        let first = &combinations[trials.first().copied().unwrap_or(0)];
-        all.add(match note(trials.len(), first) {
+    for FoundProblem { problem, first, count, .. } in found.problems {
+        all.add(match note(count, &combinations[first]) {
             Some(note) => problem.note(note),
             None => problem,
         });
@@ -67,21 +67,207 @@ pub(super) fn resolve_all(
     if all.is_empty() { Ok(trials) } else { Err(all) }
 }
 
+/// Problems of many trials, each once.
+#[derive(Default)]
+struct Found {
+    problems: Vec<FoundProblem>,
+    /// Which one it is by what it says and where it stands.
+    places: HashMap<String, usize>,
+    /// Which one it is of those with values from a range.
+    of_ranges: HashMap<usize, usize>,
+}
+
+/// A problem and the trials that have it.
+struct FoundProblem {
+    problem: Problem,
+    first: usize,
+    last: usize,
+    count: usize,
+}
+
+impl Found {
+    /// Adds what is wrong with the trial `index`; trials come in order.
+    fn add(&mut self, problems: Vec<Problem>, index: usize, ranges: &[&Place]) {
+        for problem in problems {
+            let range = ranges.iter().position(|range| problem.is_at(range));
+            let identity = problem.identity();
+            let place = self.places.get(&identity);
+            let place = place.or_else(|| self.of_ranges.get(&range?)).copied();
+            let Some(place) = place else {
+                self.places.insert(identity, self.problems.len());
+                range
+                    .into_iter()
+                    .for_each(|range| _ = self.of_ranges.insert(range, self.problems.len()));
+                self.problems.push(FoundProblem { problem, first: index, last: index, count: 1 });
+                continue;
+            };
+            let known = &mut self.problems[place];
+            // One trial may have it in several layers.
+            known.count += usize::from(known.last != index);
+            known.last = index;
+        }
+    }
+}
+
+/// So many parts of plans are kept for trials that have the same.
+const KEPT: usize = 4096;
+
+/// What trials have in common: a network and its images are the same for all seeds and all recipes, a recipe for all
+/// networks of as many classes.
+struct Known {
+    /// By the replaced values and the fold.
+    bodies: RwLock<HashMap<String, Arc<Body>>>,
+    /// By the replaced values, the classes, and whether there are validation images.
+    recipes: RwLock<HashMap<String, Arc<Recipe>>>,
+    /// What of the experiment a recipe is read from.
+    recipe: Node,
+    /// The experiment without its sweep.
+    bare: Node,
+}
+
+/// Whether the value at the dotted path `path` is a matter of the recipe, and whether of anything else. What is written
+/// in an unusual way is a matter of both, which is always right.
+fn concerns(path: &str) -> (bool, bool) {
+    let key_of = |table: &str| path.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
+    match (key_of("train"), key_of("data")) {
+        // Layers are unfrozen by epochs.
+        (Some(key), _) => (true, key.starts_with("epochs") || key.starts_with('"')),
+        (_, Some("batch-size" | "drop-last")) => (true, false),
+        (_, Some(key)) => {
+            let is_of_batches = key.starts_with("batch-size") || key.starts_with("drop-last");
+            (is_of_batches || key.starts_with('"'), true)
+        }
+        _ => (path.starts_with("train") || path.starts_with("data") || path.starts_with('"'), true),
+    }
+}
+
+fn is_of_recipe(path: &str) -> bool {
+    concerns(path).0
+}
+
+impl Known {
+    fn new(root: &Node) -> Known {
+        let only = |node: &Node, keys: &[&str]| {
+            let mut node = node.clone();
+            if let Content::Table(entries) = &mut node.content {
+                entries.retain(|entry| keys.contains(&&entry.key[..]));
+            }
+            node
+        };
+        let mut recipe = only(root, &["data", "train"]);
+        if let Content::Table(entries) = &mut recipe.content {
+            for entry in entries.iter_mut().filter(|entry| entry.key == "data") {
+                entry.value = only(&entry.value, &["batch-size", "drop-last"]);
+            }
+        }
+        let mut bare = root.clone();
+        if let Content::Table(entries) = &mut bare.content {
+            entries.retain(|entry| entry.key != "sweep");
+        }
+        Known { bodies: RwLock::default(), recipes: RwLock::default(), recipe, bare }
+    }
+
+    /// The plan and the digest of a combination whose network and images are known already; none if they are not, or if
+    /// something is wrong.
+    fn plan(&self, combination: &Combination, keys: &Keys) -> Option<(Plan, String)> {
+        let body = read(&self.bodies).get(&keys.body)?.clone();
+        let seed = combination.seed.unwrap_or(body.seed);
+        // No file can write others.
+        i64::try_from(seed).ok()?;
+        let key = keys.recipe(&body);
+        let known = read(&self.recipes).get(&key).cloned();
+        let recipe = match known {
+            Some(recipe) => recipe,
+            None => {
+                let mut tree = self.recipe.clone();
+                for it in &combination.setting.replacements {
+                    if is_of_recipe(it.path) {
+                        lay(&mut tree, it.path, Node::clone(&it.value), &KeyPath::root()).ok()?;
+                    }
+                }
+                let recipe = Arc::new(Recipe::read(&tree, body.classes, body.has_validation)?);
+                keep(&self.recipes, key, &recipe);
+                recipe
+            }
+        };
+        Some(body.with(seed, &recipe))
+    }
+}
+
+/// By what a combination's parts are known.
+struct Keys {
+    body: String,
+    recipe: String,
+}
+
+impl Keys {
+    fn of(combination: &Combination) -> Keys {
+        let Combination { setting, fold, .. } = combination;
+        let mut body = setting.key_of(|path| concerns(path).1);
+        if let Some(fold) = fold {
+            body.push_str(&format!("fold {} of {}", fold.index, fold.of));
+        }
+        Keys { body, recipe: setting.key_of(is_of_recipe) }
+    }
+
+    fn recipe(&self, body: &Body) -> String {
+        format!("{}{} {}", self.recipe, body.classes, body.has_validation)
+    }
+}
+
+fn read<T>(shelf: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    shelf.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts a part onto its shelf, unless that is full.
+fn keep<T>(shelf: &RwLock<HashMap<String, Arc<T>>>, key: String, part: &Arc<T>) {
+    let mut shelf = shelf.write().unwrap_or_else(PoisonError::into_inner);
+    if shelf.len() < KEPT {
+        shelf.insert(key, part.clone());
+    }
+}
+
 fn trial(
     root: &Node,
     combination: &Combination,
     survey: &dyn Survey,
+    known: &Known,
 ) -> Result<Trial, Vec<Problem>> {
-    let Combination { number, index, round, setting, seed, fold } = combination;
-    let mut tree = root.clone();
+    let Combination { number, index, round, setting, columns, .. } = combination;
+    let keys = Keys::of(combination);
+    let (plan, digest) = match known.plan(combination, &keys) {
+        Some(plan) => plan,
+        None => {
+            let (body, recipe) = parts_of(root, combination, survey, known)?;
+            let plan = body.with(body.seed, &recipe);
+            let key = keys.recipe(&body);
+            keep(&known.bodies, keys.body, &Arc::new(body));
+            keep(&known.recipes, key, &Arc::new(recipe));
+            plan
+        }
+    };
+    let settings = columns.clone().unwrap_or_else(|| setting.columns());
+    Ok(Trial { number: *number, digest, setting: *index, round: *round, settings, plan })
+}
+
+/// The parts of the plan of a combination, or everything that is wrong with it.
+fn parts_of(
+    root: &Node,
+    combination: &Combination,
+    survey: &dyn Survey,
+    known: &Known,
+) -> Result<(Body, Recipe), Vec<Problem>> {
+    let Combination { setting, seed, fold, .. } = combination;
+    // An axis may have thousands of values, of which the tree of a trial has one.
+    let mut tree = known.bare.clone();
     let mut problems = Vec::new();
     // The preset comes first, so that other axes can reach into it.
     let (presets, others): (Vec<_>, Vec<_>) =
-        setting.replacements.iter().partition(|(path, _, _)| *path == "model.preset");
+        setting.replacements.iter().partition(|it| it.path == "model.preset");
     let is_swept = !presets.is_empty();
-    for (index, (path, at, value)) in presets.into_iter().chain(others).enumerate() {
-        // The path stands in the sweep, which the trial's tree has too.
-        if let Err(problem) = lay(&mut tree, path, (**value).clone(), at) {
+    for (index, it) in presets.into_iter().chain(others).enumerate() {
+        // The path stands in the sweep.
+        if let Err(problem) = lay(&mut tree, it.path, Node::clone(&it.value), &it.at()) {
             problems.push(problem.locate(root));
         }
         if index == 0
@@ -100,22 +286,24 @@ fn trial(
         }
     }
     // Where a path leads nowhere, the rest is still checked as it stands.
-    let resolved = resolve(&tree, *fold, survey).map_err(|found| {
+    let resolved = parts(&tree, *fold, survey).map_err(|found| {
         let found = found.into_iter().map(|problem| problem.locate(&tree));
         problems.iter().cloned().chain(found).collect::<Vec<_>>()
     });
     if resolved.is_ok() && !problems.is_empty() {
         return Err(problems);
     }
-    let (plan, digest) = resolved?;
-    let settings = setting.columns.clone();
-    Ok(Trial { number: *number, digest, setting: *index, round: *round, settings, plan })
+    resolved
 }
 
 /// The number of epochs is no part of a digest, so that a trial can be trained for longer; where it
 /// is swept, it has to tell trials apart.
 pub(super) fn tell_epochs_apart(trials: &mut [Trial]) {
-    let mut epochs = BTreeMap::<String, Vec<usize>>::new();
+    let first = trials.first().map(|trial| trial.plan.train.epochs);
+    if trials.iter().all(|trial| Some(trial.plan.train.epochs) == first) {
+        return;
+    }
+    let mut epochs = HashMap::<String, Vec<usize>>::new();
     for trial in trials.iter() {
         epochs.entry(trial.digest.clone()).or_default().push(trial.plan.train.epochs);
     }
@@ -180,7 +368,7 @@ pub(super) fn merge_measured(trials: &mut Vec<Trial>, sweep: &Sweep) -> Option<S
 
 /// Two trials with one plan would be one row twice.
 pub(super) fn twins(trials: &[Trial], root: &Node) -> Option<Problem> {
-    let mut seen = BTreeMap::new();
+    let mut seen = HashMap::with_capacity(trials.len());
     for trial in trials {
         if let Some(first) = seen.insert(&trial.digest, trial.number) {
             let at = KeyPath::root().key("sweep");

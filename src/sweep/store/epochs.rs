@@ -29,39 +29,59 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// The records at `path`, in order, up to the first whose row is torn, damaged or out of order.
-pub(super) fn records(path: &Path) -> Vec<EpochRecord> {
+/// A row as it is read: epoch, steps, learning rate, scores on training batches and on validation images.
+type Cells = (usize, u64, f64, [f64; 6], ScoreCells);
+
+/// The records at `path`, in order, up to the first whose row is torn, damaged or out of order; and whether these
+/// are all.
+pub(super) fn records(path: &Path) -> (Vec<EpochRecord>, bool) {
     let columns = ["epoch"].into_iter().chain(NUMBERS).collect::<Vec<_>>();
-    let rows: Vec<(usize, u64, f64, [f64; 6], ScoreCells)> = rows::read_in_order(path, &columns);
-    let records = rows.into_iter().map(|(epoch, steps, lr, train, validation)| {
+    let rows: rows::Rows<Cells> = rows::read_in_order(path, &columns);
+    let (all, is_whole) = (rows.rows.len(), rows.is_whole);
+    let records = rows.rows.into_iter().map(|(epoch, steps, lr, train, validation)| {
         let is_whole = validation.iter().all(Option::is_some);
         let validation = is_whole.then(|| Scores::from(validation.map(Option::unwrap_or_default)));
         EpochRecord { epoch, steps, lr, train: train.into(), validation }
     });
     let in_order = records.enumerate().take_while(|(index, record)| record.epoch == index + 1);
-    in_order.map(|(_, record)| record).collect()
+    let records: Vec<EpochRecord> = in_order.map(|(_, record)| record).collect();
+    let is_whole = is_whole && records.len() == all;
+    (records, is_whole)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::basis::record::Scores;
+
+    fn record(epoch: usize) -> EpochRecord {
+        let train = Scores::from([3.0, 0.5, 0.5, 0.5, 0.5, 0.5]);
+        EpochRecord { epoch, steps: 1, lr: 0.1, train, validation: None }
+    }
 
     #[test]
     fn rows_under_other_columns_are_not_taken_for_epochs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("epochs.csv");
-        let header = format!("epoch,{}\n", NUMBERS.join(","));
-        let numbers: Vec<String> = (1..=NUMBERS.len()).map(|number| number.to_string()).collect();
-        let row = format!("1,{}\n", numbers.join(","));
-        std::fs::write(&path, format!("{header}{row}")).unwrap();
-        assert_eq!(records(&path)[0].train.loss, 3.0);
-        for other in [
-            header.replace("train_loss,train_accuracy", "train_accuracy,train_loss"),
-            header.replace("lr", "mr"),
-            header.replace(",val_f1", ""),
-        ] {
-            std::fs::write(&path, format!("{other}{row}")).unwrap();
-            assert!(records(&path).is_empty(), "{other}");
+        let table = rows::table(&path, [Row(&record(1))]);
+        std::fs::write(&path, &table).unwrap();
+        assert_eq!(records(&path), (vec![record(1)], true));
+        // Whole, but of a program with other columns.
+        #[derive(Serialize)]
+        struct Other {
+            epoch: usize,
+            loss: f64,
         }
+        std::fs::write(&path, rows::table(&path, [Other { epoch: 1, loss: 3.0 }])).unwrap();
+        assert_eq!(records(&path), (vec![], false));
+    }
+
+    #[test]
+    fn rows_out_of_order_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epochs.csv");
+        let table = rows::table(&path, [1, 2, 4].map(record).iter().map(Row));
+        std::fs::write(&path, table).unwrap();
+        assert_eq!(records(&path), (vec![record(1), record(2)], false));
     }
 }

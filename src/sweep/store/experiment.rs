@@ -5,19 +5,19 @@ use std::{fs, io};
 use crate::config::presets;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
-use crate::results::layout::EXPERIMENT;
+use crate::results::layout::{EXPERIMENT, FROZEN};
 
-use super::{Store, StoreError, trouble, write_whole};
+use super::{Store, StoreError, trouble};
 
 impl Store {
-    /// Writes the experiment `root`.
-    pub fn write_experiment(&self, root: &Node) -> Result<(), StoreError> {
+    /// Writes the experiment `root`, and as it was `frozen`.
+    pub fn write_experiment(&self, root: &Node, frozen: &str) -> Result<(), StoreError> {
         let mut root = root.clone();
         presets::withdraw(&mut root);
         let path = self.root.join(EXPERIMENT);
         let text = toml::to_string(&root.to_toml())
             .map_err(|error| trouble("write", &path)(io::Error::other(error)))?;
-        write_whole(&path, text.as_bytes())
+        self.write_hashed(&[(EXPERIMENT, text.as_bytes()), (FROZEN, frozen.as_bytes())])
     }
 
     /// `train.epochs` of the run before this one and of `experiment`, if they differ and trials cannot go on

@@ -1,11 +1,9 @@
-//! Files that are there as a whole or not at all, and files that rows are added to.
+//! Files that are there as a whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use serde::Serialize;
 
 use super::holder;
 
@@ -19,6 +17,11 @@ pub struct StoreError {
 }
 
 impl StoreError {
+    /// Why, without the file.
+    pub fn cause(&self) -> &io::Error {
+        &self.cause
+    }
+
     /// Whether another process has taken the trial: this one has nothing more to do with it.
     pub fn is_taken_over(&self) -> bool {
         self.cause.get_ref().is_some_and(|cause| cause.is::<holder::TakenOver>())
@@ -58,6 +61,15 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 }
 
 pub(super) fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreError> {
+    place(path, bytes, lasting)?;
+    match lasting {
+        Lasting::Process => Ok(()),
+        Lasting::Power => sync_folder(path).map_err(trouble("sync the folder of", path)),
+    }
+}
+
+/// Writes a file that has its place when the disk has its [folder](sync_folder).
+pub(super) fn place(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), StoreError> {
     let beside = beside(path);
     let write = || {
         let mut file = File::create(&beside)?;
@@ -82,28 +94,27 @@ pub(super) fn write_as(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<()
     })
 }
 
-/// Adds rows at the end, below a header if there is nothing yet. `end` is where this process has
-/// written to last, if it has: rows behind it are another one's. It is moved on.
-pub(super) fn append<R: Serialize>(
-    path: &Path,
-    end: &mut Option<u64>,
-    rows: impl IntoIterator<Item = R>,
-    lasting: Lasting,
-) -> io::Result<()> {
-    let mut file = File::options().create(true).write(true).truncate(false).open(path)?;
-    let there = file.metadata()?.len();
-    if end.is_some_and(|end| end != there) {
-        return Err(io::Error::other(holder::TakenOver("one that wrote here".to_owned())));
+/// Has the disk take that the file at `path` is in its folder under this name: without that, a loss of power may
+/// bring back what was there before, or nothing.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Ok(()),
+    };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some systems and file systems have no such thing.
+        Err(error)
+            if cfg!(not(unix))
+                || matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
     }
-    file.seek(SeekFrom::Start(there))?;
-    let mut writer = csv::WriterBuilder::new().has_headers(there == 0).from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    let rows = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    file.write_all(&rows)?;
-    *end = Some(there + rows.len() as u64);
-    if lasting == Lasting::Power { file.sync_data() } else { Ok(()) }
 }
 
 /// Removes files from `folder` that were never finished. Nobody else may write there.

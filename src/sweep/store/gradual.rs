@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::beside;
+use super::file::{beside, sync_folder};
 use super::{StoreError, trouble};
 
 /// A file under way: it lies beside its place until it is finished. One that is not is removed.
@@ -27,7 +27,8 @@ impl Gradual {
         let mut finish = || {
             self.file.flush()?;
             self.file.get_ref().sync_data()?;
-            fs::rename(&self.beside, &self.path)
+            fs::rename(&self.beside, &self.path)?;
+            sync_folder(&self.path)
         };
         finish().map_err(trouble("write", &self.path))
     }

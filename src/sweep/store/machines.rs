@@ -54,5 +54,5 @@ impl From<Row> for Station {
 
 /// The rows at `path`, in order, up to the first that is torn.
 pub(super) fn read(path: &Path) -> Vec<Station> {
-    rows::read::<Row>(path).into_iter().map(Station::from).collect()
+    rows::read::<Row>(path).rows.into_iter().map(Station::from).collect()
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::results::timings::Timing;
+use crate::train::checkpoint::Checkpoint;
 
 use super::{Mark, TrialStore};
 
@@ -23,7 +24,7 @@ fn a_process_that_was_overtaken_writes_nothing_more() {
         store.time(&[Timing::default()]),
         store.set_mark(Some(&Mark::Works("me".to_owned()))),
         store.forget(),
-        store.keep_losses(0, 0),
+        store.keep_losses(&Checkpoint::default()).map(drop),
     ];
     for attempt in attempts {
         let error = attempt.unwrap_err();

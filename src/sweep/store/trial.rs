@@ -11,15 +11,20 @@ use serde::{Deserialize, Serialize};
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::model::network::Weights;
 use crate::plan::Plan;
-use crate::results::layout::{CONFUSION, PLAN, PREDICTIONS};
+use crate::results::layout::{
+    BATCHES, BEST, CONFUSION, EPOCHS, LAST, MACHINES, OUTCOME, PLAN, PREDICTIONS,
+};
+use crate::results::seal::{self, sealed, unsealed};
 use crate::results::table::csv_bytes;
 use crate::results::timings::{self, Timing};
 use crate::sweep::platform::Platform;
-use crate::train::checkpoint::Checkpoint;
+use crate::train::checkpoint::{self, Checkpoint};
 use crate::train::stopping::best_epoch;
 
+use super::damage::{DAMAGED, Damage};
 use super::epochs::Row;
-use super::file::{append, remove_unfinished, write_as};
+use super::file::{remove_unfinished, sync_folder, write_as};
+use super::rows::{End, Rows, append};
 use super::{
     BatchLoss, Lasting, Lock, Station, StoreError, epochs, holder, lock, machines, rows, trouble,
     write_whole,
@@ -30,36 +35,20 @@ use super::{
 pub struct TrialStore {
     folder: PathBuf,
     /// How far this process has written the files that rows are added to.
-    ends: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    ends: Arc<Mutex<BTreeMap<&'static str, End>>>,
 }
 
 /// What a trial consists of, beside its outcome.
-const LASTING: [&str; 7] = [
-    "best.safetensors",
-    "last.safetensors",
-    PLAN,
-    "epochs.csv",
-    "batches.csv",
-    PREDICTIONS,
-    CONFUSION,
-];
+const LASTING: [&str; 7] = [BEST, LAST, PLAN, EPOCHS, BATCHES, PREDICTIONS, CONFUSION];
 
 /// The word of a checkpoint that holds the hash of the rows of its epochs.
 const ROWS: &str = "epochs-blake3";
 
-/// The last line of a file that is sealed: the hash of everything before it.
-const SEAL: &str = "# blake3 ";
+/// The word of a checkpoint that holds the check of the last batch whose loss is stored.
+const LOSSES: &str = "batches-blake3";
 
-/// `text` with its hash behind it.
-fn sealed(text: &str) -> String {
-    format!("{text}{SEAL}{}\n", blake3::hash(text.as_bytes()).to_hex())
-}
-
-/// What was [`sealed`]; none if a bit of it is another one.
-fn unsealed(text: &str) -> Option<&str> {
-    let (body, hash) = text.rsplit_once(SEAL)?;
-    (hash.trim_end() == blake3::hash(body.as_bytes()).to_hex().as_str()).then_some(body)
-}
+/// What is wrong with a text whose seal does not fit.
+const NOT_AS_WRITTEN: &str = "is damaged: its hash is not the one that was written with it";
 
 /// The hash of the rows of `records`.
 fn rows_hash(records: &[EpochRecord]) -> String {
@@ -87,10 +76,13 @@ pub struct Resume {
     pub best: Option<Weights>,
 }
 
-/// An outcome as it is stored.
+/// An outcome as it is stored: with the hashes of everything that it was made of, or that was made with it.
 #[derive(Serialize, Deserialize)]
 struct StoredOutcome {
     epochs_blake3: String,
+    /// The hashes of what these files hold.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     outcome: Outcome,
 }
 
@@ -105,7 +97,7 @@ impl TrialStore {
         &self.folder
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
@@ -138,14 +130,14 @@ impl TrialStore {
         name: &'static str,
         rows: impl IntoIterator<Item = R>,
         lasting: Lasting,
-    ) -> Result<(), StoreError> {
+    ) -> Result<End, StoreError> {
         self.check_hold()?;
         let path = self.file(name);
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut end = ends.get(name).copied();
-        append(&path, &mut end, rows, lasting).map_err(trouble("write", &path))?;
-        ends.extend(end.map(|end| (name, end)));
-        Ok(())
+        let end = ends.get(name).copied();
+        let at = append(&path, end, rows, lasting).map_err(trouble("write", &path))?;
+        ends.insert(name, at);
+        Ok(at)
     }
 
     /// Whatever was written to the file `name`, it is another one now.
@@ -189,8 +181,8 @@ impl TrialStore {
     pub fn forget(&self) -> Result<(), StoreError> {
         self.check_hold()?;
         // Without the last checkpoint nothing can go on from the others, should this be cut short.
-        let names = ["last.safetensors", "outcome.toml", "epochs.csv", "batches.csv"];
-        for name in names.into_iter().chain(["best.safetensors"]) {
+        let names = [LAST, OUTCOME, EPOCHS, BATCHES, BEST];
+        for name in names {
             let path = self.file(name);
             self.forget_end(name);
             match fs::remove_file(&path) {
@@ -203,27 +195,44 @@ impl TrialStore {
         Ok(())
     }
 
+    /// Keeps a damaged file of the trial under another name, before a new one takes its place.
+    pub fn set_aside(&self, damage: &Damage) -> Result<(), StoreError> {
+        self.check_hold()?;
+        let mut aside = damage.path.as_os_str().to_owned();
+        aside.push(DAMAGED);
+        match fs::rename(&damage.path, aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(trouble("rename", &damage.path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the plan, and removes what writers have left that were killed, and a failure: the
     /// trial is tried again.
     pub fn begin(&self, plan: &Plan) -> Result<(), StoreError> {
         self.check_hold()?;
         remove_unfinished(&self.folder);
         if self.outcome().is_some_and(|known| known.status == Status::Failed) {
-            let path = self.file("outcome.toml");
+            let path = self.file(OUTCOME);
             fs::remove_file(&path).map_err(trouble("remove", &path))?;
         }
         let text = toml::to_string(plan).expect("a plan is plain data");
-        write_as(&self.file(PLAN), text.as_bytes(), Lasting::Process)
+        write_as(&self.file(PLAN), sealed(&text).as_bytes(), Lasting::Process)
     }
 
     /// The plan that ran.
     ///
     /// # Errors
-    /// If there is none, or another version of the program wrote it.
+    /// If there is none, or it is damaged, or another version of the program wrote it.
     pub fn plan(&self) -> Result<Plan, StoreError> {
         let path = self.file(PLAN);
         let text = fs::read_to_string(&path).map_err(trouble("read", &path))?;
-        toml::from_str(&text).map_err(|error| trouble("read", &path)(io::Error::other(error)))
+        let read = || match unsealed(&text) {
+            Some(text) => toml::from_str(text).map_err(io::Error::other),
+            None => Err(io::Error::other(NOT_AS_WRITTEN)),
+        };
+        read().map_err(trouble("read", &path))
     }
 
     /// The outcome, if the trial has ended, its rows are those it ended with, and its best weights
@@ -235,66 +244,161 @@ impl TrialStore {
 
     /// The outcome, where `records` are the trial's rows.
     pub fn outcome_of(&self, records: &[EpochRecord]) -> Option<Outcome> {
-        let text = fs::read_to_string(self.file("outcome.toml")).ok()?;
-        let stored: StoredOutcome = toml::from_str(unsealed(&text)?).ok()?;
-        let outcome = &stored.outcome;
-        let has_weights = outcome.status == Status::Completed && outcome.best_epoch > 0;
-        if has_weights && !self.file("best.safetensors").exists() {
-            return None;
+        self.stored_outcome(records).ok()?.map(|stored| stored.outcome)
+    }
+
+    /// The outcome as it is stored, where `records` are the trial's rows; none if there is none, or it is one of
+    /// fewer rows: the trial was trained for longer since.
+    fn stored_outcome(&self, records: &[EpochRecord]) -> Result<Option<StoredOutcome>, Damage> {
+        let path = self.file(OUTCOME);
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+            Err(_) => return Ok(None),
+        };
+        let stored: Option<StoredOutcome> =
+            unsealed(&text).and_then(|text| toml::from_str(text).ok());
+        let Some(stored) = stored else { return Err(Damage::at(&path, NOT_AS_WRITTEN)) };
+        if stored.epochs_blake3 != rows_hash(records) {
+            return Ok(None);
         }
-        (stored.epochs_blake3 == rows_hash(records)).then_some(stored.outcome)
+        if let Some(hash) = stored.files.get(BEST)
+            && self.identity(BEST).as_ref() != Some(hash)
+        {
+            let path = self.file(BEST);
+            let what = match path.exists() {
+                true => format!("is not the one that its trial ended with, as {OUTCOME} says"),
+                false => "is missing".to_owned(),
+            };
+            return Err(Damage::at(&path, what));
+        }
+        Ok(Some(stored))
+    }
+
+    /// What is wrong with the outcome, or with the best weights that it names.
+    pub fn damaged_outcome(&self) -> Option<Damage> {
+        self.stored_outcome(&self.epochs()).err()
+    }
+
+    /// The hash that the checkpoint in the file `name` says of what it holds.
+    fn identity(&self, name: &str) -> Option<String> {
+        checkpoint::identity(&mut File::open(self.file(name)).ok()?)
+    }
+
+    /// Whether the file `name`, which the trial's outcome names with its hash, is as it was then. A trial without an
+    /// outcome says nothing against it.
+    pub fn vouch(&self, name: &str) -> Result<(), Damage> {
+        let path = self.file(name);
+        let Some(stored) = self.stored_outcome(&self.epochs())? else { return Ok(()) };
+        let Some(hash) = stored.files.get(name) else { return Ok(()) };
+        let found = match name.ends_with(".safetensors") {
+            true => self.identity(name),
+            false => fs::read(&path).ok().map(|bytes| seal::hash(&bytes)),
+        };
+        match found {
+            Some(found) if found == *hash => Ok(()),
+            _ => Err(Damage::at(
+                &path,
+                format!("is not the one that its trial ended with, as {OUTCOME} says"),
+            )),
+        }
     }
 
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
-        epochs::records(&self.file("epochs.csv"))
+        epochs::records(&self.file(EPOCHS)).0
     }
 
-    /// Where to go on. None if there is nothing, or if a file is damaged: then the trial starts
-    /// again.
-    pub fn resume(&self, plan: &Plan) -> Option<Resume> {
-        let last = self.checkpoint("last")?;
-        let epoch = last.number("epoch") as usize;
+    /// Where to go on; none if there is nothing.
+    ///
+    /// # Errors
+    /// If a file is damaged, without which the trial starts again.
+    pub fn resume(&self, plan: &Plan) -> Result<Option<Resume>, Damage> {
         let mut records = self.epochs();
-        if records.len() < epoch || epoch > plan.train.epochs {
-            return None;
+        let last = match self.checkpoint("last")? {
+            Some(last) => last,
+            // Rows are stored before the first checkpoint is.
+            None => match self.stored_outcome(&records) {
+                Ok(Some(_)) => {
+                    return Err(Damage::at(&self.file(LAST), "is missing"));
+                }
+                _ => return Ok(None),
+            },
+        };
+        let epoch = last.number("epoch") as usize;
+        if epoch > plan.train.epochs {
+            return Ok(None);
+        }
+        let rows = |what: String| Damage::at(&self.file(EPOCHS), what);
+        if records.len() < epoch {
+            let whole = records.len();
+            return Err(rows(format!(
+                "is damaged or torn: {whole} of its rows are whole, and {epoch} epochs were finished"
+            )));
         }
         records.truncate(epoch);
         if last.words.get(ROWS) != Some(&rows_hash(&records)) {
-            return None;
+            return Err(rows("holds other rows than last.safetensors was stored with".to_owned()));
         }
         let best = match best_epoch(&records, plan.train.best) {
             None => None,
-            Some(index) => {
-                let best = self.checkpoint("best")?;
-                let of = best.number("epoch") as usize;
-                // A kill may have come between the best weights of a later epoch and its last ones.
-                // Training gets there again.
-                let is_later = epoch < of && of <= plan.train.epochs;
-                if of != index + 1 && !is_later {
-                    return None;
-                }
-                (!is_later).then_some(best.tensors)
-            }
+            Some(index) => self.resume_best(&records, index, plan)?,
         };
-        Some(Resume { records, last, best })
+        Ok(Some(Resume { records, last, best }))
     }
 
-    /// The checkpoint called `last` or `best`.
-    pub fn checkpoint(&self, name: &str) -> Option<Checkpoint> {
-        let bytes = fs::read(self.file(&format!("{name}.safetensors"))).ok()?;
-        Checkpoint::from_bytes(&bytes).ok()
+    /// The best weights of a trial with `records`, of which that at `index` is the best; none if those of a later
+    /// epoch have taken their place.
+    fn resume_best(
+        &self,
+        records: &[EpochRecord],
+        index: usize,
+        plan: &Plan,
+    ) -> Result<Option<Weights>, Damage> {
+        let path = self.file(BEST);
+        let Some(best) = self.checkpoint("best")? else {
+            return Err(Damage::at(&path, "is missing"));
+        };
+        let of = best.number("epoch") as usize;
+        // A kill may have come between the best weights of a later epoch and its last ones.
+        // Training gets there again.
+        if records.len() < of && of <= plan.train.epochs {
+            return Ok(None);
+        }
+        if of != index + 1 || best.words.get(ROWS) != Some(&rows_hash(&records[..of])) {
+            let expected = index + 1;
+            return Err(Damage::at(
+                &path,
+                format!(
+                    "holds the weights of epoch {of}, and the best epoch is {expected}: it is of another moment"
+                ),
+            ));
+        }
+        Ok(Some(best.tensors))
+    }
+
+    /// The checkpoint called `last` or `best`; none if there is none.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn checkpoint(&self, name: &str) -> Result<Option<Checkpoint>, Damage> {
+        let path = self.file(&format!("{name}.safetensors"));
+        let damage = |error: &dyn std::fmt::Display| Damage::at(&path, format!("is {error}"));
+        match fs::read(&path) {
+            Ok(bytes) => Checkpoint::from_bytes(&bytes).map(Some).map_err(|error| damage(&error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(damage(&format!("not to be read: {error}"))),
+        }
     }
 
     /// Adds the row of an epoch.
     pub fn add_epoch(&self, record: &EpochRecord, lasting: Lasting) -> Result<(), StoreError> {
-        self.append("epochs.csv", [Row(record)], lasting)
+        self.append(EPOCHS, [Row(record)], lasting).map(drop)
     }
 
     /// Keeps the rows of `records` and no others: what a killed process has written behind its last
     /// checkpoint will be written again.
     pub fn keep_epochs(&self, records: &[EpochRecord]) -> Result<(), StoreError> {
-        self.write_csv("epochs.csv", records.iter().map(Row))
+        self.write_rows(EPOCHS, records.iter().map(Row))
     }
 
     /// Has the disk take what was written to outlive the process only.
@@ -307,6 +411,11 @@ impl TrialStore {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(trouble("open", &path)(error)),
             }
+        }
+        // That of the trial, and those that hold it.
+        let inside = self.file(OUTCOME);
+        for path in inside.ancestors().take(3) {
+            sync_folder(path).map_err(trouble("sync", path))?;
         }
         Ok(())
     }
@@ -323,10 +432,13 @@ impl TrialStore {
         losses: &[BatchLoss],
         lasting: Lasting,
     ) -> Result<(), StoreError> {
-        if let Some(best) = best {
+        if let Some(mut best) = best {
+            let epoch = best.number("epoch") as usize;
+            best.words.insert(ROWS.to_owned(), rows_hash(&records[..epoch.min(records.len())]));
             self.write_checkpoint("best", best, lasting)?;
         }
-        self.append("batches.csv", losses, lasting)?;
+        let end = self.append(BATCHES, losses, lasting)?;
+        last.words.insert(LOSSES.to_owned(), end.check().to_string());
         last.words.insert(ROWS.to_owned(), rows_hash(records));
         self.write_checkpoint("last", last, lasting)
     }
@@ -350,21 +462,44 @@ impl TrialStore {
         write_as(&path, &bytes, lasting)
     }
 
-    /// The loss of every batch.
+    /// The loss of every batch, as far as the table is whole.
     pub fn losses(&self) -> Vec<BatchLoss> {
-        rows::read(&self.file("batches.csv"))
+        rows::read(&self.file(BATCHES)).rows
     }
 
-    /// Keeps the losses of the first `epochs` epochs and of the first `batches` of the next one: what
-    /// a killed process has written behind its last checkpoint will be written again.
-    pub fn keep_losses(&self, epochs: usize, batches: usize) -> Result<(), StoreError> {
-        let known = self.losses();
-        let kept: Vec<BatchLoss> = known
-            .iter()
-            .copied()
-            .take_while(|row| (row.epoch, row.batch) <= (epochs + 1, batches))
-            .collect();
-        self.write_csv("batches.csv", kept)
+    /// Keeps the losses that were stored with the checkpoint `last`: what a killed process has written behind
+    /// them will be written again.
+    ///
+    /// # Errors
+    /// Inside, what is wrong with the table: then those before the damage are kept.
+    pub fn keep_losses(&self, last: &Checkpoint) -> Result<Result<(), Damage>, StoreError> {
+        let path = self.file(BATCHES);
+        let known: Rows<BatchLoss> = rows::read(&path);
+        let end = last.words.get(LOSSES);
+        let place = known.checks.iter().rposition(|check| end == Some(&check.to_string()));
+        let count = place.map_or(0, |place| place + 1);
+        let is_there = count > 0 || end == Some(&rows::nothing(&path).to_string());
+        if is_there {
+            self.write_rows(BATCHES, &known.rows[..count])?;
+            return Ok(Ok(()));
+        }
+        let what = "is damaged or torn: the losses of some batches are not known any more";
+        let damage = Damage::at(&path, what);
+        self.set_aside(&damage)?;
+        self.write_rows(BATCHES, &known.rows)?;
+        Ok(Err(damage))
+    }
+
+    /// Writes a table of rows that others are added to.
+    fn write_rows<R: Serialize>(
+        &self,
+        name: &str,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<(), StoreError> {
+        self.check_hold()?;
+        self.forget_end(name);
+        let path = self.file(name);
+        write_as(&path, &rows::table(&path, rows), Lasting::Process)
     }
 
     /// Writes rows with their header; [`settle`](Self::settle) has the disk take them.
@@ -382,14 +517,23 @@ impl TrialStore {
     pub fn finish(&self, outcome: &Outcome) -> Result<(), StoreError> {
         self.check_hold()?;
         let epochs_blake3 = rows_hash(&self.epochs());
-        let stored = StoredOutcome { epochs_blake3, outcome: outcome.clone() };
+        let mut files = BTreeMap::new();
+        if outcome.status == Status::Completed && outcome.best_epoch > 0 {
+            files.extend(self.identity(BEST).map(|hash| (BEST.to_owned(), hash)));
+            for name in [BATCHES, PREDICTIONS, CONFUSION] {
+                if let Ok(bytes) = fs::read(self.file(name)) {
+                    files.insert(name.to_owned(), seal::hash(&bytes));
+                }
+            }
+        }
+        let stored = StoredOutcome { epochs_blake3, files, outcome: outcome.clone() };
         let text = toml::to_string(&stored).expect("an outcome is plain data");
-        write_whole(&self.file("outcome.toml"), sealed(&text).as_bytes())
+        write_whole(&self.file(OUTCOME), sealed(&text).as_bytes())
     }
 
     /// Adds lines about the clock.
     pub fn time(&self, lines: &[Timing]) -> Result<(), StoreError> {
-        self.append(timings::FILE, lines, Lasting::Process)
+        self.append(timings::FILE, lines, Lasting::Process).map(drop)
     }
 
     /// Notes where the trial goes on behind its finished `epochs`, if it is not where it was.
@@ -399,16 +543,16 @@ impl TrialStore {
         if last.is_some_and(|last| Station { epoch: epochs, ..last } == station) {
             return Ok(());
         }
-        self.append("machines.csv", [machines::Row::from(station)], Lasting::Process)
+        self.append(MACHINES, [machines::Row::from(station)], Lasting::Process).map(drop)
     }
 
     /// Where the trial ran, in order.
     pub fn stations(&self) -> Vec<Station> {
-        machines::read(&self.file("machines.csv"))
+        machines::read(&self.file(MACHINES))
     }
 
     /// What the clock said, one line for each time an epoch was computed.
     pub fn timings(&self) -> Vec<Timing> {
-        rows::read(&self.file(timings::FILE))
+        rows::read(&self.file(timings::FILE)).rows
     }
 }

@@ -101,10 +101,4 @@ impl Simd for Neon {
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Neon(unsafe { vbslq_f32(mask, yes.0, no.0) })
     }
-
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        // Neighbours are added, then both sums.
-        unsafe { vaddvq_f32(self.0) }
-    }
 }

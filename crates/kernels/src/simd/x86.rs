@@ -119,14 +119,6 @@ impl Simd for Avx2 {
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Avx2(unsafe { _mm256_blendv_ps(no.0, yes.0, mask) })
     }
-
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        let mut numbers = [0.0f32; 8];
-        unsafe { _mm256_storeu_ps(numbers.as_mut_ptr(), self.0) };
-        let halves: [f32; 4] = std::array::from_fn(|i| numbers[i] + numbers[i + 4]);
-        (halves[0] + halves[2]) + (halves[1] + halves[3])
-    }
 }
 
 impl Simd for Avx512 {
@@ -236,10 +228,5 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
         Avx512(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
-    }
-
-    #[inline(always)]
-    fn sum(self) -> f32 {
-        unsafe { _mm512_reduce_add_ps(self.0) }
     }
 }

@@ -123,6 +123,109 @@ fn mixed_batches_train_and_repeat() {
     assert_eq!(trials.matches("completed").count(), 3, "{trials}");
 }
 
+/// Bright images with a dark left half, across and upright, in two classes.
+fn shapes(bench: &Bench) {
+    for (class, shade) in [("bright", 250), ("dim", 90)] {
+        let folder = bench.path().join("shapes").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..10u32 {
+            let (width, height) = if number % 2 == 0 { (80, 20) } else { (30, 60) };
+            let image = image::RgbImage::from_fn(width, height, |x, y| {
+                let left = if x < width / 2 { 30 } else { shade };
+                image::Rgb([left, left, (number * 7 + y) as u8 | 1])
+            });
+            image.save(folder.join(format!("{number}.png"))).unwrap();
+        }
+    }
+}
+
+const SHAPES: &str = r#"
+name = "shapes"
+[data]
+source = { folder = "shapes" }
+image = { size = [16, 16], channels = 3 }
+test = 0.3
+validation = 0.2
+batch-size = 4
+[augment]
+train = [{ longest-max-size = 16 }, { pad-if-needed = 16 }, { horizontal-flip = true, p = 0.5 }]
+[model]
+layers = [{ conv = 4, kernel = 3 }, "flatten", { dense = "classes" }]
+[train]
+epochs = 2
+"#;
+
+#[test]
+fn a_letterbox_keeps_the_shape_of_images() {
+    let bench = Bench::new(SHAPES);
+    shapes(&bench);
+    let chain = r#"augment.train=[{ longest-max-size = 16 }, { pad-if-needed = 16 }]"#;
+    bench.done(&["augment", "experiment.toml", "--export", "out", "--set", chain]);
+    let mut seen = [0, 0];
+    for class in ["bright", "dim"] {
+        for entry in fs::read_dir(bench.path().join("out").join(class)).unwrap() {
+            let image = image::open(entry.unwrap().path()).unwrap().into_rgb8();
+            assert_eq!(image.dimensions(), (16, 16));
+            // Padding is black, and images have blue everywhere.
+            let is_image = |x: u32, y: u32| image.get_pixel(x, y)[2] > 0;
+            let across = (0..16).filter(|x| is_image(*x, 8)).count();
+            let upright = (0..16).filter(|y| is_image(8, *y)).count();
+            match (upright, across) {
+                (4, 16) => seen[0] += 1,
+                (16, 8) => seen[1] += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+}
+
+#[test]
+fn images_in_their_own_sizes_train_predict_and_repeat() {
+    let bench = Bench::new(SHAPES);
+    shapes(&bench);
+    let chains = r#"sweep.grid."augment.train"=["none", "letterbox", "crops", "windows"]"#;
+    let named = r#"augment.chains={ letterbox = [{ longest-max-size = 16 }, { pad-if-needed = 16 }, "horizontal-flip"], crops = [{ random-resized-crop = [16, 16] }], windows = [{ smallest-max-size = 20 }, { random-crop = 16 }] }"#;
+    let sets = ["--set", named, "--set", chains];
+    bench.done(&[&["run", "experiment.toml"][..], &sets].concat());
+    let said = bench.done(&["repro", "results/shapes"]);
+    assert_eq!(said.matches("identical: 2 epochs").count(), 4, "{said}");
+    let table = fs::read_to_string(bench.path().join("results/shapes/trials.csv")).unwrap();
+    let mut rows = csv::Reader::from_reader(table.as_bytes());
+    let mut losses = Vec::new();
+    for row in rows.deserialize::<BTreeMap<String, String>>() {
+        let row = row.unwrap();
+        losses.push(row["test_loss"].clone());
+        let trial = bench.path().join("results/shapes/trials").join(&row["digest"]);
+        let model = trial.join("best.safetensors");
+        // A file alone gives what the trial found in testing.
+        let mut predictions = csv::Reader::from_path(trial.join("predictions.csv")).unwrap();
+        for found in predictions.deserialize::<BTreeMap<String, String>>() {
+            let found = found.unwrap();
+            let image = format!("shapes/{}", found["image"]);
+            let model = model.to_str().unwrap();
+            let said = bench.done(&["predict", "--model", model, &image, "--top", "1"]);
+            let probability: f64 = found["probability"].parse().unwrap();
+            let expected = format!("{:6.2} %  {}", 100.0 * probability, found["predicted"]);
+            assert!(said.contains(&expected), "{expected}: {said}");
+        }
+        let data = "{ folder = \"shapes\" }";
+        let all = ["evaluate", "--model", model.to_str().unwrap(), "--data", data, "--part", "all"];
+        assert!(bench.done(&all).starts_with("20 images"));
+    }
+    losses.dedup();
+    assert_eq!(losses.len(), 4, "each chain sees other pixels: {losses:?}");
+    // An image that no step fits is told by name, and stops nothing but its trial.
+    image::RgbImage::from_pixel(9, 9, image::Rgb([1, 2, 3]))
+        .save(bench.path().join("shapes/dim/small.png"))
+        .unwrap();
+    let train = "augment.train=[{ random-crop = 16 }]";
+    let output = bench.wick(&["augment", "experiment.toml", "--export", "small", "--set", train]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("dim/small.png") && said.contains("9×9 pixels do not fit"), "{said}");
+}
+
 /// A chain that changes the size, with a further view of test images.
 const CROPPED: &str = r#"
 name = "cropped"

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use candlewick::data::{decode_centre, decode_image, load};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, Image, MOST_PIXELS, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+    Subset, TestSet,
 };
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
@@ -23,10 +24,14 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [8, 8], channels: 3 },
+        own_size: None,
         normalise: Normalise::None,
         on_bad_image,
         max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
+        columns: Columns::default(),
+        group: None,
+        duplicates: Duplicates::Keep,
     }
 }
 

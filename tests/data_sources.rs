@@ -10,7 +10,8 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, DataPlan, Image, MOST_PIXELS, Normalise, OnBadImage, Source, Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+    Subset, TestSet,
 };
 use image::Rgb;
 
@@ -23,10 +24,14 @@ fn plan(source: Source) -> DataPlan {
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [2, 2], channels: 3 },
+        own_size: None,
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
         max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
+        columns: Columns::default(),
+        group: None,
+        duplicates: Duplicates::Keep,
     }
 }
 
@@ -35,9 +40,9 @@ fn folder(path: &Path) -> DataPlan {
 }
 
 /// Writes images that are all of one colour, making the folders on the way.
-fn images(root: &Path, paths: &[&str]) {
+fn images(root: &Path, paths: &[impl AsRef<Path>]) {
     for path in paths {
-        let path = root.join(path);
+        let path = root.join(path.as_ref());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         image::RgbImage::from_pixel(2, 2, Rgb([9, 8, 7])).save(path).unwrap();
     }

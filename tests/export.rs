@@ -99,6 +99,7 @@ fn card(model: ModelPlan, side: usize) -> Card {
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
         image: Image { size: [side, side], channels: 3 },
+        own_size: None,
         centre: false,
         evaluation: Chain::default(),
         test_time: Vec::new(),

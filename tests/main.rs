@@ -5,6 +5,7 @@ mod augment;
 mod bad_configs;
 mod bench;
 mod bench_step;
+mod check;
 mod data_images;
 mod data_sources;
 mod devices;

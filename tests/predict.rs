@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs;
 
 use candle_core::Device;
+use candlewick::train::card::Card;
 use candlewick::train::checkpoint::Checkpoint;
 use image::{Rgb, RgbImage};
 
@@ -207,6 +208,81 @@ fn a_preset_starts_with_the_weights_of_its_seed_and_comes_back_as_weights() {
     };
     let as_weights = predict(&[&size[..], &["--weights", "a.safetensors"]].concat());
     assert_eq!(as_weights, predict(&["--model", "a.safetensors"]));
+}
+
+/// The network of [`trained`] alone, for weights from elsewhere.
+const OWN: &str = r#"
+name = "own"
+[data]
+image = { size = [12, 12], channels = 3 }
+[model]
+defaults = { norm = "batch" }
+layers = [
+  { residual = [{ conv = 3, kernel = 3, padding = 1, activation = "none" }], name = "body" },
+  { max-pool = 2 },
+  "flatten",
+  { dense = 3 },
+]
+"#;
+
+#[test]
+fn a_network_of_ones_own_takes_weights_from_elsewhere() {
+    let bench = trained();
+    bench.done(&[
+        "export",
+        "--model",
+        "model.safetensors",
+        "--to",
+        "safetensors",
+        "--out",
+        "w.safetensors",
+    ]);
+    let bytes = fs::read(bench.path().join("model.safetensors")).unwrap();
+    let card = Card::of(&Checkpoint::from_bytes(&bytes).unwrap()).unwrap();
+    bench.write("net.toml", OWN);
+    bench.write("names.txt", "left\nmiddle\nright\n");
+    let moments = format!("data.normalise={{ mean = {:?}, std = {:?} }}", card.mean, card.std);
+    let own: &[&str] = &["--experiment", "net.toml", "--weights", "w.safetensors"];
+    let renamed: &[&str] = &["--rename", "residual1.*=body.*"];
+    let named: &[&str] = &["--classes", "names.txt", "--set", &moments];
+    let image: &[&str] = &["signs/train/left/000.png", "--logits", "logits.csv"];
+    let logits = |network: &[&[&str]]| {
+        bench.done(&[&[&["predict"][..]], network, &[image]].concat().concat());
+        rows(&bench, "logits.csv")
+    };
+    let expected = logits(&[&["--model", "model.safetensors"]]);
+    assert_eq!(logits(&[own, renamed, named]), expected);
+    // What it is trained on says as much as names and numbers.
+    let data = ["--set", "data.source={ folder = \"signs\" }", "--set", "data.validation=0.2"];
+    assert_eq!(logits(&[own, renamed, &data]), expected);
+    let evaluated = |network: &[&[&str]]| {
+        let rest: &[&str] = &["--data", "{ folder = \"signs\" }", "--part", "all"];
+        bench.done(&[&[&["evaluate"][..]], network, &[rest]].concat().concat())
+    };
+    assert_eq!(evaluated(&[own, renamed, named]), evaluated(&[&["--model", "model.safetensors"]]));
+    let to: &[&str] = &["--to", "safetensors", "--out", "x.safetensors"];
+    let said = bench.done(&[&["export"], own, renamed, named, to].concat());
+    assert!(said.contains("414 parameters"), "{said}");
+    let wrong = |rest: &[&[&str]]| {
+        let output = bench.wick(&[&[&["predict"][..]], rest, &[image]].concat().concat());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = wrong(&[own, named]);
+    assert!(said.contains("2 of 7 parameters of the network are in the file"), "{said}");
+    let said = wrong(&[own, renamed, &["--set", &moments]]);
+    assert!(said.contains("name them with --classes FILE"), "{said}");
+    let said = wrong(&[own, renamed, &["--classes", "names.txt"]]);
+    assert!(said.contains("say how images were normalised"), "{said}");
+    bench.write("two.txt", "left\nright\n");
+    let said = wrong(&[own, renamed, &["--classes", "two.txt", "--set", &moments]]);
+    assert!(said.contains("gives 3 scores, but the data has 2 classes"), "{said}");
+    let said = wrong(&[own, renamed, named, &["--set", "train.epochs=3"]]);
+    assert!(said.contains("--set train.epochs=3 does nothing here"), "{said}");
+    let said = wrong(&[&["--experiment", "net.toml"]]);
+    assert!(said.contains("needs its weights: --weights FILE"), "{said}");
+    let said = wrong(&[own, renamed, named, &["--state-dict", "ema"]]);
+    assert!(said.contains("holds one set of tensors and no `ema`"), "{said}");
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn tables() -> Vec<(String, String, String)> {
         ("`[data]`", format!("{data}qqqq = 1\n{model}"), "Data"),
         ("`[augment]`", format!("{data}[augment]\nqqqq = 1\n{model}"), "Augment"),
         ("`data.image`", format!("{data}image = {{ qqqq = 1 }}\n{model}"), "Image"),
+        ("`data.columns`", format!("{data}columns = {{ qqqq = 1 }}\n{model}"), "Columns"),
         ("`[model]`", format!("{data}{model}qqqq = 1\n"), "Model"),
         ("`model.defaults`", format!("{data}{model}defaults = {{ qqqq = 1 }}\n"), "Defaults"),
         ("`model.weights`", format!("{data}{model}weights = {{ qqqq = 1 }}\n"), "FromFile"),

@@ -12,7 +12,7 @@ use candlewick::plan::Plan;
 use candlewick::plan::data::{DataFacts, DataPlan};
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
-use candlewick::plan::survey::Survey;
+use candlewick::plan::survey::{Survey, WeightsFacts};
 use candlewick::plan::sweep::expand;
 use candlewick::plan::transfer::Case;
 use jsonschema::Validator;
@@ -71,6 +71,9 @@ const WRONG_BY_MEANING: &[&str] = &[
     "augment-mixing-with-transforms",
     "augment-negative-limit",
     "augment-one-of-sizes",
+    "augment-own-size-ends-elsewhere",
+    "augment-own-size-in-one-chain",
+    "augment-own-size-not-ended",
     "augment-size-now-and-then",
     "augment-test-time-mixes",
     "augment-unknown-chain",
@@ -94,11 +97,13 @@ const WRONG_BY_MEANING: &[&str] = &[
     "exclusion-matches-nothing",
     "extends-itself",
     "extends-missing-file",
+    "group-without-column",
     "groups-do-not-divide",
     "kernel-larger-than-image",
     "launcher-slurm",
     "metric-without-validation",
     "missing-folder",
+    "name-too-long",
     "name-with-slash",
     "negative-rate",
     "nesterov-without-momentum",
@@ -116,6 +121,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "sweep-key-that-does-not-exist",
     "sweep-layer-that-does-not-exist",
     "sweep-path-that-does-not-exist",
+    "sweep-paths-all-at-once",
     "sweep-prune-needs-validation",
     "sweep-prune-no-rung",
     "sweep-prune-numbers",
@@ -150,6 +156,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "weights-of-another-network",
     "weights-that-run-code",
     "wrong-number-of-outputs",
+    "zero-epochs-of-random-weights",
     "zero-filters-and-stride",
     "zip-of-different-lengths",
 ];
@@ -189,7 +196,7 @@ impl Survey for Digits {
         Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
     }
 
-    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
+    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<WeightsFacts, String> {
         Err("no weights here".to_owned())
     }
 

@@ -123,6 +123,43 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
 }
 
 #[test]
+fn losses_on_validation_and_test_images_are_plain_whatever_is_minimised_and_evaluate_agrees() {
+    let classes = ["left", "middle", "right"];
+    for recipe in ["train.label-smoothing=0.3", "train.class-weights=[1, 5, 2]"] {
+        let bench = Bench::new(SIGNS);
+        for (part, count) in [("train", 12), ("val", 7), ("test", 9)] {
+            bench.images(part, &classes, count);
+        }
+        bench.done(&["run", "experiment.toml", "--set", recipe]);
+        let table = bench.trials("signs");
+        let model = bench.trial("signs").join("best.safetensors");
+        let model = model.to_str().unwrap();
+        for part in ["val", "test"] {
+            let folder = format!("signs/{part}");
+            bench.done(&["predict", "--model", model, &folder, "--csv", "p", "--logits", "l.csv"]);
+            // The definition, from the logits: −log softmax of the image's own class.
+            let mut reader = csv::Reader::from_path(bench.path().join("l.csv")).unwrap();
+            let losses: Vec<f64> = reader
+                .records()
+                .map(|row| {
+                    let row = row.unwrap();
+                    let logits: Vec<f64> =
+                        row.iter().skip(1).map(|cell| cell.parse().unwrap()).collect();
+                    let own = classes.iter().position(|class| row[0].contains(class)).unwrap();
+                    logits.iter().map(|logit| logit.exp()).sum::<f64>().ln() - logits[own]
+                })
+                .collect();
+            let mean = losses.iter().sum::<f64>() / losses.len() as f64;
+            let stored: f64 = bench.cell(&table, &format!("{part}_loss")).parse().unwrap();
+            assert!((mean - stored).abs() < 1e-6, "{recipe}, {part}: {mean}, not {stored}");
+            let data = format!("{{ folder = \"{folder}\" }}");
+            let said = bench.done(&["evaluate", "--model", model, "--data", &data]);
+            assert!(said.contains(&format!("loss {stored:.4}  ")), "{recipe}, {part}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_network_can_start_from_the_weights_of_another_trial() {
     let bench = Bench::new(SIGNS);
     bench.images("train", &["left", "middle", "right"], 20);
@@ -154,6 +191,53 @@ fn a_network_can_start_from_the_weights_of_another_trial() {
     bench.write("started.toml", &loose);
     bench.done(&["run", "started.toml"]);
     assert_ne!(before, digest());
+}
+
+#[test]
+fn no_epochs_evaluate_a_network_as_it_is() {
+    let bench = Bench::new(SIGNS);
+    for part in ["train", "val", "test"] {
+        bench.images(part, &["left", "middle", "right"], 10);
+    }
+    bench.done(&["run", "experiment.toml"]);
+    let trained = bench.trial("signs").join("best.safetensors");
+    fs::copy(&trained, bench.path().join("w.safetensors")).unwrap();
+    let sets = ["name=looked-at", "model.weights=w.safetensors", "train.epochs=0"];
+    let sets = sets.iter().flat_map(|set| ["--set", set]);
+    let run: Vec<&str> = ["run", "experiment.toml"].into_iter().chain(sets).collect();
+    let ranking = bench.done(&run);
+    let accuracy: f64 = bench.cell(&bench.trials("looked-at"), "val_accuracy").parse().unwrap();
+    assert!(ranking.contains(&format!("{:.2} %", 100.0 * accuracy)), "{ranking}");
+    for column in ["val_loss", "val_accuracy", "test_loss", "test_accuracy", "test_f1"] {
+        let of = |name| bench.cell(&bench.trials(name), column);
+        assert_eq!(of("signs"), of("looked-at"), "{column}");
+    }
+    assert_eq!(bench.cell(&bench.trials("looked-at"), "status"), "completed");
+    assert_eq!(bench.cell(&bench.trials("looked-at"), "best_epoch"), "");
+    let metrics = bench.trials("looked-at").with_file_name("metrics.csv");
+    assert_eq!(fs::read_to_string(metrics).unwrap().lines().count(), 1);
+    let evaluate = |model: PathBuf| {
+        let model = model.to_str().unwrap().to_owned();
+        bench.done(&["evaluate", "--model", &model, "--data", "{ folder = \"signs\" }"])
+    };
+    let looked_at = bench.trial("looked-at").join("best.safetensors");
+    assert_eq!(evaluate(trained), evaluate(looked_at));
+    // Training it afterwards is another trial, and looking at it again is none.
+    let digest = bench.cell(&bench.trials("looked-at"), "digest");
+    let again: Vec<&str> = run.iter().copied().chain(["--set", "train.epochs=1"]).collect();
+    bench.done(&again);
+    assert_ne!(digest, bench.cell(&bench.trials("looked-at"), "digest"));
+}
+
+#[test]
+fn a_score_that_is_always_right_is_not_printed() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "right"], 10);
+    bench.done(&["run", "experiment.toml", "--set", "train.epochs=1"]);
+    let model = bench.trial("signs").join("best.safetensors");
+    let data = "{ folder = \"signs\" }";
+    let said = bench.done(&["evaluate", "--model", model.to_str().unwrap(), "--data", data]);
+    assert!(said.contains("accuracy") && !said.contains("top-"), "{said}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
     for sets in [
         // Every view: plain, at evaluation and at test time, two seeds, two subsets.
         &["sweep.seeds=2", r#"sweep.grid."data.subset"=["none",{per-class=20}]"#][..],
-        &["transfer.cut=\"second\"", "augment.evaluation=[{center-crop=[16,16]}]"],
+        &["transfer.cut=\"second\"", "augment.evaluation=[\"horizontal-flip\"]"],
         &["augment.train=[{rotate=20,p=0.7}]", "transfer.feature-variants=2", "train.epochs=4"],
         &["augment.test-time=[[{horizontal-flip=true,p=1.0}]]", "data.batch-size=48"],
         // Behind a dense layer, whose products depend on how many rows they have.
@@ -172,6 +172,69 @@ fn kept_features_are_those_that_would_have_been_computed_bit_for_bit() {
         bench.done(&arguments);
         assert!(kept == results(&bench), "{sets:?}: from the disk");
     }
+}
+
+/// Pretrained on colours, transferred to gray images.
+fn gray_on_colours() -> Bench {
+    let bench = Bench::new(
+        &PRETRAIN
+            .replace("channels = 1", "channels = 3")
+            .replace("normalise = { mean = [0.3], std = [0.37] }", "normalise = \"none\""),
+    );
+    bench.done(&["run", "experiment.toml", "--set", "train.epochs=1"]);
+    fs::write(bench.path().join("transfer.toml"), TRANSFER).unwrap();
+    bench
+}
+
+#[test]
+fn filters_of_colour_images_are_summed_for_gray_ones_and_that_is_said() {
+    let bench = gray_on_colours();
+    let gray = ["--set", "data.image.channels=1"];
+    let said = bench.done(&[&["check", "transfer.toml"][..], &gray].concat());
+    assert!(said.contains("conv1.weight summed over red, green and blue"), "{said}");
+    assert!(said.contains("of these all start as pretrained, all are frozen"), "{said}");
+    bench.done(&[&["run", "transfer.toml"][..], &gray].concat());
+    let before = best(&trials(&bench, "pretrain")[0]);
+    let after = best(&trials(&bench, "transfer")[0]);
+    let (shape, colours) = &before["conv1.weight"];
+    assert_eq!((&shape[..], &after["conv1.weight"].0[..]), (&[8, 3, 3, 3][..], &[8, 1, 3, 3][..]));
+    let sums = colours
+        .chunks(27)
+        .flat_map(|filter| (0..9).map(|at| filter[at] + filter[9 + at] + filter[18 + at]));
+    assert_eq!(after["conv1.weight"].1, sums.collect::<Vec<f32>>());
+}
+
+#[test]
+fn layers_that_the_file_has_nothing_for_are_never_called_pretrained_nor_frozen_as_noise() {
+    let bench = bench();
+    let weights = bench.path().join("w.safetensors");
+    fs::copy(trials(&bench, "pretrain")[0].join("best.safetensors"), weights).unwrap();
+    let check = |sets: &[&str]| {
+        let other = [
+            "model.layers.second.kernel=1",
+            "transfer.weights={file=\"w.safetensors\",strict=false}",
+        ];
+        let sets = other.iter().chain(sets).flat_map(|set| ["--set", set]);
+        bench.wick(&["check", "transfer.toml"].into_iter().chain(sets).collect::<Vec<_>>())
+    };
+    let frozen = check(&["model.layers[5].dense=24"]);
+    let said = String::from_utf8_lossy(&frozen.stderr);
+    assert_eq!(frozen.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("second and 1 more layers would be frozen as they start at random"),
+        "{said}"
+    );
+    assert!(said.contains("transfer.weights=") && said.contains("freeze = \"none\""), "{said}");
+    let learns = check(&["transfer.freeze=\"none\""]);
+    let said = String::from_utf8_lossy(&learns.stdout);
+    assert_eq!(learns.status.code(), Some(0), "{said}");
+    assert!(said.contains("of these 1 of 3 start as pretrained, none are frozen"), "{said}");
+    assert!(said.contains("weights: dense1.weight, second.weight start as init says"), "{said}");
+    // Said and done: layers that start anew would be noise, too.
+    let anew = bench.wick(&["check", "transfer.toml", "--set", "transfer.reinit=1"]);
+    let said = String::from_utf8_lossy(&anew.stderr);
+    assert_eq!(anew.status.code(), Some(2), "{said}");
+    assert!(said.contains("\"dense1\" would start anew and never learn"), "{said}");
 }
 
 #[test]
@@ -311,6 +374,24 @@ fn auto_is_what_advice_names() {
 }
 
 #[cfg(unix)]
+#[test]
+fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
+    let bench = bench();
+    let cases = r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar"]"#;
+    // With one cut for all, the two cases of small data are the same: whichever is measured.
+    let sets = ["--set", cases, "--set", "transfer.cut=\"end\"", "--set", "sweep.seeds=2"];
+    let said = bench.done(&[&["check", "transfer.toml"][..], &sets].concat());
+    assert!(said.contains("transfer.case = \"auto\" comes to the same as small-similar"), "{said}");
+    assert!(said.contains("2 of its 2 trials are those of that case, and are run once"), "{said}");
+    bench.done(&[&["run", "transfer.toml"][..], &sets].concat());
+    let folder = bench.path().join("results/transfer/trials.csv");
+    let table = fs::read_to_string(folder).unwrap();
+    let numbers: Vec<&str> =
+        table.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4"], "{table}");
+    assert!(!table.contains("auto"), "{table}");
+}
+
 #[test]
 fn advice_ends_with_the_command_that_holds_it_against_training() {
     let bench = bench();

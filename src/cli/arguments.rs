@@ -9,7 +9,7 @@ mod trained;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use bench::{BenchAugment, BenchStep};
-pub(super) use experiment::{Advise, Augment, Check, New, Written};
+pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
 pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{Evaluate, Export, Foreign, Looking, Part, Predict, Presets, Trained};

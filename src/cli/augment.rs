@@ -36,6 +36,7 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
         return Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")));
     };
     let dataset = images.get(&trial.plan.data).map_err(Error::wrong)?;
+    dataset.check([&trial.plan.augment.train]).map_err(Error::wrong)?;
     let split = data::split(&dataset, &trial.plan.data, trial.plan.seed).map_err(Error::wrong)?;
     let train = split.train;
     let shown = Shown { trial, images: Augmented { plan: &trial.plan, dataset } };
@@ -122,7 +123,8 @@ impl Shown<'_> {
         } else {
             format!("\"{text}\"")
         };
-        let chain = chain(&format!("[{item}]"), self.images.dataset.frame())?;
+        let chain = chain(&format!("[{item}]"), self.images.dataset.frame(0))?;
+        self.images.dataset.check([&chain]).map_err(Error::wrong)?;
         match &chain.steps[..] {
             [Step::Transform { transform, .. }] => Ok(transform.clone()),
             _ => Err(Error::wrong(format!("{text} is not a single transform"))),

@@ -19,8 +19,10 @@ use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
+use crate::sweep::warnings::warnings;
 use crate::terminal::layers::layers;
 use crate::terminal::transfer::transfer;
+use crate::terminal::weights::weights;
 use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
@@ -97,6 +99,7 @@ pub(super) fn check(arguments: &Check) -> Result {
         costs: costs(&experiment, &store, &images, allocation.threads),
         allocation,
         standing,
+        warnings: warnings(&experiment, &images),
     };
     print(&overview(&summary, shown, width()));
     for note in notes(&root, &experiment, &images) {
@@ -125,6 +128,7 @@ struct Overview<'a> {
     limit: Option<u64>,
     allocation: Allocation,
     costs: Vec<Cost>,
+    warnings: Vec<String>,
 }
 
 fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
@@ -136,6 +140,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     }
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
+    text.push_str(&weights(&shown.plan.model));
     text.push_str(&transfer(&shown.plan, overview.images));
     let others = trials
         .iter()
@@ -160,6 +165,12 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
+    }
+    if let Some(merged) = &experiment.merged {
+        let _ = writeln!(text, "{merged}");
+    }
+    for warning in &overview.warnings {
+        let _ = writeln!(text, "warning: {warning}");
     }
     text.push_str(&cost(standing, costs, allocation));
     text.push_str(&memory(needs, overview.limit, allocation.workers()));
@@ -209,7 +220,8 @@ fn cost(standing: &Standing, costs: &[Cost], allocation: &Allocation) -> String 
 
 fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
-    let mut text = format!("images {} MB, shared by all trials", mb(needs.images));
+    let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
+    let mut text = format!("images {} MB{own}, shared by all trials", mb(needs.images));
     if needs.augmented > 0 {
         let _ = write!(text, "; augmented images at most {} MB too", mb(needs.augmented));
     }

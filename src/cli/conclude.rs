@@ -63,6 +63,9 @@ impl Conclusion<'_> {
                     count(images, "image")
                 ));
             }
+            if let Some(copies) = &images.copies {
+                print(&format!("{copies}: see {path}\n"));
+            }
             if images.set_aside > 0 {
                 let were = if images.set_aside == 1 { "was" } else { "were" };
                 print(&format!(

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use candle_core::{Device, Tensor};
 
+use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::data::{Cache, Dataset};
 use crate::kernels::loss::cross_entropy;
@@ -23,7 +24,7 @@ use super::trained::{BATCH, Ready};
 /// A confusion matrix of more classes is only written as CSV.
 const MOST_COLUMNS: usize = 20;
 
-/// The k of top-k accuracy.
+/// The k of top-k accuracy, where there are more classes.
 const TOP: usize = 5;
 
 /// Runs the command.
@@ -34,10 +35,13 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let labelled = Labelled::of(arguments, &ready, &cache)?;
     let Labelled { dataset, images, which } = &labelled;
     let classes = classes(dataset, &ready)?;
+    let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
+    dataset.check(chains).map_err(Error::wrong)?;
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
     for images in images.chunks(BATCH) {
-        let pixels: Vec<&[u8]> = images.iter().map(|image| dataset.image(*image)).collect();
+        let pixels: Vec<(Frame, &[u8])> =
+            images.iter().map(|image| (dataset.frame(*image), dataset.image(*image))).collect();
         let labels: Vec<u32> =
             images.iter().map(|image| classes[dataset.label(*image) as usize]).collect();
         let logits = ready.logits(&pixels)?;
@@ -48,13 +52,17 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         tally.add(&logits, &labels, loss.sum, loss.weight);
     }
     let scores = tally.scores().context("there are no images")?;
+    // Among so few classes, the true one always is one of the first.
+    let top = match count > TOP {
+        true => format!("  top-{TOP} {:.2} %", 100.0 * scores.top_k),
+        false => String::new(),
+    };
     print(&format!(
-        "{} images of {}{which}\nloss {:.4}  accuracy {:.2} %  top-{TOP} {:.2} %  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
+        "{} images of {}{which}\nloss {:.4}  accuracy {:.2} %{top}  precision {:.2} %  recall {:.2} %  F1 {:.2} %\n",
         number(images.len() as u64),
         dataset.origin(),
         scores.loss,
         100.0 * scores.accuracy,
-        100.0 * scores.top_k,
         100.0 * scores.precision,
         100.0 * scores.recall,
         100.0 * scores.f1,

@@ -90,7 +90,7 @@ fn make(arguments: &Export, loaded: Loaded) -> Result<Made, ExportError> {
             exported.batch_norms
         );
     }
-    if !card.evaluation.is_empty() {
+    if !card.chain().is_empty() {
         notes += "note: images pass a chain of transforms before they reach the network, which is no \
                   part of the file: see preprocessing in its metadata\n";
     }
@@ -120,8 +120,9 @@ fn shapes(card: &Card, options: Options) -> String {
 
 /// Where it is written if nothing else is said.
 fn out(arguments: &Export) -> PathBuf {
-    let Trained { model, preset, .. } = &arguments.trained;
-    let stem = model.as_ref().and_then(|path| path.file_stem()).map(Path::new);
+    let Trained { model, preset, experiment, .. } = &arguments.trained;
+    let stem = model.as_ref().or(experiment.as_ref()).and_then(|path| path.file_stem());
+    let stem = stem.map(Path::new);
     let stem = stem.or(preset.as_ref().map(Path::new)).unwrap_or(Path::new("network"));
     let mut name = stem.as_os_str().to_owned();
     name.push(match arguments.to {

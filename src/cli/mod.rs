@@ -23,6 +23,7 @@ mod labelled;
 mod launch;
 mod new;
 mod output;
+mod own_network;
 mod predict;
 mod presets;
 mod report;

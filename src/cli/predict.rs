@@ -7,6 +7,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
+use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::basis::printable;
 use crate::data::images_in;
@@ -48,7 +49,8 @@ pub(super) fn predict(arguments: &Predict) -> Result {
                 }
             }
         }
-        let pixels: Vec<&[u8]> = decoded.iter().map(|(_, pixels)| &pixels[..]).collect();
+        let pixels: Vec<(Frame, &[u8])> =
+            decoded.iter().map(|(_, image)| (image.frame(), image.pixels())).collect();
         let rows = if pixels.is_empty() { Vec::new() } else { ready.logits(&pixels)? };
         for ((path, _), row) in decoded.iter().zip(rows.chunks(classes.len())) {
             let name = path.display().to_string();

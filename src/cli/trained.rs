@@ -15,12 +15,13 @@ use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
-use crate::data::{decode_centre, decode_image};
+use crate::data::{decode_centre, decode_image, decode_own_size};
 use crate::document::{KeyPath, Node, Problems};
 use crate::kernels::device as kernels;
 use crate::kernels::tape::values;
 use crate::model;
 use crate::model::network::{Network, Weights};
+use crate::model::weights::LoadError;
 use crate::plan::augment::augment;
 use crate::plan::data::{self, MOST_PIXELS};
 use crate::plan::model::{LayerPlan, WeightsPlan};
@@ -36,6 +37,7 @@ use super::arguments::{Looking, Trained};
 use super::error::{Error, Result};
 use super::exit::Exit;
 use super::output::say;
+use super::own_network::own_card;
 
 /// Mean and standard deviation of ImageNet's pixels, which torchvision's weights expect.
 const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
@@ -62,7 +64,19 @@ impl Loaded {
             (None, Some(preset), None) => {
                 Err(Error::wrong(format!("--preset {preset} needs its weights: --weights FILE")))
             }
-            _ => Err(Error::wrong("name a network: --model, or --preset with --weights")),
+            (None, None, weights) => match (&asked.experiment, weights) {
+                (Some(experiment), Some(weights)) => {
+                    Loaded::with_weights(own_card(asked, experiment)?, asked, weights)
+                }
+                (Some(experiment), None) => Err(Error::wrong(format!(
+                    "the network of {} needs its weights: --weights FILE; what was trained here is \
+                     used with --model, as its best.safetensors",
+                    experiment.display()
+                ))),
+                (None, _) => Err(Error::wrong(
+                    "name a network: --model, or --preset or --experiment with --weights",
+                )),
+            },
         }
     }
 
@@ -103,26 +117,38 @@ impl Loaded {
     }
 
     fn of_preset(asked: &Trained, name: &str, file: &Path) -> Result<Loaded> {
-        let mut card = card(asked, name)?;
+        Loaded::with_weights(card(asked, name)?, asked, file)
+    }
+
+    /// The network of `card` with the weights of `file`, which has to have all of them.
+    fn with_weights(mut card: Card, asked: &Trained, file: &Path) -> Result<Loaded> {
         // Files for use often lack the heads that only training needs.
         card.model = card.model.without_auxiliary();
-        let plan = WeightsPlan {
-            file: file.to_owned(),
-            hash: String::new(),
-            rename: Vec::new(),
-            strict: false,
-        };
-        let weights = model::weights::read(&plan, &card.model)
-            .and_then(|(weights, report)| {
-                if report.complete() {
-                    Ok(weights)
-                } else {
-                    Err(report.strict().unwrap_err().into())
-                }
-            })
-            .map_err(|error| Error::wrong(format!("{}: {error}", file.display())))?;
+        let mut plan = WeightsPlan::new(file.to_owned(), asked.rename.clone(), false);
+        plan.state_dict = asked.state_dict.clone();
+        let wrong = |error: &dyn Display| Error::wrong(format!("{}: {error}", file.display()));
+        let read = model::weights::read(&plan, &card.model);
+        let (weights, report) = read.map_err(|error| match error {
+            // It names the file itself.
+            LoadError::File(error) => Error::wrong(error),
+            other => wrong(&other),
+        })?;
+        if !report.complete() || !report.unused.is_empty() {
+            return Err(wrong(&report));
+        }
+        for line in report.notes() {
+            say(&format!("note: {}: {line}\n", file.display()));
+        }
         Ok(Loaded { card, weights, checkpoint: None })
     }
+}
+
+/// The names of classes that a file was named for.
+pub(super) fn class_names(asked: &Trained) -> Result<Option<Vec<String>>> {
+    let Some(path) = &asked.classes else { return Ok(None) };
+    let names = std::fs::read_to_string(path)
+        .map_err(|error| Error::wrong(format!("{}: {error}", path.display())))?;
+    Ok(Some(names.lines().map(str::to_owned).collect()))
 }
 
 /// The checkpoint that `--model` names: a file, a trial's folder, or a results folder, which stands for its best
@@ -160,12 +186,8 @@ fn checkpoint(model: &Path) -> Result<PathBuf> {
 
 /// What can be said of the preset `name` without its weights.
 fn card(asked: &Trained, name: &str) -> Result<Card> {
-    let names = match &asked.classes {
-        None => IMAGENET_CLASSES.to_owned(),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Error::wrong(format!("{}: {error}", path.display())))?,
-    };
-    let classes: Vec<String> = names.lines().map(str::to_owned).collect();
+    let classes = class_names(asked)?
+        .unwrap_or_else(|| IMAGENET_CLASSES.lines().map(str::to_owned).collect());
     let root = model_of(name, &asked.sets)?;
     let image = data::Image { size: asked.image_size, channels: 3 };
     let model = network(&root, [3, image.size[0], image.size[1]], classes.len()).map_err(wrong)?;
@@ -177,6 +199,7 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         mean: IMAGENET[0].to_vec(),
         std: IMAGENET[1].to_vec(),
         image,
+        own_size: None,
         centre: true,
         evaluation: Chain::default(),
         test_time: Vec::new(),
@@ -271,7 +294,7 @@ impl Ready {
         let device = kernels::Device::open(looking.device).map_err(|error| on_device(&error))?;
         let network = network.on(&device).map_err(|error| on_device(&error))?;
         if let Some(views) = &looking.test_time {
-            card.test_time = test_time(views, &card)?;
+            test_time(views, &mut card)?;
         }
         let of_card = card.data.as_ref().map_or(MOST_PIXELS, |data| data.max_pixels);
         let max_pixels = looking.max_pixels.unwrap_or(of_card);
@@ -280,12 +303,12 @@ impl Ready {
 
     /// What makes pixels of image files.
     pub(super) fn decoder(&self) -> Decoder {
-        Decoder { image: self.card.image, centre: self.card.centre, max_pixels: self.max_pixels }
+        Decoder { card: self.card.clone(), max_pixels: self.max_pixels }
     }
 
     /// The logits `[images, classes]` of images as they were decoded: the mean over the plain view
     /// and those of test-time augmentation.
-    pub(super) fn logits(&mut self, images: &[&[u8]]) -> candle_core::Result<Vec<f32>> {
+    pub(super) fn logits(&mut self, images: &[(Frame, &[u8])]) -> candle_core::Result<Vec<f32>> {
         let chains: Vec<Chain> =
             [&self.card.evaluation].into_iter().chain(&self.card.test_time).cloned().collect();
         let mut sum = vec![0.0; images.len() * self.card.classes.len()];
@@ -302,7 +325,7 @@ impl Ready {
         &mut self,
         chain: &Chain,
         view: u64,
-        images: &[&[u8]],
+        images: &[(Frame, &[u8])],
     ) -> candle_core::Result<Vec<f32>> {
         let frame = frame(&self.card);
         let input = self.card.model.input.clone();
@@ -310,8 +333,8 @@ impl Ready {
         let bytes: usize = input.iter().product();
         let mut pixels = vec![0.0; images.len() * bytes];
         let mut image = Image::new(frame, vec![0; frame.bytes()]);
-        for (decoded, out) in images.iter().zip(pixels.chunks_mut(bytes)) {
-            image.reset(frame, decoded);
+        for ((frame, decoded), out) in images.iter().zip(pixels.chunks_mut(bytes)) {
+            image.reset(*frame, decoded);
             // An image has no number here; what it shows decides how it is seen, in whatever batch.
             let content = *blake3::hash(decoded).as_bytes().first_chunk().expect("32 bytes");
             let counters = [view, u64::from_le_bytes(content)];
@@ -327,18 +350,32 @@ impl Ready {
 }
 
 /// Reads images as a network wants them.
-#[derive(Clone, Copy)]
 pub(super) struct Decoder {
-    image: data::Image,
-    centre: bool,
+    card: Card,
     max_pixels: u64,
 }
 
 impl Decoder {
-    /// The pixels of an image file, `[height, width, channels]`.
-    pub(super) fn decode(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let decode = if self.centre { decode_centre } else { decode_image };
-        decode(path, &self.image, self.max_pixels).map_err(|error| error.to_string())
+    /// The pixels of an image file.
+    pub(super) fn decode(&self, path: &Path) -> Result<Image, String> {
+        let Card { image, own_size, centre, evaluation, test_time, .. } = &self.card;
+        let Some(own_size) = own_size else {
+            let decode = if *centre { decode_centre } else { decode_image };
+            let pixels = decode(path, image, self.max_pixels).map_err(|error| error.to_string())?;
+            return Ok(Image::new(frame(&self.card), pixels));
+        };
+        let decoded = decode_own_size(path, image.channels, own_size, self.max_pixels);
+        let decoded = decoded.map_err(|error| error.to_string())?;
+        for chain in [evaluation].into_iter().chain(test_time) {
+            let frame = decoded.frame();
+            chain.check(frame).map_err(|fault| {
+                format!(
+                    "{}: its {frame} pixels do not fit the network's chain: {fault}",
+                    path.display()
+                )
+            })?;
+        }
+        Ok(decoded)
     }
 }
 
@@ -348,17 +385,20 @@ fn frame(card: &Card) -> Frame {
     Frame { height, width, channels }
 }
 
-/// The views that were written on the command line.
-fn test_time(text: &str, card: &Card) -> Result<Vec<Chain>> {
+/// Has `card` look at images through the views that were written on the command line.
+fn test_time(text: &str, card: &mut Card) -> Result {
     // Any preset will do: only the views are looked at.
     let root = preset("plain", &[format!("augment.test-time={text}")]).map_err(wrong)?;
     let written = Augment::read(root.get("augment").unwrap_or(&root));
     let mut written = written.map_err(|found| wrong(Problems::located(found, &root)))?;
     // The card says how images come to the network's size; views may start from there.
-    written.train.chain = card.evaluation.clone();
-    let (plan, _) =
+    written.train.chain = card.chain();
+    let augmentation =
         augment(&written, frame(card)).map_err(|found| wrong(Problems::located(found, &root)))?;
-    Ok(plan.test_time)
+    card.own_size = augmentation.own_size;
+    card.evaluation = augmentation.plan.evaluation;
+    card.test_time = augmentation.plan.test_time;
+    Ok(())
 }
 
 /// The chain that was written on the command line as `augment.train`.

@@ -13,7 +13,11 @@
 //! max-pixels = 100_000_000
 //! crop = "none"                     # or "box"
 //! box-format = "pascal-voc"         # or "coco", "yolo", "albumentations"
+//! columns = { label = "breed" }     # of a table, where they have other names
+//! group = "none"                    # or a column: what has the same text in it stays together
+//! duplicates = "keep"               # or "drop", "error"
 //! batch-size = 256
+//! drop-last = false
 //! ```
 
 use std::fmt;
@@ -57,9 +61,85 @@ pub struct Data {
     pub crop: Crop,
     /// How they are written.
     pub box_format: BoxFormat,
+    /// What the columns of a table are called.
+    #[serde(default)]
+    pub columns: Columns,
+    /// Which images belong together and stay on one side of every split.
+    pub group: Group,
+    /// What to do about images with the same pixels.
+    pub duplicates: Duplicates,
     /// Images in one step.
     #[schemars(range(min = 1))]
     pub batch_size: usize,
+    /// Whether the last batch of an epoch is left out if it is smaller than the others.
+    pub drop_last: bool,
+}
+
+/// The names of the columns of a table where they are not the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Columns {
+    /// Of the image's path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Of its class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Of the part that it is declared for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+}
+
+impl Columns {
+    /// Whether all of them have the usual names.
+    pub fn are_usual(&self) -> bool {
+        *self == Columns::default()
+    }
+}
+
+/// Which images belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// Each image stands alone: `"none"`.
+    #[default]
+    None,
+    /// Those with the same text in this column of a table; of a folder, `"folder"`: those in the same
+    /// folder.
+    By(String),
+}
+
+written!(Group, "Group", {
+    "anyOf": [
+        { "const": "none", "description": "Each image stands alone." },
+        { "type": "string", "description": "A column of the table, or \"folder\" for folders of images." },
+    ],
+});
+
+impl<'de> Deserialize<'de> for Group {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(if text == "none" { Group::None } else { Group::By(text) })
+    }
+}
+
+/// What to do about images with the same pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Keep all of them, and tell how many there are.
+    #[default]
+    Keep,
+    /// Leave out all but one, and all of those whose labels contradict each other.
+    Drop,
+    /// Stop before training, naming the files.
+    Error,
+}
+
+impl Duplicates {
+    /// Whether they are kept.
+    pub fn are_kept(&self) -> bool {
+        *self == Duplicates::Keep
+    }
 }
 
 /// What becomes of boxes.

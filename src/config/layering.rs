@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::defaults::{CHOICES, defaults};
-use super::setting::{look_up, set};
+use super::setting::{lay, look_up, set};
 use super::{presets, sweep};
 use crate::document::merge::merge;
 use crate::document::parse::{parse, value};
@@ -237,7 +237,7 @@ fn put(root: &mut Node, dotted: &str, text: &str, place: Place, problems: &mut P
         Ok(node) => node,
         Err(problem) => return problems.add(problem),
     };
-    if let Err(problem) = set(root, dotted, node, &KeyPath::root()) {
+    if let Err(problem) = lay(root, dotted, node, &KeyPath::root()) {
         problems.add(at_place(problem, place));
     }
 }

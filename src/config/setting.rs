@@ -1,6 +1,7 @@
 //! Settings by their dotted paths, as sweeps, `--set` and the environment name them. Elements of lists
 //! are addressed by number or by the names that layers have.
 
+use super::defaults::CHOICES;
 use super::layer::default_names;
 use crate::document::{Content, Entry, KeyPath, Node, Problem};
 
@@ -70,6 +71,46 @@ pub fn set(root: &mut Node, dotted: &str, value: Node, at: &KeyPath) -> Result<K
         }
     }
     Ok(resolved)
+}
+
+/// As [`set`], where a table is laid over one that is there, as a higher layer of the file is: key by key,
+/// but for choices, elements of lists, what belongs to a sweep, and a table without keys, which replace.
+pub fn lay(root: &mut Node, dotted: &str, value: Node, at: &KeyPath) -> Result<KeyPath, Problem> {
+    let segments = KeyPath::split(dotted);
+    let is_below_list = (1..segments.len()).any(|depth| {
+        let above = look_up(root, &segments[..depth].join("."));
+        above.is_some_and(|above| matches!(above.content, Content::Array(_)))
+    });
+    let path = segments.join(".");
+    let is_of_sweep = segments.first().is_some_and(|first| first == "sweep");
+    let replaces = is_below_list || is_of_sweep || CHOICES.contains(&path.as_str());
+    match look_up(root, dotted) {
+        Some(below) if !replaces && !value.entries().unwrap_or_default().is_empty() => {
+            let whole = over(below, value, &path);
+            set(root, dotted, whole, at)
+        }
+        _ => set(root, dotted, value, at),
+    }
+}
+
+/// `above` over `below`, which stands at `path`.
+fn over(below: &Node, mut above: Node, path: &str) -> Node {
+    let (Content::Table(entries), Content::Table(lower)) = (&mut above.content, &below.content)
+    else {
+        return above;
+    };
+    for entry in lower {
+        let path = format!("{path}.{}", entry.key);
+        match entries.iter_mut().find(|other| other.key == entry.key) {
+            None => entries.push(entry.clone()),
+            Some(other) if !CHOICES.contains(&path.as_str()) => {
+                let own = std::mem::replace(&mut other.value, entry.value.clone());
+                other.value = over(&entry.value, own, &path);
+            }
+            Some(_) => {}
+        }
+    }
+    above
 }
 
 /// The value of `root` at a dotted path as a user writes it.

@@ -26,8 +26,7 @@ use crate::basis::written::written;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Train {
-    /// Passes over the training images.
-    #[schemars(range(min = 1))]
+    /// Passes over the training images; with 0, a network with `model.weights` is evaluated as it is.
     pub epochs: usize,
     /// The optimiser with its numbers.
     pub optimizer: Optimizer,
@@ -39,10 +38,10 @@ pub struct Train {
     pub early_stop: Option<EarlyStop>,
     /// The metric that chooses the best epoch.
     pub best: Metric,
-    /// Part of the target that is spread over all classes.
+    /// Part of the target that is spread over all classes, in the loss that is minimised.
     #[schemars(range(min = 0, max = 1))]
     pub label_smoothing: f64,
-    /// Weight of each class in the loss.
+    /// Weight of each class in the loss that is minimised.
     #[serde(deserialize_with = "ClassWeights::read")]
     pub class_weights: ClassWeights,
     /// Limit on gradients.

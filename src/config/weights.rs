@@ -19,6 +19,8 @@ pub struct Weights {
     pub rename: BTreeMap<String, String>,
     /// Whether every parameter has to be in the file and every tensor of it used; true if not given.
     pub strict: Option<bool>,
+    /// The key of the tensors in a file that holds several sets of them.
+    pub state_dict: Option<String>,
 }
 
 /// Where weights are.
@@ -52,6 +54,9 @@ struct FromFile {
     rename: BTreeMap<String, String>,
     /// Whether every parameter has to be in the file and every tensor of it used; true if not given.
     strict: Option<bool>,
+    /// The key of the tensors in a file of `torch.save` that holds several sets of them, such as
+    /// `"state_dict_ema"`; the usual one if not given.
+    state_dict: Option<String>,
 }
 
 /// The best epoch of a trial of an earlier experiment.
@@ -71,16 +76,16 @@ impl Weights {
         let mut weights = match &node.content {
             Content::String(_) => {
                 let origin = Origin::File(read::<WrittenPath>(node, path)?);
-                Weights { origin, rename: BTreeMap::new(), strict: None }
+                Weights { origin, rename: BTreeMap::new(), strict: None, state_dict: None }
             }
             _ if node.get("experiment").is_some() => {
                 let FromExperiment { experiment, trial } = read(node, path)?;
                 let origin = Origin::Experiment(experiment, trial);
-                Weights { origin, rename: BTreeMap::new(), strict: None }
+                Weights { origin, rename: BTreeMap::new(), strict: None, state_dict: None }
             }
             _ => {
-                let FromFile { file, rename, strict } = read(node, path)?;
-                Weights { origin: Origin::File(file), rename, strict }
+                let FromFile { file, rename, strict, state_dict } = read(node, path)?;
+                Weights { origin: Origin::File(file), rename, strict, state_dict }
             }
         };
         if let Origin::File(file) = &mut weights.origin

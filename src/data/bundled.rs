@@ -120,8 +120,8 @@ fn undeclared(
     images: Images,
 ) -> Listing {
     let parts = vec![Part::Undeclared; labels.len()];
-    let (origin, beside) = (origin.to_owned(), Vec::new());
-    Listing { origin, classes, labels, parts, names, images, beside }
+    let (origin, groups, beside) = (origin.to_owned(), Vec::new(), Vec::new());
+    Listing { origin, classes, labels, parts, names, groups, images, beside }
 }
 
 #[cfg(test)]

@@ -7,19 +7,25 @@ use super::dataset::Dataset;
 use super::error::Error;
 use super::load::load;
 use super::survey::survey;
-use crate::plan::data::{BoxPlan, DataFacts, DataPlan, Image, OnBadImage, Source, TestSet};
+use crate::plan::data::{
+    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Image, OnBadImage, Source, TestSet,
+};
 
 /// Data sets by what they depend on. Trials with the same source, test source, image size and
 /// policy for bad images get the same data set; whoever asks first loads it, the others wait.
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, Image, OnBadImage, u64), Arc<Dataset>>,
+    datasets: Shelf<(Images, Image, OwnSizes, OnBadImage, Duplicates, u64), Arc<Dataset>>,
     facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
-/// Which images: the source, those to test on, the classes that take part, and what their boxes are.
-type Images = (Source, Testing, Vec<String>, BoxPlan);
+/// Which images: the source, those to test on, the classes that take part, what their boxes are, and the columns
+/// of a table.
+type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Option<String>));
+
+/// How images that keep their own sizes are read, as text; empty where all are resized.
+type OwnSizes = String;
 
 /// The images to test on, as far as loading depends on them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +58,12 @@ impl Cache {
     /// The decoded images, as [`load`] says. An error is kept too: every trial that wants the data
     /// gets the same one.
     pub fn get(&self, plan: &DataPlan) -> Result<Arc<Dataset>, Error> {
-        let DataPlan { image, on_bad_image, max_pixels, .. } = *plan;
-        cell(&self.datasets, (images(plan), image, on_bad_image, max_pixels))
+        let own_size = plan.own_size.as_ref().map(|own_size| {
+            serde_json::to_string(own_size).expect("how images are read is plain data")
+        });
+        let own_size = own_size.unwrap_or_default();
+        let DataPlan { image, on_bad_image, duplicates, max_pixels, .. } = *plan;
+        cell(&self.datasets, (images(plan), image, own_size, on_bad_image, duplicates, max_pixels))
             .get_or_init(|| self.load_apart(plan).map(Arc::new))
             .clone()
     }
@@ -82,7 +92,8 @@ fn images(plan: &DataPlan) -> Images {
         TestSet::Part(_) => Testing::Drawn,
         TestSet::Source(test) => Testing::Source(test.clone()),
     };
-    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes)
+    let columns = (plan.columns.clone(), plan.group.clone());
+    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes, columns)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -109,10 +120,14 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [side, side], channels: 1 },
+            own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
+            columns: Columns::default(),
+            group: None,
+            duplicates: Duplicates::Keep,
         }
     }
 

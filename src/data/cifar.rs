@@ -150,6 +150,7 @@ pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error>
         labels,
         parts,
         names,
+        groups: Vec::new(),
         images: Images::Blocks(blocks),
         beside: Vec::new(),
     })

@@ -1,7 +1,10 @@
-//! A data set in memory: every image of the declared size, as bytes, with its label.
+//! A data set in memory: every image of the declared size, or of its own, as bytes, with its label.
 
-use super::error::BadImage;
-use crate::augment::{BBox, Frame};
+use std::collections::HashSet;
+
+use super::duplicates::Copies;
+use super::error::{BadImage, Error};
+use crate::augment::{BBox, Chain, Frame};
 
 /// What a source declares an image for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,21 +19,39 @@ pub enum Part {
     Undeclared,
 }
 
+impl Part {
+    /// What it is called before "set".
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Part::Train | Part::Undeclared => "training",
+            Part::Validation => "validation",
+            Part::Test => "test",
+        }
+    }
+}
+
 /// Decoded images that trials share. Pixels are [images, height, width, channels].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     pub(super) origin: String,
     pub(super) classes: Vec<String>,
+    /// Height and width of every image; where images have sizes of their own, of none.
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
     pub(super) pixels: Vec<u8>,
+    /// Where images have sizes of their own: the place of each one's first byte, and its size.
+    pub(super) own: Vec<(usize, Frame)>,
     pub(super) labels: Vec<u32>,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
     /// A box per image where the source has them; empty if it has none.
     pub(super) boxes: Vec<Option<BBox>>,
+    /// The group of each image, as an index into their names; empty where each stands alone.
+    pub(super) groups: Vec<u32>,
+    pub(super) group_names: Vec<String>,
     pub(super) skipped: Vec<BadImage>,
+    pub(super) copies: Copies,
     pub(super) set_aside: usize,
     /// Per image and channel, the sum of its values and of their squares: statistics of any subset
     /// then take no second look at the pixels.
@@ -59,24 +80,39 @@ impl Dataset {
         &self.classes
     }
 
-    /// Height of every image.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Width of every image.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
     /// 1 (gray) or 3 (RGB).
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Size and channels of every image.
-    pub fn frame(&self) -> Frame {
-        Frame { height: self.height, width: self.width, channels: self.channels }
+    /// Size and channels of image `index`.
+    pub fn frame(&self, index: u32) -> Frame {
+        let all = Frame { height: self.height, width: self.width, channels: self.channels };
+        self.own.get(index as usize).map_or(all, |(_, frame)| *frame)
+    }
+
+    /// Whether each image can go through all of `chains`.
+    ///
+    /// # Errors
+    /// If images have sizes of their own, and one does not fit a step.
+    pub fn check<'a>(
+        &self,
+        chains: impl IntoIterator<Item = &'a Chain> + Clone,
+    ) -> Result<(), Error> {
+        let mut known = HashSet::new();
+        for ((_, frame), name) in
+            self.own.iter().zip(&self.names).filter(|((_, f), _)| known.insert(*f))
+        {
+            for chain in chains.clone() {
+                chain.check(*frame).map_err(|fault| {
+                    Error::format(
+                        format!("{}/{name}", self.origin),
+                        format!("its {frame} pixels do not fit [augment]: {fault}"),
+                    )
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// The box of image `index`, if its source has one, in pixels of the image as it is here.
@@ -84,18 +120,15 @@ impl Dataset {
         self.boxes.get(index as usize).copied().flatten()
     }
 
-    /// Bytes of one image.
-    pub fn image_bytes(&self) -> usize {
-        self.height * self.width * self.channels
-    }
-
     /// The pixels of image `index`.
     ///
     /// # Shapes
     /// [height, width, channels]
     pub fn image(&self, index: u32) -> &[u8] {
-        let bytes = self.image_bytes();
-        &self.pixels[index as usize * bytes..][..bytes]
+        let bytes = self.frame(index).bytes();
+        let start =
+            self.own.get(index as usize).map_or(index as usize * bytes, |(start, _)| *start);
+        &self.pixels[start..][..bytes]
     }
 
     /// The labels of all images.
@@ -121,6 +154,11 @@ impl Dataset {
     /// Images that were left out because they could not be decoded.
     pub fn skipped(&self) -> &[BadImage] {
         &self.skipped
+    }
+
+    /// Images with the pixels of other ones.
+    pub fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// Images that the source declares for testing and that were left out because another source
@@ -150,11 +188,18 @@ impl Dataset {
         for n in [self.len(), self.height, self.width, self.channels] {
             number(&mut hasher, n);
         }
+        for (_, Frame { height, width, .. }) in &self.own {
+            number(&mut hasher, *height);
+            number(&mut hasher, *width);
+        }
         let labels: Vec<u8> = self.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
         hasher.update(&labels);
         let parts: Vec<u8> = self.parts.iter().map(|part| *part as u8).collect();
         hasher.update(&parts);
         hasher.update(&self.pixels);
+        for group in &self.groups {
+            hasher.update(&group.to_le_bytes());
+        }
         for bbox in &self.boxes {
             let corners = bbox.map_or([-1.0; 4], |b| [b.x_min, b.y_min, b.x_max, b.y_max]);
             corners.iter().for_each(|corner| _ = hasher.update(&corner.to_le_bytes()));
@@ -177,11 +222,15 @@ impl Dataset {
             width: 1,
             channels: 1,
             pixels: (0..count).map(|index| value(index) as u8).collect(),
+            own: Vec::new(),
             labels: labels.to_vec(),
             parts: parts.to_vec(),
             names: (0..count).map(|index| format!("#{index}")).collect(),
             boxes: Vec::new(),
+            groups: Vec::new(),
+            group_names: Vec::new(),
             skipped: Vec::new(),
+            copies: Copies::default(),
             set_aside: 0,
             sums: (0..count).map(|index| [value(index), value(index).pow(2)]).collect(),
             fingerprint: String::new(),

@@ -242,7 +242,7 @@ fn on_white<const N: usize>(mut pixels: Vec<u8>) -> Vec<u8> {
 }
 
 impl Picture<'_> {
-    fn frame(&self) -> Frame {
+    pub(super) fn frame(&self) -> Frame {
         Frame { height: self.height, width: self.width, channels: self.channels }
     }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::dataset::Part;
+use super::duplicates::Copies;
+
 /// An image that could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadImage {
@@ -19,7 +22,7 @@ impl fmt::Display for BadImage {
 }
 
 /// How many bad images or names a message lists before it only counts.
-const LISTED: usize = 10;
+pub(super) const LISTED: usize = 10;
 
 /// Data that cannot be used, and why. Cloning is cheap enough to hand the same error to every
 /// trial that wanted the data.
@@ -75,18 +78,21 @@ pub enum Error {
         /// What to do.
         way_out: String,
     },
-    /// A test set with classes that training does not know.
+    /// A test or validation set with classes that training does not know.
     #[error(
-        "the test set {test} has classes that {origin} lacks: {}; {origin} has {}",
+        "the {} set {test} has classes that {origin} lacks: {}; {origin} has {}",
+        part.word(),
         enumerate(unknown),
         enumerate(classes)
     )]
     OtherClasses {
+        /// What the set is for.
+        part: Part,
         /// The training source.
         origin: String,
-        /// The test source.
+        /// The set.
         test: String,
-        /// Classes of the test set only.
+        /// Classes of that set only.
         unknown: Vec<String>,
         /// The classes of the training source.
         classes: Vec<String>,
@@ -122,6 +128,34 @@ pub enum Error {
         /// The first of them.
         images: Vec<BadImage>,
     },
+    /// Images with the same pixels, where there shall be none.
+    #[error(
+        "{} of {of} images in {origin} have the pixels of another one:{}\n(leave them out with data.duplicates = \"drop\", or keep them with \"keep\")",
+        found.copies(),
+        found.listed()
+    )]
+    Duplicates {
+        /// The source.
+        origin: String,
+        /// Which they are.
+        found: Copies,
+        /// Out of how many.
+        of: usize,
+    },
+    /// A group of images on both sides of a split that the source declares.
+    #[error(
+        "the group `{group}` of {origin} has images for {} and for {}; images of a group stay on one side: mend the declared split, or data.group",
+        parts[0],
+        parts[1]
+    )]
+    TornGroup {
+        /// The source.
+        origin: String,
+        /// The group.
+        group: String,
+        /// Two uses of its images.
+        parts: [&'static str; 2],
+    },
     /// A part of the split that is needed and would be empty.
     #[error("{0}")]
     EmptyPart(String),
@@ -142,6 +176,14 @@ pub enum Error {
         width: usize,
         /// Their channels.
         channels: usize,
+    },
+    /// More pixels than memory, of images that keep their own sizes.
+    #[error(
+        "{images} images in their own sizes need more memory than there is; let the chains of [augment] begin with smallest-max-size or resize, which is then done once"
+    )]
+    TooManyPixels {
+        /// How many images.
+        images: usize,
     },
 }
 

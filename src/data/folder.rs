@@ -12,19 +12,13 @@ use super::dataset::Part;
 use super::decode::{FORMATS, NOT_READ, READ};
 use super::error::{Error, enumerate};
 use super::listing::{ImageFile, Images, Listing, check_classes, sort_classes};
+use super::part_names::PartNames;
+
+/// A data set comes in so many parts at most.
+const MOST_PARTS: usize = 4;
 
 /// Folders inside class folders may be nested this deep; beyond it, a link probably leads back.
 const MAX_DEPTH: usize = 16;
-
-/// The folder of a declared part, by its name in any case.
-fn part(name: &str) -> Option<Part> {
-    match name.to_lowercase().as_str() {
-        "train" | "training" => Some(Part::Train),
-        "val" | "valid" | "validation" => Some(Part::Validation),
-        "test" | "testing" => Some(Part::Test),
-        _ => None,
-    }
-}
 
 /// What lies in a folder, without hidden files, in order of bytes.
 struct Entries {
@@ -32,8 +26,20 @@ struct Entries {
     images: Vec<String>,
 }
 
-/// The images of the class folders in `folder`.
-pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
+/// The images of the class folders in `folder`; with `grouped`, those of one folder belong together.
+/// `classes` are those that were named, if any were.
+pub(super) fn list(folder: &Path, grouped: bool, classes: &[String]) -> Result<Listing, Error> {
+    // Whoever names classes, or groups by folders inside of them, knows which folders are which.
+    let mut listing = listed(folder, grouped || !classes.is_empty())?;
+    if grouped {
+        let folder_of =
+            |name: &String| name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        listing.groups = listing.names.iter().map(folder_of).collect();
+    }
+    Ok(listing)
+}
+
+fn listed(folder: &Path, is_known: bool) -> Result<Listing, Error> {
     match fs::metadata(folder) {
         Err(cause) => return Err(Error::unreadable(folder, &cause)),
         Ok(metadata) if !metadata.is_dir() => {
@@ -45,12 +51,14 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
         Ok(_) => (),
     }
     let entries = entries(folder)?;
+    let names = PartNames::among(entries.folders.iter().map(String::as_str));
+    let part = |name: &str| names.part(name);
     let parts: Vec<Part> = entries.folders.iter().filter_map(|name| part(name)).collect();
     let trains = parts.contains(&Part::Train);
     let declares = trains && parts.len() > 1;
     let mut found = Found { root: folder.to_owned(), images: Vec::new() };
     if (trains || declares) && parts.len() == entries.folders.len() {
-        return declared(found, &entries);
+        return declared(found, &entries, &names);
     }
     if declares {
         let others: Vec<String> =
@@ -63,11 +71,49 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
             ),
         ));
     }
+    if let Some(inside) = repeated(folder, &entries)?.filter(|_| !is_known) {
+        let (outer, inner) = (enumerate(&entries.folders), enumerate(&inside));
+        let parts = PartNames::among(inside.iter().map(String::as_str));
+        let problem = if inside.iter().any(|name| parts.part(name) == Some(Part::Train)) {
+            let (class, part) = (&entries.folders[0], &inside[0]);
+            format!(
+                "holds the folders {outer}, each with {inner} inside; parts stand above classes: move \
+                 {class}/{part} to {part}/{class}, and so on"
+            )
+        } else {
+            format!(
+                "holds the folders {outer}, each with the same folders inside: {inner}. If those are the \
+                 classes, name one of the outer ones as the source, or call them train, val and test; if \
+                 the outer ones are the classes, name them in data.classes"
+            )
+        };
+        return Err(Error::layout(folder, problem));
+    }
     let classes = class_folders(folder, &entries)?;
     for (label, class) in classes.iter().enumerate() {
         found.search(Path::new(class), label as u32, Part::Undeclared, 0)?;
     }
     found.finish(classes)
+}
+
+/// The folders that each of the folders in `folder` holds, if they hold the same ones, two or more, and no
+/// images beside them: then they look like parts of a data set, not like classes.
+fn repeated(folder: &Path, entries: &Entries) -> Result<Option<Vec<String>>, Error> {
+    let mut folders = entries.folders.iter();
+    let Some(first) = folders.next() else { return Ok(None) };
+    let inside = |name: &String| self::entries(&folder.join(name));
+    let first = inside(first)?;
+    let are_few = (2..=MOST_PARTS).contains(&entries.folders.len());
+    if !are_few || first.folders.len() < 2 || !first.images.is_empty() {
+        return Ok(None);
+    }
+    for name in folders {
+        let other = inside(name)?;
+        if other.folders != first.folders || !other.images.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(first.folders))
 }
 
 /// The image files in `folder` and in the folders inside it, in order of their paths' bytes; images in
@@ -86,9 +132,9 @@ pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The classes are those of the training folders; the other parts may lack some.
-fn declared(mut found: Found, top: &Entries) -> Result<Listing, Error> {
+fn declared(mut found: Found, top: &Entries, names: &PartNames) -> Result<Listing, Error> {
     let mut parts: Vec<(Part, &String)> =
-        top.folders.iter().filter_map(|name| part(name).map(|part| (part, name))).collect();
+        top.folders.iter().filter_map(|name| names.part(name).map(|part| (part, name))).collect();
     parts.sort();
     if let Some(twice) = parts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Error::layout(
@@ -108,6 +154,7 @@ fn declared(mut found: Found, top: &Entries) -> Result<Listing, Error> {
             own.iter().filter(|class| !classes.contains(class)).cloned().collect();
         if !unknown.is_empty() {
             return Err(Error::OtherClasses {
+                part,
                 origin: root.display().to_string(),
                 test: folder.display().to_string(),
                 unknown,
@@ -202,6 +249,7 @@ impl Found {
             labels: Vec::new(),
             parts: Vec::new(),
             names: Vec::new(),
+            groups: Vec::new(),
             images: Images::Files(Vec::new()),
             beside: Vec::new(),
         };

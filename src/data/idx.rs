@@ -95,7 +95,8 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     let origin = folder.display().to_string();
     // It may name the classes.
     beside.extend(Some(folder.join(CLASSES)).filter(|path| path.is_file()));
-    Ok(Listing { origin, classes, labels, parts, names, images: Images::Blocks(blocks), beside })
+    let (groups, images) = (Vec::new(), Images::Blocks(blocks));
+    Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
 }
 
 /// The image and label file of a part, or neither.

@@ -24,6 +24,8 @@ pub(super) struct Listing {
     pub(super) parts: Vec<Part>,
     /// The path relative to the source, or `#index`.
     pub(super) names: Vec<String>,
+    /// The group of each image; empty where each stands alone.
+    pub(super) groups: Vec<String>,
     /// Where the pixels are.
     pub(super) images: Images,
     /// The files that it was read from, beside those of single images.
@@ -202,6 +204,7 @@ pub(super) fn relabel(
         classes.iter().filter(|class| place(class).is_none()).cloned().collect();
     if !unknown.is_empty() {
         return Err(Error::OtherClasses {
+            part: Part::Test,
             origin: origin.to_owned(),
             test: test.to_owned(),
             unknown,

@@ -8,13 +8,15 @@ use rayon::prelude::*;
 
 use super::dataset::{Dataset, Part};
 use super::decode::{Picture, check_size, decode, decode_file};
+use super::duplicates::Copies;
 use super::error::{BadImage, Error};
 use super::listing::{Block, Images, Listing, OUTSIDE, check_taught, relabel};
+use super::own_size::arrive;
 use super::resize::fit;
 use super::source::list_classes;
 use super::survey::check_test;
-use crate::augment::BBox;
-use crate::plan::data::{DataPlan, Image, OnBadImage, TestSet};
+use crate::augment::{self, BBox};
+use crate::plan::data::{DataPlan, Image, OnBadImage, OwnSize, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
 ///
@@ -109,6 +111,43 @@ pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u
     Ok(pixels)
 }
 
+/// Decodes one image file that keeps its own size until the transforms of `how` bring it to another.
+pub fn decode_own_size(
+    path: &Path,
+    channels: usize,
+    how: &OwnSize,
+    max_pixels: u64,
+) -> Result<augment::Image, Error> {
+    let broken = |reason: String| Error::format(path.display().to_string(), reason);
+    let picture = decode_file(path, max_pixels).map_err(broken)?;
+    let (image, _) = arrive(picture, None, channels, how).map_err(broken)?;
+    Ok(image)
+}
+
+impl Dataset {
+    /// Notes what the listing says of the image whose pixels were added last.
+    fn note(&mut self, listing: &Listing, pick: usize, bbox: Option<BBox>) {
+        self.labels.push(listing.labels[pick]);
+        self.parts.push(listing.parts[pick]);
+        self.names.push(listing.names[pick].clone());
+        self.boxes.push(bbox);
+        if let Some(name) = listing.groups.get(pick) {
+            self.group_names.push(name.clone());
+        }
+    }
+
+    /// Gives each group a number, in the order of their names, from one name for each image.
+    fn number_groups(&mut self) {
+        let written = std::mem::take(&mut self.group_names);
+        let mut names = written.clone();
+        names.sort();
+        names.dedup();
+        let place = |name: &String| names.binary_search(name).unwrap_or(0) as u32;
+        self.groups = written.iter().map(place).collect();
+        self.group_names = names;
+    }
+}
+
 impl Listing {
     /// The image's file, as messages name it.
     fn file(&self, index: usize) -> String {
@@ -133,9 +172,10 @@ impl Assembly {
     fn new(main: &Listing, plan: &DataPlan, count: usize, set_aside: usize) -> Result<Self, Error> {
         let Image { size: [height, width], channels } = plan.image;
         let mut pixels = Vec::new();
-        let room = (height * width * channels)
-            .checked_mul(count)
-            .is_some_and(|bytes| pixels.try_reserve_exact(bytes).is_ok());
+        // What images of their own sizes take is known when they are decoded.
+        let bytes = if plan.own_size.is_some() { 0 } else { height * width * channels };
+        let room =
+            bytes.checked_mul(count).is_some_and(|bytes| pixels.try_reserve_exact(bytes).is_ok());
         if !room {
             return Err(Error::TooLarge { images: count, height, width, channels });
         }
@@ -146,11 +186,15 @@ impl Assembly {
             width,
             channels,
             pixels,
+            own: Vec::new(),
             labels: Vec::with_capacity(count),
             parts: Vec::with_capacity(count),
             names: Vec::with_capacity(count),
             boxes: Vec::new(),
+            groups: Vec::new(),
+            group_names: Vec::new(),
             skipped: Vec::new(),
+            copies: Copies::default(),
             set_aside,
             sums: Vec::new(),
             fingerprint: String::new(),
@@ -161,8 +205,11 @@ impl Assembly {
     /// Decodes the picked images of a listing; those that are bad leave no trace but their name.
     fn add(mut self, listing: &Listing, picks: &[usize], plan: &DataPlan) -> Result<Self, Error> {
         let pixels = Pixels::open(&listing.images)?;
+        if let Some(how) = &plan.own_size {
+            return self.add_own_sizes(listing, picks, &pixels, how, plan);
+        }
         let dataset = &mut self.dataset;
-        let bytes = dataset.image_bytes();
+        let bytes = dataset.height * dataset.width * dataset.channels;
         let mut end = dataset.pixels.len();
         dataset.pixels.resize(end + picks.len() * bytes, 0);
         let decoded: Vec<Result<Option<BBox>, String>> = dataset.pixels[end..]
@@ -191,12 +238,45 @@ impl Assembly {
                 dataset.pixels.copy_within(from..from + bytes, end);
             }
             end += bytes;
-            dataset.labels.push(listing.labels[*pick]);
-            dataset.parts.push(listing.parts[*pick]);
-            dataset.names.push(listing.names[*pick].clone());
-            dataset.boxes.push(bbox);
+            dataset.note(listing, *pick, bbox);
         }
         dataset.pixels.truncate(end);
+        self.seen += picks.len();
+        Ok(self)
+    }
+
+    /// As [`add`](Self::add), for images that keep their own sizes.
+    fn add_own_sizes(
+        mut self,
+        listing: &Listing,
+        picks: &[usize],
+        pixels: &Pixels,
+        how: &OwnSize,
+        plan: &DataPlan,
+    ) -> Result<Self, Error> {
+        let decoded: Vec<_> = picks
+            .par_iter()
+            .map(|pick| {
+                let (picture, bbox) = pixels.picture(*pick, plan)?;
+                arrive(picture, bbox, plan.image.channels, how)
+            })
+            .collect();
+        let dataset = &mut self.dataset;
+        for (pick, decoded) in picks.iter().zip(decoded) {
+            let (image, bbox) = match decoded {
+                Ok(arrived) => arrived,
+                Err(reason) => {
+                    self.bad.push(BadImage { file: listing.file(*pick), reason });
+                    continue;
+                }
+            };
+            if dataset.pixels.try_reserve(image.pixels().len()).is_err() {
+                return Err(Error::TooManyPixels { images: picks.len() });
+            }
+            dataset.own.push((dataset.pixels.len(), image.frame()));
+            dataset.pixels.extend_from_slice(image.pixels());
+            dataset.note(listing, *pick, bbox);
+        }
         self.seen += picks.len();
         Ok(self)
     }
@@ -215,7 +295,24 @@ impl Assembly {
         if dataset.boxes.iter().all(Option::is_none) {
             dataset.boxes.clear();
         }
+        // Where all have one size, it is that of the data set.
+        if let Some((_, first)) = dataset.own.first().copied()
+            && dataset.own.iter().all(|(_, frame)| *frame == first)
+        {
+            (dataset.height, dataset.width) = (first.height, first.width);
+            dataset.own.clear();
+        } else if !dataset.own.is_empty() {
+            (dataset.height, dataset.width) = (0, 0);
+        }
         dataset.skipped = bad;
+        if !dataset.group_names.is_empty() {
+            dataset.number_groups();
+        }
+        dataset.settle_copies(plan.duplicates)?;
+        let way_out =
+            "all of its images are copies of others with contradicting labels, which were left out";
+        let Dataset { origin, classes, labels, parts, .. } = &dataset;
+        check_taught(origin, classes, labels, parts, way_out)?;
         dataset.sums = sums(&dataset);
         dataset.fingerprint = dataset.hash();
         Ok(dataset)
@@ -244,8 +341,8 @@ fn sums(dataset: &Dataset) -> Vec<[u64; 2]> {
         }
         sums
     };
-    let images: Vec<[[u64; 2]; 3]> =
-        dataset.pixels.par_chunks_exact(dataset.image_bytes()).map(of_image).collect();
+    let images = (0..dataset.len() as u32).into_par_iter().map(|index| dataset.image(index));
+    let images: Vec<[[u64; 2]; 3]> = images.map(of_image).collect();
     images.iter().flat_map(|sums| &sums[..channels]).copied().collect()
 }
 
@@ -302,7 +399,9 @@ impl<'a> Pixels<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{BoxPlan, Bundled, MOST_PIXELS, Normalise, Source, Subset};
+    use crate::plan::data::{
+        BoxPlan, Bundled, Columns, Duplicates, MOST_PIXELS, Normalise, Source, Subset,
+    };
 
     fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
         DataPlan {
@@ -313,10 +412,14 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [size, size], channels },
+            own_size: None,
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
+            columns: Columns::default(),
+            group: None,
+            duplicates: Duplicates::Keep,
         }
     }
 

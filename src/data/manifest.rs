@@ -6,20 +6,51 @@
 //! ```
 //!
 //! `path` is relative to the table and `label` a name or a number. Optional: `split` (train,
-//! validation, test, or empty for "not declared") and a box, in the columns of its format. Columns of
-//! the German Traffic Sign Recognition Benchmark (`Filename` or `Path`, `ClassId`, `Roi.X1` …) and
-//! semicolons between cells are understood. Other columns are passed over, unless their names look
-//! like a misspelt optional one: an unnoticed `spilt` would let test images into training.
+//! validation, test, or empty for "not declared") and a box, in the columns of its format. Usual other
+//! names of columns are understood ([`PATHS`], [`LABELS`]), among them those of the German Traffic Sign
+//! Recognition Benchmark (`Filename` or `Path`, `ClassId`, `Roi.X1` …), and so are semicolons and tabs
+//! between cells, backslashes in paths, and a column of 0 and 1 for each class in place of `label`. Other
+//! columns are passed over, unless their names look like a misspelt optional one: an unnoticed `spilt`
+//! would let test images into training.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::dataset::Part;
 use super::error::{Error, reason};
 use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
+use super::part_names::PartNames;
 use crate::augment::BoxFormat;
-use crate::plan::data::BoxPlan;
+use crate::plan::data::{BoxPlan, Columns, DataPlan};
 
 const SPLIT: &str = "split";
+
+/// What the column of paths is called, the first before others.
+const PATHS: [&str; 10] = [
+    "path",
+    "filename",
+    "file",
+    "filepath",
+    "file_name",
+    "file_path",
+    "image",
+    "image_path",
+    "image_name",
+    "img",
+];
+
+/// What the column of classes is called, the first before others.
+const LABELS: [&str; 9] = [
+    "label",
+    "class",
+    "classid",
+    "class_name",
+    "category",
+    "target",
+    "label_name",
+    "class_id",
+    "y",
+];
 const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
 
 /// Names under which corners of a box are written, the least and the greatest of each side.
@@ -54,11 +85,20 @@ fn is_of_box(name: &str) -> bool {
 }
 
 /// Where the columns are.
-struct Columns {
+struct Places {
     path: usize,
-    label: usize,
+    label: Label,
     split: Option<usize>,
+    group: Option<usize>,
     bbox: Option<([usize; 4], BoxFormat)>,
+}
+
+/// How a row says its class.
+enum Label {
+    /// In a column.
+    Named(usize),
+    /// By a 1 in the column of that class, with its name, and 0 in the others.
+    OneHot(Vec<(usize, String)>),
 }
 
 /// The rows of one or several tables.
@@ -67,6 +107,7 @@ pub(super) struct Rows {
     pub(super) labels: Vec<String>,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
+    groups: Vec<String>,
     files: Vec<ImageFile>,
     tables: Vec<PathBuf>,
 }
@@ -76,6 +117,7 @@ impl Rows {
         self.labels.append(&mut other.labels);
         self.parts.append(&mut other.parts);
         self.names.append(&mut other.names);
+        self.groups.append(&mut other.groups);
         self.files.append(&mut other.files);
         self.tables.append(&mut other.tables);
     }
@@ -86,38 +128,58 @@ impl Rows {
         classes: Vec<String>,
         labels: Vec<u32>,
     ) -> Listing {
-        let Rows { parts, names, files, tables: beside, .. } = self;
-        Listing { origin, classes, labels, parts, names, images: Images::Files(files), beside }
+        let Rows { parts, names, groups, files, tables: beside, .. } = self;
+        let images = Images::Files(files);
+        Listing { origin, classes, labels, parts, names, groups, images, beside }
     }
 }
 
-/// The images of the table at `path`.
-pub(super) fn list(path: &Path, boxes: BoxPlan) -> Result<Listing, Error> {
-    let rows = rows(path, boxes)?;
+/// The images of the table at `path`, as `plan` says how to read it.
+pub(super) fn list(path: &Path, plan: &DataPlan) -> Result<Listing, Error> {
+    let rows = rows(path, plan.boxes, &plan.columns, plan.group.as_deref())?;
     let (classes, labels) = classes_of(&rows.labels);
     Ok(rows.into_listing(path.display().to_string(), classes, labels))
 }
 
-/// The rows of the table at `path`.
-pub(super) fn rows(path: &Path, boxes: BoxPlan) -> Result<Rows, Error> {
+/// The rows of the table at `path`, in `columns` of these names, of which `group` names one more.
+pub(super) fn rows(
+    path: &Path,
+    boxes: BoxPlan,
+    columns: &Columns,
+    group: Option<&str>,
+) -> Result<Rows, Error> {
     let file = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
     let first = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let delimiter = if first.contains(&b';') && !first.contains(&b',') { b';' } else { b',' };
+    let delimiter = [b',', b';', b'\t'].into_iter().find(|it| first.contains(it)).unwrap_or(b',');
     let mut table = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .trim(csv::Trim::All)
         .from_reader(file.as_slice());
-    let columns = Columns::find(table.headers().map_err(broken)?, &name, boxes.format)?;
+    // Read before the rows, whose lines are counted from it.
+    let header = table.headers().map_err(broken)?.clone();
+    let records: Vec<(u64, csv::StringRecord)> = {
+        let numbered = |record: csv::Result<csv::StringRecord>| {
+            record.map(|record| (record.position().map_or(0, csv::Position::line), record))
+        };
+        table.records().map(numbered).collect::<csv::Result<_>>().map_err(broken)?
+    };
+    let columns = Places::find(&header, &records, &name, boxes.format, columns, group)?;
+    let written = records.iter().filter_map(|(_, record)| record.get(columns.split?));
+    let parts = PartNames::among(written);
+    // Of each image and box, the line and the class that were read first.
+    let mut known: HashMap<(String, [u64; 4]), (u64, String)> = HashMap::new();
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows = Rows { tables: vec![path.to_owned()], ..Rows::default() };
-    for record in table.records() {
-        let record = record.map_err(broken)?;
-        let line = record.position().map_or(0, csv::Position::line);
+    for (line, record) in &records {
         let wrong = |problem: String| Error::format(format!("{name}:{line}"), problem);
         let cell = |column: usize| record.get(column).unwrap_or("");
-        let (image, label) = (cell(columns.path), cell(columns.label));
+        let image = cell(columns.path);
+        let label = match &columns.label {
+            Label::Named(column) => cell(*column),
+            Label::OneHot(classes) => one_hot(classes, record).map_err(wrong)?,
+        };
         if image.is_empty() || label.is_empty() {
             let empty = if image.is_empty() { "path" } else { "label" };
             return Err(wrong(format!("the {empty} is empty; every row needs a path and a label")));
@@ -126,11 +188,31 @@ pub(super) fn rows(path: &Path, boxes: BoxPlan) -> Result<Rows, Error> {
             Some((places, format)) => bbox(places.map(cell), format).map_err(wrong)?,
             None => None,
         };
-        let part = columns.split.map_or(Ok(Part::Undeclared), |at| part(cell(at)));
+        let part = columns.split.map_or(Ok(Part::Undeclared), |at| part(cell(at), &parts));
+        let image = with_slashes(image, folder);
+        let corners = bbox.map_or([u64::MAX; 4], |bbox| bbox.numbers.map(f64::to_bits));
+        let first =
+            known.entry((image.clone(), corners)).or_insert_with(|| (*line, label.to_owned()));
+        if first.1 != label {
+            return Err(wrong(format!(
+                "{image} has the label `{label}` here and `{}` in line {}; an image has one class: remove \
+                 the wrong row",
+                first.1, first.0
+            )));
+        }
+        if let Some(column) = columns.group {
+            let group = cell(column);
+            if group.is_empty() {
+                let message =
+                    "the group is empty; every row names the group that its image belongs to";
+                return Err(wrong(message.to_owned()));
+            }
+            rows.groups.push(group.to_owned());
+        }
         rows.parts.push(part.map_err(wrong)?);
         rows.labels.push(label.to_owned());
-        rows.names.push(image.to_owned());
-        rows.files.push(ImageFile { path: folder.join(image), bbox });
+        rows.files.push(ImageFile { path: folder.join(&image), bbox });
+        rows.names.push(image);
     }
     if rows.files.is_empty() {
         return Err(Error::format(name, "lists no images; every row names one"));
@@ -143,22 +225,53 @@ pub(super) fn rows(path: &Path, boxes: BoxPlan) -> Result<Rows, Error> {
     Ok(rows)
 }
 
-impl Columns {
-    fn find(header: &csv::StringRecord, file: &str, format: BoxFormat) -> Result<Columns, Error> {
-        let header: Vec<String> = header.iter().map(str::to_lowercase).collect();
+impl Places {
+    fn find(
+        written: &csv::StringRecord,
+        records: &[(u64, csv::StringRecord)],
+        file: &str,
+        format: BoxFormat,
+        columns: &Columns,
+        group: Option<&str>,
+    ) -> Result<Places, Error> {
+        let header: Vec<String> = written.iter().map(str::to_lowercase).collect();
         let find = |name: &str| header.iter().position(|column| column == name);
-        let found = || header.join(", ");
-        let needed = |name: &str, alias: &[&str]| {
-            find(name).or_else(|| alias.iter().find_map(|alias| find(alias))).ok_or_else(|| {
-                Error::format(
-                    file,
-                    format!("has no column `{name}`; its first line names {}; `path` and `label` are needed", found()),
-                )
-            })
+        let found = || written.iter().collect::<Vec<_>>().join(", ");
+        let lacks = |column: &str, rest: String| {
+            let found = found();
+            let problem = format!("has no column `{column}`; its first line names {found}; {rest}");
+            Error::format(file, problem)
         };
-        let path = needed("path", &["filename"])?;
-        let label = needed("label", &["classid"])?;
-        let split = find(SPLIT);
+        // A column that was named is that one or none.
+        let named = |key: &str, name: &str| {
+            find(&name.to_lowercase())
+                .ok_or_else(|| lacks(name, format!("data.{key} names one of these")))
+        };
+        let usual = |wanted: &Option<String>, key: &str, names: &[&str]| match wanted {
+            Some(name) => named(&format!("columns.{key}"), name).map(Some),
+            None => Ok(names.iter().find_map(|name| find(name))),
+        };
+        let path = usual(&columns.path, "path", &PATHS)?;
+        let path = path.ok_or_else(|| lacks("path", needed("path", "file")))?;
+        let split = usual(&columns.split, "split", &[SPLIT])?;
+        let group = group.map(|name| named("group", name)).transpose()?;
+        let label = match usual(&columns.label, "label", &LABELS)? {
+            Some(column) => Label::Named(column),
+            None => {
+                let known = [Some(path), split, group];
+                let others = (0..header.len()).filter(|column| !known.contains(&Some(*column)));
+                let classes: Vec<(usize, String)> =
+                    others.map(|column| (column, written[column].to_owned())).collect();
+                let is_one_hot = classes.len() > 1
+                    && records.iter().all(|(_, record)| {
+                        classes.iter().all(|(column, _)| flag(&record[*column]).is_some())
+                    });
+                match is_one_hot {
+                    true => Label::OneHot(classes),
+                    false => return Err(lacks("label", needed("label", "breed"))),
+                }
+            }
+        };
         let boxes = |names: [&str; 4], format| match names.map(find) {
             [Some(a), Some(b), Some(c), Some(d)] => Ok(Some(([a, b, c, d], format))),
             [None, None, None, None] => Ok(None),
@@ -192,8 +305,11 @@ impl Columns {
             }
         }
         for column in &header {
+            let is_known = PATHS.contains(&column.as_str()) || LABELS.contains(&column.as_str());
+            let is_class = matches!(label, Label::OneHot(_));
             if split.is_none()
-                && !["path", "label"].contains(&column.as_str())
+                && !is_known
+                && !is_class
                 && strsim::damerau_levenshtein(column, SPLIT) <= 2
             {
                 return Err(Error::format(
@@ -202,18 +318,59 @@ impl Columns {
                 ));
             }
         }
-        Ok(Columns { path, label, split, bbox })
+        Ok(Places { path, label, split, group, bbox })
     }
 }
 
-fn part(written: &str) -> Result<Part, String> {
-    match written.to_lowercase().as_str() {
-        "" => Ok(Part::Undeclared),
-        "train" | "training" => Ok(Part::Train),
-        "val" | "valid" | "validation" => Ok(Part::Validation),
-        "test" | "testing" => Ok(Part::Test),
-        _ => Err(format!("the split `{written}` is not one of train, validation and test")),
+/// What is needed, and how a column of another name is said to be it.
+fn needed(key: &str, example: &str) -> String {
+    format!(
+        "`path` and `label` are needed; data.columns = {{ {key} = \"{example}\" }} names a column that is \
+         called otherwise"
+    )
+}
+
+/// Whether a cell says that an image is of the class of its column.
+fn flag(cell: &str) -> Option<bool> {
+    match cell.to_lowercase().as_str() {
+        "0" | "0.0" | "false" => Some(false),
+        "1" | "1.0" | "true" => Some(true),
+        _ => None,
     }
+}
+
+/// The class that a row has a 1 for.
+fn one_hot<'a>(
+    classes: &'a [(usize, String)],
+    record: &csv::StringRecord,
+) -> Result<&'a str, String> {
+    let own = classes.iter().filter(|(column, _)| flag(&record[*column]) == Some(true));
+    let own: Vec<&str> = own.map(|(_, class)| class.as_str()).collect();
+    match own[..] {
+        [class] => Ok(class),
+        [] => Err("has a 1 in the column of no class; an image has one class".to_owned()),
+        _ => Err(format!(
+            "has a 1 in the columns {}; an image has one class, and several labels for one image are not read",
+            own.join(", ")
+        )),
+    }
+}
+
+/// A path with backslashes, as Windows writes them, with slashes, unless a file is called so.
+fn with_slashes(image: &str, folder: &Path) -> String {
+    match image.contains('\\') && !folder.join(image).exists() {
+        true => image.replace('\\', "/"),
+        false => image.to_owned(),
+    }
+}
+
+fn part(written: &str, names: &PartNames) -> Result<Part, String> {
+    if written.is_empty() {
+        return Ok(Part::Undeclared);
+    }
+    names.part(written).ok_or_else(|| {
+        format!("the split `{written}` is not one of train, validation (val, dev) and test")
+    })
 }
 
 fn bbox(cells: [&str; 4], format: BoxFormat) -> Result<Option<WrittenBox>, String> {

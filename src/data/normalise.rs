@@ -26,7 +26,8 @@ pub fn normalisation(dataset: &Dataset, train: &[u32], plan: &Normalise) -> Norm
             Normalisation { mean: mean.clone(), std: std.clone() }
         }
         Normalise::Dataset => {
-            let count = (train.len() * dataset.height() * dataset.width()) as u128;
+            let pixels = |image: &u32| (dataset.frame(*image).bytes() / channels) as u128;
+            let count: u128 = train.iter().map(pixels).sum();
             let moments = |channel: usize| {
                 let (mut sum, mut squares) = (0_u128, 0_u128);
                 for image in train {

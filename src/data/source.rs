@@ -6,24 +6,24 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest};
-use crate::plan::data::{BoxPlan, Bundled, DataPlan, Source};
+use crate::plan::data::{Bundled, DataPlan, Source};
 
-/// The images of `source` without their pixels.
-pub(super) fn list(source: &Source, boxes: BoxPlan) -> Result<Listing, Error> {
+/// The images of `source` without their pixels, as `plan` says how to read it.
+fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     match source {
         Source::Bundled(set) => bundled::list(*set),
-        Source::Folder(path) => folder::list(path),
+        Source::Folder(path) => folder::list(path, plan.group.is_some(), &plan.classes),
         Source::Idx(path) => idx::list(path),
         Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
-        Source::Csv(path) => manifest::list(path, boxes),
-        Source::Gtsrb(path) => gtsrb::list(path, boxes),
+        Source::Csv(path) => manifest::list(path, plan),
+        Source::Gtsrb(path) => gtsrb::list(path, plan.boxes),
     }
 }
 
 /// The images of `source` that belong to the classes of `plan`.
 pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
-    let listing = list(source, plan.boxes)?;
+    let listing = list(source, plan)?;
     if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
 }
 

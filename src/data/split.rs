@@ -7,6 +7,10 @@
 //!    images together); else the declared validation images, which beat `validation = …`; else a
 //!    part by class that depends on the seed.
 //! 3. *Training*: the rest, or a subset of it that depends on the seed.
+//!
+//! Where images belong to groups, parts and folds are made of whole groups.
+
+use std::collections::BTreeMap;
 
 use super::dataset::{Dataset, Part};
 use super::error::Error;
@@ -52,7 +56,9 @@ pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Err
         }
         None => Vec::new(),
     };
-    let train = subset(dataset, without(&rest, &validation), plan.subset, seed)?;
+    let train = without(&rest, &validation);
+    whole_groups(dataset, [("training", &train), ("validation", &validation), ("test", &test)])?;
+    let train = subset(dataset, train, plan.subset, seed)?;
     if train.is_empty() {
         return Err(Error::EmptyPart(format!(
             "{} has {} images, {} of them for validation and {} for testing: none are left to train on",
@@ -75,6 +81,9 @@ fn part_by_class(
     key: &str,
     stream: impl Fn(u64) -> Stream,
 ) -> Result<Vec<u32>, Error> {
+    if !dataset.groups.is_empty() {
+        return part_by_group(dataset, pool, part, key, &mut stream(0));
+    }
     let mut classes = by_class(dataset, pool);
     let spare: Vec<usize> = classes.iter().map(|class| class.len().saturating_sub(1)).collect();
     let total = ((pool.len() as f64 * part).round() as usize).min(spare.iter().sum());
@@ -157,6 +166,9 @@ fn one_fold(dataset: &Dataset, pool: &[u32], fold: Fold, seed: u64) -> Result<Ve
             fold.of
         )));
     }
+    if !dataset.groups.is_empty() {
+        return fold_of_groups(dataset, pool, fold, &mut derive(seed, "folds", &[0]));
+    }
     let mut validation = Vec::new();
     let mut dealt = 0;
     for (class, mut images) in by_class(dataset, pool).into_iter().enumerate() {
@@ -170,6 +182,129 @@ fn one_fold(dataset: &Dataset, pool: &[u32], fold: Fold, seed: u64) -> Result<Ve
     }
     validation.sort_unstable();
     Ok(validation)
+}
+
+/// Groups of images that stay together, the largest first, and of equal ones in an order that `stream`
+/// draws.
+fn shuffled_groups(dataset: &Dataset, pool: &[u32], stream: &mut Stream) -> Vec<Vec<u32>> {
+    let mut by_group: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for image in pool {
+        by_group.entry(dataset.groups[*image as usize]).or_default().push(*image);
+    }
+    let mut groups: Vec<Vec<u32>> = by_group.into_values().collect();
+    stream.shuffle(&mut groups);
+    groups.sort_by_key(|images| std::cmp::Reverse(images.len()));
+    groups
+}
+
+/// How many images of each class there are, for the classes that there are.
+fn class_counts(dataset: &Dataset, images: &[u32]) -> Vec<(usize, f64)> {
+    let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
+    for image in images {
+        *counts.entry(dataset.label(*image) as usize).or_default() += 1.0;
+    }
+    counts.into_iter().collect()
+}
+
+/// As [`part_by_class`], of whole groups: each is taken that brings the classes' counts nearer to the part,
+/// by the sum of squared distances. No class gives its last image away.
+fn part_by_group(
+    dataset: &Dataset,
+    pool: &[u32],
+    part: f64,
+    key: &str,
+    stream: &mut Stream,
+) -> Result<Vec<u32>, Error> {
+    let mut totals = vec![0.0; dataset.classes.len()];
+    class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
+    let mut held = vec![0.0; totals.len()];
+    let mut drawn = Vec::new();
+    for images in shuffled_groups(dataset, pool, stream) {
+        let counts = class_counts(dataset, &images);
+        let nearer = |(class, count): &(usize, f64)| {
+            let (now, wanted) = (held[*class], part * totals[*class]);
+            (now + count - wanted).powi(2) - (now - wanted).powi(2)
+        };
+        let is_nearer = counts.iter().map(nearer).sum::<f64>() < 0.0;
+        let leaves_some = counts.iter().all(|(class, count)| held[*class] + count < totals[*class]);
+        if is_nearer && leaves_some {
+            counts.iter().for_each(|(class, count)| held[*class] += count);
+            drawn.extend(images);
+        }
+    }
+    if drawn.is_empty() {
+        return Err(Error::EmptyPart(format!(
+            "data.{key} = {part} of {} images in {} is no whole group that leaves images of each class to \
+             train on; make it larger, or 0, or use smaller groups",
+            pool.len(),
+            dataset.origin
+        )));
+    }
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// As [`one_fold`], of whole groups: each goes to the fold that has the least of its classes.
+fn fold_of_groups(
+    dataset: &Dataset,
+    pool: &[u32],
+    fold: Fold,
+    stream: &mut Stream,
+) -> Result<Vec<u32>, Error> {
+    let groups = shuffled_groups(dataset, pool, stream);
+    if groups.len() < fold.of {
+        return Err(Error::EmptyPart(format!(
+            "{} groups in {} cannot be dealt out to {} folds; use fewer folds",
+            groups.len(),
+            dataset.origin,
+            fold.of
+        )));
+    }
+    let mut totals = vec![0.0; dataset.classes.len()];
+    class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
+    let mut folds = vec![(vec![0.0; totals.len()], Vec::new()); fold.of];
+    for images in groups {
+        let counts = class_counts(dataset, &images);
+        let more = |held: &[f64]| {
+            let squares = counts.iter().map(|(class, count)| {
+                ((held[*class] + count).powi(2) - held[*class].powi(2)) / totals[*class].powi(2)
+            });
+            squares.sum::<f64>()
+        };
+        let least = folds.iter_mut().min_by(|(one, images), (other, others)| {
+            let sizes = images.len().cmp(&Vec::len(others));
+            more(one).total_cmp(&more(other)).then(sizes)
+        });
+        if let Some((held, all)) = least {
+            counts.iter().for_each(|(class, count)| held[*class] += count);
+            all.extend(images);
+        }
+    }
+    let mut validation = std::mem::take(&mut folds[fold.index].1);
+    validation.sort_unstable();
+    Ok(validation)
+}
+
+/// Every group stands on one side, whatever the source declares.
+fn whole_groups(dataset: &Dataset, parts: [(&'static str, &Vec<u32>); 3]) -> Result<(), Error> {
+    if dataset.groups.is_empty() {
+        return Ok(());
+    }
+    let mut known: BTreeMap<u32, &'static str> = BTreeMap::new();
+    for (part, images) in parts {
+        for image in images {
+            let group = dataset.groups[*image as usize];
+            let first = *known.entry(group).or_insert(part);
+            if first != part {
+                return Err(Error::TornGroup {
+                    origin: dataset.origin.clone(),
+                    group: dataset.group_names[group as usize].clone(),
+                    parts: [first, part],
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The images of `pool` by their labels.
@@ -189,7 +324,9 @@ fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{BoxPlan, Bundled, Image, MOST_PIXELS, Normalise, OnBadImage, Source};
+    use crate::plan::data::{
+        BoxPlan, Bundled, Columns, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+    };
     use proptest::prelude::*;
 
     fn plan(test: TestSet, validation: f64, fold: Option<Fold>) -> DataPlan {
@@ -201,10 +338,14 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [1, 1], channels: 1 },
+            own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
+            columns: Columns::default(),
+            group: None,
+            duplicates: Duplicates::Keep,
         }
     }
 
@@ -316,6 +457,70 @@ mod tests {
         let fold = Some(Fold { index: 0, of: 4 });
         let error = split(&undeclared(&[1, 2]), &plan(TestSet::Declared, 0.0, fold), 1);
         assert!(error.unwrap_err().to_string().contains("use fewer folds"));
+    }
+
+    /// Images of class 0 and 1 in groups of up to five.
+    fn grouped(groups: usize) -> Dataset {
+        let (mut labels, mut of_group) = (Vec::new(), Vec::new());
+        for group in 0..groups as u32 {
+            for place in 0..1 + group % 5 {
+                labels.push((group + place / 3) % 2);
+                of_group.push(group);
+            }
+        }
+        let mut dataset = Dataset::of_labels(&labels, &vec![Part::Undeclared; labels.len()]);
+        dataset.groups = of_group;
+        dataset.group_names = (0..groups).map(|group| format!("p{group}")).collect();
+        dataset
+    }
+
+    fn are_apart(dataset: &Dataset, one: &[u32], other: &[u32]) -> bool {
+        let group = |image: &u32| dataset.groups[*image as usize];
+        one.iter().all(|image| !other.iter().any(|it| group(it) == group(image)))
+    }
+
+    #[test]
+    fn groups_are_never_torn_by_parts_and_folds() {
+        let dataset = grouped(40);
+        for seed in 0..20 {
+            let plan = plan(TestSet::Part(0.2), 0.25, None);
+            let Split { train, validation, test } = split(&dataset, &plan, seed).unwrap();
+            assert!(are_apart(&dataset, &train, &validation) && are_apart(&dataset, &train, &test));
+            assert!(are_apart(&dataset, &validation, &test));
+            let all = dataset.len() as f64;
+            assert!((test.len() as f64 / all - 0.2).abs() < 0.05, "{}", test.len());
+            assert!((validation.len() as f64 / (0.8 * all) - 0.25).abs() < 0.07);
+            for class in 0..2 {
+                assert!(of_class(&dataset, &train, class) > of_class(&dataset, &test, class));
+            }
+        }
+        let fold = |index| {
+            let fold = Some(Fold { index, of: 4 });
+            split(&dataset, &plan(TestSet::Declared, 0.0, fold), 3).unwrap()
+        };
+        let folds: Vec<Split> = (0..4).map(fold).collect();
+        let mut all: Vec<u32> = folds.iter().flat_map(|fold| fold.validation.clone()).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..dataset.len() as u32).collect::<Vec<_>>());
+        for Split { train, validation, .. } in &folds {
+            assert!(are_apart(&dataset, train, validation));
+            assert!(validation.len().abs_diff(dataset.len() / 4) <= 5, "{}", validation.len());
+        }
+    }
+
+    #[test]
+    fn a_declared_split_that_tears_a_group_is_an_error() {
+        let mut dataset = grouped(5);
+        let last = dataset.len() - 1;
+        dataset.parts[last] = Part::Test;
+        let error = split(&dataset, &plan(TestSet::Declared, 0.0, None), 1).unwrap_err();
+        assert!(error.to_string().contains("group `p4`"), "{error}");
+        let fold = Some(Fold { index: 0, of: 6 });
+        let error = split(&grouped(5), &plan(TestSet::Declared, 0.0, fold), 1).unwrap_err();
+        assert!(
+            error.to_string().contains("5 groups in a test cannot be dealt out to 6"),
+            "{error}"
+        );
     }
 
     proptest! {

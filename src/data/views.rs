@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::epochs::{PIECE, TrialEpochs};
+use super::error::Error;
 use super::normalise::{Normalisation, Table};
 use crate::augment::{Chain, Frame, Image};
 use crate::basis::seed::{Stream, derive};
@@ -55,13 +56,18 @@ pub struct Batch {
 
 impl Views {
     /// The views of a trial of `plan`.
+    ///
+    /// # Errors
+    /// If images have sizes of their own, and one does not fit a step of a chain.
     pub fn new(
         dataset: Arc<Dataset>,
         normalisation: &Normalisation,
         plan: &Plan,
         epochs: TrialEpochs,
-    ) -> Views {
-        Views {
+    ) -> Result<Views, Error> {
+        let AugmentPlan { train, evaluation, test_time, .. } = &plan.augment;
+        dataset.check([train, evaluation].into_iter().chain(test_time))?;
+        Ok(Views {
             dataset,
             table: normalisation.table(),
             plan: AugmentPlan::clone(&plan.augment),
@@ -73,7 +79,7 @@ impl Views {
                 width: plan.model.input[2],
             },
             epochs,
-        }
+        })
     }
 
     /// What augmentation costs this trial.
@@ -202,7 +208,7 @@ impl Views {
             let purpose = "evaluation views";
             self.in_chunks(images, &mut batch.pixels, |image, index, out| {
                 let mut boxes = Vec::from_iter(self.dataset.bbox(index));
-                image.reset(self.dataset.frame(), self.dataset.image(index));
+                image.reset(self.dataset.frame(index), self.dataset.image(index));
                 let mut stream = derive(self.seed, purpose, &[view, u64::from(index)]);
                 chain.apply(image, &mut boxes, self.plan.boxes, &mut stream, None);
                 self.table.write(image.pixels(), out);
@@ -276,7 +282,7 @@ impl Views {
         let mut image = Image::new(self.frame, vec![0; self.frame.bytes()]);
         let mut boxes = Vec::new();
         for index in images {
-            image.reset(self.dataset.frame(), self.dataset.image(*index));
+            image.reset(self.dataset.frame(*index), self.dataset.image(*index));
             boxes.clear();
             boxes.extend(self.dataset.bbox(*index));
             let mut stream = augmentation_stream(self.seed, self.fold, epoch, *index);

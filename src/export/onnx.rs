@@ -79,11 +79,12 @@ struct Preprocessing<'a> {
     /// Height and width to which images are brought.
     size: [usize; 2],
     channels: usize,
-    /// "stretch", or "centre": the shorter side to 8/7 of the size, then the centre is cut out.
+    /// "stretch"; or "none", where the chain brings images of any size to this one; or "centre": the shorter
+    /// side to 8/7 of the size, then the centre is cut out.
     resize: &'static str,
     /// Transforms behind that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    chain: Option<&'a Chain>,
+    chain: Option<Chain>,
     /// (value / 255 − mean) / std.
     mean: &'a [f32],
     std: &'a [f32],
@@ -174,8 +175,12 @@ fn metadata(card: &Card, input: Input, hash: String) -> Vec<Property> {
     let preprocessing = Preprocessing {
         size: card.image.size,
         channels: card.image.channels,
-        resize: if card.centre { "centre" } else { "stretch" },
-        chain: (!card.evaluation.is_empty()).then_some(&card.evaluation),
+        resize: match (card.centre, &card.own_size) {
+            (true, _) => "centre",
+            (false, Some(_)) => "none",
+            (false, None) => "stretch",
+        },
+        chain: Some(card.chain()).filter(|chain| !chain.is_empty()),
         mean: &card.mean,
         std: &card.std,
     };

@@ -25,13 +25,14 @@ pub fn find(path: &Path) -> Option<Result<&'static [u8], WeightsError>> {
     }))
 }
 
-/// Opens the weights at `path`, which may be bundled, on the Hub or in a file.
+/// Opens the weights at `path`, which may be bundled, on the Hub or in a file; `state_dict` is the key of
+/// those that are meant, where a file holds several sets of them.
 ///
 /// # Errors
 /// As [`find`] and [`Archive::open`].
-pub fn open(path: &Path) -> Result<Archive, WeightsError> {
+pub fn open(path: &Path, state_dict: Option<&str>) -> Result<Archive, WeightsError> {
     match find(path) {
         Some(bytes) => Archive::from_bytes(path.display().to_string(), bytes?),
-        None => Archive::open(path),
+        None => Archive::open(path, state_dict),
     }
 }

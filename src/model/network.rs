@@ -115,7 +115,9 @@ impl Network {
         for layer in &plan.layers {
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
-                let values = match weights.remove(&parameter.name) {
+                let given = weights.remove(&parameter.name);
+                let is_given = given.is_some();
+                let values = match given {
                     Some((shape, values)) => {
                         fit(&parameter.name, &shape, &parameter.shape)?;
                         values
@@ -129,7 +131,7 @@ impl Network {
                     learns: true,
                     from_epoch: tuning.map_or(Some(1), |tuning| tuning.from_epoch),
                     lr_factor: tuning.map_or(1.0, |tuning| tuning.lr_factor),
-                    pretrained: tuning.is_some_and(|tuning| tuning.pretrained),
+                    pretrained: is_given && tuning.is_some_and(|tuning| tuning.pretrained),
                 });
             }
         }

@@ -34,13 +34,16 @@ pub fn matched(
     let renames = plan.rename.iter().map(|[from, to]| Rename::new(from, to));
     let renames = renames.collect::<Result<Vec<_>, _>>()?;
     let mut report = match_names(&network.pretrained_tensors(), entries, &renames);
+    if network.input.first() == Some(&1) {
+        report.sum_colours(|parameter| looks_at_image(network, parameter));
+    }
     if network.transfer.is_some() {
         // What was cut off is in the file, too.
         report.unexpected.clear();
     }
     if plan.strict {
         Ok(report.strict()?)
-    } else if report.matched.is_empty() {
+    } else if report.matched.is_empty() && report.summed.is_empty() {
         Err(LoadError::Nothing(Box::new(report)))
     } else {
         Ok(report)
@@ -49,14 +52,32 @@ pub fn matched(
 
 /// The tensors of the file that the network takes, under the network's names, and the report.
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
-    let archive = bundled_weights::open(&plan.file)?;
-    let report = matched(plan, network, archive.entries())?;
+    let archive = bundled_weights::open(&plan.file, plan.state_dict.as_deref())?;
+    let mut report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();
     for found in &report.matched {
         let numbers = archive.read(&found.entry)?;
         weights.insert(found.parameter.clone(), (found.shape.clone(), numbers));
     }
+    for found in &report.summed {
+        let area: usize = found.shape[2..].iter().product();
+        let colours = archive.read(&found.entry)?;
+        let summed = colours.chunks_exact(3 * area.max(1)).flat_map(|filter| {
+            (0..area).map(|at| filter[at] + filter[area + at] + filter[2 * area + at])
+        });
+        weights.insert(found.parameter.clone(), (found.shape.clone(), summed.collect()));
+    }
+    report.state_dict =
+        archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec()));
     Ok((weights, report))
+}
+
+/// Whether `parameter` is the weights of a convolution over the image itself.
+fn looks_at_image(network: &ModelPlan, parameter: &str) -> bool {
+    (0..network.layers.len()).any(|index| {
+        parameter.strip_suffix(".weight") == Some(&network.layers[index].name)
+            && network.sources(index) == [0]
+    })
 }
 
 /// Numbers as they lie in a file: little-endian, which is how most processors hold them.

@@ -485,7 +485,11 @@ fn wrong_output(output: &[usize], classes: usize, last: &Layer, at: &KeyPath) ->
             format!("the network gives {found} scores, but the data has {classes} classes"),
         )
         .label(format!("{found} neurons"))
-        .help("write dense = \"classes\" to follow the data"),
+        .help(
+            "dense = \"classes\" follows the data; [transfer] with weights = … puts a new head on a network \
+             that was trained for other classes; to use it as it is, wick predict --experiment FILE \
+             --weights FILE --classes NAMES",
+        ),
         _ => Problem::value(
             at.clone(),
             format!(

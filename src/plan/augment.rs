@@ -7,6 +7,7 @@ use crate::config::augment::{Augment, WrittenChain};
 use crate::config::data::Image;
 use crate::document::{KeyPath, Node, Problem};
 
+use super::data::OwnSize;
 use super::section::take;
 
 /// The augmentation of one trial. Validation and test images get `evaluation` only.
@@ -34,12 +35,26 @@ impl AugmentPlan {
     }
 }
 
-/// `[augment]` as it will run, and the images that the network gets.
+/// `[augment]` as it will run.
+pub struct Augmentation {
+    /// What happens to images once they are read.
+    pub plan: AugmentPlan,
+    /// How they are read, if they are not simply resized.
+    pub own_size: Option<OwnSize>,
+    /// The images that the network gets.
+    pub out: Frame,
+}
+
+/// Sizes of images that chains are tried on where images keep their own: upright, across, square, and
+/// long ones.
+const OWN_SIZES: [[usize; 2]; 5] = [[480, 640], [640, 480], [512, 512], [200, 600], [600, 200]];
+
+/// What `[augment]` of `root` comes to for images that `[data]` brings to the size of `image`.
 pub(super) fn augmentation(
     root: &Node,
     image: Option<Image>,
     problems: &mut Vec<Problem>,
-) -> Option<(AugmentPlan, Frame)> {
+) -> Option<Augmentation> {
     let written = match root.get("augment") {
         Some(node) => Some(take(Augment::read(node), problems)?),
         None => None,
@@ -53,14 +68,19 @@ pub(super) fn augmentation(
     }
     let frame = Frame { height, width, channels: image.channels };
     match written {
-        None => Some((AugmentPlan::default(), frame)),
+        None => Some(Augmentation { plan: AugmentPlan::default(), own_size: None, out: frame }),
         Some(written) => take(augment(&written, frame), problems),
     }
 }
 
-/// The plan of `[augment]` for images of `frame`, and what comes out of it.
-pub fn augment(written: &Augment, frame: Frame) -> Result<(AugmentPlan, Frame), Vec<Problem>> {
+/// The plan of `[augment]` for images that are brought to `frame`, unless a chain begins with a step that
+/// brings images of any size to one: then they keep their own until then, and `frame` is what chains end in.
+pub fn augment(written: &Augment, frame: Frame) -> Result<Augmentation, Vec<Problem>> {
     let mut problems = Vec::new();
+    let chains = || std::iter::once(&written.train).chain(&written.evaluation);
+    if let Some(first) = chains().find(|written| written.chain.takes_any_size(frame)) {
+        return own_sizes(written, first, frame);
+    }
     let out = check(&written.train, frame, &mut problems);
     let evaluation = match &written.evaluation {
         Some(written) => {
@@ -100,7 +120,120 @@ pub fn augment(written: &Augment, frame: Frame) -> Result<(AugmentPlan, Frame), 
         test_time,
         boxes: written.boxes,
     };
-    Ok((plan, out))
+    Ok(Augmentation { plan, own_size: None, out })
+}
+
+/// As [`augment`], where images keep their own sizes because of how the chain `first` begins: whatever they
+/// are, each chain has to end in `wanted`.
+fn own_sizes(
+    written: &Augment,
+    first: &WrittenChain,
+    wanted: Frame,
+) -> Result<Augmentation, Vec<Problem>> {
+    let faults = |chain: &WrittenChain| of_own_sizes(chain, &first.at, wanted).unwrap_or_default();
+    let mut problems = faults(&written.train);
+    problems.extend(written.evaluation.iter().flat_map(faults));
+    let [height, width] = OWN_SIZES[0];
+    let evaluation = match &written.evaluation {
+        Some(written) => written.chain.clone(),
+        None => written.train.chain.at_evaluation(wanted.sized(height, width)),
+    };
+    let mut test_time = Vec::new();
+    for view in &written.test_time {
+        // A view that does not bring images to the size of the network is one of what does.
+        if view.chain.takes_any_size(wanted) {
+            problems.extend(faults(view));
+            test_time.push(view.chain.clone());
+            continue;
+        }
+        let mut found = Vec::new();
+        let other = check(view, wanted, &mut found);
+        if found.is_empty() && other != wanted {
+            found.push(sizes(&view.at, other, wanted));
+        }
+        problems.extend(found);
+        let steps = evaluation.steps.iter().chain(&view.chain.steps).cloned().collect();
+        test_time.push(Chain { steps });
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut plan = AugmentPlan {
+        train: written.train.chain.clone(),
+        mixing: written.train.mixing.clone(),
+        evaluation,
+        test_time,
+        boxes: written.boxes,
+    };
+    // What every image goes through in every chain is done once, as it is read.
+    let AugmentPlan { train, evaluation, test_time, .. } = &mut plan;
+    let shared = |other: &Chain| {
+        train.steps.iter().zip(&other.steps).take_while(|(one, other)| one == other).count()
+    };
+    let others = std::iter::once(&*evaluation).chain(&*test_time);
+    let count = others.map(shared).fold(train.settled(), usize::min);
+    let steps = train.steps[..count].to_vec();
+    for chain in [train, evaluation].into_iter().chain(test_time) {
+        chain.steps.drain(..count);
+    }
+    let own_size = OwnSize { chain: Chain { steps }, boxes: plan.boxes };
+    Ok(Augmentation { plan, own_size: Some(own_size), out: wanted })
+}
+
+impl OwnSize {
+    /// Whether images have the size of `image` once they are read, whatever they had.
+    pub fn settles(&self, image: Image) -> bool {
+        OWN_SIZES.iter().all(|[height, width]| {
+            let own = Frame { height: *height, width: *width, channels: image.channels };
+            let end = self.chain.check(own);
+            end.is_ok_and(|end| [end.height, end.width] == image.size)
+        })
+    }
+}
+
+/// What is wrong with a chain that images come to in their own sizes, because the chain at `first` brings
+/// them to one; none if all end in `wanted`.
+fn of_own_sizes(chain: &WrittenChain, first: &KeyPath, wanted: Frame) -> Option<Vec<Problem>> {
+    let [height, width] = [wanted.height, wanted.width];
+    let because = format!("images come in their own sizes, because of how {first} begins");
+    if !chain.chain.takes_any_size(wanted) {
+        let problem = Problem::value(chain.at.clone(), because)
+            .label("begins with no step that brings images to a size")
+            .help(format!(
+                "let this chain begin with one, too, such as {{ resize = [{height}, {width}] }}"
+            ));
+        return Some(vec![problem]);
+    }
+    let mut ends = Vec::new();
+    for [height, width] in OWN_SIZES {
+        let mut found = Vec::new();
+        let own = wanted.sized(height, width);
+        let end = check(chain, own, &mut found);
+        if !found.is_empty() {
+            let note = |problem: Problem| problem.note(format!("an image of {own}: {because}"));
+            return Some(found.into_iter().map(note).collect());
+        }
+        ends.push((own, end));
+    }
+    let (own, end) = ends.iter().find(|(_, end)| *end != wanted)?;
+    let all_end_there = ends.iter().all(|(_, other)| other == end);
+    let problem = Problem::value(
+        chain.at.clone(),
+        format!("an image of {own} ends as {end}, and data.image.size is {wanted}"),
+    )
+    .note(because);
+    let problem = if all_end_there {
+        problem.label("ends in another size").help(format!(
+            "data.image.size = [{}, {}] is what the network gets",
+            end.height, end.width
+        ))
+    } else {
+        problem.label("does not end in one size").help(format!(
+            "let the chain end in it, as with {{ pad-if-needed = [{height}, {width}] }}, \
+             {{ center-crop = [{height}, {width}] }} or {{ resize = [{height}, {width}] }}"
+        ))
+    };
+    Some(vec![problem])
 }
 
 /// What comes out of a chain that was read from a file, for images of `frame`.
@@ -115,6 +248,28 @@ pub fn behind(chain: &Chain, frame: Frame) -> Result<Frame, String> {
         Some(problem) => Err(problem.message().to_owned()),
         None => Ok(out),
     }
+}
+
+/// What comes out of a chain that was read from a file, for images that come in their own sizes and pass
+/// `own_size` first: the size that all of them end in.
+///
+/// # Errors
+/// In words, if it cannot be applied to them, or leads to more than one size.
+pub fn behind_own_size(own_size: &OwnSize, chain: &Chain, frame: Frame) -> Result<Frame, String> {
+    let steps = own_size.chain.steps.iter().chain(&chain.steps).cloned().collect();
+    let whole = Chain { steps };
+    let ends = OWN_SIZES.map(|[height, width]| behind(&whole, frame.sized(height, width)));
+    let mut end = None;
+    for found in ends {
+        let found = found?;
+        match end.replace(found) {
+            Some(other) if other != found => {
+                return Err(format!("images end as {other} and as {found}"));
+            }
+            _ => {}
+        }
+    }
+    end.ok_or_else(|| "no sizes of images are known".to_owned())
 }
 
 /// The probabilities of a step and of those in it, and how many of them can be chosen. What people write is held

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::augment::BoxFormat;
-use crate::config::data::{Classes, Crop, Data};
+use crate::augment::{BoxFormat, BoxRules, Chain};
+use crate::config::data::{Classes, Crop, Data, Group};
 use crate::document::{KeyPath, Problem, WrittenPath};
 
 pub use crate::config::data::{
-    Bundled, Image, Moments, Normalise, OnBadImage, Source, Subset, TestSet,
+    Bundled, Columns, Duplicates, Image, Moments, Normalise, OnBadImage, Source, Subset, TestSet,
 };
 
 /// The data of one trial. Trials with equal `source`, `test`, `image` and `on_bad_image` share the
@@ -34,6 +34,9 @@ pub struct DataPlan {
     pub subset: Subset,
     /// The size every image is brought to.
     pub image: Image,
+    /// How images come to that size, if they are not simply resized to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_size: Option<OwnSize>,
     /// What is subtracted and divided by, after scaling to [0, 1].
     pub normalise: Normalise,
     /// What happens when an image cannot be decoded.
@@ -44,6 +47,26 @@ pub struct DataPlan {
     /// What the source's boxes are.
     #[serde(default, skip_serializing_if = "BoxPlan::is_default")]
     pub boxes: BoxPlan,
+    /// What the columns of a table are called.
+    #[serde(default, skip_serializing_if = "Columns::are_usual")]
+    pub columns: Columns,
+    /// The column of a table, or `folder`, that says which images stay together in every split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// What happens to images with the same pixels.
+    #[serde(default, skip_serializing_if = "Duplicates::are_kept")]
+    pub duplicates: Duplicates,
+}
+
+/// Images that keep their own sizes until transforms bring them to that of the network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OwnSize {
+    /// What happens to each image as it is read: all chains of `[augment]` begin with it, and nothing
+    /// in it is left to chance.
+    pub chain: Chain,
+    /// Which boxes are left.
+    pub boxes: BoxRules,
 }
 
 /// Where nothing else is said, an image file has this many pixels at most.
@@ -158,45 +181,74 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
         "nothing to crop to",
     );
-    let image = at.key("image");
-    that(
-        matches!(data.image.channels, 1 | 3),
-        image.key("channels"),
-        format!("images have 1 channel (gray) or 3 (RGB), not {}", data.image.channels),
-        "1 or 3",
-    );
-    that(
-        data.image.size.iter().all(|side| (1..=4096).contains(side)),
-        image.key("size"),
-        format!("an image of {}×{} pixels", data.image.size[0], data.image.size[1]),
-        "sides are between 1 and 4096",
-    );
     that(
         data.max_pixels >= 1,
         at.key("max-pixels"),
         "an image has at least one pixel".to_owned(),
         "no pixels",
     );
-    if let Normalise::By(moments) = &data.normalise.0 {
-        for (key, numbers) in [("mean", &moments.mean), ("std", &moments.std)] {
-            that(
-                numbers.len() == data.image.channels,
-                at.key("normalise").key(key),
-                format!("{} numbers for {} channels", numbers.len(), data.image.channels),
-                "one number per channel",
-            );
+    if let Group::By(column) = &data.group {
+        let (sound, help) = match &data.source.0 {
+            Source::Csv(_) => (true, ""),
+            Source::Folder(_) => (
+                column == "folder",
+                "images of one folder belong together with group = \"folder\"; a column can be named of a \
+                 table, { csv = … }",
+            ),
+            _ => (false, "tables, { csv = … }, name them in a column"),
+        };
+        if !sound {
+            let message = format!("the source has no column \"{column}\" to group images by");
+            let problem = Problem::value(at.key("group"), message).label("no such groups");
+            problems.push(problem.help(help));
         }
-        that(
-            moments.std.iter().all(|std| *std > 0.0),
-            at.key("normalise").key("std"),
-            "a standard deviation is positive".to_owned(),
-            "not positive",
-        );
+    }
+    if !data.columns.are_usual() && !matches!(data.source.0, Source::Csv(_)) {
+        let problem = Problem::value(at.key("columns"), "the source is no table with columns");
+        problems.push(problem.label("names nothing").help("{ csv = … } is a table"));
+    }
+    problems.extend(check_image(data.image));
+    problems.extend(check_moments(&data.normalise.0, data.image));
+    problems
+}
+
+/// What is wrong with `data.image`.
+pub(super) fn check_image(image: Image) -> Vec<Problem> {
+    let at = KeyPath::root().key("data").key("image");
+    let Image { size: [height, width], channels } = image;
+    let mut problems = Vec::new();
+    if !matches!(channels, 1 | 3) {
+        let message = format!("images have 1 channel (gray) or 3 (RGB), not {channels}");
+        problems.push(Problem::value(at.key("channels"), message).label("1 or 3"));
+    }
+    if ![height, width].iter().all(|side| (1..=4096).contains(side)) {
+        let message = format!("an image of {height}×{width} pixels");
+        let problem = Problem::value(at.key("size"), message);
+        problems.push(problem.label("sides are between 1 and 4096"));
     }
     problems
 }
 
-/// What was written about data as it will run; `path` says what becomes of paths.
+/// What is wrong with the numbers of `data.normalise` for images like `image`.
+pub(super) fn check_moments(normalise: &Normalise, image: Image) -> Vec<Problem> {
+    let Normalise::By(Moments { mean, std }) = normalise else { return Vec::new() };
+    let at = KeyPath::root().key("data").key("normalise");
+    let mut problems = Vec::new();
+    for (key, numbers) in [("mean", mean), ("std", std)] {
+        if numbers.len() != image.channels {
+            let message = format!("{} numbers for {} channels", numbers.len(), image.channels);
+            problems.push(Problem::value(at.key(key), message).label("one number per channel"));
+        }
+    }
+    if !std.iter().all(|std| *std > 0.0) {
+        let problem = Problem::value(at.key("std"), "a standard deviation is positive");
+        problems.push(problem.label("not positive"));
+    }
+    problems
+}
+
+/// What was written about data as it will run, as far as `[data]` says it; `path` says what becomes of
+/// paths.
 pub fn data_plan(
     data: &Data,
     fold: Option<Fold>,
@@ -213,9 +265,16 @@ pub fn data_plan(
         },
         subset: data.subset,
         image: data.image,
+        own_size: None,
         normalise: data.normalise.0.clone(),
         on_bad_image: data.on_bad_image,
         max_pixels: data.max_pixels,
         boxes: BoxPlan { format: data.box_format, crop: data.crop == Crop::Box },
+        columns: data.columns.clone(),
+        group: match &data.group {
+            Group::None => None,
+            Group::By(column) => Some(column.clone()),
+        },
+        duplicates: data.duplicates,
     }
 }

@@ -58,6 +58,34 @@ pub struct WeightsPlan {
     pub rename: Vec<[String; 2]>,
     /// Whether every parameter has to be there and every tensor used.
     pub strict: bool,
+    /// Of several sets of tensors in the file, the key of the one that is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dict: Option<String>,
+    /// The keys of the other sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_state_dicts: Vec<String>,
+    /// Parameters for which it has nothing that fits: they start as the layer's `init` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
+    /// Filters of gray images that are the sums of its filters over red, green and blue.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summed: Vec<String>,
+}
+
+impl WeightsPlan {
+    /// Nothing is known of the file yet.
+    pub fn new(file: PathBuf, rename: Vec<[String; 2]>, strict: bool) -> WeightsPlan {
+        WeightsPlan {
+            file,
+            hash: String::new(),
+            rename,
+            strict,
+            state_dict: None,
+            other_state_dicts: Vec::new(),
+            absent: Vec::new(),
+            summed: Vec::new(),
+        }
+    }
 }
 
 /// A head that takes part in training only.
@@ -122,6 +150,20 @@ impl ModelPlan {
         let pretrained = |layer: &&LayerPlan| layer.tuning.is_some_and(|tuning| tuning.pretrained);
         let layers = self.layers.iter().filter(pretrained).cloned().collect();
         ModelPlan { layers, ..self.clone() }.tensors()
+    }
+
+    /// Whether layer `index` starts with pretrained weights, and with nothing else.
+    pub fn starts_pretrained(&self, index: usize) -> bool {
+        let layer = &self.layers[index];
+        layer.tuning.is_some_and(|tuning| tuning.pretrained) && !self.lacks_weights(layer)
+    }
+
+    /// Whether the file of weights has nothing that fits for some of what `layer` holds.
+    pub fn lacks_weights(&self, layer: &LayerPlan) -> bool {
+        let absent = self.weights.as_ref().map_or(&[][..], |weights| &weights.absent);
+        let parameters = layer.parameter_plans().into_iter().map(|parameter| parameter.name);
+        let mut names = parameters.chain(layer.buffers().into_iter().map(|(name, _)| name));
+        !absent.is_empty() && names.any(|name| absent.contains(&name))
     }
 
     /// How many leading layers do not learn in `epoch`, counted from 1, with nothing behind them

@@ -1,13 +1,68 @@
 //! `[model]`: the layers of the network and what holds for all of them.
 
+use crate::augment::Frame;
 use crate::config::layer::Element;
 use crate::config::model::Defaults;
 use crate::config::template;
+use crate::config::written::Written;
 use crate::document::{KeyPath, Node, Problem, Problems, read};
 
 use super::architecture::architecture;
+use super::augment::{AugmentPlan, Augmentation, augmentation};
+use super::data::{Image, Normalise, OwnSize, check_image, check_moments};
 use super::model::ModelPlan;
 use super::section::{section, take, unknown_keys};
+use super::transfer::{Case, transferred};
+
+/// A network as an experiment describes it, and how images reach it: all that is needed to use it with
+/// weights from elsewhere.
+pub struct Described {
+    /// The network.
+    pub model: ModelPlan,
+    /// The size that images are brought to.
+    pub image: Image,
+    /// How they come to it, if they are not simply resized.
+    pub own_size: Option<OwnSize>,
+    /// How pixels become numbers.
+    pub normalise: Normalise,
+    /// What happens to images once they are read.
+    pub augment: AugmentPlan,
+}
+
+/// What `root` describes for so many classes, whatever else it says: nothing is trained, and no image has
+/// to be there.
+pub fn described(root: &Node, classes: usize) -> Result<Described, Problems> {
+    let mut problems = Vec::new();
+    let found = describe(root, classes, &mut problems);
+    found.filter(|_| problems.is_empty()).ok_or_else(|| Problems::located(problems, root))
+}
+
+fn describe(root: &Node, classes: usize, problems: &mut Vec<Problem>) -> Option<Described> {
+    let at = KeyPath::root().key("data");
+    let Some(data) = root.get("data") else {
+        problems.push(Problem::missing(at, "the table [data] is missing").label("not in here"));
+        return None;
+    };
+    let image = section::<Image>(data, &at, "image", problems)?;
+    let normalise = section::<Written<Normalise>>(data, &at, "normalise", problems)?.0;
+    problems.extend(check_image(image));
+    problems.extend(check_moments(&normalise, image));
+    let Augmentation { plan: augment, own_size, out } = augmentation(root, Some(image), problems)?;
+    let (defaults, elements) = model(root, problems)?;
+    let Frame { height, width, channels } = out;
+    let network = architecture(&elements, &defaults, [channels, height, width], classes);
+    let network = take(network, problems)?;
+    let unmeasured = || -> Result<(Case, String), Vec<Problem>> {
+        let at = KeyPath::root().key("transfer").key("case");
+        let problem = Problem::value(at, "which case it is would have to be measured");
+        Err(vec![problem.label("not settled").help("name the case: --set transfer.case=…")])
+    };
+    let mut model = transferred(root, network, &defaults, usize::MAX, &unmeasured, problems)?;
+    // All of it is pretrained, and nothing learns.
+    model.transfer = None;
+    model.layers.iter_mut().for_each(|layer| layer.tuning = None);
+    Some(Described { model, image, own_size, normalise, augment })
+}
 
 /// The network that `[model]` of `root` describes for images of shape `input` and `classes`.
 pub fn network(root: &Node, input: [usize; 3], classes: usize) -> Result<ModelPlan, Problems> {

@@ -104,10 +104,12 @@ impl BodyText {
 
 /// What of a plan's identity is its recipe.
 pub(super) fn recipe_text(train: &TrainPlan) -> String {
-    match train.schedule.depends_on_epochs() {
+    let text = match train.schedule.depends_on_epochs() {
         true => section("train", train),
         false => section("train", &TrainPlan { epochs: 0, ..train.clone() }),
-    }
+    };
+    // A network that is evaluated as it is, is not the beginning of one that is trained.
+    if train.epochs == 0 { format!("{text}evaluated as it starts") } else { text }
 }
 
 /// The identity of a plan whose hash was [begun](BodyText::begin): 16 hexadecimal digits.

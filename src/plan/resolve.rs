@@ -14,8 +14,7 @@ use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
 use super::Plan;
 use super::architecture::architecture;
-use super::augment::AugmentPlan;
-use super::augment::augmentation;
+use super::augment::{AugmentPlan, Augmentation, augmentation};
 use super::data::{self, DataPlan, Fold, data_plan};
 use super::model::ModelPlan;
 use super::network::model;
@@ -23,7 +22,7 @@ use super::plan::{BodyText, digest, recipe_text};
 use super::run::kind;
 use super::section::{section, take, unknown_keys};
 use super::survey::{Survey, facts};
-use super::train::TrainPlan;
+use super::train::{Batches, TrainPlan};
 use super::transfer::{BORDER, Case, transferred};
 use super::weights::weights;
 
@@ -56,14 +55,16 @@ impl Recipe {
         Recipe { train: Arc::new(train), text }
     }
 
-    /// What `[train]` and `data.batch-size` of `root` come to for so many classes; none if something is wrong with
-    /// them.
+    /// What `[train]` and the batches of `[data]` of `root` come to for so many classes; none if something is
+    /// wrong with them.
     pub(super) fn read(root: &Node, classes: usize, has_validation: bool) -> Option<Recipe> {
         let at = KeyPath::root();
-        let batch = at.key("data").key("batch-size");
-        let size = read::<usize>(root.at(&batch)?, &batch).ok()?;
+        let [batch, drop] = ["batch-size", "drop-last"].map(|key| at.key("data").key(key));
+        let batch_size = read::<usize>(root.at(&batch)?, &batch).ok()?;
+        let drop_last = read::<bool>(root.at(&drop)?, &drop).ok()?;
+        let batches = Batches { batch_size, drop_last };
         let train = read::<Train>(root.get("train")?, &at.key("train")).ok()?;
-        TrainPlan::new(&train, size, classes, has_validation).ok().map(Recipe::of)
+        TrainPlan::new(&train, batches, classes, has_validation).ok().map(Recipe::of)
     }
 }
 
@@ -130,7 +131,8 @@ pub(super) fn parts(
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());
     let network = match (&model, &augmentation) {
-        (Some((defaults, elements)), Some((_, frame))) => {
+        (Some((defaults, elements)), Some(augmentation)) => {
+            let frame = augmentation.out;
             let input = [frame.channels, frame.height, frame.width];
             take(architecture(elements, defaults, input, classes), &mut problems)
         }
@@ -145,27 +147,42 @@ pub(super) fn parts(
     let has_validation = fold.is_some()
         || data.as_ref().is_some_and(|data| data.validation > 0.0)
         || facts.as_ref().is_some_and(|facts| facts.declared_validation > 0);
+    let starts_trained = root.at(&KeyPath::root().key("model").key("weights")).is_some();
+    if train.as_ref().is_some_and(|train| train.epochs == 0)
+        && (!starts_trained || root.get("transfer").is_some())
+    {
+        let at = KeyPath::root().key("train").key("epochs");
+        problems.push(
+            Problem::value(at, "0 epochs evaluate a network as it starts, and this one starts at random")
+                .label("nothing is learnt")
+                .help("model.weights = \"FILE\" names weights to evaluate; else train for an epoch at least"),
+        );
+    }
     let train = match (&train, &data) {
         (Some(train), Some(data)) => {
-            take(TrainPlan::new(train, data.batch_size, classes, has_validation), &mut problems)
+            let Data { batch_size, drop_last, .. } = *data;
+            let batches = Batches { batch_size, drop_last };
+            take(TrainPlan::new(train, batches, classes, has_validation), &mut problems)
         }
         _ => None,
     };
-    let augment = augmentation.map(|(augment, _)| augment);
-    match (seed, data, augment, network, train) {
-        (Some(seed), Some(data), Some(augment), Some(model), Some(train))
+    match (seed, data, augmentation, network, train) {
+        (Some(seed), Some(data), Some(augmentation), Some(model), Some(train))
             if problems.is_empty() =>
         {
             // On disk the paths lead somewhere; for the digest they read as written, so that the
             // same file has the same digests on every machine.
             let as_written = |path: &WrittenPath| PathBuf::from(&path.written);
             let device = kind(root);
+            let Augmentation { plan: augment, own_size, .. } = augmentation;
             let identity = data_plan(&data, fold, &as_written);
+            let identity = DataPlan { own_size: own_size.clone(), ..identity };
             let text = BodyText::new(device, &identity, &augment, &model);
+            let data = data_plan(&data, fold, &|path| path.path.clone());
             let body = Body {
                 seed,
                 device,
-                data: Arc::new(data_plan(&data, fold, &|path| path.path.clone())),
+                data: Arc::new(DataPlan { own_size, ..data }),
                 augment: Arc::new(augment),
                 model: Arc::new(model),
                 classes,

@@ -11,13 +11,26 @@ use super::data::{DataFacts, DataPlan, Fold, data_plan};
 use super::model::{ModelPlan, WeightsPlan};
 use super::transfer::Case;
 
+/// What a file of weights gives a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WeightsFacts {
+    /// blake3 of the file.
+    pub hash: String,
+    /// Of several sets of tensors in it, the key of the one that was taken, and those of the others.
+    pub state_dict: Option<(String, Vec<String>)>,
+    /// Parameters for which it has nothing that fits.
+    pub absent: Vec<String>,
+    /// Filters that are the sums of its filters over red, green and blue.
+    pub summed: Vec<String>,
+}
+
 /// Tells what is known of the files that an experiment names, without running anything.
 pub trait Survey: Sync {
     /// What is known of a data set without decoding images, or why nothing is.
     fn data(&self, plan: &DataPlan) -> Result<DataFacts, String>;
 
-    /// The hash of a file of weights that fits the network, or why it does not.
-    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String>;
+    /// What a file of weights gives the network, or why it gives nothing.
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<WeightsFacts, String>;
 
     /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;

@@ -28,7 +28,7 @@ pub use super::trial::Trial;
 
 use self::combine::{Combined, Repeats, combine, samples};
 use self::search::{Searched, Searcher};
-use self::trials::{Combination, resolve_all, tell_epochs_apart, twins};
+use self::trials::{Combination, merge_measured, resolve_all, tell_epochs_apart, twins};
 use super::data::Fold;
 use super::launcher::{SlurmPlan, launcher};
 use super::prune::{History, PrunePlan};
@@ -57,6 +57,8 @@ pub struct Experiment {
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
     pub unsuggested: usize,
+    /// What there is to say of trials that came to the same as others and are not among these.
+    pub merged: Option<String>,
 }
 
 /// All trials of the experiment `root`, or everything that is wrong with any of them. With a search,
@@ -118,7 +120,7 @@ fn all(root: &Node, survey: &dyn Survey, history: &dyn History) -> Result<Experi
     };
     match found {
         Ok(found) if all.is_empty() => {
-            let Found { trials, excluded, prune, unsuggested } = found;
+            let Found { trials, excluded, prune, unsuggested, merged } = found;
             let axes = axes(&sweep);
             Ok(Experiment {
                 name,
@@ -130,6 +132,7 @@ fn all(root: &Node, survey: &dyn Survey, history: &dyn History) -> Result<Experi
                 slurm,
                 prune,
                 unsuggested,
+                merged,
             })
         }
         Ok(_) => Err(all),
@@ -146,6 +149,7 @@ struct Found {
     excluded: usize,
     prune: Option<PrunePlan>,
     unsuggested: usize,
+    merged: Option<String>,
 }
 
 /// Every combination.
@@ -201,6 +205,7 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
         Err(Problems::located(problems, root))
     })?;
     tell_epochs_apart(&mut trials);
+    let merged = merge_measured(&mut trials, sweep);
     if let Some(problem) = twins(&trials, root) {
         return Err(problem.into());
     }
@@ -211,7 +216,7 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
                 .map_err(|problem| Problems::located(vec![problem], root))?,
         ),
     };
-    Ok(Found { trials, excluded, prune, unsuggested: 0 })
+    Ok(Found { trials, excluded, prune, unsuggested: 0, merged })
 }
 
 /// What a search suggests.
@@ -234,7 +239,7 @@ fn searched(
             prune.map(|prune| prune_plan(prune, trials, sweep, survey, seed)).transpose()?;
         Ok((metric, prune))
     })?;
-    Ok(Found { trials, excluded: 0, prune, unsuggested })
+    Ok(Found { trials, excluded: 0, prune, unsuggested, merged: None })
 }
 
 /// The columns of swept settings.
@@ -330,6 +335,9 @@ fn prune_plan(
     Ok(plan)
 }
 
+/// The longest name in bytes: file systems take 255, and what is written beside a folder has more to it.
+const LONGEST_NAME: usize = 200;
+
 fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
     let at = KeyPath::root().key("name");
     let Some(node) = root.get("name") else {
@@ -343,7 +351,8 @@ fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
     match read::<String>(node, &at) {
         Ok(name) => {
             let fits = !name.is_empty()
-                && !name.starts_with('.')
+                && !name.starts_with(['.', ' '])
+                && !name.ends_with(['.', ' '])
                 && name.chars().all(|c| c.is_alphanumeric() || "-_.+ ".contains(c));
             if !fits {
                 problems.push(
@@ -351,6 +360,13 @@ fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
                         .label("not a name")
                         .help("names are made of letters, digits, - _ + and dots inside"),
                 );
+            } else if name.len() > LONGEST_NAME {
+                let length = name.len();
+                let message = format!("a name of {length} bytes cannot be the name of a folder");
+                let problem = Problem::value(at, message).label("too long");
+                let help =
+                    format!("at most {LONGEST_NAME} bytes; description = \"…\" holds more words");
+                problems.push(problem.help(help));
             }
             name
         }

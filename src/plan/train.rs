@@ -14,10 +14,13 @@ use crate::document::Problem;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrainPlan {
-    /// Passes over the training images, at least 1.
+    /// Passes over the training images; 0: the network is evaluated as it starts.
     pub epochs: usize,
     /// Images in one batch.
     pub batch_size: usize,
+    /// Whether a smaller last batch of an epoch is left out, unless it is the only one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_last: bool,
     /// Batches whose gradients are averaged into one step.
     pub accumulate: usize,
     /// The optimiser.
@@ -52,12 +55,29 @@ fn with_underscores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimi
     Optimizer::deserialize(value).map_err(D::Error::custom)
 }
 
+/// What `[data]` says of batches.
+#[derive(Clone, Copy, Debug)]
+pub struct Batches {
+    /// Images in one.
+    pub batch_size: usize,
+    /// Whether a smaller last one is left out.
+    pub drop_last: bool,
+}
+
 impl TrainPlan {
+    /// How many batches an epoch of so many images has.
+    pub fn batches(&self, images: usize) -> usize {
+        match self.drop_last {
+            true => (images / self.batch_size).max(1),
+            false => images.div_ceil(self.batch_size),
+        }
+    }
+
     /// The recipe that `train` describes, or what is wrong with it. `has_validation` says whether
     /// metrics of a validation set exist.
     pub fn new(
         train: &Train,
-        batch_size: usize,
+        Batches { batch_size, drop_last }: Batches,
         classes: usize,
         has_validation: bool,
     ) -> Result<TrainPlan, Vec<Problem>> {
@@ -65,6 +85,7 @@ impl TrainPlan {
         let plan = TrainPlan {
             epochs: train.epochs,
             batch_size,
+            drop_last,
             accumulate: train.accumulate,
             optimizer: train.optimizer,
             schedule,
@@ -86,8 +107,6 @@ impl TrainPlan {
 
     fn check(&self, classes: usize, has_validation: bool, faults: &mut Faults) {
         let at = |key: &str| format!("train.{key}");
-        let message = "a trial has at least one epoch";
-        faults.that(self.epochs >= 1, at("epochs"), message, "0 epochs");
         let batch_at = "data.batch-size".to_owned();
         faults.that(self.batch_size >= 1, batch_at, "a batch has at least one image", "0 images");
         let message = "a step takes at least one batch";
@@ -101,7 +120,7 @@ impl TrainPlan {
         let TrainPlan { epochs, schedule, warmup, early_stop, .. } = self;
         let message = "a warm-up does not take negative time";
         faults.that(*warmup >= 0.0, at("schedule"), message, "negative");
-        if schedule.depends_on_epochs() {
+        if schedule.depends_on_epochs() && *epochs > 0 {
             let message = format!("a warm-up of {warmup} epochs leaves nothing of {epochs}");
             faults.that(*warmup < *epochs as f64, at("schedule"), &message, "too long");
         }

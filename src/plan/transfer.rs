@@ -388,6 +388,21 @@ fn tune(
             None => {}
         }
     }
+    let is_noise = |index: &&usize| {
+        let tuning = network.layers[**index].tuning;
+        tuning.is_some_and(|tuning| !tuning.pretrained && tuning.from_epoch.is_none())
+    };
+    if let Some(index) = weighted.iter().find(is_noise).filter(|_| transfer.reinit > 0) {
+        let name = &network.layers[*index].name;
+        problems.push(
+            Problem::value(
+                at("reinit"),
+                format!("\"{name}\" would start anew and never learn: it would stay noise"),
+            )
+            .label("starts frozen layers anew")
+            .help("freeze names the layers that keep their weights; unfreeze says when others begin to learn"),
+        );
+    }
     if network.trainable() == 0 {
         problems.push(
             Problem::value(at("freeze"), "everything is frozen: nothing would be trained")

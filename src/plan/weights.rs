@@ -3,8 +3,8 @@
 use crate::config::weights::{Origin, Weights};
 use crate::document::{KeyPath, Node, Problem};
 
-use super::model::{ModelPlan, WeightsPlan};
-use super::survey::Survey;
+use super::model::{LayerPlan, ModelPlan, WeightsPlan};
+use super::survey::{Survey, WeightsFacts};
 
 /// The network with the weights that it starts from, if some are named.
 pub(super) fn weights(
@@ -33,13 +33,10 @@ pub(super) fn weights(
             survey.earlier(&experiment, trial).map_err(|message| problem(&message))?
         }
     };
-    let mut plan = WeightsPlan {
-        file,
-        hash: String::new(),
-        rename: written.rename.into_iter().map(|(from, to)| [from, to]).collect(),
-        strict: written.strict.unwrap_or(true),
-    };
-    plan.hash = survey.weights(&plan, &network).map_err(|message| {
+    let rename = written.rename.into_iter().map(|(from, to)| [from, to]).collect();
+    let mut plan = WeightsPlan::new(file, rename, written.strict.unwrap_or(true));
+    plan.state_dict = written.state_dict;
+    let WeightsFacts { hash, state_dict, absent, summed } = survey.weights(&plan, &network).map_err(|message| {
         let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
         let problem = rest.lines().fold(problem(first), |it, line| it.note(line.trim()));
         // Only a file that can be read can be made to fit.
@@ -47,6 +44,37 @@ pub(super) fn weights(
             "rename = { … } says which tensor is which; strict = false lets what does not fit start as init says",
         ) }
     })?;
+    (plan.hash, plan.absent, plan.summed) = (hash, absent, summed);
+    if let Some((taken, others)) = state_dict {
+        (plan.state_dict, plan.other_state_dicts) = (Some(taken), others);
+    }
     network.weights = Some(plan);
-    Ok(network)
+    match frozen_at_random(&network, &at) {
+        Some(problem) => Err(problem),
+        None => Ok(network),
+    }
+}
+
+/// The problem if layers that never learn would start at random for want of weights that fit: they would
+/// stay noise in front of everything that learns.
+fn frozen_at_random(network: &ModelPlan, at: &KeyPath) -> Option<Problem> {
+    let is_noise = |layer: &&LayerPlan| {
+        let is_pretrained = layer.tuning.is_some_and(|tuning| tuning.pretrained);
+        is_pretrained && !layer.learns(usize::MAX) && network.lacks_weights(layer)
+    };
+    let names: Vec<&str> =
+        network.layers.iter().filter(is_noise).map(|layer| layer.name.as_str()).collect();
+    let (first, more) = names.split_first()?;
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more layers"),
+    };
+    Some(
+        Problem::value(
+            at.clone(),
+            format!("{first}{more} would be frozen as they start at random: the file has nothing that fits them"),
+        )
+        .label("these weights")
+        .help("rename = { … } says which tensor is which, data.image.channels = 3 brings colour images; or have them learn: freeze = \"none\""),
+    )
 }

@@ -74,7 +74,11 @@ fn end(situation: &Situation, trial: &Trial, ended: &Ended) -> String {
             let accuracy = scores.map_or(String::new(), |scores| {
                 format!(", accuracy {:.2} %", 100.0 * scores.accuracy)
             });
-            format!("trial {number}/{total} completed: best epoch {}{accuracy}", outcome.best_epoch)
+            let best = match outcome.best_epoch {
+                0 => "without training".to_owned(),
+                epoch => format!("best epoch {epoch}"),
+            };
+            format!("trial {number}/{total} completed: {best}{accuracy}")
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::basis::record::{EpochRecord, Metric, Outcome, Status};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::trial::Ended;
+use crate::train::stopping::value;
 use crate::train::trainer::Event;
 
 use super::eta::{Pace, to_go};
@@ -357,12 +358,6 @@ fn epoch_work(trial: &Trial) -> f64 {
 /// Whether `value` is the best so far. NaN never is.
 fn is_better(metric: Metric, value: f64, best: Option<f64>) -> bool {
     !value.is_nan() && best.is_none_or(|best| metric.improves(value, best, 0.0))
-}
-
-/// The metric at the best epoch of an outcome.
-fn value(metric: Metric, outcome: &Outcome) -> Option<f64> {
-    let Outcome { best_epoch: epoch, validation, .. } = *outcome;
-    metric.of(&EpochRecord { epoch, steps: 0, lr: 0.0, train: outcome.train?, validation })
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ fn pictures(
     images: &Cache,
 ) -> Result<Vec<(String, Vec<Picture>)>, String> {
     let dataset = dataset(answers, plan, images)?;
+    dataset.check([&plan.augment.train]).map_err(|error| error.to_string())?;
     let train = split(&dataset, &plan.data, plan.seed).map_err(|error| error.to_string())?.train;
     let images = Augmented { plan, dataset };
     let chosen = images.some_of_each_class(&train, IMAGES);

@@ -45,7 +45,7 @@ impl Augmented<'_> {
     /// The image as the data set has it.
     pub fn original(&self, image: u32) -> Variant {
         Variant {
-            image: Image::new(self.dataset.frame(), self.dataset.image(image).to_vec()),
+            image: Image::new(self.dataset.frame(image), self.dataset.image(image).to_vec()),
             boxes: Vec::from_iter(self.dataset.bbox(image)),
             applied: Vec::new(),
         }

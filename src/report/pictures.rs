@@ -99,8 +99,8 @@ fn pictures(dataset: &Dataset, mistakes: &[&Mistake]) -> BTreeMap<String, String
     let index: BTreeMap<&str, usize> =
         dataset.names().iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let picture = |mistake: &&Mistake| {
-        let index = *index.get(mistake.image.as_str())?;
-        Some((mistake.image.clone(), data_uri(dataset.frame(), dataset.image(index as u32))?))
+        let index = *index.get(mistake.image.as_str())? as u32;
+        Some((mistake.image.clone(), data_uri(dataset.frame(index), dataset.image(index))?))
     };
     mistakes.iter().filter_map(picture).collect()
 }

@@ -3,7 +3,8 @@
 use crate::data;
 use crate::plan::data::{DataPlan, Subset, TestSet};
 
-/// Images by their use, by estimate: parts are rounded down and classes taken to be of one size.
+/// Images by their use. All is exact where images are not grouped, none is left out for its pixels, and a
+/// subset is no fraction, as long as no class is so small that it keeps its last image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Learnt from, in each epoch.
@@ -18,14 +19,21 @@ impl Counts {
     /// What `plan` comes to; nothing, if the source cannot be surveyed.
     pub fn of(plan: &DataPlan, images: &data::Cache) -> Counts {
         let Ok(facts) = images.survey(plan) else { return Counts::default() };
+        let part = |part: f64, of: usize| {
+            let spare = of.saturating_sub(facts.classes.len());
+            ((part * of as f64).round() as usize).min(spare)
+        };
         let test = match plan.test {
-            TestSet::Part(part) => (part * facts.images as f64) as usize,
+            TestSet::Part(size) if size > 0.0 => {
+                part(size, facts.images.saturating_sub(facts.declared_validation))
+            }
             _ => facts.declared_test,
         };
         let rest = facts.images.saturating_sub(test);
         let validation = match (plan.fold, facts.declared_validation) {
-            (Some(fold), _) => rest / fold.of,
-            (None, 0) => (plan.validation * rest as f64) as usize,
+            // Cards that are dealt out: the first folds may have one more.
+            (Some(fold), _) => (rest + fold.of - 1 - fold.index) / fold.of,
+            (None, 0) => part(plan.validation, rest),
             (None, declared) => declared,
         };
         let train = rest.saturating_sub(validation);
@@ -64,11 +72,11 @@ mod tests {
     #[test]
     fn a_subset_leaves_validation_and_test_images_as_they_are() {
         let whole = counts(&[]);
-        assert_eq!(whole, Counts { train: 1295, validation: 143, test: 359 });
+        assert_eq!(whole, Counts { train: 1294, validation: 144, test: 359 });
         assert_eq!(whole.all(), 1797);
         assert_eq!(counts(&["data.subset={per-class=5}"]), Counts { train: 50, ..whole });
         assert_eq!(counts(&["data.subset={fraction=0.1}"]), Counts { train: 129, ..whole });
         let folded = counts(&["sweep.folds=5"]);
-        assert_eq!((folded.validation, folded.train), (287, 1151));
+        assert_eq!((folded.validation, folded.train), (288, 1150));
     }
 }

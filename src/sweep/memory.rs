@@ -35,6 +35,9 @@ pub fn limit_in_bytes(limit: Memory) -> Option<u64> {
 pub struct Needs {
     /// All decoded images, which trials share.
     pub images: u64,
+    /// Whether images keep sizes of their own, which only show when they are decoded: then that is what
+    /// they would take in the size of the network.
+    pub in_own_sizes: bool,
     /// Augmented images that are kept for other trials, at most.
     pub augmented: u64,
     /// The smallest trial.
@@ -47,6 +50,7 @@ pub struct Needs {
 pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usize) -> Needs {
     let mut sets = BTreeMap::new();
     let mut augmented = 0;
+    let mut in_own_sizes = false;
     let (mut least, mut most) = (u64::MAX, 0);
     // Of a million trials most share their data and their network.
     let (mut known_data, mut known_trials) = (HashMap::new(), HashSet::new());
@@ -55,7 +59,10 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
         let bytes = *known_data.entry(Arc::as_ptr(data)).or_insert_with(|| {
             let count = images.survey(data).map_or(0, |facts| facts.images);
             let bytes = image_bytes(count, data.image);
-            sets.insert(format!("{:?} {:?} {:?}", data.source, data.test, data.image), bytes);
+            let own_size = &data.own_size;
+            in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(data.image));
+            let set = format!("{:?} {:?} {:?} {own_size:?}", data.source, data.test, data.image);
+            sets.insert(set, bytes);
             bytes
         });
         if !augment.train.is_empty() {
@@ -69,6 +76,7 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
     }
     Needs {
         images: sets.values().sum(),
+        in_own_sizes,
         augmented: augmented.min(augment_memory as u64),
         least: least.min(most),
         most,
@@ -101,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_limit_leaves_room_for_trials_or_says_that_none_fits() {
-        let needs = Needs { images: 100, augmented: 50, least: 30, most: 90 };
+        let needs = Needs { images: 100, in_own_sizes: false, augmented: 50, least: 30, most: 90 };
         assert_eq!(needs.left_of(400), Some(250));
         assert_eq!(needs.left_of(150), Some(30), "augmented images give way");
         assert_eq!(needs.left_of(130), Some(30));

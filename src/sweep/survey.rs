@@ -14,7 +14,7 @@ use crate::model::weights::{matched, read};
 use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
-use crate::plan::survey::Survey;
+use crate::plan::survey::{Survey, WeightsFacts};
 use crate::plan::sweep::{Experiment, expand};
 use crate::plan::transfer::Case;
 use crate::train::checkpoint::{Checkpoint, identity};
@@ -30,13 +30,22 @@ pub struct Files<'a> {
     images: &'a Cache,
     /// Where the results of all experiments are.
     results: PathBuf,
-    weights: Mutex<BTreeMap<PathBuf, Arc<WeightsFile>>>,
+    /// By path and the key of the tensors in it.
+    weights: Mutex<BTreeMap<(PathBuf, Option<String>), Arc<WeightsFile>>>,
     /// By plan and border.
     advice: Mutex<BTreeMap<(String, usize), CaseAndCut>>,
 }
 
-/// The list of tensors of a file, and its hash; or why there is none.
-type WeightsFile = Result<(Vec<Entry>, String), String>;
+/// What is known of a file of weights; or why nothing is.
+type WeightsFile = Result<Known, String>;
+
+/// A file of weights.
+struct Known {
+    entries: Vec<Entry>,
+    hash: String,
+    /// Where these stand, if it holds several sets of tensors, and where the others do.
+    state_dict: Option<(String, Vec<String>)>,
+}
 
 /// The case, and the layer to cut behind; or why neither can be known.
 type CaseAndCut = Result<(Case, String), String>;
@@ -52,9 +61,10 @@ impl Files<'_> {
         }
     }
 
-    fn weights_file(&self, path: &Path) -> Arc<WeightsFile> {
+    fn weights_file(&self, path: &Path, state_dict: Option<&str>) -> Arc<WeightsFile> {
         let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(path.to_owned()).or_insert_with(|| Arc::new(look(path))).clone()
+        let key = (path.to_owned(), state_dict.map(str::to_owned));
+        known.entry(key).or_insert_with(|| Arc::new(look(path, state_dict))).clone()
     }
 }
 
@@ -75,7 +85,7 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
     let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
     let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise);
     let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
-    let views = Views::new(dataset, &normalisation, plan, epochs);
+    let views = Views::new(dataset, &normalisation, plan, epochs).map_err(|error| words(&error))?;
     let border = Border { images: border };
     let evidence =
         evidence(plan, &weights, &views, &split, border).map_err(|error| words(&error))?;
@@ -83,19 +93,23 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
     Ok((evidence, advice))
 }
 
-fn look(path: &Path) -> WeightsFile {
-    let archive = bundled_weights::open(path).map_err(|error| error.to_string())?;
+fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
+    let archive = bundled_weights::open(path, state_dict).map_err(|error| error.to_string())?;
+    let known = |hash: blake3::Hash| Known {
+        entries: archive.entries().to_vec(),
+        hash: hash.to_hex().to_string(),
+        state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
+    };
     let mut hasher = blake3::Hasher::new();
     if let Some(Ok(bytes)) = bundled_weights::find(path) {
-        let hash = hasher.update(bytes).finalize();
-        return Ok((archive.entries().to_vec(), hash.to_hex().to_string()));
+        return Ok(known(hasher.update(bytes).finalize()));
     }
     let path = hub::locate(path).map_err(|error| error.to_string())?;
     check_own(&path)?;
     File::open(&path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))
         .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    Ok((archive.entries().to_vec(), hasher.finalize().to_hex().to_string()))
+    Ok(known(hasher.finalize()))
 }
 
 /// A checkpoint of this program knows whether it is whole.
@@ -114,11 +128,13 @@ impl Survey for Files<'_> {
         self.images.survey(plan).map_err(|error| error.to_string())
     }
 
-    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<String, String> {
-        let file = self.weights_file(&plan.file);
-        let (entries, hash) = file.as_ref().as_ref().map_err(Clone::clone)?;
-        matched(plan, network, entries).map_err(|error| error.to_string())?;
-        Ok(hash.clone())
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<WeightsFacts, String> {
+        let file = self.weights_file(&plan.file, plan.state_dict.as_deref());
+        let Known { entries, hash, state_dict } = file.as_ref().as_ref().map_err(Clone::clone)?;
+        let report = matched(plan, network, entries).map_err(|error| error.to_string())?;
+        let summed = report.summed.iter().map(|found| found.parameter.clone()).collect();
+        let (hash, state_dict) = (hash.clone(), state_dict.clone());
+        Ok(WeightsFacts { hash, state_dict, absent: report.absent(), summed })
     }
 
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String> {

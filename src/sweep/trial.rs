@@ -271,7 +271,16 @@ fn attempt(
         return attempt(trial, until, slot, store, around, epochs, callback);
     }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
-    if let Some(best) = trainer.best().cloned() {
+    let mut best = trainer.best().cloned();
+    if trial.plan.train.epochs == 0 {
+        // Nothing was to be learnt: the network is looked at as it is.
+        let network = trainer.network_alone()?;
+        store.replace_best(network.clone())?;
+        outcome.validation = trainer.validate(&network.tensors)?;
+        is_whole = true;
+        best = Some(network.tensors);
+    }
+    if let Some(best) = best {
         // Without test images the validation images tell what the confusion looks like.
         let (set, images) = match &data.split.test[..] {
             [] => ("validation", &data.split.validation),

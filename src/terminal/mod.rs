@@ -11,3 +11,4 @@ pub mod printed;
 pub mod ranking;
 pub mod status;
 pub mod transfer;
+pub mod weights;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::analysis::statistics::Estimate;
-use crate::basis::record::{EpochRecord, Metric, Status};
+use crate::basis::record::{Metric, Status};
 use crate::plan::sweep::Experiment;
 use crate::sweep::standing::Known;
+use crate::train::stopping::value;
 
 use super::grid::{fit, grid};
 use crate::basis::naming::{names, short};
@@ -142,9 +143,11 @@ impl<'a> Group<'a> {
     /// The metric at the best epoch of each completed trial.
     fn values(&self, metric: Metric) -> Vec<f64> {
         let at_best = |known: &Known| -> Option<f64> {
-            let best = known.outcome.as_ref()?.best_epoch;
-            let record: &EpochRecord = known.records.get(best.checked_sub(1)?)?;
-            metric.of(record)
+            let outcome = known.outcome.as_ref()?;
+            match outcome.best_epoch.checked_sub(1) {
+                Some(index) => metric.of(known.records.get(index)?),
+                None => value(metric, outcome),
+            }
         };
         self.done().iter().filter_map(|known| at_best(known)).collect()
     }

@@ -18,7 +18,6 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
     let kept: Vec<&LayerPlan> =
         model.layers.iter().take_while(|layer| !layer.name.starts_with(HEAD)).collect();
     let weighted = || kept.iter().filter(|layer| layer.parameters() > 0);
-    let tunings = || weighted().filter_map(|layer| layer.tuning);
     let count =
         |wanted: &dyn Fn(&LayerPlan) -> bool| weighted().filter(|layer| wanted(layer)).count();
     let all = weighted().count();
@@ -29,7 +28,9 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
     };
     let cut = kept.last().map_or("", |layer| layer.name.as_str());
     let mut text = format!("transfer: kept up to {cut}, {all} layers with weights; ");
-    let pretrained = tunings().filter(|tuning| tuning.pretrained).count();
+    let starts_pretrained =
+        |index: &usize| model.layers[*index].parameters() > 0 && model.starts_pretrained(*index);
+    let pretrained = (0..kept.len()).filter(starts_pretrained).count();
     let _ = write!(text, "of these {} start as pretrained", of_all(pretrained));
     let frozen = count(&|layer| !layer.learns(usize::MAX));
     let later = count(&|layer| layer.learns(usize::MAX) && !layer.learns(1));
@@ -43,6 +44,13 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
         number(model.trainable()),
         number(model.parameters())
     );
+    let noise = (0..kept.len())
+        .filter(|index| model.layers[*index].parameters() > 0 && !model.starts_pretrained(*index))
+        .filter(|index| !model.layers[*index].learns(usize::MAX))
+        .count();
+    if noise > 0 {
+        let _ = writeln!(text, "warning: {noise} layers start at random and never learn");
+    }
     if transfer.l2_sp > 0.0 {
         let _ =
             writeln!(text, "L2-SP pulls towards the pretrained weights with {}", transfer.l2_sp);

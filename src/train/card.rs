@@ -9,8 +9,8 @@ use crate::augment::{Chain, Frame};
 use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
-use crate::plan::augment::behind;
-use crate::plan::data::{DataPlan, Image};
+use crate::plan::augment::{behind, behind_own_size};
+use crate::plan::data::{DataPlan, Image, OwnSize};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -40,6 +40,9 @@ pub struct Card {
     pub std: Vec<f32>,
     /// Size and channels that images are decoded to.
     pub image: Image,
+    /// What happens to them as they are read, where they are not simply resized to that size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_size: Option<OwnSize>,
     /// Whether they are cut to their centre for that, instead of being stretched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub centre: bool,
@@ -97,12 +100,19 @@ impl Card {
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
+            own_size: plan.data.own_size.clone(),
             centre: false,
             evaluation: plan.augment.evaluation.clone(),
             test_time: plan.augment.test_time.clone(),
             data: Some(without_folders(&plan.data)),
             model,
         }
+    }
+
+    /// The transforms that validation and test images pass, from when they are read.
+    pub fn chain(&self) -> Chain {
+        let first = self.own_size.iter().flat_map(|own_size| &own_size.chain.steps);
+        Chain { steps: first.chain(&self.evaluation.steps).cloned().collect() }
     }
 
     /// How pixels become numbers.
@@ -156,7 +166,11 @@ impl Card {
         self.model.check()?;
         let frame = Frame { height, width, channels };
         for chain in std::iter::once(&self.evaluation).chain(&self.test_time) {
-            let Frame { height, width, channels } = behind(chain, frame)?;
+            let found = match &self.own_size {
+                None => behind(chain, frame)?,
+                Some(own_size) => behind_own_size(own_size, chain, frame)?,
+            };
+            let Frame { height, width, channels } = found;
             if self.model.input != [channels, height, width] {
                 let input = display(&self.model.input);
                 return Err(format!(

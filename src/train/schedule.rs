@@ -83,6 +83,7 @@ mod tests {
         TrainPlan {
             epochs,
             batch_size: 1,
+            drop_last: false,
             accumulate: 1,
             optimizer: Optimizer::Sgd(Sgd {
                 lr: 1.0,

@@ -1,6 +1,6 @@
 //! Decisions by the epochs so far. They decide; the trainer acts.
 
-use crate::basis::record::{EpochRecord, Metric};
+use crate::basis::record::{EpochRecord, Metric, Outcome};
 use crate::config::train::EarlyStop;
 
 /// Epochs since `metric` was last better than ever before by more than `min_delta`.
@@ -25,6 +25,15 @@ pub fn best_epoch(records: &[EpochRecord], metric: Metric) -> Option<usize> {
         }
     }
     best.map(|(_, index)| index)
+}
+
+/// The metric that an outcome says; none where it was not measured, as on training images of which nothing
+/// was learnt.
+pub fn value(metric: Metric, outcome: &Outcome) -> Option<f64> {
+    let Outcome { best_epoch: epoch, train, validation, .. } = *outcome;
+    // A metric of validation images looks at nothing else.
+    let train = train.or(validation.filter(|_| metric.needs_validation()))?;
+    metric.of(&EpochRecord { epoch, steps: 0, lr: 0.0, train, validation })
 }
 
 /// Whether to stop, and why.

@@ -48,6 +48,9 @@ pub enum TrainError {
         /// What it became.
         loss: f64,
     },
+    /// Images do not fit what shall become of them.
+    #[error(transparent)]
+    Images(#[from] crate::data::Error),
     /// Threads cannot be had.
     #[error("failed to start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -154,7 +157,8 @@ impl<'a> Trainer<'a> {
     /// starts with the pretrained weights `start`, as far as they go.
     ///
     /// # Errors
-    /// If a tensor of `start` has another shape than the network's, or the device has no room.
+    /// If a tensor of `start` has another shape than the network's, an image has a size that a chain cannot
+    /// take, or the device has no room.
     pub fn new(
         plan: &'a Plan,
         device: &Device,
@@ -176,7 +180,7 @@ impl<'a> Trainer<'a> {
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
         let card = Card::new(plan, &data).word();
-        let views = Views::new(data.dataset.clone(), &data.normalisation, plan, epochs);
+        let views = Views::new(data.dataset.clone(), &data.normalisation, plan, epochs)?;
         let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
         Ok(Trainer {
             plan,
@@ -327,7 +331,7 @@ impl<'a> Trainer<'a> {
         let is_made = inputs.prepare_training(epoch as u64, &order)?;
         let maker = self.maker(is_made)?;
         let size = plan.batch_size;
-        let batches = order.len().div_ceil(size);
+        let batches = plan.batches(order.len());
         let make = |index: usize| {
             let index = done + index;
             let places = index * size..((index + 1) * size).min(order.len());
@@ -482,6 +486,15 @@ impl<'a> Trainer<'a> {
         let mut shape = vec![images];
         shape.extend_from_slice(self.inputs.shape().unwrap_or(&self.plan.model.input));
         Ok(Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?)
+    }
+
+    /// The network as it stands, whole and without what training needs.
+    pub fn network_alone(&mut self) -> Result<Checkpoint, TrainError> {
+        let moving = self.moving()?;
+        let tensors = self.whole(&moving)?;
+        let mut words = self.checkpoint()?.words;
+        words.retain(|name, _| name == "epoch" || *name == self.card.0);
+        Ok(Checkpoint { tensors, words })
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {

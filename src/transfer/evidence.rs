@@ -4,7 +4,7 @@
 use candle_core::{Device, Tensor};
 
 use crate::config::template::HEAD;
-use crate::data::{Split, View, Views};
+use crate::data::{Split, Views};
 use crate::model::network::{Network, Weights};
 use crate::plan::Plan;
 use crate::plan::model::LayerKind::{Dropout, Flatten};
@@ -138,7 +138,7 @@ fn rows(
         .collect();
     let mut all = vec![Vec::new(); wanted.len()];
     for chunk in images.chunks(IMAGES) {
-        let pixels = views.pixels(View::Plain, chunk);
+        let pixels = views.pixels(views.at_evaluation(), chunk);
         let mut dims = vec![chunk.len()];
         dims.extend_from_slice(&model.input);
         let inputs = Tensor::from_vec(pixels, dims, &Device::Cpu)?;

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use candlewick::data::{Part, load};
-use candlewick::plan::data::{Bundled, DataPlan, Source, TestSet};
+use candlewick::data::{Part, load, split};
+use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, folder, images};
@@ -54,6 +54,107 @@ fn a_class_of_the_test_folder_that_is_not_trained_is_an_error() {
         complaint(&folder(root.path()), root.path()),
         "the test set DATA/test has classes that DATA lacks: `c`; DATA has `a`, `b`"
     );
+}
+
+#[test]
+fn other_usual_names_of_parts_are_known() {
+    for (chosen, tested) in [("dev", "eval"), ("valid", "holdout"), ("Eval", "test")] {
+        let root = TempDir::new().unwrap();
+        images(root.path(), &["train/a/1.png", "train/b/1.png"]);
+        for class in ["a", "b"] {
+            images(root.path(), &[chosen, tested].map(|part| format!("{part}/{class}/1.png")));
+        }
+        assert_eq!(counts(&folder(root.path())), (6, 2, 2), "{chosen} {tested}");
+    }
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["train/a/1.png", "train/b/1.png", "dev/a/1.png", "dev/b/1.png"]);
+    assert_eq!(counts(&folder(root.path())), (4, 2, 0));
+    images(root.path(), &["dev/c/1.png"]);
+    assert_eq!(
+        complaint(&folder(root.path()), root.path()),
+        "the validation set DATA/dev has classes that DATA lacks: `c`; DATA has `a`, `b`"
+    );
+}
+
+#[test]
+fn folders_that_could_be_parts_or_classes_are_asked_about() {
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["first/a/1.png", "first/b/1.png", "other/a/1.png", "other/b/1.png"]);
+    let plan = folder(root.path());
+    assert_eq!(
+        complaint(&plan, root.path()),
+        "DATA: holds the folders `first`, `other`, each with the same folders inside: `a`, `b`. If those are the \
+         classes, name one of the outer ones as the source, or call them train, val and test; if the outer ones are \
+         the classes, name them in data.classes"
+    );
+    let classes = ["first", "other"].map(str::to_owned).to_vec();
+    assert_eq!(load(&DataPlan { classes, ..plan }).unwrap().labels(), [0, 0, 1, 1]);
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["a/test/1.png", "a/train/1.png", "b/test/1.png", "b/train/1.png"]);
+    assert_eq!(
+        complaint(&folder(root.path()), root.path()),
+        "DATA: holds the folders `a`, `b`, each with `test`, `train` inside; parts stand above classes: move a/test to \
+         test/a, and so on"
+    );
+}
+
+#[test]
+fn copies_are_counted_and_told_left_out_or_refused() {
+    let root = TempDir::new().unwrap();
+    let colours = [("a/1", 1), ("a/2", 2), ("a/2 again", 2), ("b/1", 3), ("b/2", 1), ("b/3", 4)];
+    for (name, red) in colours {
+        images(root.path(), &[format!("{name}.png")]);
+        let image = image::RgbImage::from_pixel(2, 2, image::Rgb([red, 0, 0]));
+        image.save(root.path().join(format!("{name}.png"))).unwrap();
+    }
+    let plan = folder(root.path());
+    let kept = load(&plan).unwrap();
+    assert_eq!((kept.len(), kept.copies().copies()), (6, 2));
+    assert_eq!(
+        kept.copies().sentence().unwrap(),
+        "2 images have the pixels of others, 1 of them with another label, such as a/2.png of a/2 again.png; such \
+         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out"
+    );
+    let dropped = load(&DataPlan { duplicates: Duplicates::Drop, ..plan.clone() }).unwrap();
+    // Of those that contradict each other nobody knows which is right.
+    assert_eq!(dropped.names(), ["a/2 again.png", "b/1.png", "b/3.png"]);
+    assert_eq!((dropped.image(1)[0], dropped.labels()), (3, &[0, 1, 1][..]));
+    let error = load(&DataPlan { duplicates: Duplicates::Error, ..plan }).unwrap_err().to_string();
+    assert!(error.starts_with("2 of 6 images in "), "{error}");
+    assert!(error.contains("\n  b/2.png of a/1.png, with another label\n"), "{error}");
+    // A copy of what is tested on is not learnt from.
+    let root = TempDir::new().unwrap();
+    images(root.path(), &["train/a/1.png", "test/a/1.png"]);
+    fs::create_dir_all(root.path().join("test/b")).unwrap();
+    for (name, red) in [("train/a/2", 1), ("train/b/1", 2), ("test/b/1", 3)] {
+        fs::create_dir_all(root.path().join("train/b")).unwrap();
+        let image = image::RgbImage::from_pixel(2, 2, image::Rgb([red, 0, 0]));
+        image.save(root.path().join(format!("{name}.png"))).unwrap();
+    }
+    let dropped = DataPlan { duplicates: Duplicates::Drop, ..folder(root.path()) };
+    assert_eq!(
+        load(&dropped).unwrap().names(),
+        ["train/a/2.png", "train/b/1.png", "test/a/1.png", "test/b/1.png"]
+    );
+}
+
+#[test]
+fn images_of_one_folder_belong_together_if_that_is_asked_for() {
+    let root = TempDir::new().unwrap();
+    let paths: Vec<String> = (0..24)
+        .map(|index| format!("{}/p{}/{index}.png", ["a", "b"][index % 2], index / 6))
+        .collect();
+    images(root.path(), &paths);
+    let group = Some("folder".to_owned());
+    let plan = DataPlan { group, validation: 0.25, ..folder(root.path()) };
+    let dataset = load(&plan).unwrap();
+    let split = split(&dataset, &plan, 1).unwrap();
+    let folders = |images: &[u32]| {
+        let folder = |image: &u32| dataset.names()[*image as usize].rsplit_once('/').unwrap().0;
+        images.iter().map(folder).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(folders(&split.train).is_disjoint(&folders(&split.validation)));
+    assert_eq!((split.validation.len(), split.train.len()), (6, 18));
 }
 
 #[test]

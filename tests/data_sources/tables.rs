@@ -1,9 +1,10 @@
 //! Tables of images in CSV.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use candlewick::augment::BoxFormat;
-use candlewick::data::{Part, load};
+use candlewick::data::{Part, load, split, survey};
 use candlewick::plan::data::{BoxPlan, DataPlan, OnBadImage, Source};
 use image::Rgb;
 use tempfile::TempDir;
@@ -187,8 +188,28 @@ fn labels_of_a_table_that_are_numbers_are_in_order_of_number() {
 fn broken_tables_are_explained_with_their_lines() {
     for (text, message) in [
         (
-            "file,label\na.png,1\n",
-            "DATA/signs.csv: has no column `path`; its first line names file, label; `path` and `label` are needed",
+            "picture,label\na.png,1\n",
+            "DATA/signs.csv: has no column `path`; its first line names picture, label; `path` and `label` are needed; \
+             data.columns = { path = \"file\" } names a column that is called otherwise",
+        ),
+        (
+            "path,Breed\na.png,1\n",
+            "DATA/signs.csv: has no column `label`; its first line names path, Breed; `path` and `label` are needed; \
+             data.columns = { label = \"breed\" } names a column that is called otherwise",
+        ),
+        (
+            "path,label\na.png,1\nb.png,2\na.png,2\n",
+            "DATA/signs.csv:4: a.png has the label `2` here and `1` in line 2; an image has one class: remove the \
+             wrong row",
+        ),
+        (
+            "path,cat,dog\na.png,1,0\nb.png,1,1\n",
+            "DATA/signs.csv:3: has a 1 in the columns cat, dog; an image has one class, and several labels for one \
+             image are not read",
+        ),
+        (
+            "path,cat,dog\na.png,1,0\nb.png,0,0\n",
+            "DATA/signs.csv:3: has a 1 in the column of no class; an image has one class",
         ),
         (
             "path,label,spilt\na.png,1,test\n",
@@ -199,8 +220,8 @@ fn broken_tables_are_explained_with_their_lines() {
             "DATA/signs.csv: has some of the columns x1, y1, x2, y2; a box needs all four",
         ),
         (
-            "path,label,split\na.png,1,train\nb.png,2,eval\n",
-            "DATA/signs.csv:3: the split `eval` is not one of train, validation and test",
+            "path,label,split\na.png,1,train\nb.png,2,later\n",
+            "DATA/signs.csv:3: the split `later` is not one of train, validation (val, dev) and test",
         ),
         (
             "path,label,x1,y1,x2,y2\na.png,1,3,0,3,4\n",
@@ -227,6 +248,74 @@ fn broken_tables_are_explained_with_their_lines() {
         let (root, plan) = table(text);
         assert_eq!(complaint(&plan, root.path()), message);
     }
+}
+
+#[test]
+fn tables_of_other_tools_are_read_as_they_are() {
+    let (root, plain) = table("path,label\nsub/a.png,cat\nb.png,dog\nc.png,cat\n");
+    fs::create_dir(root.path().join("sub")).unwrap();
+    fs::copy(root.path().join("a.png"), root.path().join("sub/a.png")).unwrap();
+    let expected = load(&plain).unwrap();
+    let mut named = plain.clone();
+    named.columns.label = Some("Breed".to_owned());
+    for (text, plan) in [
+        ("path\tlabel\nsub/a.png\tcat\nb.png\tdog\nc.png\tcat\n", &plain),
+        ("filename,class\nsub/a.png,cat\nb.png,dog\nc.png,cat\n", &plain),
+        ("Image;Category\nsub/a.png;cat\nb.png;dog\nc.png;cat\n", &plain),
+        ("path,label\nsub\\a.png,cat\nb.png,dog\nc.png,cat\n", &plain),
+        ("path,cat,dog\nsub/a.png,1,0\nb.png,0,1\nc.png,1.0,0.0\n", &plain),
+        ("path,breed,label\nsub/a.png,cat,x\nb.png,dog,y\nc.png,cat,z\n", &named),
+    ] {
+        fs::write(root.path().join("signs.csv"), text).unwrap();
+        assert_eq!(load(plan).unwrap(), expected, "{text}");
+    }
+    named.columns.label = Some("race".to_owned());
+    assert_eq!(
+        complaint(&named, root.path()),
+        "DATA/signs.csv: has no column `race`; its first line names path, breed, label; data.columns.label names one \
+         of these"
+    );
+}
+
+#[test]
+fn files_that_a_table_names_and_that_are_not_there_are_told_before_anything_is_decoded() {
+    let (root, plan) = table("path,label\na.png,1\nno.png,2\nb.png,2\n");
+    assert_eq!(
+        complaint(&plan, root.path()).lines().take(2).collect::<Vec<_>>(),
+        [
+            "1 of 3 images in DATA/signs.csv cannot be read:",
+            "  DATA/no.png: there is no such file or folder",
+        ]
+    );
+    let skipping = DataPlan { on_bad_image: OnBadImage::Skip, ..plan };
+    assert_eq!((survey(&skipping).unwrap().images, load(&skipping).unwrap().len()), (2, 2));
+}
+
+#[test]
+fn images_of_one_group_stay_on_one_side_and_a_group_has_a_column() {
+    let rows: String = (0..24)
+        .map(|index| {
+            let file = ["a.png", "b.png", "c.png"][index % 3];
+            let label = if index / 2 % 2 == 0 { "cat" } else { "dog" };
+            // The same file under other names: what counts is the group.
+            format!("{}{file},{label},p{}\n", "./".repeat(index), index / 2)
+        })
+        .collect();
+    let (root, plan) = table(&format!("path,label,Patient\n{rows}"));
+    let grouped = DataPlan { group: Some("patient".to_owned()), validation: 1.0 / 3.0, ..plan };
+    let dataset = load(&grouped).unwrap();
+    for seed in 0..10 {
+        let split = split(&dataset, &grouped, seed).unwrap();
+        let groups = |images: &[u32]| images.iter().map(|image| image / 2).collect::<BTreeSet<_>>();
+        assert!(groups(&split.train).is_disjoint(&groups(&split.validation)), "{split:?}");
+        assert_eq!(split.validation.len(), 8);
+    }
+    let wrong = DataPlan { group: Some("person".to_owned()), ..grouped };
+    assert_eq!(
+        complaint(&wrong, root.path()),
+        "DATA/signs.csv: has no column `person`; its first line names path, label, Patient; data.group names one of \
+         these"
+    );
 }
 
 #[test]

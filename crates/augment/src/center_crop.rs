@@ -48,4 +48,12 @@ impl Transform for CenterCrop {
     fn at_evaluation(&self, _: Frame) -> Option<AnyTransform> {
         Some(self.clone().into())
     }
+
+    fn takes_any_size(&self, wanted: Frame) -> bool {
+        self.center_crop == Size { height: wanted.height, width: wanted.width }
+    }
+
+    fn is_settled(&self) -> bool {
+        true
+    }
 }

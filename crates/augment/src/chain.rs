@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::boxes::{BBox, BoxRules};
 use super::image::{Frame, Image};
 use super::registry::AnyTransform;
+use super::transform::Fault;
 use candlewick_basis::seed::Stream;
 
 /// One element of a chain.
@@ -121,6 +122,41 @@ impl Step {
             _ => frame,
         }
     }
+
+    /// As [`Chain::takes_any_size`].
+    fn takes_any_size(&self, wanted: Frame) -> bool {
+        self.p() >= 1.0
+            && match self {
+                Step::Transform { transform, .. } => transform.takes_any_size(wanted),
+                Step::Sometimes { sometimes, .. } => {
+                    sometimes.first().is_some_and(|step| step.takes_any_size(wanted))
+                }
+                // Inside of `one-of`, p is a weight.
+                Step::OneOf { one_of, .. } => one_of.iter().all(|step| match step {
+                    Step::Transform { transform, .. } => transform.takes_any_size(wanted),
+                    other => other.takes_any_size(wanted),
+                }),
+                Step::SomeOf { .. } => false,
+            }
+    }
+
+    /// As [`Chain::check`].
+    fn check(&self, frame: Frame) -> Result<Frame, Fault> {
+        match self {
+            Step::Transform { transform, .. } => transform.check(frame),
+            Step::Sometimes { sometimes, .. } => {
+                sometimes.iter().try_fold(frame, |frame, step| step.check(frame))
+            }
+            // All of them lead to the same size, or the chain would not stand.
+            Step::OneOf { one_of, .. } => {
+                one_of.iter().try_fold(frame, |_, step| step.check(frame))
+            }
+            Step::SomeOf { some_of, .. } => {
+                some_of.iter().try_for_each(|step| step.check(frame).map(|_| ()))?;
+                Ok(frame)
+            }
+        }
+    }
 }
 
 /// A transform that was applied, and what was drawn for it.
@@ -160,6 +196,29 @@ impl Chain {
     /// Whether it does nothing.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether images may come to it in sizes of their own, where the network gets those of `wanted`: its
+    /// first step surely brings them to a size, or cuts out a window of that very size.
+    pub fn takes_any_size(&self, wanted: Frame) -> bool {
+        self.steps.first().is_some_and(|step| step.takes_any_size(wanted))
+    }
+
+    /// How many leading steps are always applied and leave nothing to chance.
+    pub fn settled(&self) -> usize {
+        let is_settled = |step: &&Step| match step {
+            Step::Transform { transform, p } => *p >= 1.0 && transform.is_settled(),
+            _ => false,
+        };
+        self.steps.iter().take_while(is_settled).count()
+    }
+
+    /// What an image of `frame` becomes; or what cannot be done with it.
+    ///
+    /// # Errors
+    /// If a step that may be applied cannot be.
+    pub fn check(&self, frame: Frame) -> Result<Frame, Fault> {
+        self.steps.iter().try_fold(frame, |frame, step| step.check(frame))
     }
 
     /// Changes `image` and its boxes; all chance comes from `stream`. `trace` gets what was applied.

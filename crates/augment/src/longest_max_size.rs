@@ -60,4 +60,12 @@ impl Transform for LongestMaxSize {
     fn at_evaluation(&self, _: Frame) -> Option<AnyTransform> {
         Some(self.clone().into())
     }
+
+    fn takes_any_size(&self, _: Frame) -> bool {
+        true
+    }
+
+    fn is_settled(&self) -> bool {
+        true
+    }
 }

@@ -91,4 +91,8 @@ impl Transform for PadIfNeeded {
             if self.position == Position::Random { Position::Center } else { self.position };
         Some(PadIfNeeded { position, ..self.clone() }.into())
     }
+
+    fn is_settled(&self) -> bool {
+        self.position != Position::Random
+    }
 }

@@ -45,4 +45,8 @@ impl Transform for RandomCrop {
     fn at_evaluation(&self, _: Frame) -> Option<AnyTransform> {
         Some(CenterCrop::new(self.random_crop).into())
     }
+
+    fn takes_any_size(&self, wanted: Frame) -> bool {
+        self.random_crop == Size { height: wanted.height, width: wanted.width }
+    }
 }

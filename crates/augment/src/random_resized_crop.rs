@@ -97,6 +97,10 @@ impl Transform for RandomResizedCrop {
     fn at_evaluation(&self, _: Frame) -> Option<AnyTransform> {
         Some(Resize::new(self.random_resized_crop, self.interpolation).into())
     }
+
+    fn takes_any_size(&self, _: Frame) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -103,6 +103,10 @@ impl Transform for RandomSizedBBoxSafeCrop {
     fn at_evaluation(&self, _: Frame) -> Option<AnyTransform> {
         Some(Resize::new(self.random_sized_bbox_safe_crop, self.interpolation).into())
     }
+
+    fn takes_any_size(&self, _: Frame) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -158,6 +158,8 @@ pub trait Reader {
 trait Erased {
     fn check(&self, frame: Frame) -> Result<Frame, Fault>;
     fn at_evaluation(&self, frame: Frame) -> Option<AnyTransform>;
+    fn takes_any_size(&self, wanted: Frame) -> bool;
+    fn is_settled(&self) -> bool;
     fn apply(
         &self,
         image: &mut Image,
@@ -181,6 +183,14 @@ impl<T: Transform> Erased for T {
 
     fn at_evaluation(&self, frame: Frame) -> Option<AnyTransform> {
         Transform::at_evaluation(self, frame)
+    }
+
+    fn takes_any_size(&self, wanted: Frame) -> bool {
+        Transform::takes_any_size(self, wanted)
+    }
+
+    fn is_settled(&self) -> bool {
+        Transform::is_settled(self)
     }
 
     fn apply(
@@ -229,6 +239,16 @@ impl AnyTransform {
     /// As [`Transform::at_evaluation`].
     pub fn at_evaluation(&self, frame: Frame) -> Option<AnyTransform> {
         self.erased().at_evaluation(frame)
+    }
+
+    /// As [`Transform::takes_any_size`].
+    pub fn takes_any_size(&self, wanted: Frame) -> bool {
+        self.erased().takes_any_size(wanted)
+    }
+
+    /// As [`Transform::is_settled`].
+    pub fn is_settled(&self) -> bool {
+        self.erased().is_settled()
     }
 
     /// Draws for one image, changes it, and moves its boxes; `told` gets what was drawn. Boxes may

@@ -87,4 +87,15 @@ pub trait Transform: Sized {
     fn at_evaluation(&self, _frame: Frame) -> Option<AnyTransform> {
         None
     }
+
+    /// Whether images may come to it in sizes of their own, where the network gets those of `wanted`: it
+    /// brings them to a size, or cuts out a window of that very size.
+    fn takes_any_size(&self, _wanted: Frame) -> bool {
+        false
+    }
+
+    /// Whether nothing in it is left to chance.
+    fn is_settled(&self) -> bool {
+        false
+    }
 }

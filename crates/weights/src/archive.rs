@@ -48,6 +48,7 @@ pub struct Archive {
     entries: Vec<Entry>,
     places: Vec<Place>,
     metadata: BTreeMap<String, String>,
+    state_dict: Option<(String, Vec<String>)>,
     source: Mutex<Source>,
 }
 
@@ -59,8 +60,9 @@ enum Source {
 
 impl Archive {
     /// Opens the file at `path`, of the format that its content says; its name does not matter. It
-    /// may be on the [Hub](hub).
-    pub fn open(path: &Path) -> Result<Archive, WeightsError> {
+    /// may be on the [Hub](hub). `state_dict` is the key of the tensors that are meant, where a file of
+    /// PyTorch's holds several sets of them.
+    pub fn open(path: &Path, state_dict: Option<&str>) -> Result<Archive, WeightsError> {
         let path = &hub::locate(path)?;
         let unreadable = |cause: io::Error| WeightsError::Unreadable {
             path: path.to_owned(),
@@ -77,24 +79,26 @@ impl Archive {
                 reason: "is a folder; give a file of weights".to_owned(),
             });
         }
-        Archive::from_reader(path.display().to_string(), BufReader::new(file))
+        Archive::from_reader(path.display().to_string(), BufReader::new(file), state_dict)
     }
 
-    /// Reads from `reader`; `file` is what messages call it.
+    /// Reads from `reader`, as [`open`](Self::open); `file` is what messages call it.
     pub fn from_reader(
         file: impl Into<String>,
         reader: impl Read + Seek + Send + 'static,
+        state_dict: Option<&str>,
     ) -> Result<Archive, WeightsError> {
         let file = file.into();
-        match detect(Box::new(reader)) {
+        match detect(Box::new(reader), state_dict) {
             Ok((format, contents, source)) => {
+                let Contents { entries: found, metadata, state_dict } = contents;
                 let (mut entries, mut places) = (Vec::new(), Vec::new());
-                for (name, (dtype, shape, place)) in contents.entries {
+                for (name, (dtype, shape, place)) in found {
                     entries.push(Entry { name, dtype, shape });
                     places.push(place);
                 }
                 let source = Mutex::new(source);
-                Ok(Archive { file, format, entries, places, metadata: contents.metadata, source })
+                Ok(Archive { file, format, entries, places, metadata, state_dict, source })
             }
             Err(fault) => Err(fault.of(&file)),
         }
@@ -105,7 +109,7 @@ impl Archive {
         file: impl Into<String>,
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Archive, WeightsError> {
-        Archive::from_reader(file, Cursor::new(bytes))
+        Archive::from_reader(file, Cursor::new(bytes), None)
     }
 
     /// What messages call the file.
@@ -136,6 +140,11 @@ impl Archive {
     /// `epoch` beside a pickled state dict.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
+    }
+
+    /// Where in the file these tensors stand, if it holds several sets of them, and where the others do.
+    pub fn state_dict(&self) -> Option<(&str, &[String])> {
+        self.state_dict.as_ref().map(|(taken, others)| (taken.as_str(), &others[..]))
     }
 
     /// The numbers of the tensor called `name`, the last dimension fastest.
@@ -193,7 +202,10 @@ impl fmt::Debug for Archive {
 }
 
 /// Opens `bytes` as what their beginning says they are.
-fn detect(mut bytes: Box<dyn Bytes>) -> Result<(Format, Contents, Source), Fault> {
+fn detect(
+    mut bytes: Box<dyn Bytes>,
+    state_dict: Option<&str>,
+) -> Result<(Format, Contents, Source), Fault> {
     let length = bytes.seek(SeekFrom::End(0))?;
     bytes.rewind()?;
     let mut start = Vec::new();
@@ -206,7 +218,7 @@ fn detect(mut bytes: Box<dyn Bytes>) -> Result<(Format, Contents, Source), Fault
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
         let mut container = Container::open(bytes, length)?;
         if let Some(folder) = torch_zip::folder(&container).map(str::to_owned) {
-            let contents = torch_zip::contents(&mut container, &folder)?;
+            let contents = torch_zip::contents(&mut container, &folder, state_dict)?;
             return Ok((Format::TorchZip, contents, Source::Zip(Box::new(container))));
         }
         if !container.members().is_empty()
@@ -223,18 +235,31 @@ fn detect(mut bytes: Box<dyn Bytes>) -> Result<(Format, Contents, Source), Fault
                 names.join(", ")
             )));
         }
+        only_one(state_dict)?;
         let contents = npz::contents(&mut container)?;
         return Ok((Format::Npz, contents, Source::Zip(Box::new(container))));
     }
     if safetensors::recognise(&start, length) {
+        only_one(state_dict)?;
         let contents = safetensors::contents(&mut bytes, length)?;
         return Ok((Format::Safetensors, contents, Source::Plain(bytes)));
     }
     if start[0] == 0x80 {
-        let contents = torch_legacy::contents(&mut bytes, length)?;
+        let contents = torch_legacy::contents(&mut bytes, length, state_dict)?;
         return Ok((Format::TorchLegacy, contents, Source::Plain(bytes)));
     }
     Err(Fault::unsupported(unknown(&start)))
+}
+
+/// Formats without keys hold one set of tensors.
+fn only_one(state_dict: Option<&str>) -> Result<(), Fault> {
+    match state_dict {
+        None => Ok(()),
+        Some(key) => Err(Fault::unsupported(format!(
+            "holds one set of tensors and no `{}`; keys are chosen in files of torch.save",
+            shown(key)
+        ))),
+    }
 }
 
 /// What a file is that is none of the formats, as far as its first bytes tell.

@@ -34,6 +34,8 @@ pub(super) struct Place {
 pub(super) struct Contents {
     pub(super) entries: BTreeMap<String, (Dtype, Vec<usize>, Place)>,
     pub(super) metadata: BTreeMap<String, String>,
+    /// Where in the file the tensors stand, if it holds several sets of them, and the other places.
+    pub(super) state_dict: Option<(String, Vec<String>)>,
 }
 
 impl Contents {

@@ -66,6 +66,9 @@ pub struct Report {
     pub expected: usize,
     /// Parameters found, by name.
     pub matched: Vec<Match>,
+    /// Filters of gray images found as those of colour images: `shape` is the parameter's, and the tensor
+    /// has three channels in place of its one.
+    pub summed: Vec<Match>,
     /// Parameters not found.
     pub missing: Vec<Missing>,
     /// Parameters found with another shape.
@@ -82,6 +85,8 @@ pub struct Report {
     pub prefix: Option<Prefix>,
     /// Whose names were understood, if not torchvision's.
     pub layout: Option<&'static str>,
+    /// Where the file keeps these tensors, if it holds several sets of them, and where the others.
+    pub state_dict: Option<(String, Vec<String>)>,
 }
 
 /// A file that does not fit a network.
@@ -95,7 +100,58 @@ const LISTED: usize = 10;
 impl Report {
     /// Whether every parameter was found with its shape, whatever else the file holds.
     pub fn complete(&self) -> bool {
-        self.matched.len() == self.expected
+        self.matched.len() + self.summed.len() == self.expected
+    }
+
+    /// Takes the filters of colour images for those of gray ones, summed over red, green and blue, in
+    /// layers that look at the image, as `is_first` says by the parameter's name. A gray image has the same
+    /// number in all three.
+    pub fn sum_colours(&mut self, is_first: impl Fn(&str) -> bool) {
+        let are_coloured = |wrong: &WrongShape| match (&wrong.expected[..], &wrong.found[..]) {
+            ([filters, 1, height, width], [of_file, 3, rows, columns]) => {
+                (filters, height, width) == (of_file, rows, columns) && is_first(&wrong.parameter)
+            }
+            _ => false,
+        };
+        let wrong = std::mem::take(&mut self.wrong_shape).into_iter();
+        let (summed, wrong): (Vec<WrongShape>, Vec<WrongShape>) = wrong.partition(are_coloured);
+        self.wrong_shape = wrong;
+        self.summed = summed
+            .into_iter()
+            .map(|WrongShape { parameter, entry, expected, .. }| Match {
+                parameter,
+                entry,
+                shape: expected,
+            })
+            .collect();
+    }
+
+    /// What was decided about a file that could be taken otherwise, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some((taken, others)) = &self.state_dict {
+            notes.push(format!(
+                "the tensors under `{}` are taken, not {}",
+                shown(taken),
+                names(others)
+            ));
+        }
+        let summed: Vec<String> = self.summed.iter().map(|found| found.parameter.clone()).collect();
+        if !summed.is_empty() {
+            notes.push(format!(
+                "{}: filters for colours are summed for gray images",
+                names(&summed)
+            ));
+        }
+        notes
+    }
+
+    /// The parameters for which the file has nothing that fits.
+    pub fn absent(&self) -> Vec<String> {
+        let missing = self.missing.iter().map(|missing| &missing.parameter);
+        let wrong = self.wrong_shape.iter().map(|wrong| &wrong.parameter);
+        let clashes = self.clashes.iter().map(|clash| &clash.parameter);
+        missing.chain(wrong).chain(clashes).cloned().collect()
     }
 
     /// The report if every parameter was found and every tensor and rename used, bookkeeping apart.
@@ -115,7 +171,7 @@ impl fmt::Display for Report {
                 write!(
                     f,
                     "{} of {all} parameters of the network are in the file",
-                    self.matched.len()
+                    self.matched.len() + self.summed.len()
                 )?;
             }
         }

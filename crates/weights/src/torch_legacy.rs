@@ -21,7 +21,11 @@ const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0
 const PROTOCOL: i64 = 1001;
 
 /// Reads the pickles of a file of `length` and walks over its storages.
-pub(super) fn contents(read: &mut (impl Read + Seek), length: u64) -> Result<Contents, Fault> {
+pub(super) fn contents(
+    read: &mut (impl Read + Seek),
+    length: u64,
+    wanted: Option<&str>,
+) -> Result<Contents, Fault> {
     let mut stream = Stream::new(BufReader::new(read), MAX_PICKLE);
     let (heap, magic) = pickle::load(&mut stream)?;
     match heap.get(magic) {
@@ -52,7 +56,7 @@ pub(super) fn contents(read: &mut (impl Read + Seek), length: u64) -> Result<Con
     };
     let start = stream.position();
     let places = storages(stream.into_inner(), start, length, &heap, &key_heap, keys)?;
-    state_dict::contents(&heap, root, ByteOrder::Little, |key, _| {
+    state_dict::contents(&heap, root, ByteOrder::Little, wanted, |key, _| {
         places
             .get(key)
             .map(|start| Located { member: None, start: *start })

@@ -20,7 +20,11 @@ pub(super) fn folder(container: &Container) -> Option<&str> {
 }
 
 /// Reads the pickle of `folder` and finds its storages.
-pub(super) fn contents(container: &mut Container, folder: &str) -> Result<Contents, Fault> {
+pub(super) fn contents(
+    container: &mut Container,
+    folder: &str,
+    wanted: Option<&str>,
+) -> Result<Contents, Fault> {
     if container.member(&format!("{folder}constants.pkl")).is_some() {
         return Err(Fault::unsupported(
             "is a TorchScript program; load it with torch.jit.load and save its state_dict()",
@@ -46,7 +50,8 @@ pub(super) fn contents(container: &mut Container, folder: &str) -> Result<Conten
     let mut stream = Stream::new(&bytes[..], MAX_PICKLE);
     let (heap, root) = pickle::load(&mut stream)?;
     let container = &*container;
-    state_dict::contents(&heap, root, order, |key, storage| locate(container, folder, key, storage))
+    let locate = |key: &str, storage: &Storage| locate(container, folder, key, storage);
+    state_dict::contents(&heap, root, order, wanted, locate)
 }
 
 fn locate(

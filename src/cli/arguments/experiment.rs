@@ -1,6 +1,7 @@
 //! Arguments of commands that look at an experiment.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 
@@ -89,15 +90,19 @@ impl Written {
 
     /// The layers to load.
     pub(in crate::cli) fn request(&self) -> Request {
-        Request {
-            file: self.file.clone(),
-            profile: self.profile.clone(),
-            environment: std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
-            sets: self.sets.clone(),
-        }
+        Request { profile: self.profile.clone(), ..request(&self.file, &self.sets) }
+    }
+}
+
+/// The layers of the experiment `file` with `sets`, without a profile.
+pub(in crate::cli) fn request(file: &Path, sets: &[String]) -> Request {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    Request {
+        file: file.to_owned(),
+        profile: None,
+        environment: std::env::vars_os().filter_map(text).collect(),
+        sets: sets.to_vec(),
     }
 }

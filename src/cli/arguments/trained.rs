@@ -13,8 +13,8 @@ pub(in crate::cli) struct Presets {
     pub(in crate::cli) name: Option<String>,
 }
 
-/// A network with its weights. What goes with --preset conflicts with --model by name: clap asks for no
-/// argument that another one excludes.
+/// A network with its weights. What goes with --preset or --experiment conflicts with the others by name:
+/// clap asks for no argument that another one excludes.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Trained {
@@ -25,17 +25,30 @@ pub(in crate::cli) struct Trained {
     /// A built-in network, with --weights
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) preset: Option<String>,
-    /// Its weights: safetensors, .pth or .npz, under torchvision's or timm's names
-    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
+    /// The network of an experiment file, with --weights from elsewhere; its [data] and [augment] say how
+    /// images reach it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) experiment: Option<PathBuf>,
+    /// The weights of --preset or --experiment: safetensors, .pth or .npz
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
     pub(in crate::cli) weights: Option<PathBuf>,
-    /// Class names for --preset, one on a line [default: ImageNet's 1,000]
-    #[arg(long, value_name = "FILE", requires = "preset", conflicts_with = "model")]
+    /// A name in the file of weights and the parameter that it is; * stands for any part of both; may be
+    /// repeated
+    #[arg(long, value_name = "FROM=TO", requires = "weights", conflicts_with = "model", value_parser = rename)]
+    pub(in crate::cli) rename: Vec<[String; 2]>,
+    /// The key of the file of weights that holds the tensors, where it holds several sets, such as
+    /// state_dict_ema
+    #[arg(long, value_name = "KEY", requires = "weights", conflicts_with = "model")]
+    pub(in crate::cli) state_dict: Option<String>,
+    /// Class names for --preset or --experiment, one on a line [default: ImageNet's 1,000; those of the
+    /// experiment's data]
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
     pub(in crate::cli) classes: Option<PathBuf>,
     /// Size of the input for --preset
-    #[arg(long, value_name = "HxW", requires = "preset", conflicts_with = "model", default_value = "224x224", value_parser = size)]
+    #[arg(long, value_name = "HxW", requires = "preset", conflicts_with_all = ["model", "experiment"], default_value = "224x224", value_parser = size)]
     pub(in crate::cli) image_size: [usize; 2],
-    /// Set a value of the preset, by its dotted path; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", requires = "preset", conflicts_with = "model")]
+    /// Set a value of the preset or the experiment, by its dotted path; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "model")]
     pub(in crate::cli) sets: Vec<String>,
 }
 
@@ -54,6 +67,13 @@ pub(in crate::cli) struct Looking {
     pub(in crate::cli) device: Device,
 }
 
+fn rename(text: &str) -> Result<[String; 2], String> {
+    match text.split_once('=') {
+        Some((from, to)) => Ok([from.to_owned(), to.to_owned()]),
+        None => Err("a name in the file and the parameter that it is: 'backbone.*=*'".to_owned()),
+    }
+}
+
 fn size(text: &str) -> Result<[usize; 2], String> {
     let side = |side: &str| side.trim().parse::<usize>().ok().filter(|s| (1..=4096).contains(s));
     let both = match text.split_once(['x', '×']) {
@@ -65,7 +85,7 @@ fn size(text: &str) -> Result<[usize; 2], String> {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset", "experiment"])))]
 pub(in crate::cli) struct Predict {
     #[command(flatten)]
     pub(in crate::cli) trained: Trained,
@@ -88,12 +108,12 @@ pub(in crate::cli) struct Predict {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset", "experiment"])))]
 pub(in crate::cli) struct Export {
     #[command(flatten)]
     pub(in crate::cli) trained: Trained,
     /// Without --weights: the weights with which the preset starts to train with this seed
-    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["model", "weights"])]
+    #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["model", "experiment", "weights"])]
     pub(in crate::cli) seed: Option<u64>,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -123,7 +143,7 @@ pub(in crate::cli) enum Foreign {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("network").required(true).args(["model", "preset"])))]
+#[command(group(ArgGroup::new("network").required(true).args(["model", "preset", "experiment"])))]
 pub(in crate::cli) struct Evaluate {
     #[command(flatten)]
     pub(in crate::cli) trained: Trained,

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
+use crate::plan::survey::WeightsFacts;
 use crate::plan::transfer::Case;
 
 /// A survey that knows the digits, without looking.
@@ -19,7 +20,7 @@ impl Survey for Digits {
         Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
     }
 
-    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<String, String> {
+    fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<WeightsFacts, String> {
         Err("no weights here".to_owned())
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use rayon::prelude::*;
 
 use crate::config::presets;
-use crate::config::setting::set;
+use crate::config::setting::{lay, set};
+use crate::config::sweep::Sweep;
 use crate::document::{Content, KeyPath, Node, Place, Problem, Problems};
 use crate::plan::Plan;
 use crate::plan::resolve::{Body, Recipe, parts};
@@ -131,8 +132,11 @@ fn concerns(path: &str) -> (bool, bool) {
     match (key_of("train"), key_of("data")) {
         // Layers are unfrozen by epochs.
         (Some(key), _) => (true, key.starts_with("epochs") || key.starts_with('"')),
-        (_, Some("batch-size")) => (true, false),
-        (_, Some(key)) => (key.starts_with("batch-size") || key.starts_with('"'), true),
+        (_, Some("batch-size" | "drop-last")) => (true, false),
+        (_, Some(key)) => {
+            let is_of_batches = key.starts_with("batch-size") || key.starts_with("drop-last");
+            (is_of_batches || key.starts_with('"'), true)
+        }
         _ => (path.starts_with("train") || path.starts_with("data") || path.starts_with('"'), true),
     }
 }
@@ -153,7 +157,7 @@ impl Known {
         let mut recipe = only(root, &["data", "train"]);
         if let Content::Table(entries) = &mut recipe.content {
             for entry in entries.iter_mut().filter(|entry| entry.key == "data") {
-                entry.value = only(&entry.value, &["batch-size"]);
+                entry.value = only(&entry.value, &["batch-size", "drop-last"]);
             }
         }
         let mut bare = root.clone();
@@ -178,7 +182,7 @@ impl Known {
                 let mut tree = self.recipe.clone();
                 for it in &combination.setting.replacements {
                     if is_of_recipe(it.path) {
-                        set(&mut tree, it.path, Node::clone(&it.value), &KeyPath::root()).ok()?;
+                        lay(&mut tree, it.path, Node::clone(&it.value), &KeyPath::root()).ok()?;
                     }
                 }
                 let recipe = Arc::new(Recipe::read(&tree, body.classes, body.has_validation)?);
@@ -263,14 +267,15 @@ fn parts_of(
     let is_swept = !presets.is_empty();
     for (index, it) in presets.into_iter().chain(others).enumerate() {
         // The path stands in the sweep.
-        if let Err(problem) = set(&mut tree, it.path, Node::clone(&it.value), &it.at()) {
+        if let Err(problem) = lay(&mut tree, it.path, Node::clone(&it.value), &it.at()) {
             problems.push(problem.locate(root));
         }
         if index == 0
             && is_swept
             && let Err(problem) = presets::apply(&mut tree)
         {
-            return Err(vec![problem.locate(&tree)]);
+            problems.push(problem.locate(&tree));
+            return Err(problems);
         }
     }
     if let (Some(seed), Some(node)) = (seed, root.get("seed")) {
@@ -280,12 +285,15 @@ fn parts_of(
             problems.push(problem.locate(root));
         }
     }
-    if !problems.is_empty() {
+    // Where a path leads nowhere, the rest is still checked as it stands.
+    let resolved = parts(&tree, *fold, survey).map_err(|found| {
+        let found = found.into_iter().map(|problem| problem.locate(&tree));
+        problems.iter().cloned().chain(found).collect::<Vec<_>>()
+    });
+    if resolved.is_ok() && !problems.is_empty() {
         return Err(problems);
     }
-    parts(&tree, *fold, survey).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.locate(&tree)).collect::<Vec<_>>()
-    })
+    resolved
 }
 
 /// The number of epochs is no part of a digest, so that a trial can be trained for longer; where it
@@ -310,6 +318,52 @@ pub(super) fn tell_epochs_apart(trials: &mut [Trial]) {
 pub(super) fn add_epochs(trial: &mut Trial) {
     let text = format!("{} for {} epochs", trial.digest, trial.plan.train.epochs);
     trial.digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+}
+
+/// The axis of the cases of a transfer, and the value of it that is measured.
+const CASE: (&str, &str) = ("transfer.case", "auto");
+
+/// Takes out the trials whose case was measured and came to what a named case is in another trial, and says
+/// so: nobody can know that before.
+pub(super) fn merge_measured(trials: &mut Vec<Trial>, sweep: &Sweep) -> Option<String> {
+    let (path, auto) = CASE;
+    let axis = super::axes(sweep).iter().position(|axis| axis == path);
+    let is_auto = |node: &Node| matches!(&node.content, Content::String(name) if name == auto);
+    let variants: Vec<&str> = sweep
+        .list
+        .iter()
+        .filter(|variant| {
+            variant.settings.iter().any(|(other, value)| other == path && is_auto(value))
+        })
+        .map(|variant| variant.name.as_str())
+        .collect();
+    let is_measured = |trial: &Trial| match axis {
+        Some(axis) => trial.settings[axis] == auto,
+        // The first column is that of variants, if there are some.
+        None => !variants.is_empty() && variants.contains(&trial.settings[0].as_str()),
+    };
+    let named: BTreeMap<String, usize> = trials
+        .iter()
+        .enumerate()
+        .filter(|(_, trial)| !is_measured(trial))
+        .map(|(index, trial)| (trial.digest.clone(), index))
+        .collect();
+    let is_twin = |trial: &Trial| is_measured(trial) && named.contains_key(&trial.digest);
+    let count = trials.iter().filter(|trial| is_twin(trial)).count();
+    let first = trials.iter().find(|trial| is_twin(trial))?;
+    let twin = &trials[named[&first.digest]];
+    let what = match axis {
+        Some(axis) => twin.settings[axis].clone(),
+        None => twin.settings[0].clone(),
+    };
+    let measured = trials.iter().filter(|trial| is_measured(trial)).count();
+    let merged = format!(
+        "{path} = \"{auto}\" comes to the same as {what}: {count} of its {measured} trials are those of that \
+         case, and are run once"
+    );
+    trials.retain(|trial| !is_twin(trial));
+    trials.iter_mut().enumerate().for_each(|(index, trial)| trial.number = index + 1);
+    Some(merged)
 }
 
 /// Two trials with one plan would be one row twice.

@@ -27,6 +27,9 @@ pub struct Images {
     pub set_aside: usize,
     /// Files that were left out, each with its reason.
     pub skipped: Vec<String>,
+    /// What there is to say of images with the same pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<String>,
     /// The check of the table of files beside this file, as it is and as it was before.
     #[serde(default)]
     files_blake3: Vec<String>,
@@ -105,6 +108,18 @@ fn path(root: &Path, plan: &DataPlan) -> PathBuf {
     if plan.boxes != BoxPlan::default() {
         key.push_str(&format!(" {:?}", plan.boxes));
     }
+    if let Some(own_size) = &plan.own_size {
+        key.push_str(&format!(" {own_size:?}"));
+    }
+    if let Some(group) = &plan.group {
+        key.push_str(&format!(" group {group:?}"));
+    }
+    if !plan.columns.are_usual() {
+        key.push_str(&format!(" {:?}", plan.columns));
+    }
+    if !plan.duplicates.are_kept() {
+        key.push_str(&format!(" {:?}", plan.duplicates));
+    }
     let name = &blake3::hash(key.as_bytes()).to_hex()[..16];
     layout::trials(root).join(format!("{PREFIX}{name}.toml"))
 }
@@ -125,6 +140,7 @@ impl Store {
             images: dataset.len(),
             set_aside: dataset.set_aside(),
             skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
+            copies: dataset.copies().sentence(),
             files_blake3: Vec::new(),
         };
         let files = Inventory::described(plan)?.hashed()?;

@@ -22,7 +22,62 @@ pub(crate) enum Global {
     Size,
     /// `torch.device`, of which nothing is needed.
     Device,
+    /// Something else, by its name: what is made of it is an object of which nothing is known or needed.
+    Foreign(String),
 }
+
+/// Modules of which nothing may be asked for but what is known: those that handle tensors, where something
+/// unknown could be a tensor that would be missed.
+const OF_TENSORS: [&str; 9] = [
+    "torch",
+    "torch.cuda",
+    "torch.storage",
+    "torch._utils",
+    "torch._tensor",
+    "torch.hub",
+    "torch.jit",
+    "torch.serialization",
+    "torch.package",
+];
+
+/// Packages that no checkpoint asks for without meaning harm.
+const HARMFUL: [&str; 16] = [
+    "posix",
+    "nt",
+    "os",
+    "subprocess",
+    "sys",
+    "shutil",
+    "socket",
+    "pty",
+    "runpy",
+    "importlib",
+    "ctypes",
+    "webbrowser",
+    "code",
+    "timeit",
+    "pip",
+    "multiprocessing",
+];
+
+/// Names of Python's own that only hold values.
+const PLAIN: [&str; 15] = [
+    "set",
+    "frozenset",
+    "bytearray",
+    "bytes",
+    "complex",
+    "slice",
+    "range",
+    "object",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "list",
+    "dict",
+    "tuple",
+];
 
 impl Global {
     /// The meaning of `module.name`, if it is allowed.
@@ -47,7 +102,13 @@ impl Global {
             ("torch", name) => dtype(name).map(Global::Dtype),
             _ => None,
         };
-        global.ok_or_else(|| Fault::Global {
+        let root = module.split('.').next().unwrap_or_default();
+        let is_plain = match root {
+            "builtins" | "__builtin__" => PLAIN.contains(&name),
+            _ => !HARMFUL.contains(&root) && !OF_TENSORS.contains(&module),
+        };
+        let foreign = || is_plain.then(|| Global::Foreign(shown(&format!("{module}.{name}"))));
+        global.or_else(foreign).ok_or_else(|| Fault::Global {
             global: shown(&format!("{module}.{name}")),
             way_out: way_out(module),
         })
@@ -57,7 +118,7 @@ impl Global {
 /// What to do about a name that is not allowed.
 fn way_out(module: &str) -> &'static str {
     let root = module.split('.').next().unwrap_or_default();
-    if matches!(root, "posix" | "nt" | "os" | "subprocess" | "builtins" | "__builtin__" | "sys") {
+    if HARMFUL.contains(&root) || matches!(root, "builtins" | "__builtin__") {
         "do not open this file in Python unless you trust its author"
     } else {
         "if you trust its author, load it in Python and save the state dict alone: `torch.save(model.state_dict(), path)`, or write safetensors"

@@ -75,6 +75,12 @@ impl Unpickler {
                 stream.bytes(length)?;
                 Value::Bytes
             }
+            // Sets, of which nothing is needed.
+            0x8f => Value::Opaque,
+            0x91 => {
+                self.pop_mark()?;
+                Value::Opaque
+            }
             b']' => Value::List(Vec::new()),
             b')' => Value::Tuple(Vec::new()),
             b'}' => Value::Dict(Vec::new()),
@@ -178,9 +184,29 @@ impl Unpickler {
                 let storage = rebuild::storage(&mut self.heap, id)?;
                 self.stack.push(storage);
             }
-            // A call, and the making of an object, which is a call for what is allowed.
-            b'R' | 0x81 => {
+            0x90 => {
+                self.pop_mark()?;
+                let set = self.top()?;
+                if !matches!(self.heap.get(set), Value::Opaque | Value::Object(_)) {
+                    let kind = self.heap.get(set).kind();
+                    return Err(Fault::damaged(format!("its pickle adds to {kind}")));
+                }
+            }
+            // A call, and the making of an object, which is a call for what is allowed. What is
+            // foreign is neither called nor made.
+            b'R' | 0x81 | 0x92 => {
+                if opcode == 0x92 {
+                    // Arguments with names.
+                    self.pop()?;
+                }
                 let (arguments, function) = (self.pop()?, self.pop()?);
+                if let (Value::Tuple(_), Value::Global(Global::Foreign(_))) =
+                    (self.heap.get(arguments), self.heap.get(function))
+                {
+                    let object = self.heap.add(Value::Object(function))?;
+                    self.stack.push(object);
+                    return Ok(());
+                }
                 let (Value::Tuple(arguments), Value::Global(global)) =
                     (self.heap.get(arguments), self.heap.get(function))
                 else {
@@ -202,7 +228,10 @@ impl Unpickler {
             b'b' => {
                 self.pop()?;
                 let object = self.top()?;
-                if !matches!(self.heap.get(object), Value::Dict(_) | Value::Tensor(_)) {
+                if !matches!(
+                    self.heap.get(object),
+                    Value::Dict(_) | Value::Tensor(_) | Value::Object(_)
+                ) {
                     return Err(Fault::damaged(format!(
                         "its pickle gives attributes to {}",
                         self.heap.get(object).kind()
@@ -261,6 +290,7 @@ impl Unpickler {
         let list = self.top()?;
         match self.heap.get_mut(list) {
             Value::List(list) => list.extend(items),
+            Value::Object(_) => {}
             other => {
                 return Err(Fault::damaged(format!("its pickle appends to {}", other.kind())));
             }
@@ -272,6 +302,7 @@ impl Unpickler {
         let dict = self.top()?;
         match self.heap.get_mut(dict) {
             Value::Dict(dict) => dict.extend(items),
+            Value::Object(_) => {}
             other => {
                 return Err(Fault::damaged(format!("its pickle sets items of {}", other.kind())));
             }

@@ -31,6 +31,8 @@ pub(crate) enum Value {
     Tensor(Tensor),
     /// Something allowed of which nothing is needed.
     Opaque,
+    /// What something foreign would make, by the place of its name; it is not made.
+    Object(Id),
 }
 
 /// Consecutive numbers that tensors are views of.
@@ -89,6 +91,17 @@ impl Heap {
         }
     }
 
+    /// The name of the class or function that would make the object `value`; nothing if it is none.
+    pub(crate) fn maker(&self, value: &Value) -> Option<&str> {
+        match value {
+            Value::Object(id) => match self.get(*id) {
+                Value::Global(Global::Foreign(name)) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Every storage that the pickle refers to, in order.
     pub(crate) fn storages(&self) -> impl Iterator<Item = &Storage> {
         self.0.iter().filter_map(|value| match value {
@@ -125,7 +138,7 @@ impl Value {
             Value::Global(_) => "a name",
             Value::Storage(_) => "a storage",
             Value::Tensor(_) => "a tensor",
-            Value::Opaque => "an object",
+            Value::Opaque | Value::Object(_) => "an object",
         }
     }
 

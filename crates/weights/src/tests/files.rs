@@ -145,10 +145,10 @@ fn a_file_is_known_by_its_content_and_not_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     std::fs::write(&path, golden!("legacy.pth")).unwrap();
-    assert_eq!(Archive::open(&path).unwrap().format(), Format::TorchLegacy);
-    let error = Archive::open(&folder.path().join("none.pth")).unwrap_err();
+    assert_eq!(Archive::open(&path, None).unwrap().format(), Format::TorchLegacy);
+    let error = Archive::open(&folder.path().join("none.pth"), None).unwrap_err();
     assert!(error.to_string().ends_with("none.pth: there is no such file"), "{error}");
-    let error = Archive::open(folder.path()).unwrap_err();
+    let error = Archive::open(folder.path(), None).unwrap_err();
     assert!(error.to_string().ends_with("is a folder; give a file of weights"), "{error}");
 }
 

@@ -1,9 +1,12 @@
 //! Pickles that want too much.
 
+use std::io::Cursor;
+
 use zip::CompressionMethod;
 
 use super::built::zip;
 use super::{golden, open, read_all, refusal};
+use crate::Archive;
 
 /// A zip archive with the pickle `program` and one storage `0` of 24 bytes.
 fn archive(program: &[u8]) -> Vec<u8> {
@@ -78,9 +81,10 @@ fn only_what_tensors_need_may_be_asked_for() {
         ("torch.hub", "load"),
         ("torch.storage", "_load_from_bytes"),
         ("torch", "EvilStorage"),
-        ("torch.nn", "FloatStorage"),
-        ("collections", "OrderedDict.__init__"),
-        ("numpy.core.multiarray", "_reconstruct"),
+        ("torch._utils", "_rebuild_qtensor"),
+        ("os.path", "join"),
+        ("__builtin__", "exec"),
+        ("importlib.util", "find_spec"),
     ] {
         let line = format!("\x02c{module}\n{name}\n.");
         let error = refusal(archive(&[b"\x80", line.as_bytes()].concat()));
@@ -88,6 +92,67 @@ fn only_what_tensors_need_may_be_asked_for() {
         let pushed = [b"\x80\x04".to_vec(), text(module), text(name), b"\x93.".to_vec()].concat();
         assert_eq!(refusal(archive(&pushed)), error);
     }
+}
+
+/// `{key: value, "w": tensor}`.
+fn beside_a_tensor(key: &str, value: &[u8]) -> Vec<u8> {
+    let once = state_dict("FloatStorage", "0", 6, 0, &[6], &[1]);
+    let item = &once[3..once.len() - 1];
+    archive(&[b"\x80\x02}".as_slice(), &text(key), value, b"s", item, b"."].concat())
+}
+
+#[test]
+fn what_is_no_tensor_is_passed_over_and_never_made() {
+    let values: [&[u8]; 7] = [
+        // argparse.Namespace(lr=0.1)
+        b"cargparse\nNamespace\n)\x81}X\x02\0\0\0lrG\x3f\xb9\x99\x99\x99\x99\x99\x9asb",
+        // pathlib.PosixPath("runs")
+        b"cpathlib\nPosixPath\nX\x04\0\0\0runs\x85R",
+        // numpy.float64(1)
+        b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\0\0\0f8\x89\x88\x87R(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbc_codecs\nencode\nX\x01\0\0\0aX\x06\0\0\0latin1\x86R\x86R",
+        // A set, as protocol 2 and protocol 4 write it.
+        b"c__builtin__\nset\n]K\x01a\x85R",
+        b"\x8f(K\x01K\x02\x90",
+        // collections.defaultdict(list, {1: 2})
+        b"ccollections\ndefaultdict\nc__builtin__\nlist\n\x85RK\x01K\x02s",
+        // A class of the training script, made with named arguments.
+        b"c__main__\nConfig\n)}\x92",
+    ];
+    for value in values {
+        let archive = open(beside_a_tensor("args", value)).unwrap();
+        assert_eq!(archive.read("w").unwrap(), [0.0; 6], "{value:?}");
+        assert_eq!((archive.entries().len(), archive.metadata().len()), (1, 0), "{value:?}");
+    }
+}
+
+/// `{name: {"w": tensor}, …, "w": tensor}`: the tensor of each name is its place, that beside them is 5.
+fn state_dicts(names: &[&str]) -> Vec<u8> {
+    let tensor = |place: i64| state_dict("FloatStorage", "0", 6, place, &[1], &[1]);
+    let mut program = b"\x80\x02}".to_vec();
+    for (place, name) in names.iter().enumerate() {
+        let inner = tensor(place as i64);
+        program.extend([&text(name)[..], &inner[2..inner.len() - 1], b"s"].concat());
+    }
+    program.extend(&tensor(5)[3..]);
+    let storage: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect();
+    zip(&[("a/data.pkl", &program), ("a/data/0", &storage)], CompressionMethod::Stored)
+}
+
+#[test]
+fn of_several_state_dicts_the_usual_one_is_taken_and_any_can_be_named() {
+    let bytes = state_dicts(&["state_dict_ema", "state_dict"]);
+    let usual = open(bytes.clone()).unwrap();
+    // Neither the averaged weights nor the tensor that stands beside both.
+    assert_eq!(usual.read("w").unwrap(), [1.0]);
+    assert_eq!(usual.state_dict(), Some(("state_dict", &["state_dict_ema".to_owned()][..])));
+    let named = |key| Archive::from_reader("file", Cursor::new(bytes.clone()), Some(key));
+    assert_eq!(named("state_dict_ema").unwrap().read("w").unwrap(), [0.0]);
+    assert_eq!(
+        named("ema").unwrap_err().to_string(),
+        "file: holds no tensors under `ema`; it has some under `state_dict_ema`, `state_dict`"
+    );
+    let alone = open(state_dicts(&["state_dict"])).unwrap();
+    assert_eq!((alone.read("w").unwrap(), alone.state_dict()), (vec![0.0], None));
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Images with the same pixels.
+
+use std::collections::{HashMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::dataset::{Dataset, Part};
+use super::error::{Error, LISTED};
+use crate::plan::data::Duplicates;
+
+/// Sets of images that have the same pixels once they have the declared size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// Images that have the pixels of one before them.
+    count: usize,
+    /// Those of them whose label is another one than that image's.
+    contradicting: usize,
+    /// Whether they were left out.
+    left_out: bool,
+    /// The first of them, each with the one before it.
+    examples: Vec<String>,
+}
+
+impl Copies {
+    /// How many images have the pixels of one before them.
+    pub fn copies(&self) -> usize {
+        self.count
+    }
+
+    /// The first of them, a line each.
+    pub(super) fn listed(&self) -> String {
+        let mut text: String = self.examples.iter().map(|line| format!("\n  {line}")).collect();
+        if self.count > self.examples.len() {
+            text.push_str(&format!("\n  and {} more", self.count - self.examples.len()));
+        }
+        text
+    }
+
+    /// All about them in a sentence; none if there are none.
+    pub fn sentence(&self) -> Option<String> {
+        if self.count == 0 {
+            return None;
+        }
+        let mut text = match self.count {
+            1 => "1 image has the pixels of another one".to_owned(),
+            count => format!("{count} images have the pixels of others"),
+        };
+        if self.contradicting > 0 {
+            text.push_str(&format!(", {} of them with another label", self.contradicting));
+        }
+        if let Some(first) = self.examples.first() {
+            text.push_str(&format!(", such as {first}"));
+        }
+        text.push_str(match self.left_out {
+            true => "; they were left out",
+            false => "; such copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out",
+        });
+        Some(text)
+    }
+}
+
+impl Dataset {
+    /// Finds images with the same pixels, and does with them what `wanted` says.
+    ///
+    /// # Errors
+    /// If there are some and there shall be none.
+    pub(super) fn settle_copies(&mut self, wanted: Duplicates) -> Result<(), Error> {
+        let hashes: Vec<[u8; 32]> = (0..self.len() as u32)
+            .into_par_iter()
+            .map(|index| {
+                let frame = self.frame(index);
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(&(frame.width as u64).to_le_bytes());
+                hasher.update(self.image(index));
+                *hasher.finalize().as_bytes()
+            })
+            .collect();
+        // The maps are looked into and never iterated over.
+        let mut first: HashMap<[u8; 32], usize> = HashMap::new();
+        let mut contradicts: HashSet<[u8; 32]> = HashSet::new();
+        let mut copies = Copies::default();
+        for (index, hash) in hashes.iter().enumerate() {
+            let Some(original) = first.get(hash).copied() else {
+                first.insert(*hash, index);
+                continue;
+            };
+            let differs = self.labels[original] != self.labels[index];
+            copies.count += 1;
+            copies.contradicting += usize::from(differs);
+            if differs {
+                contradicts.insert(*hash);
+            }
+            if copies.examples.len() < LISTED {
+                let label = if differs { ", with another label" } else { "" };
+                let [one, other] = [index, original].map(|index| &self.names[index]);
+                copies.examples.push(format!("{one} of {other}{label}"));
+            }
+        }
+        match wanted {
+            _ if copies.count == 0 => {}
+            Duplicates::Keep => {}
+            Duplicates::Error => {
+                let (origin, of) = (self.origin.clone(), self.len());
+                return Err(Error::Duplicates { origin, found: copies, of });
+            }
+            Duplicates::Drop => {
+                copies.left_out = true;
+                // One of those that are tested on stays before one that is chosen by or learnt from.
+                let rank = |index: usize| match self.parts[index] {
+                    Part::Test => 0,
+                    Part::Validation => 1,
+                    Part::Train | Part::Undeclared => 2,
+                };
+                let mut stays: HashMap<[u8; 32], usize> = HashMap::new();
+                for (index, hash) in hashes.iter().enumerate() {
+                    let kept = stays.entry(*hash).or_insert(index);
+                    if rank(index) < rank(*kept) {
+                        *kept = index;
+                    }
+                }
+                let stays: Vec<bool> = hashes
+                    .iter()
+                    .enumerate()
+                    .map(|(index, hash)| stays[hash] == index && !contradicts.contains(hash))
+                    .collect();
+                self.retain(&stays);
+            }
+        }
+        self.copies = copies;
+        Ok(())
+    }
+
+    /// Leaves out the images for which `stays` is false.
+    fn retain(&mut self, stays: &[bool]) {
+        let mut pixels = Vec::with_capacity(self.pixels.len());
+        let mut own = Vec::new();
+        for index in (0..self.len()).filter(|index| stays[*index]) {
+            if !self.own.is_empty() {
+                own.push((pixels.len(), self.frame(index as u32)));
+            }
+            pixels.extend_from_slice(self.image(index as u32));
+        }
+        fn keep<T>(all: &mut Vec<T>, stays: &[bool]) {
+            let mut stays = stays.iter();
+            // Lists that say nothing are empty.
+            all.retain(|_| stays.next().copied().unwrap_or(true));
+        }
+        keep(&mut self.labels, stays);
+        keep(&mut self.parts, stays);
+        keep(&mut self.names, stays);
+        keep(&mut self.boxes, stays);
+        keep(&mut self.groups, stays);
+        (self.pixels, self.own) = (pixels, own);
+    }
+}

@@ -12,7 +12,7 @@ use crate::train::card::Card;
 
 use super::arguments::{Trained, request};
 use super::error::{Error, Result};
-use super::exit::say;
+use super::output::say;
 use super::trained::{class_names, wrong};
 
 /// What a network without training looks at; other settings would do nothing.
@@ -59,6 +59,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
         centre: false,
         evaluation: augment.evaluation,
         test_time: augment.test_time,
+        data: None,
         model,
     })
 }

@@ -65,7 +65,7 @@ impl Views {
         plan: &Plan,
         epochs: TrialEpochs,
     ) -> Result<Views, Error> {
-        let AugmentPlan { train, evaluation, test_time, .. } = &plan.augment;
+        let AugmentPlan { train, evaluation, test_time, .. } = &*plan.augment;
         dataset.check([train, evaluation].into_iter().chain(test_time))?;
         Ok(Views {
             dataset,

@@ -51,6 +51,7 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
         mean: vec![0.5],
         std: vec![0.25],
         image: data::Image { size: [12, 12], channels: 1 },
+        own_size: None,
         centre: false,
         evaluation: chain("[{ resize = [10, 10], p = 1.0 }]"),
         test_time: vec![chain(
@@ -77,6 +78,9 @@ fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, S
     let trained = Trained {
         model: Some(PathBuf::from(path)),
         preset: None,
+        experiment: None,
+        rename: Vec::new(),
+        state_dict: None,
         weights: None,
         classes: None,
         image_size: [224, 224],
@@ -95,7 +99,8 @@ fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, S
         Looking { test_time: None, device: crate::basis::device::Device::Cpu, max_pixels: None };
     let mut ready = Ready::new(&trained, &looking).map_err(refused)?;
     let frame = frame(&ready.card);
-    let logits = ready.logits(&[&vec![100; frame.bytes()]]).map_err(|error| error.to_string())?;
+    let logits =
+        ready.logits(&[(frame, &vec![100; frame.bytes()])]).map_err(|error| error.to_string())?;
     assert_eq!(logits.len(), ready.card.classes.len());
     Ok(logits)
 }

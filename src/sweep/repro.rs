@@ -111,8 +111,8 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
     match begun {
         Ok(Ended::Interrupted) => Repro::Interrupted,
         Ok(Ended::With(_) | Ended::Paused) => {
-            let mut comparison = Comparison::default();
-            comparison.differences = images(again.home, &store);
+            let differences = images(again.home, &store);
+            let mut comparison = Comparison { differences, ..Comparison::default() };
             comparison.compare(&trial.plan, stored, &fresh);
             let Comparison { differences, unknown, compared } = comparison;
             match (differences.is_empty(), unknown.is_empty()) {

@@ -38,6 +38,14 @@ type Block = (Vec<String>, String, String, Option<usize>);
 pub fn compare(experiments: &[Answers], by: By, width: usize) -> Result<String, String> {
     let axes = axes(experiments, by);
     let levels = levels(experiments, by);
+    if let Some(empty) =
+        experiments.iter().find(|it| !it.trials.iter().any(|trial| trial.is_completed()))
+    {
+        return Err(format!(
+            "{} has no completed trial, so there is nothing to compare it by: wick status says how far it is",
+            empty.root.display()
+        ));
+    }
     if levels.len() < 2 {
         return Err(match by {
             By::Experiment => "there is only one experiment: name another, or --by KEY".to_owned(),
@@ -48,14 +56,6 @@ pub fn compare(experiments: &[Answers], by: By, width: usize) -> Result<String, 
                 None => format!("no trial has a setting {key}"),
             },
         });
-    }
-    if let Some(empty) =
-        experiments.iter().find(|it| !it.trials.iter().any(|trial| trial.is_completed()))
-    {
-        return Err(format!(
-            "{} has no completed trial, so there is nothing to compare it by: wick status says how far it is",
-            empty.root.display()
-        ));
     }
     let blocks = blocks(experiments, by, &axes, &levels);
     let measure = experiments[0].measure;

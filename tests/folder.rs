@@ -140,7 +140,7 @@ fn another_experiment_of_the_same_name_is_refused_and_the_same_one_may_grow_and_
         &[][..],
         &["--set", "train.epochs=4"],
         &["--set", "data.source=fashion-mnist", "--set", "data.subset={ per-class = 3 }"],
-        &["--set", "model.layers=[\"flatten\", { dense = \"classes\" }]"],
+        &["--set", "model.layers=[\"flatten\", { dense = 4 }, { dense = \"classes\" }]"],
     ] {
         bench.write("experiment.toml", &file);
         bench.done(&[&["run", "experiment.toml"][..], more].concat());
@@ -288,7 +288,8 @@ fn status_says_what_the_ranking_says_after_a_longer_run_was_begun() {
     assert!(said.contains("3/100") && !said.contains("completed"), "{said}");
     // The shorter experiment is done, whatever was begun since.
     let plan = fs::read_to_string(folder.join("plan.toml")).unwrap();
-    fs::write(folder.join("plan.toml"), plan.replace("epochs = 3", "epochs = 100")).unwrap();
+    let longer = unsealed(&plan).unwrap().replace("epochs = 3", "epochs = 100");
+    fs::write(folder.join("plan.toml"), sealed(&longer)).unwrap();
     bench.done(&["run", "experiment.toml"]);
     let said = bench.done(&["status", "results/two"]);
     assert!(said.contains("2 trials: 2 completed"), "{said}");

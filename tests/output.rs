@@ -48,7 +48,7 @@ const PRINTING: &[&[&str]] = &[
     &["evaluate", "--model", "best.safetensors", "--data", "digits"],
     &["export", "--model", "best.safetensors", "--to", "onnx"],
     &["augment", "experiment.toml", "--out", "sheet.png"],
-    &["run", "experiment.toml", "--launcher", "slurm", "--dry-run"],
+    &["run", "experiment.toml", "--set", "name=new", "--launcher", "slurm", "--dry-run"],
 ];
 
 fn bench() -> Bench {

@@ -27,6 +27,10 @@ test-checked:
 test-sets:
     bash tests/instruction_sets.sh
 
+# All experiments leave the same bytes behind without an instruction for a product and a sum; a quarter of an hour
+test-portable:
+    CANDLEWICK_INSTRUCTIONS=portable cargo test --locked --test integration -- --ignored all_experiments_keep
+
 # What Miri can run of the unsafe parts; needs a nightly toolchain with the component miri
 miri:
     cargo +nightly miri test -p candlewick-basis --lib -- memory::gaps::tests::what memory::gaps::tests::gaps instructions

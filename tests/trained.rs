@@ -146,7 +146,8 @@ fn losses_on_validation_and_test_images_are_plain_whatever_is_minimised_and_eval
                     let logits: Vec<f64> =
                         row.iter().skip(1).map(|cell| cell.parse().unwrap()).collect();
                     let own = classes.iter().position(|class| row[0].contains(class)).unwrap();
-                    logits.iter().map(|logit| logit.exp()).sum::<f64>().ln() - logits[own]
+                    let total: f64 = logits.iter().map(|logit| libm::exp(*logit)).sum();
+                    libm::log(total) - logits[own]
                 })
                 .collect();
             let mean = losses.iter().sum::<f64>() / losses.len() as f64;

@@ -12,8 +12,7 @@ use crate::data::{Cache, Dataset, Part as Declared, split};
 use crate::document::{KeyPath, read};
 use crate::plan::Plan;
 use crate::plan::data::{
-    BoxPlan, Columns, DataPlan, Duplicates, Normalise, OnBadImage, Source, Subset, TestSet,
-    data_plan,
+    Columns, DataPlan, Duplicates, Normalise, OnBadImage, Source, Subset, TestSet, data_plan,
 };
 use crate::sweep::store::TrialStore;
 use crate::train::card::{Card, without_folders};
@@ -128,7 +127,7 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
         max_pixels: ready.max_pixels,
-        boxes: boxes.unwrap_or_else(BoxPlan::default),
+        boxes: boxes.unwrap_or_default(),
         columns: Columns::default(),
         group: None,
         duplicates: Duplicates::Keep,

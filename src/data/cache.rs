@@ -16,13 +16,16 @@ use crate::plan::data::{
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    datasets: Shelf<(Images, Image, OwnSizes, OnBadImage, Duplicates, u64), Arc<Dataset>>,
+    datasets: Shelf<(Images, Read), Arc<Dataset>>,
     facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
 /// Which images: the source, those to test on, the classes that take part, what their boxes are, and the columns
 /// of a table.
 type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Option<String>));
+
+/// How they are read: size, own sizes, what becomes of bad images and of copies, and the limit of pixels.
+type Read = (Image, OwnSizes, OnBadImage, Duplicates, u64);
 
 /// How images that keep their own sizes are read, as text; empty where all are resized.
 type OwnSizes = String;
@@ -63,9 +66,12 @@ impl Cache {
         });
         let own_size = own_size.unwrap_or_default();
         let DataPlan { image, on_bad_image, duplicates, max_pixels, .. } = *plan;
-        cell(&self.datasets, (images(plan), image, own_size, on_bad_image, duplicates, max_pixels))
-            .get_or_init(|| self.load_apart(plan).map(Arc::new))
-            .clone()
+        cell(
+            &self.datasets,
+            (images(plan), (image, own_size, on_bad_image, duplicates, max_pixels)),
+        )
+        .get_or_init(|| self.load_apart(plan).map(Arc::new))
+        .clone()
     }
 
     /// Loads on threads of its own. A trial runs on a thread of rayon's; were the images decoded on

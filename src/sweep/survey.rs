@@ -31,10 +31,13 @@ pub struct Files<'a> {
     /// Where the results of all experiments are.
     results: PathBuf,
     /// By path and the key of the tensors in it.
-    weights: Mutex<BTreeMap<(PathBuf, Option<String>), Arc<WeightsFile>>>,
+    weights: Mutex<BTreeMap<StateDict, Arc<WeightsFile>>>,
     /// By plan and border.
     advice: Mutex<BTreeMap<(String, usize), CaseAndCut>>,
 }
+
+/// The path of a file, and the key of the tensors in it, if one is named.
+type StateDict = (PathBuf, Option<String>);
 
 /// What is known of a file of weights; or why nothing is.
 type WeightsFile = Result<Known, String>;

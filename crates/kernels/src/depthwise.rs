@@ -202,10 +202,7 @@ impl Frame {
             for part in (0..LANES).step_by(V::WIDTH) {
                 // SAFETY: parts lie within LANES; the rest is the caller's promise.
                 unsafe {
-                    let mut of_part = [V::splat(0.0); T];
-                    for t in 0..T {
-                        of_part[t] = V::load(sums[t][part..].as_ptr());
-                    }
+                    let mut of_part: [V; T] = V::load_each(|t| sums[t][part..].as_ptr());
                     for (line, (from, _)) in rows {
                         let from = room[*from..].as_ptr();
                         for at in (part..whole).step_by(LANES) {

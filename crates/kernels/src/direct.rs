@@ -188,7 +188,7 @@ unsafe fn products<V: Simd, const F: usize, const P: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let pixels: [V; P] = std::array::from_fn(|p| V::load(x.add(places[p])));
+        let pixels: [V; P] = V::load_each(|p| x.add(places[p]));
         for f in 0..F {
             let weight = V::splat(*weights.add(f));
             for p in 0..P {
@@ -283,10 +283,7 @@ impl Dots<'_> {
                         let mut gradient = gradient.add(row * self.gradient_row + part);
                         let mut x = self.x.add(row * self.row + part);
                         for _ in 0..self.positions {
-                            let mut pixels = [V::splat(0.0); T];
-                            for t in 0..T {
-                                pixels[t] = V::load(x.add(taps[t]));
-                            }
+                            let pixels: [V; T] = V::load_each(|t| x.add(taps[t]));
                             for f in 0..F {
                                 let slope = V::load(gradient.add(f * self.filter));
                                 for t in 0..T {

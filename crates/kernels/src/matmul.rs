@@ -204,10 +204,7 @@ impl Product<'_> {
             let rows: [*const f32; F] =
                 std::array::from_fn(|f| from.as_ptr().add(f * left.row_stride));
             for k in 0..block.count {
-                let mut right = [V::splat(0.0); P];
-                for p in 0..P {
-                    right[p] = V::load(places[p].add(k * LANES));
-                }
+                let right: [V; P] = V::load_each(|p| places[p].add(k * LANES));
                 for f in 0..F {
                     let number = V::splat(*rows[f].add(k * left.column_stride));
                     for p in 0..P {

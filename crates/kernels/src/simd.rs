@@ -23,6 +23,21 @@ pub(super) trait Simd: Copy {
     /// `from` points to `WIDTH` readable numbers.
     unsafe fn load(from: *const f32) -> Self;
 
+    /// Registers, each [loaded](Simd::load) from its own place. `std::array::from_fn` is not always inlined into
+    /// functions with the instructions, and then each load is a call.
+    ///
+    /// # Safety
+    /// `WIDTH` numbers can be read at all places.
+    #[inline(always)]
+    unsafe fn load_each<const N: usize>(place: impl Fn(usize) -> *const f32) -> [Self; N] {
+        let mut loaded = [Self::splat(0.0); N];
+        for i in 0..N {
+            // SAFETY: the caller's promise.
+            loaded[i] = unsafe { Self::load(place(i)) };
+        }
+        loaded
+    }
+
     /// # Safety
     /// `to` points to `WIDTH` writable numbers.
     unsafe fn store(self, to: *mut f32);

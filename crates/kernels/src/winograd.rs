@@ -249,8 +249,7 @@ impl Tiling {
                 for part in (0..LANES).step_by(V::WIDTH) {
                     for column in start..end {
                         let at = (column - start) * LANES + part;
-                        let pixels =
-                            std::array::from_fn(|r| V::load(rows[r].0.add(c * rows[r].1 + at)));
+                        let pixels = V::load_each(|r| rows[r].0.add(c * rows[r].1 + at));
                         let down = input::<V>(pixels);
                         for k in 0..IN {
                             half[k][column] = down[k];
@@ -405,7 +404,7 @@ pub(super) unsafe fn inverse<V: Simd>(
             let from = products.add(part);
             let mut half = [[V::splat(0.0); IN]; OUT];
             for l in 0..IN {
-                let column = std::array::from_fn(|k| V::load(from.add((k * IN + l) * component)));
+                let column = V::load_each(|k| from.add((k * IN + l) * component));
                 let down = output::<V>(column);
                 for y in 0..OUT {
                     half[y][l] = down[y];

@@ -299,8 +299,7 @@ impl Outer {
             });
             for first in (0..self.inner).step_by(UNROLLED) {
                 for j in first..first + UNROLLED {
-                    let row: [V; P] =
-                        std::array::from_fn(|p| V::load(self.inputs.add(places[p] + j * LANES)));
+                    let row: [V; P] = V::load_each(|p| self.inputs.add(places[p] + j * LANES));
                     for f in 0..F {
                         let slope = V::splat(*slopes.add(f * self.inner + j));
                         for p in 0..P {

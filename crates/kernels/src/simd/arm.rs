@@ -55,8 +55,10 @@ impl Simd for Neon {
         for row in (0..16).step_by(4) {
             for column in (0..16).step_by(4) {
                 unsafe {
-                    let rows: [float32x4_t; 4] =
-                        std::array::from_fn(|i| vld1q_f32(from.add((row + i) * from_row + column)));
+                    let mut rows = [vdupq_n_f32(0.0); 4];
+                    for i in 0..4 {
+                        rows[i] = vld1q_f32(from.add((row + i) * from_row + column));
+                    }
                     let even = vtrnq_f32(rows[0], rows[1]);
                     let odd = vtrnq_f32(rows[2], rows[3]);
                     let turned = [

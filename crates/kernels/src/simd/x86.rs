@@ -63,9 +63,10 @@ impl Simd for Avx2 {
         for row in (0..16).step_by(8) {
             for column in (0..16).step_by(8) {
                 unsafe {
-                    let rows: [__m256; 8] = std::array::from_fn(|i| {
-                        _mm256_loadu_ps(from.add((row + i) * from_row + column))
-                    });
+                    let mut rows = [_mm256_setzero_ps(); 8];
+                    for i in 0..8 {
+                        rows[i] = _mm256_loadu_ps(from.add((row + i) * from_row + column));
+                    }
                     let mut pairs = rows;
                     for i in (0..8).step_by(2) {
                         pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
@@ -165,8 +166,10 @@ impl Simd for Avx512 {
     unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
         // Exchange within pairs, then fours of neighbouring rows, then whole quarters.
         unsafe {
-            let rows: [__m512; 16] =
-                std::array::from_fn(|row| _mm512_loadu_ps(from.add(row * from_row)));
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for row in 0..16 {
+                rows[row] = _mm512_loadu_ps(from.add(row * from_row));
+            }
             let mut pairs = rows;
             for i in (0..16).step_by(2) {
                 pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
@@ -182,8 +185,8 @@ impl Simd for Avx512 {
                 }
             }
             for column in 0..4 {
-                let [a, b, c, d]: [__m512; 4] =
-                    std::array::from_fn(|quarter| fours[quarter * 4 + column]);
+                let [a, b, c, d] =
+                    [fours[column], fours[4 + column], fours[8 + column], fours[12 + column]];
                 let even_low = _mm512_shuffle_f32x4::<0x88>(a, b);
                 let odd_low = _mm512_shuffle_f32x4::<0xdd>(a, b);
                 let even_high = _mm512_shuffle_f32x4::<0x88>(c, d);

@@ -34,12 +34,15 @@ impl Labelled {
     /// What `asked` names, for the network that is `ready`.
     pub(super) fn of(asked: &Evaluate, ready: &Ready, cache: &Cache) -> Result<Labelled> {
         let card = &ready.card;
-        let max_pixels = ready.max_pixels;
-        let with = |plan: DataPlan| DataPlan { max_pixels, ..plan };
         let load = |plan: &DataPlan| cache.get(plan).map_err(Error::wrong);
         let beside = ready.checkpoint.as_deref().and_then(|checkpoint| beside(checkpoint, card));
+        // The trial's own plan may allow larger files than a card.
+        let beside = beside.map(|plan| DataPlan {
+            max_pixels: asked.looking.max_pixels.unwrap_or(plan.max_pixels),
+            ..plan
+        });
         let Some(text) = &asked.data else {
-            let plan = with(own(card, beside)?);
+            let plan = own(card, beside)?;
             let dataset = load(&plan)?;
             if dataset.fingerprint() != card.images {
                 return Err(Error::wrong(format!(
@@ -53,12 +56,11 @@ impl Labelled {
         let source = source(text)?;
         let plans = [
             beside.clone().filter(|plan| is_same(&plan.source, &source)),
-            card.data
-                .clone()
-                .filter(|data| !matches!(data.test, TestSet::Source(_)))
-                .map(|data| DataPlan { source: source.clone(), ..data }),
+            card.data.clone().filter(|data| !matches!(data.test, TestSet::Source(_))).map(|data| {
+                DataPlan { source: source.clone(), max_pixels: ready.max_pixels, ..data }
+            }),
         ];
-        for plan in plans.into_iter().flatten().map(with) {
+        for plan in plans.into_iter().flatten() {
             // Where it does not come to a data set of the same classes and parts, it is another one.
             let Ok(dataset) = cache.get(&plan) else { continue };
             if dataset.fingerprint() == card.images {

@@ -296,7 +296,9 @@ impl Ready {
         if let Some(views) = &looking.test_time {
             test_time(views, &mut card)?;
         }
-        let of_card = card.data.as_ref().map_or(MOST_PIXELS, |data| data.max_pixels);
+        // A checkpoint from elsewhere does not lift the bound on files from elsewhere.
+        let of_card =
+            card.data.as_ref().map_or(MOST_PIXELS, |data| data.max_pixels.min(MOST_PIXELS));
         let max_pixels = looking.max_pixels.unwrap_or(of_card);
         Ok(Ready { card, checkpoint, max_pixels, network })
     }

@@ -61,11 +61,10 @@ pub(super) fn augmentation(
     };
     let image = image?;
     // Sizes that cannot be are told elsewhere.
-    let [height, width] = image.size;
-    let is_image = [height, width].iter().all(|side| (1..=4096).contains(side));
-    if !is_image || !matches!(image.channels, 1 | 3) {
+    if !image.is_sound() {
         return None;
     }
+    let [height, width] = image.size;
     let frame = Frame { height, width, channels: image.channels };
     match written {
         None => Some(Augmentation { plan: AugmentPlan::default(), own_size: None, out: frame }),

@@ -119,6 +119,99 @@ pub struct DataFacts {
     pub declared_validation: usize,
 }
 
+/// A number of `[data]` that cannot be.
+struct Amiss {
+    /// Where it stands in the table.
+    keys: &'static [&'static str],
+    message: String,
+    label: &'static str,
+}
+
+/// What is wrong with the numbers that say which images there are, whether a file says them or a card.
+fn amiss(validation: f64, test: Option<f64>, subset: Subset, max_pixels: u64) -> Vec<Amiss> {
+    let part = |part: f64| (0.0..1.0).contains(&part);
+    let mut found = Vec::new();
+    let mut that = |sound: bool, keys, message: String, label| {
+        if !sound {
+            found.push(Amiss { keys, message, label });
+        }
+    };
+    that(
+        part(validation),
+        &["validation"],
+        format!("a part of {validation} is not in [0, 1)"),
+        "a part of the training images",
+    );
+    if let Some(test) = test {
+        that(
+            part(test),
+            &["test"],
+            format!("a part of {test} is not in [0, 1)"),
+            "a part of the images",
+        );
+    }
+    match subset {
+        Subset::All => {}
+        Subset::PerClass(count) => that(
+            count >= 1,
+            &["subset", "per-class"],
+            "a subset has at least one image of each class".to_owned(),
+            "no images",
+        ),
+        Subset::Fraction(part) => that(
+            part > 0.0 && part <= 1.0,
+            &["subset", "fraction"],
+            format!("a part of {part} is not in (0, 1]"),
+            "a part of the training images",
+        ),
+    }
+    let message = "an image has at least one pixel".to_owned();
+    that(max_pixels >= 1, &["max-pixels"], message, "no pixels");
+    found
+}
+
+impl DataPlan {
+    /// Finds out whether images can be split as it says. A plan that was made of an experiment can be by the way
+    /// it was made; one that comes from a file may say anything.
+    ///
+    /// # Errors
+    /// In words, what cannot be.
+    pub fn check(&self) -> Result<(), String> {
+        let part = match self.test {
+            TestSet::Part(part) => Some(part),
+            TestSet::Declared | TestSet::Source(_) => None,
+        };
+        let amiss = amiss(self.validation, part, self.subset, self.max_pixels);
+        if let Some(Amiss { keys, message, .. }) = amiss.into_iter().next() {
+            return Err(format!("data.{}: {message}", keys.join(".")));
+        }
+        match self.fold {
+            Some(Fold { index, of }) if index >= of || of < 2 => {
+                Err(format!("fold {index} of {of}, which are counted from 0 and at least two"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Image {
+    /// Whether images can be of this size.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.has_size() && self.has_channels()
+    }
+
+    fn has_size(&self) -> bool {
+        self.size.iter().all(|side| (1..=LONGEST_SIDE).contains(side))
+    }
+
+    fn has_channels(&self) -> bool {
+        matches!(self.channels, 1 | 3)
+    }
+}
+
+/// The longest side of the images that a network sees.
+const LONGEST_SIDE: usize = 4096;
+
 /// What is wrong with the numbers and names of `[data]`.
 pub(super) fn check(data: &Data) -> Vec<Problem> {
     let at = KeyPath::root().key("data");
@@ -128,35 +221,13 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
             problems.push(Problem::value(at, message).label(label));
         }
     };
-    let part = |part: f64| (0.0..1.0).contains(&part);
-    that(
-        part(data.validation),
-        at.key("validation"),
-        format!("a part of {} is not in [0, 1)", data.validation),
-        "a part of the training images",
-    );
-    if let TestSet::Part(test) = data.test.0 {
-        that(
-            part(test),
-            at.key("test"),
-            format!("a part of {test} is not in [0, 1)"),
-            "a part of the images",
-        );
-    }
-    match data.subset {
-        Subset::All => {}
-        Subset::PerClass(count) => that(
-            count >= 1,
-            at.key("subset").key("per-class"),
-            "a subset has at least one image of each class".to_owned(),
-            "no images",
-        ),
-        Subset::Fraction(part) => that(
-            part > 0.0 && part <= 1.0,
-            at.key("subset").key("fraction"),
-            format!("a part of {part} is not in (0, 1]"),
-            "a part of the training images",
-        ),
+    let part = match data.test.0 {
+        TestSet::Part(part) => Some(part),
+        TestSet::Declared | TestSet::Source(_) => None,
+    };
+    for amiss in amiss(data.validation, part, data.subset, data.max_pixels) {
+        let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(*key));
+        that(false, at, amiss.message, amiss.label);
     }
     if let Classes::Some(names) = &data.classes {
         let twice = (1..names.len()).find(|index| names[..*index].contains(&names[*index]));
@@ -180,12 +251,6 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         at.key("crop"),
         "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
         "nothing to crop to",
-    );
-    that(
-        data.max_pixels >= 1,
-        at.key("max-pixels"),
-        "an image has at least one pixel".to_owned(),
-        "no pixels",
     );
     if let Group::By(column) = &data.group {
         let (sound, help) = match &data.source.0 {
@@ -217,14 +282,14 @@ pub(super) fn check_image(image: Image) -> Vec<Problem> {
     let at = KeyPath::root().key("data").key("image");
     let Image { size: [height, width], channels } = image;
     let mut problems = Vec::new();
-    if !matches!(channels, 1 | 3) {
+    if !image.has_channels() {
         let message = format!("images have 1 channel (gray) or 3 (RGB), not {channels}");
         problems.push(Problem::value(at.key("channels"), message).label("1 or 3"));
     }
-    if ![height, width].iter().all(|side| (1..=4096).contains(side)) {
+    if !image.has_size() {
         let message = format!("an image of {height}×{width} pixels");
         let problem = Problem::value(at.key("size"), message);
-        problems.push(problem.label("sides are between 1 and 4096"));
+        problems.push(problem.label(format!("sides are between 1 and {LONGEST_SIDE}")));
     }
     problems
 }

@@ -19,9 +19,6 @@ use super::trainer::TrialData;
 /// The word of a checkpoint that holds its card.
 const WORD: &str = "card";
 
-/// The longest side of an image.
-const LONGEST: usize = 4096;
-
 /// A trained network without its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -144,8 +141,7 @@ impl Card {
     /// Finds out whether images can go through it.
     fn check(&self) -> Result<(), String> {
         let Image { size: [height, width], channels } = self.image;
-        let is_image = [height, width].iter().all(|side| (1..=LONGEST).contains(side));
-        if !is_image || !matches!(channels, 1 | 3) {
+        if !self.image.is_sound() {
             return Err(format!("images of {height}×{width} with {channels} channels"));
         }
         let is_number = |number: &f32| number.is_finite();
@@ -162,6 +158,12 @@ impl Card {
         if self.classes.len() != self.model.classes {
             let (names, classes) = (self.classes.len(), self.model.classes);
             return Err(format!("{names} names for {classes} classes"));
+        }
+        if let Some(data) = &self.data {
+            data.check()?;
+            if data.image != self.image || data.own_size != self.own_size {
+                return Err("its data brings images to another size than it says".to_owned());
+            }
         }
         self.model.check()?;
         let frame = Frame { height, width, channels };

@@ -59,7 +59,8 @@ pub(in crate::cli) struct Looking {
     /// [default: what the checkpoint was tested with]
     #[arg(long, value_name = "CHAINS")]
     pub(in crate::cli) test_time: Option<String>,
-    /// The most pixels that an image file may have [default: data.max-pixels of the trial, or 100000000]
+    /// The most pixels that an image file may have [default: data.max-pixels of the trial, at most
+    /// 100000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) max_pixels: Option<u64>,
     /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it

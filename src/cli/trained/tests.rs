@@ -7,6 +7,10 @@ use super::*;
 use crate::basis::seed::{Stream, derive};
 use crate::config::layering::{Request, load};
 use crate::export::{Input, Options, onnx};
+use crate::plan::data::{
+    BoxPlan, Bundled, Columns, DataPlan, Duplicates, Fold, Normalise, OnBadImage, Source, Subset,
+    TestSet,
+};
 
 /// A part of everything that networks are made of.
 const EVERYTHING: &str = r#"
@@ -58,7 +62,7 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
             "[{ one-of = [{ horizontal-flip = true, p = 0.5 }, { blur = 3, p = 1.0 }], p = 0.5 }, \
              { resize = [10, 10], p = 1.0 }]",
         )],
-        data: None,
+        data: Some(images()),
         model,
     };
     let mut network = Network::new(&card.model, 1).unwrap();
@@ -67,15 +71,35 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
     (Checkpoint { tensors: network.weights().unwrap(), words }, text)
 }
 
+/// The images of its trial.
+fn images() -> DataPlan {
+    DataPlan {
+        source: Source::Bundled(Bundled::Digits),
+        test: TestSet::Part(0.1),
+        validation: 0.1,
+        fold: Some(Fold { index: 0, of: 3 }),
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        subset: Subset::Fraction(0.5),
+        image: data::Image { size: [12, 12], channels: 1 },
+        own_size: None,
+        normalise: Normalise::Dataset,
+        on_bad_image: OnBadImage::Error,
+        max_pixels: MOST_PIXELS,
+        boxes: BoxPlan::default(),
+        columns: Columns::default(),
+        group: None,
+        duplicates: Duplicates::Keep,
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Wrapped {
     chain: Chain,
 }
 
-/// What `wick predict` makes of the checkpoint, for a batch of one image, and `wick export`.
-fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, String> {
-    std::fs::write(path, checkpoint.to_bytes().unwrap()).unwrap();
-    let trained = Trained {
+/// The checkpoint at `path`, as it is named on the command line.
+fn trained(path: &Path) -> Trained {
+    Trained {
         model: Some(PathBuf::from(path)),
         preset: None,
         experiment: None,
@@ -85,7 +109,16 @@ fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, S
         classes: None,
         image_size: [224, 224],
         sets: Vec::new(),
-    };
+    }
+}
+
+const LOOKING: Looking =
+    Looking { test_time: None, device: crate::basis::device::Device::Cpu, max_pixels: None };
+
+/// What `wick predict` makes of the checkpoint, for a batch of one image, and `wick export`.
+fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, String> {
+    std::fs::write(path, checkpoint.to_bytes().unwrap()).unwrap();
+    let trained = trained(path);
     let refused = |error: Error| {
         let text = format!("{error:?}");
         assert!(text.contains("Wrong"), "{text}");
@@ -95,9 +128,7 @@ fn used(checkpoint: &Checkpoint, path: &Path) -> std::result::Result<Vec<f32>, S
     let options = Options { input: Input::Normalised, fold_batch_norm: true, softmax: true };
     // It may be one that cannot be exported, which is told.
     let _ = onnx(&card, weights, options);
-    let looking =
-        Looking { test_time: None, device: crate::basis::device::Device::Cpu, max_pixels: None };
-    let mut ready = Ready::new(&trained, &looking).map_err(refused)?;
+    let mut ready = Ready::new(&trained, &LOOKING).map_err(refused)?;
     let frame = frame(&ready.card);
     let logits =
         ready.logits(&[(frame, &vec![100; frame.bytes()])]).map_err(|error| error.to_string())?;
@@ -225,6 +256,57 @@ fn tamper(mutants: usize) {
         refused > mutants / 2,
         "{refused} of {mutants} refused, {used_otherwise} used otherwise"
     );
+}
+
+#[test]
+fn a_card_whose_images_cannot_be_split_as_it_says_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, text) = checkpoint(folder.path());
+    let path = folder.path().join("tampered.safetensors");
+    let card: Card = toml::from_str(&text).unwrap();
+    let mut refusals = Vec::new();
+    let mut says = |change: &dyn Fn(&mut DataPlan)| {
+        let mut card = card.clone();
+        card.data.iter_mut().for_each(change);
+        let words = [card.word()].into();
+        let error = used(&Checkpoint { words, ..whole.clone() }, &path).unwrap_err();
+        let words = error.split("cannot be: ").nth(1).unwrap_or(&error);
+        refusals.push(words.split("\\n").next().unwrap_or_default().to_owned());
+    };
+    says(&|data| data.fold = Some(Fold { index: 0, of: 0 }));
+    says(&|data| data.fold = Some(Fold { index: 3, of: 3 }));
+    says(&|data| data.validation = 7.5);
+    says(&|data| data.test = TestSet::Part(f64::NAN));
+    says(&|data| data.subset = Subset::PerClass(0));
+    says(&|data| data.max_pixels = 0);
+    says(&|data| data.image.size = [24, 24]);
+    let expected = [
+        "fold 0 of 0, which are counted from 0 and at least two",
+        "fold 3 of 3, which are counted from 0 and at least two",
+        "data.validation: a part of 7.5 is not in [0, 1)",
+        "data.test: a part of NaN is not in [0, 1)",
+        "data.subset.per-class: a subset has at least one image of each class",
+        "data.max-pixels: an image has at least one pixel",
+        "its data brings images to another size than it says",
+    ];
+    assert_eq!(refusals, expected);
+}
+
+#[test]
+fn a_card_does_not_lift_the_bound_on_image_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, text) = checkpoint(folder.path());
+    let path = folder.path().join("tampered.safetensors");
+    let mut card: Card = toml::from_str(&text).unwrap();
+    card.data.as_mut().unwrap().max_pixels = i64::MAX as u64;
+    let words = [card.word()].into();
+    std::fs::write(&path, Checkpoint { words, ..whole }.to_bytes().unwrap()).unwrap();
+    let ready = |max_pixels| {
+        let looking = Looking { max_pixels, ..LOOKING };
+        Ready::new(&trained(&path), &looking).unwrap().max_pixels
+    };
+    assert_eq!(ready(None), MOST_PIXELS);
+    assert_eq!(ready(Some(2 * MOST_PIXELS)), 2 * MOST_PIXELS);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn begin(
     }
     store.prepare()?;
     if view.is_for_people() {
-        notes(root, experiment, images).iter().for_each(|note| say(&format!("note: {note}\n")));
+        notes(root, experiment, images).iter().for_each(|note| say(&format!("{note}\n")));
     }
     let (left, all) = store.left_behind(experiment);
     if left > 0 && view.is_for_people() {

@@ -19,7 +19,6 @@ use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
-use crate::sweep::warnings::warnings;
 use crate::terminal::layers::layers;
 use crate::terminal::transfer::transfer;
 use crate::terminal::weights::weights;
@@ -99,12 +98,9 @@ pub(super) fn check(arguments: &Check) -> Result {
         costs: costs(&experiment, &store, &images, allocation.threads),
         allocation,
         standing,
-        warnings: warnings(&experiment, &images),
+        notes: notes(&root, &experiment, &images),
     };
     print(&overview(&summary, shown, width()));
-    for note in notes(&root, &experiment, &images) {
-        print(&format!("note: {note}\n"));
-    }
     if let Some(differences) =
         store.other_experiment(&arguments.written.request(), &root, &experiment)
     {
@@ -128,7 +124,7 @@ struct Overview<'a> {
     limit: Option<u64>,
     allocation: Allocation,
     costs: Vec<Cost>,
-    warnings: Vec<String>,
+    notes: Vec<String>,
 }
 
 fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
@@ -166,11 +162,8 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }
-    if let Some(merged) = &experiment.merged {
-        let _ = writeln!(text, "{merged}");
-    }
-    for warning in &overview.warnings {
-        let _ = writeln!(text, "warning: {warning}");
+    for note in &overview.notes {
+        let _ = writeln!(text, "{note}");
     }
     text.push_str(&cost(standing, costs, allocation));
     text.push_str(&memory(needs, overview.limit, allocation.workers()));

@@ -6,7 +6,6 @@ use crate::results::layout::ADVICE;
 use crate::sweep::advised::write_advice;
 use crate::sweep::changed::unchanged;
 use crate::sweep::clock::Stopwatch;
-use crate::sweep::warnings::warnings;
 use crate::sweep::work::Scope;
 
 use super::arguments::Run;
@@ -14,7 +13,6 @@ use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
 use super::error::{Error, Result};
-use super::output::say;
 use super::supervise::{supervise, supervised};
 use super::work::Task;
 
@@ -26,12 +24,6 @@ pub(super) fn run(arguments: &Run) -> Result {
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     unchanged(&experiment, &store, &images, true).map_err(Error::wrong)?;
     let view = View::new(arguments.quiet, arguments.json);
-    if view.is_for_people() {
-        let merged = experiment.merged.iter().map(|merged| format!("{merged}\n"));
-        let warnings = warnings(&experiment, &images);
-        let warnings = warnings.iter().map(|warning| format!("warning: {warning}\n"));
-        merged.chain(warnings).for_each(|line| say(&line));
-    }
     let frozen = begin(
         &arguments.written(),
         &root,

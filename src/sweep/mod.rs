@@ -25,5 +25,4 @@ pub mod survey;
 pub mod tables;
 pub mod trial;
 pub mod verify;
-pub mod warnings;
 pub mod work;

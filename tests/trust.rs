@@ -214,8 +214,9 @@ fn images_change(bench: &Bench, change: &dyn Fn() -> String) {
     let before = fs::read(bench.path().join("results/signs/trials.csv")).unwrap();
     assert!(bench.done(&["check", "experiment.toml"]).contains("1 done, 0 to run"));
     let file = change();
-    for command in ["run", "check"] {
-        let said = refused(bench, &[command, "experiment.toml"]);
+    let later: &[&str] = &["run", "experiment.toml", "--launcher", "worker"];
+    for command in [&["run", "experiment.toml"], &["check", "experiment.toml"], later] {
+        let said = refused(bench, command);
         assert!(said.contains("the images have changed") && said.contains(&file), "{said}");
         assert!(said.contains("help: put the images"), "{said}");
     }

@@ -7,6 +7,7 @@ use crate::data::Cache;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
+use crate::sweep::changed::unchanged;
 use crate::sweep::notes::notes;
 use crate::sweep::store::Store;
 
@@ -26,7 +27,8 @@ fn other_experiment(store: &Store, differences: &[&str], name: &str) -> Error {
 }
 
 /// Makes the folder, and writes the experiment there: for people, and frozen for the run `run`. A folder that
-/// holds another experiment is refused, unless this one `replaces` it.
+/// holds another experiment is refused, unless this one `replaces` it, and so are images that have changed since
+/// trials were run on them.
 pub(super) fn begin(
     written: &Written,
     root: &Node,
@@ -42,6 +44,7 @@ pub(super) fn begin(
     {
         return Err(other_experiment(store, &differences, &experiment.name));
     }
+    unchanged(experiment, store, images, true).map_err(Error::wrong)?;
     store.prepare()?;
     if view.is_for_people() {
         notes(root, experiment, images).iter().for_each(|note| say(&format!("{note}\n")));

@@ -4,7 +4,6 @@ use crate::data::Cache;
 use crate::progress::View;
 use crate::results::layout::ADVICE;
 use crate::sweep::advised::write_advice;
-use crate::sweep::changed::unchanged;
 use crate::sweep::clock::Stopwatch;
 use crate::sweep::work::Scope;
 
@@ -12,7 +11,7 @@ use super::arguments::Run;
 use super::begin::begin;
 use super::check::experiment;
 use super::conclude::Conclusion;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::supervise::{supervise, supervised};
 use super::work::Task;
 
@@ -22,7 +21,6 @@ pub(super) fn run(arguments: &Run) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
     let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
-    unchanged(&experiment, &store, &images, true).map_err(Error::wrong)?;
     let view = View::new(arguments.quiet, arguments.json);
     let frozen = begin(
         &arguments.written(),

@@ -1,6 +1,8 @@
 //! Whether the images are still those that the trials of a results folder were run on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::data::Cache;
 use crate::plan::data::DataPlan;
@@ -35,14 +37,18 @@ pub fn unchanged(
     images: &Cache,
     keeps: bool,
 ) -> Result<(), Changed> {
-    let mut plans: BTreeMap<String, (&DataPlan, Vec<&Trial>)> = BTreeMap::new();
+    // Of a million trials most share their images.
+    let mut paths = HashMap::new();
+    let mut sets: BTreeMap<PathBuf, (&DataPlan, Vec<&Trial>)> = BTreeMap::new();
     for trial in &experiment.trials {
         let plan = &trial.plan.data;
-        let key = format!("{:?} {:?} {:?}", plan.source, plan.test, plan.image);
-        let key = format!("{key} {:?} {:?} {:?}", plan.classes, plan.boxes, plan.on_bad_image);
-        plans.entry(key).or_insert_with(|| (plan, Vec::new())).1.push(trial);
+        let path = paths.entry(Arc::as_ptr(plan)).or_insert_with(|| store.path_of_images(plan));
+        match sets.get_mut(path) {
+            Some((_, trials)) => trials.push(trial),
+            None => _ = sets.insert(path.clone(), (plan, vec![trial])),
+        }
     }
-    for (plan, trials) in plans.into_values() {
+    for (plan, trials) in sets.into_values() {
         let changes = match store.changed_images(plan, keeps)? {
             Some(changes) if !changes.is_empty() => changes,
             None if keeps => {

@@ -95,42 +95,42 @@ pub enum ImagesError {
     Store(#[from] StoreError),
 }
 
-/// What depends on the images alone, as the name of the file about them.
-fn path(root: &Path, plan: &DataPlan) -> PathBuf {
-    let mut key =
-        format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
-    if !plan.classes.is_empty() {
-        key.push_str(&format!(" {:?}", plan.classes));
-    }
-    if plan.max_pixels != MOST_PIXELS {
-        key.push_str(&format!(" {}", plan.max_pixels));
-    }
-    if plan.boxes != BoxPlan::default() {
-        key.push_str(&format!(" {:?}", plan.boxes));
-    }
-    if let Some(own_size) = &plan.own_size {
-        key.push_str(&format!(" {own_size:?}"));
-    }
-    if let Some(group) = &plan.group {
-        key.push_str(&format!(" group {group:?}"));
-    }
-    if !plan.columns.are_usual() {
-        key.push_str(&format!(" {:?}", plan.columns));
-    }
-    if !plan.duplicates.are_kept() {
-        key.push_str(&format!(" {:?}", plan.duplicates));
-    }
-    let name = &blake3::hash(key.as_bytes()).to_hex()[..16];
-    layout::trials(root).join(format!("{PREFIX}{name}.toml"))
-}
-
 impl Store {
+    /// The file about the images of `plan`: equal for trials that have the same images.
+    pub fn path_of_images(&self, plan: &DataPlan) -> PathBuf {
+        let mut key =
+            format!("{:?} {:?} {:?} {:?}", plan.source, plan.test, plan.image, plan.on_bad_image);
+        if !plan.classes.is_empty() {
+            key.push_str(&format!(" {:?}", plan.classes));
+        }
+        if plan.max_pixels != MOST_PIXELS {
+            key.push_str(&format!(" {}", plan.max_pixels));
+        }
+        if plan.boxes != BoxPlan::default() {
+            key.push_str(&format!(" {:?}", plan.boxes));
+        }
+        if let Some(own_size) = &plan.own_size {
+            key.push_str(&format!(" {own_size:?}"));
+        }
+        if let Some(group) = &plan.group {
+            key.push_str(&format!(" group {group:?}"));
+        }
+        if !plan.columns.are_usual() {
+            key.push_str(&format!(" {:?}", plan.columns));
+        }
+        if !plan.duplicates.are_kept() {
+            key.push_str(&format!(" {:?}", plan.duplicates));
+        }
+        let name = &blake3::hash(key.as_bytes()).to_hex()[..16];
+        layout::trials(&self.root).join(format!("{PREFIX}{name}.toml"))
+    }
+
     /// Compares the images of `plan`, which are `dataset`, with those of earlier trials, and remembers them if
     /// there are none: whether they are the same.
     pub fn check_images(&self, plan: &DataPlan, dataset: &Dataset) -> Result<bool, ImagesError> {
         /// Trials that begin at once ask for the same images; one of them looks at the files.
         static LOOKS: Mutex<()> = Mutex::new(());
-        let path = path(&self.root, plan);
+        let path = self.path_of_images(plan);
         let _looks = LOOKS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = Images::at(&path).map_err(ImagesError::Damaged)? {
             return Ok(known.fingerprint == dataset.fingerprint());
@@ -155,7 +155,7 @@ impl Store {
         plan: &DataPlan,
         keeps: bool,
     ) -> Result<Option<Changes>, ImagesError> {
-        let path = path(&self.root, plan);
+        let path = self.path_of_images(plan);
         let Some(images) = Images::at(&path).map_err(ImagesError::Damaged)? else {
             return Ok(None);
         };
@@ -170,7 +170,7 @@ impl Store {
 
     /// Forgets what is known of the images of `plan`.
     pub fn forget_images(&self, plan: &DataPlan) {
-        let path = path(&self.root, plan);
+        let path = self.path_of_images(plan);
         // Whoever needs it writes it anew.
         let _ = fs::remove_file(&path);
         let _ = fs::remove_file(path.with_extension("csv"));

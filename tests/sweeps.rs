@@ -286,6 +286,15 @@ fn a_shorter_trial_does_not_take_over_the_early_stop_of_a_longer_one() {
     bench.run("short", &with("train.epochs=2"));
     assert_eq!(bench.table("both", "trials.csv"), bench.table("short", "trials.csv"));
     assert_eq!(bench.table("both", "metrics.csv"), bench.table("short", "metrics.csv"));
+    // What reads the folder without the experiment file finds the shorter trials, too.
+    for command in [["verify", "both/small"], ["repro", "both/small"]] {
+        let output = bare(env!("CARGO_BIN_EXE_wick"))
+            .current_dir(bench.folder.path())
+            .args(command)
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    }
 }
 
 #[test]

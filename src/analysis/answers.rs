@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::results::folders::Folders;
 use crate::results::hashes::verified;
 use crate::results::layout::{ENVIRONMENT, EXPERIMENT};
 use crate::results::table::TableError;
@@ -44,6 +45,7 @@ pub struct Answers {
     pub advice: Vec<Advised>,
     /// Files of the best setting's trials that are not as they were written, and that say nothing here therefore.
     pub damaged: Vec<Damage>,
+    folders: Folders,
     epochs: Vec<[f64; 4]>,
 }
 
@@ -67,6 +69,7 @@ impl Answers {
             None => measure::of_folder(root, first, &experiment)?,
         };
         let settings = setting::ranked(&axes, &trials, measure);
+        let folders = Folders::of(root, &axes, &experiment);
         let factors = factors(&axes, &trials, &experiment);
         let mut answers = Answers {
             root: root.to_owned(),
@@ -81,10 +84,16 @@ impl Answers {
             text,
             advice: read_advice(root)?,
             damaged: Vec::new(),
+            folders,
             epochs,
         };
         answers.damaged = predictions::damaged(&answers);
         Ok(answers)
+    }
+
+    /// The folder of a trial.
+    pub fn folder(&self, trial: &Trial) -> PathBuf {
+        self.folders.folder(trial)
     }
 
     /// The value of a trial by which settings are compared; none unless it was completed.

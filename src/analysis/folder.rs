@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::results::folders::Folders;
 use crate::results::layout;
 use crate::results::table::TableError;
 use crate::results::trials::{Row, Trials};
@@ -14,8 +15,8 @@ pub struct Folder {
     root: PathBuf,
     /// Its trials.
     pub trials: Trials,
-    /// Epochs of the trials, where they are not swept.
-    epochs: Option<usize>,
+    /// Which folder each of them has.
+    pub folders: Folders,
 }
 
 /// What no trial of the experiment needs.
@@ -34,19 +35,11 @@ impl Folder {
     /// Reads the table of trials of the folder `root`.
     ///
     /// # Errors
-    /// If there is none, or it is damaged or a table of something else.
+    /// If there is none, or it is damaged or a table of something else, or the experiment is not as it was written.
     pub fn read(root: &Path) -> Result<Folder, TableError> {
         let trials = Trials::read(root)?;
-        let experiment = || -> Option<toml::Table> {
-            toml::from_str(&fs::read_to_string(root.join(layout::EXPERIMENT)).ok()?).ok()
-        };
-        // Variants may have epochs of their own.
-        let has_variants = trials.axes.iter().any(|axis| axis == "variant");
-        let epochs = experiment()
-            .filter(|_| !has_variants)
-            .and_then(|table| table.get("train")?.get("epochs")?.as_integer())
-            .and_then(|epochs| usize::try_from(epochs).ok());
-        Ok(Folder { root: root.to_owned(), trials, epochs })
+        let folders = Folders::read(root, &trials.axes)?;
+        Ok(Folder { root: root.to_owned(), trials, folders })
     }
 
     /// The folder.
@@ -54,26 +47,9 @@ impl Folder {
         &self.root
     }
 
-    /// The folder of a trial.
-    pub fn trial(&self, digest: &str) -> TrialStore {
-        TrialStore::at(layout::trial(&self.root, digest))
-    }
-
-    /// How many epochs the trial of `row` is to be trained for; none if nothing says so.
-    pub fn epochs(&self, row: &Row) -> Option<usize> {
-        let axis = self.trials.axes.iter().position(|axis| axis == "train.epochs");
-        let swept = axis.and_then(|axis| row.values.get(axis)).and_then(|value| value.parse().ok());
-        swept.or(self.epochs)
-    }
-
-    /// The folder of the trial of `row`. One that was trained for fewer epochs than another of the same plan has
-    /// a folder of its own.
-    pub fn trial_of(&self, row: &Row) -> TrialStore {
-        let shorter = self
-            .epochs(row)
-            .map(|epochs| layout::shorter_trial(&self.root, &row.digest, epochs))
-            .filter(|folder| folder.is_dir());
-        shorter.map_or_else(|| self.trial(&row.digest), TrialStore::at)
+    /// The folder of the trial of `row`.
+    pub fn trial(&self, row: &Row) -> TrialStore {
+        TrialStore::at(self.folders.folder(row))
     }
 
     /// What no trial in the table refers to: folders of trials, and files that were never finished.

@@ -1,12 +1,10 @@
 //! What the trials of one setting predicted: confusion, scores by class, mistakes and calibration.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::results::layout::{self, CONFUSION, PREDICTIONS};
-
+use crate::results::layout::{CONFUSION, PREDICTIONS};
 use crate::sweep::store::{Damage, TrialStore};
 
 use super::answers::Answers;
@@ -87,7 +85,7 @@ impl Predictions {
         let mut found = Predictions::default();
         let mut mistakes: BTreeMap<(String, usize, usize), (usize, f64)> = BTreeMap::new();
         for trial in answers.completed(setting) {
-            let folder = folder(answers, trial);
+            let folder = answers.folder(trial);
             if answers.damaged.iter().any(|damage| damage.path.parent() == Some(&folder)) {
                 continue;
             }
@@ -196,22 +194,11 @@ impl Predictions {
 pub(super) fn damaged(answers: &Answers) -> Vec<Damage> {
     let Some(best) = answers.best() else { return Vec::new() };
     let vouched = |trial: &Trial| {
-        let store = TrialStore::at(folder(answers, trial));
+        let store = TrialStore::at(answers.folder(trial));
         [CONFUSION, PREDICTIONS].map(|name| store.vouch(name).err())
     };
     let mut damaged: Vec<Damage> = answers.completed(best).flat_map(vouched).flatten().collect();
     // An outcome vouches for both.
     damaged.dedup();
     damaged
-}
-
-/// The folder of a trial. One that was trained for fewer epochs than another of the same plan has a
-/// folder of its own.
-pub fn folder(answers: &Answers, trial: &Trial) -> PathBuf {
-    let epochs = answers.experiment.get("train").and_then(|train| train.get("epochs"));
-    let shorter = epochs
-        .and_then(toml::Value::as_integer)
-        .map(|epochs| layout::shorter_trial(&answers.root, &trial.digest, epochs));
-    let own = || layout::trial(&answers.root, &trial.digest);
-    shorter.filter(|folder| folder.is_dir()).unwrap_or_else(own)
 }

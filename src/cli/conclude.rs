@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::analysis::Answers;
-use crate::analysis::predictions::folder;
 use crate::basis::number::count;
 use crate::basis::record::Status;
 use crate::data::Cache;
@@ -38,7 +37,7 @@ impl Conclusion<'_> {
         let root = self.store.root();
         let answers = Answers::read(root, None)?;
         tell_damaged(&answers);
-        let best = answers.best_trial().map(|best| folder(&answers, best).join(BEST));
+        let best = answers.best_trial().map(|best| answers.folder(best).join(BEST));
         page::write(&answers, self.images, &root.join(page::FILE))?;
         Ok(best)
     }

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     };
     let mut differ = 0;
     for row in &rows {
-        let store = folder.trial(&row.digest);
+        let store = folder.trial(row);
         let done = match store.plan() {
             Err(error) => Repro::Impossible(error.to_string()),
             Ok(plan) => {

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::analysis::Answers;
-use crate::analysis::predictions::folder;
 use crate::augment::{BoxRules, Chain, Frame, Image};
 use crate::basis::seed::derive;
 use crate::config::augment::Augment;
@@ -175,7 +174,7 @@ fn checkpoint(model: &Path) -> Result<PathBuf> {
             "{shown} has no completed trial, of which the best could be taken"
         )));
     };
-    let file = folder(&answers, best).join(BEST);
+    let file = answers.folder(best).join(BEST);
     let metric = answers.measure;
     let value = answers.value(best).map_or(String::new(), |value| {
         format!(", {} {}{}", metric.words(), metric.show(value), metric.unit())

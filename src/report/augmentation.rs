@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::augmented::Augmented;
 use super::sheet::Picture;
-use crate::analysis::predictions::folder;
 use crate::analysis::{Answers, Setting};
 use crate::augment::{Mixing, Step};
 use crate::data::{Cache, split};
@@ -32,7 +31,7 @@ fn chains(answers: &Answers) -> Vec<Chain<'_>> {
     let mut chains: Vec<Chain> = Vec::new();
     for setting in answers.settings.iter().take(LOOKED_AT) {
         let trial = &answers.trials[setting.trials[0]];
-        let Ok(plan) = TrialStore::at(folder(answers, trial)).plan() else { continue };
+        let Ok(plan) = TrialStore::at(answers.folder(trial)).plan() else { continue };
         let augment = &plan.augment;
         let is_idle = augment.train.is_empty() && augment.mixing.is_none();
         let is_known = |chain: &Chain| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use crate::analysis::Answers;
-use crate::analysis::predictions::{Mistake, Predictions, folder};
+use crate::analysis::predictions::{Mistake, Predictions};
 use crate::data::{Cache, Dataset};
 use crate::sweep::store::TrialStore;
 
@@ -90,7 +90,7 @@ fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) 
 fn dataset(answers: &Answers, images: &Cache) -> Result<std::sync::Arc<Dataset>, String> {
     let trial = answers.best().and_then(|best| answers.completed(best).next());
     let trial = trial.ok_or("no trial was completed")?;
-    let plan = TrialStore::at(folder(answers, trial)).plan().map_err(|error| error.to_string())?;
+    let plan = TrialStore::at(answers.folder(trial)).plan().map_err(|error| error.to_string())?;
     images::dataset(answers, &plan, images)
 }
 

@@ -2,6 +2,7 @@
 //! writer and its reader in one file.
 
 pub mod decisions;
+pub mod folders;
 pub mod hashes;
 pub mod layout;
 pub mod metrics;

@@ -86,7 +86,7 @@ pub struct Glance(Option<HashSet<String>>);
 impl Glance {
     /// Whether the trial with this digest may have one.
     pub fn may_have(&self, digest: &str) -> bool {
-        self.0.as_ref().is_none_or(|names| names.contains(digest))
+        self.0.as_ref().is_none_or(|digests| digests.contains(digest))
     }
 }
 
@@ -164,8 +164,10 @@ impl Store {
             return Glance(None);
         }
         let entries = fs::read_dir(layout::trials(&self.root)).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        Glance(Some(names.collect()))
+        // A folder for fewer epochs has more behind the digest.
+        let digest = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+        let digests = entries.map(|entry| digest(&entry.file_name().to_string_lossy()));
+        Glance(Some(digests.collect()))
     }
 
     /// Tells all processes of the run `run` that no trial is to be started any more.

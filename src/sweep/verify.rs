@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::results::folders::Folders;
 use crate::results::hashes::Stored;
 use crate::results::layout::{self, ADVICE, ENVIRONMENT, EXPERIMENT, FROZEN, HASHES, REPORT};
 use crate::results::seal;
@@ -167,10 +168,16 @@ impl Verification {
     /// What the tables say against what the trials themselves say.
     fn compare(&mut self, root: &Path, table: &Trials) {
         let path = root.join(trials::FILE);
-        let epochs = epochs_of(root);
+        // What is wrong with the experiment was found already.
+        let folders = Folders::read(root, &table.axes)
+            .unwrap_or_else(|_| Folders::of(root, &table.axes, &toml::Table::new()));
         let mut records: BTreeMap<&str, Vec<EpochRecord>> = BTreeMap::new();
         for row in &table.rows {
-            let Some(store) = store(root, row, epochs) else { continue };
+            let folder = folders.folder(row);
+            if !folder.is_dir() {
+                continue;
+            }
+            let store = TrialStore::at(folder);
             let own = store.epochs();
             if let Some(outcome) = store.outcome_of(&own) {
                 if row.status == Status::Completed.name() && !agree(row, &outcome) {
@@ -223,21 +230,6 @@ fn agree(row: &Row, outcome: &Outcome) -> bool {
         && row.best_epoch == outcome.best_epoch
         && row.validation == finite(score_cells(outcome.validation.as_ref()))
         && row.test == finite(score_cells(outcome.test.as_ref()))
-}
-
-/// The folder of a trial: that of a shorter run, if there is one.
-fn store(root: &Path, row: &Row, epochs: Option<i64>) -> Option<TrialStore> {
-    let shorter = epochs.map(|epochs| layout::shorter_trial(root, &row.digest, epochs));
-    let own = layout::trial(root, &row.digest);
-    let folder = shorter.into_iter().chain([own]).find(|folder| folder.is_dir())?;
-    Some(TrialStore::at(folder))
-}
-
-/// The epochs of the experiment.
-fn epochs_of(root: &Path) -> Option<i64> {
-    let text = fs::read_to_string(root.join(EXPERIMENT)).ok()?;
-    let experiment: toml::Table = toml::from_str(&text).ok()?;
-    experiment.get("train")?.get("epochs")?.as_integer()
 }
 
 /// Whether the folder at `path` is one of the trial `digest`.

@@ -15,11 +15,11 @@ pub fn status(folder: &Folder, width: usize) -> String {
     let header = ["", "settings", "epoch", "best", "status"].map(str::to_owned).to_vec();
     let mut table = grid(header, 2..4, width);
     for row in &folder.trials.rows {
-        let store = folder.trial_of(row);
+        let store = folder.trial(row);
         let mut records = store.epochs();
         let plan = store.plan().ok();
         // The plan that ran last may have been that of a longer trial, or of a shorter one.
-        let planned = folder.epochs(row).or(plan.as_ref().map(|plan| plan.train.epochs));
+        let planned = folder.folders.epochs(row).or(plan.as_ref().map(|plan| plan.train.epochs));
         let ends = |outcome: &Outcome| {
             let is_final = planned.is_none_or(|epochs| is_final(outcome, epochs));
             outcome.status == Status::Failed || is_final

@@ -35,10 +35,9 @@ impl Exit {
         }
     }
 
-    /// The exit of a process that ended with `code`; an unknown code is trouble.
-    pub(super) fn from_code(code: i32) -> Exit {
-        let meant = |exit: &Exit| i32::from(exit.code()) == code;
-        Exit::ALL.into_iter().find(meant).unwrap_or(Exit::Trouble)
+    /// The exit of a process that ended with `code`; none if this program has no such code.
+    pub(super) fn from_code(code: i32) -> Option<Exit> {
+        Exit::ALL.into_iter().find(|exit| i32::from(exit.code()) == code)
     }
 
     /// Ends the process here, whatever its threads do.

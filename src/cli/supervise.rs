@@ -100,10 +100,17 @@ pub(super) fn supervise(requeues: u32) -> Result {
         let status = child.wait().context("failed to wait for the working process")?;
         // It is there if the process came to its trials, and is not needed any more.
         let has_come_to_trials = std::fs::remove_file(&sign).is_ok();
-        death = match status.code().map(Exit::from_code) {
-            Some(Exit::Hung) => None,
-            Some(Exit::Done) => return Ok(()),
-            Some(exit) => {
+        let exit = status.code().map(|code| Exit::from_code(code).ok_or(code));
+        death = match exit {
+            Some(Err(code)) => {
+                return Err(Error::trouble(format!(
+                    "the working process ended with exit code {code}, which is none of wick's own: what it printed last \
+                     says more"
+                )));
+            }
+            Some(Ok(Exit::Hung)) => None,
+            Some(Ok(Exit::Done)) => return Ok(()),
+            Some(Ok(exit)) => {
                 if exit == Exit::Interrupted && is_expiring.load(Ordering::Relaxed) {
                     requeue(requeues);
                 }

@@ -45,8 +45,11 @@ impl SourceFile {
     /// The same with the hash of what it holds.
     fn hashed(mut self) -> Result<SourceFile, Error> {
         let path = Path::new(&self.file);
-        let bytes = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
-        self.hash = blake3::hash(&bytes).to_hex()[..32].to_owned();
+        let mut hasher = blake3::Hasher::new();
+        std::fs::File::open(path)
+            .and_then(|file| hasher.update_reader(file).map(drop))
+            .map_err(|cause| Error::unreadable(path, &cause))?;
+        self.hash = hasher.finalize().to_hex()[..32].to_owned();
         Ok(self)
     }
 

@@ -250,7 +250,7 @@ mod tests {
 
     /// Whether a block is one byte over and over.
     fn is_all(block: *mut u8, size: usize, byte: u8) -> bool {
-        // SAFETY: the callers' blocks have so many bytes, and they are written.
+        // SAFETY: the blocks of all callers have `size` bytes, and each byte is written.
         unsafe { std::slice::from_raw_parts(block, size) }.iter().all(|found| *found == byte)
     }
 
@@ -290,7 +290,7 @@ mod tests {
     fn pages_that_the_system_does_not_take_back_are_cleared_before_they_count_as_zeros() {
         let Some(range) = Range::new() else { return };
         let (block, _) = range.take(LARGE).unwrap();
-        // SAFETY: the block has so many bytes; a page of it is locked, and unlocked at the end.
+        // SAFETY: the block has LARGE bytes. The test locks one of its pages and unlocks it at the end.
         unsafe {
             block.write_bytes(7, LARGE);
             if libc::mlock(block.cast(), GRAIN) != 0 {

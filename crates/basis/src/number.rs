@@ -13,7 +13,7 @@ pub fn number(number: u64) -> String {
     text
 }
 
-/// So many of what is called `one` if it is one: `1 trial`, `1,200 trials`.
+/// A number and its noun, `one` in the singular: `1 trial`, `1,200 trials`.
 pub fn count(of: usize, one: &str) -> String {
     let plural = if of == 1 { "" } else { "s" };
     format!("{} {one}{plural}", number(of as u64))

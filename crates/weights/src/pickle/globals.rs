@@ -20,14 +20,14 @@ pub(crate) enum Global {
     Dtype(Dtype),
     /// `torch.Size`, a tuple.
     Size,
-    /// `torch.device`, of which nothing is needed.
+    /// `torch.device`, which is read over.
     Device,
-    /// Something else, by its name: what is made of it is an object of which nothing is known or needed.
+    /// Any other class, by its name. Its objects are read over: no tensor depends on them.
     Foreign(String),
 }
 
-/// Modules of which nothing may be asked for but what is known: those that handle tensors, where something
-/// unknown could be a tensor that would be missed.
+/// Modules that handle tensors. An unknown name of one of them is refused: it could make a tensor, which would be
+/// missing.
 const OF_TENSORS: [&str; 9] = [
     "torch",
     "torch.cuda",

@@ -1,6 +1,6 @@
 """Runs candlewick and PyTorch alternately on the same networks and prints images/s and the ratio.
 
-usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
+usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18] [--ways NCHW "bf16 NCHW" …]
 
 WICK is the program, whose `bench-step` does candlewick's part. PyTorch runs with an allocator that
 keeps its pages, in six ways: eager, torch.compile and bf16 autocast, each in both memory formats. One run of each way
@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     arguments = parser.parse_args()
     keep_pages = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "1000000000"}
     print("| network, batch | threads | candlewick img/s | PyTorch img/s | ratio | MB | MB |")
@@ -48,7 +49,7 @@ def main():
         for threads in arguments.threads:
             rest = [name, "--batch", str(batch), "--steps", str(steps), "--threads", str(threads)]
             peer = [sys.executable, str(HERE / "pytorch.py"), *rest]
-            once = {way: run([*peer, *flags], keep_pages)[0] for way, flags in WAYS.items()}
+            once = {way: run([*peer, *WAYS[way]], keep_pages)[0] for way in arguments.ways}
             said = ", ".join(f"{way} {rate:,.0f}" for way, rate in once.items())
             print(f"{name}, {threads} threads, PyTorch once each: {said}", file=sys.stderr)
             theirs = {way: [] for way, rate in once.items() if rate >= 0.9 * max(once.values())}

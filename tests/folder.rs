@@ -59,7 +59,10 @@ fn tables_alone_are_executed_again_too_and_what_differs_is_named_by_its_column()
     let root = bench.path().join("results/two");
     fs::remove_dir_all(root.join("trials")).unwrap();
     let said = bench.done(&["repro", "results/two"]);
-    assert!(said.starts_with("the folders of the trials are not there: the tables alone"), "{said}");
+    assert!(
+        said.starts_with("the folders of the trials are not there: the tables alone"),
+        "{said}"
+    );
     assert_eq!(said.matches(": identical: 3 epochs\n").count(), 2, "{said}");
     // Without their hashes, tables that were edited are believed.
     fs::remove_file(root.join("hashes.toml")).unwrap();

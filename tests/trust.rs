@@ -366,3 +366,24 @@ fn a_fifo_in_the_place_of_a_file_keeps_nobody_waiting_and_changes_no_number() {
         assert_eq!(table(), whole, "{path:?}");
     }
 }
+
+#[test]
+fn weights_that_have_changed_since_a_trial_was_planned_are_never_taken_for_those() {
+    let bench = bench();
+    bench.done(&["run", "experiment.toml", "--set", "seed=1"]);
+    bench.done(&["run", "experiment.toml", "--set", "seed=2", "--set", "name=others"]);
+    let best = |name: &str| fs::read(bench.trial(name).join("best.safetensors")).unwrap();
+    let weights = bench.path().join("weights.safetensors");
+    fs::write(&weights, best("signs")).unwrap();
+    let set = ["--set", "name=tuned", "--set", "model.weights=weights.safetensors"];
+    bench.done(&[&["run", "experiment.toml"][..], &set].concat());
+    assert!(bench.done(&["repro", "results/tuned"]).contains("identical"));
+    fs::write(&weights, best("others")).unwrap();
+    let output = bench.wick(&["repro", "results/tuned"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("have changed since the trial was planned: their hash was"), "{said}");
+    // The same experiment is another trial now.
+    let said = bench.done(&[&["check", "experiment.toml"][..], &set].concat());
+    assert!(said.contains("1 to run"), "{said}");
+}

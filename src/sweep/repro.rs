@@ -79,7 +79,7 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
         let nothing = || "it has no finished epoch".to_owned();
         return Repro::Impossible(damage.map_or_else(nothing, |damage| damage.to_string()));
     }
-    let until = if is_failed { trial.plan.train.epochs } else { records.len() };
+    let until = (!is_failed).then_some(records.len());
     let fresh = match execute(trial, until, device(stored), again, callback) {
         Ok(fresh) => fresh,
         Err(ended) => return ended,
@@ -95,11 +95,11 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
     }
 }
 
-/// Executes `trial` again on `device` for `until` epochs, into a store of its own in the folder for that; what there
-/// is to say instead, if it did not come to that.
+/// Executes `trial` again on `device` for `until` epochs, or until it fails, into a store of its own in the folder for
+/// that; what there is to say instead, if it did not come to that.
 fn execute(
     trial: &Trial,
-    until: usize,
+    until: Option<usize>,
     device: Device,
     again: &Again,
     callback: &Callback,
@@ -129,13 +129,17 @@ fn execute(
         goal: &|_, _| None,
     };
     let inside = |event: &Event| callback(event);
+    let to = until.unwrap_or(trial.plan.train.epochs);
     let begun = fresh.lock().and_then(|_lock| {
         fresh.forget()?;
-        let ran = pool.install(|| trial::run(trial, until, Slot::on(device), &around, &inside))?;
+        let ran = pool.install(|| trial::run(trial, to, Slot::on(device), &around, &inside))?;
         trial::settle(trial, &store, ran)
     });
     match begun {
         Ok(Ended::Interrupted) => Err(Repro::Interrupted),
+        Ok(Ended::With(outcome)) if until.is_some() && outcome.status == Status::Failed => {
+            Err(Repro::Impossible(format!("executed again it fails: {}", outcome.reason)))
+        }
         Ok(Ended::With(_) | Ended::Paused) => Ok(fresh),
         Err(error) => Err(impossible(&error)),
     }

@@ -98,21 +98,14 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
 
 fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
     let archive = bundled_weights::open(path, state_dict).map_err(|error| error.to_string())?;
-    let known = |hash: blake3::Hash| Known {
-        entries: archive.entries().to_vec(),
-        hash: hash.to_hex().to_string(),
-        state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
-    };
-    let mut hasher = blake3::Hasher::new();
-    if let Some(Ok(bytes)) = bundled_weights::find(path) {
-        return Ok(known(hasher.update(bytes).finalize()));
+    if bundled_weights::find(path).is_none() {
+        check_own(&hub::locate(path).map_err(|error| error.to_string())?)?;
     }
-    let path = hub::locate(path).map_err(|error| error.to_string())?;
-    check_own(&path)?;
-    regular::open(&path)
-        .and_then(|file| hasher.update_reader(file).map(|_| ()))
-        .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    Ok(known(hasher.finalize()))
+    Ok(Known {
+        entries: archive.entries().to_vec(),
+        hash: bundled_weights::hash(path).map_err(|error| error.to_string())?,
+        state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
+    })
 }
 
 /// A checkpoint of this program knows whether it is whole.

@@ -61,7 +61,7 @@ impl Tables {
         if epochs.is_empty() && !is_failed {
             return Repro::Impossible("it has no finished epoch".to_owned());
         }
-        let until = if is_failed { trial.plan.train.epochs } else { epochs.len() };
+        let until = (!is_failed).then_some(epochs.len());
         let fresh = match execute(trial, until, Device::Cpu, again, callback) {
             Ok(fresh) => fresh,
             Err(ended) => return ended,

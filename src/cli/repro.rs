@@ -11,6 +11,7 @@ use crate::data::Cache;
 use crate::plan::sweep::Trial;
 use crate::results::trials::Row;
 use crate::sweep::environment;
+use crate::sweep::memory::hold_usually;
 use crate::sweep::repro::{Again, Compared, Repro, repro};
 use crate::sweep::store::Store;
 use crate::train::trainer::Event;
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     let interrupt = interrupt()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
+    hold_usually(&images, folder.root().parent());
     let scratch =
         tempfile::tempdir().context("failed to make a folder for what is executed again")?;
     let home = Store::of(folder.root());

@@ -74,6 +74,20 @@ pub(super) struct Facts {
     pub(super) fingerprint: String,
 }
 
+/// Whether both have the same images under the same names, wherever these are held.
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Dataset) -> bool {
+        self.origin == other.origin
+            && self.names == other.names
+            && self.boxes == other.boxes
+            && self.group_names == other.group_names
+            && self.skipped == other.skipped
+            && self.set_aside == other.set_aside
+            && self.copies() == other.copies()
+            && self.fingerprint() == other.fingerprint()
+    }
+}
+
 impl Dataset {
     /// Number of images.
     pub fn len(&self) -> usize {

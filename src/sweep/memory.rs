@@ -78,7 +78,7 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
             (least, most) = (least.min(bytes), most.max(bytes));
         }
     }
-    let decoded = sets.values().sum();
+    let decoded: u64 = sets.values().sum();
     let least = least.min(most);
     Needs {
         images: decoded.min(data_memory(&experiment.run, most)),

@@ -21,7 +21,7 @@ fn class_folders_are_in_order_of_number_and_images_in_order_of_their_paths() {
     assert_eq!(dataset.labels(), [0, 1, 1, 2, 2]);
     let names = ["0/i.gif", "9/x.PNG", "9/deep/er/z.bmp", "10/a.png", "10/b.png"];
     assert_eq!(dataset.names(), names);
-    assert_eq!(dataset.image(3), [9, 8, 7].repeat(4));
+    assert_eq!(*dataset.image(3).unwrap(), [9, 8, 7].repeat(4));
     assert_eq!(dataset.parts(), [Part::Undeclared; 5]);
     counts(&folder(root.path()));
 }

@@ -34,6 +34,9 @@ const CLAIMS: usize = 256;
 /// Bytes of images that are looked at together, at least.
 const TOGETHER: usize = 4 << 20;
 
+/// Images from which on it is told how many have been looked at.
+const MANY: usize = 10_000;
+
 /// The images of a listing that are wanted.
 pub(super) struct Listed {
     pub(super) listing: Listing,
@@ -274,7 +277,7 @@ impl Held {
             }
             done = chunk.end;
             let tenths = 10 * done / picks;
-            if tenths > told && done < picks {
+            if picks >= MANY && tenths > told && done < picks {
                 told = tenths;
                 let (done, all) = (number(done as u64), number(picks as u64));
                 let line = format!("{what}: {done} of {all}");

@@ -126,7 +126,7 @@ fn check_and_run_say_where_images_are() {
         let arguments = [&[command, "experiment.toml", "--set", "train.epochs=1"], &little[..]];
         let text = said(&arguments.concat());
         assert!(
-            text.contains("1 MB of it in memory and the rest kept in results/.images"),
+            text.contains("100 kB of it in memory and the rest kept in results/.images"),
             "{text}"
         );
     }
@@ -166,7 +166,7 @@ fn what_is_written_of_memory_and_disk_is_checked() {
         ("run.data-cache={ folder = \"\", size = \"1GB\" }", "path"),
         ("run.data-cache={ folder = \"x\", size = \"none\" }", "\"100GB\""),
         ("run.data-cache={ size = \"1GB\", folder = \"x\", most = 1 }", "most"),
-        ("data.normalise={ sample = 0 }", "sample"),
+        ("data.normalise={ sample = 0 }", "at least 1"),
         ("data.normalise={ sample = -1 }", "sample"),
         ("data.normalise={ sample = 10, mean = [0.5] }", "stands alone"),
         ("data.normalise={ mean = [0.5, 0.5, 0.5] }", "std"),

@@ -218,20 +218,20 @@ fn cost(standing: &Standing, costs: &[Cost], allocation: &Allocation) -> String 
 
 /// `images 20 MB`, or where those are that memory has no room for.
 pub(super) fn held(needs: &Needs, experiment: &Experiment, results: &Path) -> String {
-    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+    let size = |bytes: u64| match bytes {
+        0..1_000_000 => format!("{} kB", number(bytes.div_ceil(1000))),
+        _ => format!("{} MB", number(bytes.div_ceil(1_000_000))),
+    };
     let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
-    let all = mb(needs.decoded);
     if needs.images == needs.decoded {
-        return format!("images {all} MB{own}");
+        return format!("images {} MB{own}", number(needs.decoded.div_ceil(1_000_000)));
     }
     let rest = match data_cache(&experiment.run, results) {
         Some((folder, _)) => format!("kept in {}", folder.display()),
         None => "decoded each time".to_owned(),
     };
-    format!(
-        "images {all} MB{own} decoded, {} MB of it in memory and the rest {rest}",
-        mb(needs.images)
-    )
+    let (all, in_memory) = (size(needs.decoded), size(needs.images));
+    format!("images {all}{own} decoded, {in_memory} of it in memory and the rest {rest}")
 }
 
 fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {

@@ -21,7 +21,6 @@
 //! ```
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -424,7 +423,7 @@ pub enum Normalise {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Numbers {
-    sample: Option<NonZeroUsize>,
+    sample: Option<usize>,
     mean: Option<Vec<f32>>,
     std: Option<Vec<f32>>,
 }
@@ -471,8 +470,11 @@ impl<'de> Deserialize<'de> for Written<Normalise> {
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Normalise, A::Error> {
                 match Numbers::deserialize(MapAccessDeserializer::new(map))? {
+                    Numbers { sample: Some(0), .. } => {
+                        Err(A::Error::custom("a sample of 0 images; at least 1"))
+                    }
                     Numbers { sample: Some(images), mean: None, std: None } => {
-                        Ok(Normalise::Sample(images.get()))
+                        Ok(Normalise::Sample(images))
                     }
                     Numbers { sample: None, mean: Some(mean), std: Some(std) } => {
                         Ok(Normalise::By(Moments { mean, std }))

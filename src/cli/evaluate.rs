@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use crate::augment::Frame;
 use crate::basis::number::number;
@@ -42,7 +43,7 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
     for images in images.chunks(BATCH) {
-        let pixels = images.iter().map(|image| dataset.image(*image));
+        let pixels = images.par_iter().map(|image| dataset.image(*image));
         let pixels: Vec<_> = pixels.collect::<std::result::Result<_, _>>().map_err(Error::wrong)?;
         let pixels: Vec<(Frame, &[u8])> =
             images.iter().zip(&pixels).map(|(image, p)| (dataset.frame(*image), &**p)).collect();

@@ -212,10 +212,11 @@ fn is_pixel_file(path: &Path) -> bool {
         && path.file_stem().and_then(|stem| stem.to_str()).is_some_and(is_ours)
 }
 
-/// The bytes of all files in `folder`.
+/// The bytes of all decoded images in `folder`.
 pub fn cached_bytes(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|file| on_disk(&file)).sum()
+    let ours = entries.flatten().filter(|entry| is_pixel_file(&entry.path()));
+    ours.filter_map(|entry| entry.metadata().ok()).map(|file| on_disk(&file)).sum()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a date decides only which file gives way")]

@@ -46,6 +46,11 @@ mutants:
     cargo test --locked --test integration -- --ignored two_thousand_flipped_bits --nocapture
     cargo test --locked --lib -- --ignored two_thousand_tampered_cards
 
+# 1,000,000 JPEGs and an epoch on them within 1.5 GB; needs 10 GB of disk and about an hour; ARGS go to million.py
+million FASHION PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} benches/million.py target/release/wick {{FASHION}} {{ARGS}}
+
 # README's two commands, one after the other, from nothing compiled
 newcomer:
     CARGO_TARGET_DIR=$(mktemp -d) sh -c 'time cargo run --locked -- run experiments/quickstart.toml --results $CARGO_TARGET_DIR/results && time cargo test --locked'

@@ -110,7 +110,8 @@ fn trainer<'a>(plan: &'a Plan, device: &Device) -> Trainer<'a> {
     let images = Cache::new(1);
     let dataset = images.get(&plan.data).unwrap();
     let split = data::split(&dataset, &plan.data, plan.seed).unwrap();
-    let normalisation = data::normalisation(&dataset, &split.train, &plan.data.normalise);
+    let normalisation =
+        data::normalisation(&dataset, &split.train, &plan.data.normalise, plan.seed).unwrap();
     let data = TrialData { dataset, split: Arc::new(split), normalisation };
     let epochs = Arc::new(Epochs::new(0, [plan], clock::seconds)).of(plan);
     let features = Arc::new(Features::new(None, 0));

@@ -42,13 +42,22 @@ optimizer = { sgd = { lr = 0.1, momentum = 0.9 } }
 "#;
 
 /// Ways in which a sweep is run, each laid over [`TWELVE`].
-const WAYS: [(&str, &[&str]); 5] = [
+const WAYS: [(&str, &[&str]); 6] = [
     ("as written", &[]),
     (
         "checkpoints inside of augmented epochs",
         &[
             "run.checkpoint-every={ steps = 3 }",
             "augment.train=[{ rotate = 15, p = 0.5 }, { blur = 3, p = 0.5 }]",
+        ],
+    ),
+    (
+        "images that memory has no room for",
+        &[
+            "run.data-memory=\"20kB\"",
+            "data.image={ size = [12, 12], channels = 3 }",
+            "data.normalise={ sample = 100 }",
+            "augment.train=[{ rotate = 15, p = 0.5 }]",
         ],
     ),
     ("asha", &["sweep.prune={ asha = { first = 1, factor = 2 } }"]),
@@ -165,7 +174,7 @@ fn kill(kills: usize) {
     let per_way = kills.div_ceil(WAYS.len());
     for (what, way) in WAYS {
         let bench = Bench::new(TWELVE);
-        bench.done(&arguments(way, "whole", &[]));
+        bench.done(&arguments(way, "whole", &["--set", "run.data-memory=\"none\""]));
         let expected = results(&bench, "whole");
         let (mut hits, mut sweeps) = (0, 0);
         let mut groups = Vec::new();
@@ -240,7 +249,7 @@ fn a_working_process_that_never_comes_to_a_trial_is_given_up_with_the_reason() {
 
 #[test]
 fn a_sweep_that_was_killed_at_any_instant_comes_out_as_if_nothing_had_happened() {
-    kill(25);
+    kill(30);
 }
 
 #[test]
@@ -251,7 +260,7 @@ fn two_hundred_kills() {
 
 #[test]
 fn results_do_not_depend_on_workers_or_threads_with_pruning_and_search() {
-    for (what, way) in &WAYS[2..] {
+    for (what, way) in &WAYS[3..] {
         let bench = Bench::new(TWELVE);
         bench.done(&arguments(way, "one", &["--workers", "1", "--threads", "1"]));
         let expected = results(&bench, "one");
@@ -331,7 +340,7 @@ fn a_flipped_byte_or_a_torn_file_is_noticed_wherever_it_is() {
 /// Nothing reads the time of day, and nothing may read the dates of files.
 #[test]
 fn a_clock_that_was_set_back_or_forward_changes_nothing() {
-    let way = WAYS[2].1;
+    let way = WAYS[3].1;
     let bench = Bench::new(TWELVE);
     bench.done(&arguments(way, "whole", &["--set", "train.epochs=6"]));
     for epochs in ["2", "4", "6"] {

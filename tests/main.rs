@@ -15,6 +15,7 @@ mod exports;
 mod fire;
 mod floors;
 mod folder;
+mod held;
 #[cfg(unix)]
 mod launching;
 mod mutations;

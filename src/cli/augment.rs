@@ -65,6 +65,7 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
         None => shown.chain(&chosen, variants, arguments.boxes),
         Some(text) => shown.range(&shown.transform(text)?, &chosen, variants, arguments.boxes),
     };
+    let sheet = sheet.map_err(Error::wrong)?;
     write_whole(out, &sheet.png().context("failed to write the sheet as PNG")?)?;
     print(&format!(
         "{}: {} images of trial {number}, {variants} variants each\n",
@@ -73,6 +74,9 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
     ));
     Ok(())
 }
+
+/// What comes of images, each of which is decoded when it is looked at.
+type Looked<T> = std::result::Result<T, data::Error>;
 
 /// A trial's images.
 struct Shown<'a> {
@@ -90,25 +94,25 @@ impl Shown<'_> {
         format!("{}, trial {}{settings}: {what}", self.images.dataset.origin(), trial.number)
     }
 
-    fn first_column(&self, image: u32, with_boxes: bool) -> Picture {
-        let mut picture = self.images.original_picture(image);
+    fn first_column(&self, image: u32, with_boxes: bool) -> Looked<Picture> {
+        let mut picture = self.images.original_picture(image)?;
         picture.words.push(self.images.dataset.names()[image as usize].clone());
-        with(picture, with_boxes)
+        Ok(with(picture, with_boxes))
     }
 
     /// The trial's chain, in as many epochs as there are variants.
-    fn chain(&self, chosen: &[u32], variants: usize, with_boxes: bool) -> Sheet {
-        let mut rows: Vec<Vec<Picture>> =
-            chosen.iter().map(|image| vec![self.first_column(*image, with_boxes)]).collect();
+    fn chain(&self, chosen: &[u32], variants: usize, with_boxes: bool) -> Looked<Sheet> {
+        let first = chosen.iter().map(|image| Ok(vec![self.first_column(*image, with_boxes)?]));
+        let mut rows = first.collect::<Looked<Vec<Vec<Picture>>>>()?;
         for epoch in 1..=variants as u64 {
-            let column = self.images.epoch(chosen, epoch).into_iter();
+            let column = self.images.epoch(chosen, epoch)?.into_iter();
             let column = column.map(|picture| with(picture, with_boxes));
             rows.iter_mut().zip(column).for_each(|(row, picture)| row.push(picture));
         }
         let columns: Vec<String> = std::iter::once("original".to_owned())
             .chain((1..=variants).map(|epoch| format!("epoch {epoch}")))
             .collect();
-        Sheet::draw(&self.title("augmented training images"), &columns, &rows)
+        Ok(Sheet::draw(&self.title("augmented training images"), &columns, &rows))
     }
 
     /// The transform that is named: one of the trial's chain by its kind, or written as in a chain.
@@ -138,12 +142,12 @@ impl Shown<'_> {
         chosen: &[u32],
         variants: usize,
         with_boxes: bool,
-    ) -> Sheet {
-        let rows: Vec<Vec<Picture>> = chosen
+    ) -> Looked<Sheet> {
+        let rows = chosen
             .iter()
             .map(|index| {
-                let original = self.images.original(*index);
-                let mut row = vec![self.first_column(*index, with_boxes)];
+                let original = self.images.original(*index)?;
+                let mut row = vec![self.first_column(*index, with_boxes)?];
                 for drawn in self.spread(transform, &original, variants) {
                     let (mut image, mut bboxes) = (original.image.clone(), original.boxes.clone());
                     transform
@@ -153,13 +157,13 @@ impl Shown<'_> {
                     let words = vec![in_words(&(transform.kind(), drawn))];
                     row.push(with(Picture { image, boxes: bboxes, words }, with_boxes));
                 }
-                row
+                Ok(row)
             })
-            .collect();
+            .collect::<Looked<Vec<Vec<Picture>>>>()?;
         let columns: Vec<String> = std::iter::once("original".to_owned())
             .chain((1..=variants).map(|variant| variant.to_string()))
             .collect();
-        Sheet::draw(&self.title(transform.kind()), &columns, &rows)
+        Ok(Sheet::draw(&self.title(transform.kind()), &columns, &rows))
     }
 
     /// Draws that cover the range of what a transform draws, by the first number in them.
@@ -227,7 +231,7 @@ fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) ->
         std::fs::create_dir_all(folder.join(&safe))
             .with_context(|| format!("failed to make {}", folder.join(&safe).display()))?;
         for epoch in 1..=variants as u64 {
-            let variant = shown.images.variant(*index, epoch);
+            let variant = shown.images.variant(*index, epoch).map_err(Error::wrong)?;
             let name = format!("{safe}/{index:06}-{epoch}.png");
             let bytes = png(variant.image.frame(), variant.image.pixels())?;
             write_whole(&folder.join(&name), &bytes)?;

@@ -8,10 +8,12 @@ use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
 use crate::sweep::changed::unchanged;
+use crate::sweep::memory::needs;
 use crate::sweep::notes::notes;
 use crate::sweep::store::Store;
 
 use super::arguments::Written;
+use super::check::held;
 use super::error::{Error, Result};
 use super::output::say;
 
@@ -48,6 +50,10 @@ pub(super) fn begin(
     store.prepare()?;
     if view.is_for_people() {
         notes(root, experiment, images).iter().for_each(|note| say(&format!("{note}\n")));
+        let needs = needs(experiment, images, 0);
+        if needs.images < needs.decoded {
+            say(&format!("{}\n", held(&needs, experiment, &written.results)));
+        }
     }
     let (left, all) = store.left_behind(experiment);
     if left > 0 && view.is_for_people() {

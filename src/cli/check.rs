@@ -13,7 +13,7 @@ use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::changed::unchanged;
 use crate::sweep::cost::{Cost, costs, span};
 use crate::sweep::counts::Counts;
-use crate::sweep::memory::{Needs, feature_bytes, limit_in_bytes, needs};
+use crate::sweep::memory::{Needs, data_cache, feature_bytes, hold, limit_in_bytes, needs};
 use crate::sweep::notes::notes;
 use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
@@ -44,6 +44,7 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
     if let Some(problem) = too_many_features(&experiment, images, &written.results) {
         return Err(Problems::located(vec![problem], &root).into());
     }
+    hold(images, &experiment, &written.results);
     Ok((root, experiment, store))
 }
 
@@ -95,6 +96,7 @@ pub(super) fn check(arguments: &Check) -> Result {
         images: Counts::of(&shown.plan.data, &images).all(),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: limit_in_bytes(experiment.run.memory_limit),
+        results: &arguments.written.results,
         costs: costs(&experiment, &store, &images, allocation.threads),
         allocation,
         standing,
@@ -122,6 +124,8 @@ struct Overview<'a> {
     images: usize,
     needs: Needs,
     limit: Option<u64>,
+    /// The folder of all results.
+    results: &'a Path,
     allocation: Allocation,
     costs: Vec<Cost>,
     notes: Vec<String>,
@@ -166,6 +170,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
         let _ = writeln!(text, "{note}");
     }
     text.push_str(&cost(standing, costs, allocation));
+    let _ = write!(text, "{}, shared by all trials", held(needs, experiment, overview.results));
     text.push_str(&memory(needs, overview.limit, allocation.workers()));
     text.push('\n');
     for known in standing.known.iter().take(LISTED) {
@@ -211,10 +216,27 @@ fn cost(standing: &Standing, costs: &[Cost], allocation: &Allocation) -> String 
     )
 }
 
+/// `images 20 MB`, or where those are that memory has no room for.
+pub(super) fn held(needs: &Needs, experiment: &Experiment, results: &Path) -> String {
+    let size = |bytes: u64| match bytes {
+        0..1_000_000 => format!("{} kB", number(bytes.div_ceil(1000))),
+        _ => format!("{} MB", number(bytes.div_ceil(1_000_000))),
+    };
+    let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
+    if needs.images == needs.decoded {
+        return format!("images {} MB{own}", number(needs.decoded.div_ceil(1_000_000)));
+    }
+    let rest = match data_cache(&experiment.run, results) {
+        Some((folder, _)) => format!("kept in {}", folder.display()),
+        None => "decoded each time".to_owned(),
+    };
+    let (all, in_memory) = (size(needs.decoded), size(needs.images));
+    format!("images {all}{own} decoded, {in_memory} of it in memory and the rest {rest}")
+}
+
 fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
-    let own = if needs.in_own_sizes { ", and more in their own sizes" } else { "" };
-    let mut text = format!("images {} MB{own}, shared by all trials", mb(needs.images));
+    let mut text = String::new();
     if needs.augmented > 0 {
         let _ = write!(text, "; augmented images at most {} MB too", mb(needs.augmented));
     }

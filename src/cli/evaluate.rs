@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::data::{Cache, Dataset};
 use crate::kernels::loss::cross_entropy;
 use crate::kernels::tape::Tape;
+use crate::sweep::memory::hold_usually;
 use crate::sweep::store::write_whole;
 use crate::terminal::confusion::matrix;
 use crate::train::metrics::Tally;
@@ -32,6 +34,7 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let mut ready = Ready::new(&arguments.trained, &arguments.looking)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cache = Cache::new(cores);
+    hold_usually(&cache, None);
     let labelled = Labelled::of(arguments, &ready, &cache)?;
     let Labelled { dataset, images, which } = &labelled;
     let classes = classes(dataset, &ready)?;
@@ -40,8 +43,10 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
     for images in images.chunks(BATCH) {
+        let pixels = images.par_iter().map(|image| dataset.image(*image));
+        let pixels: Vec<_> = pixels.collect::<std::result::Result<_, _>>().map_err(Error::wrong)?;
         let pixels: Vec<(Frame, &[u8])> =
-            images.iter().map(|image| (dataset.frame(*image), dataset.image(*image))).collect();
+            images.iter().zip(&pixels).map(|(image, p)| (dataset.frame(*image), &**p)).collect();
         let labels: Vec<u32> =
             images.iter().map(|image| classes[dataset.label(*image) as usize]).collect();
         let logits = ready.logits(&pixels)?;

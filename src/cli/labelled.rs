@@ -44,7 +44,7 @@ impl Labelled {
         let Some(text) = &asked.data else {
             let plan = own(card, beside)?;
             let dataset = load(&plan)?;
-            if dataset.fingerprint() != card.images {
+            if dataset.fingerprint().map_err(Error::wrong)? != card.images {
                 return Err(Error::wrong(format!(
                     "the images of {} are not those any more that the network was trained and tested on\n\
                      --data SOURCE evaluates it on them all the same",
@@ -63,7 +63,7 @@ impl Labelled {
         for plan in plans.into_iter().flatten() {
             // Where it does not come to a data set of the same classes and parts, it is another one.
             let Ok(dataset) = cache.get(&plan) else { continue };
-            if dataset.fingerprint() == card.images {
+            if dataset.fingerprint().is_ok_and(|fingerprint| fingerprint == card.images) {
                 return own_part(dataset, &plan, card, asked.part);
             }
         }
@@ -192,8 +192,10 @@ fn foreign_part(
         let origin = dataset.origin();
         return Err(Error::wrong(format!("{origin} has no such images: try --part all")));
     }
-    let is_known =
-        |index: &&u32| taught.is_some_and(|taught| taught.contains(&hash(&dataset, **index)));
+    let is_known = |index: &&u32| {
+        hash(&dataset, **index)
+            .is_some_and(|hash| taught.is_some_and(|taught| taught.contains(&hash)))
+    };
     let which = match images.iter().filter(is_known).count() {
         0 => String::new(),
         known => format!(": it has learnt from {} of them", number(known as u64)),
@@ -205,11 +207,12 @@ fn foreign_part(
 fn taught(plan: &DataPlan, card: &Card, cache: &Cache) -> Option<BTreeSet<[u8; 32]>> {
     let dataset = cache.get(plan).ok()?;
     let split = split(&dataset, plan, card.seed).ok()?;
-    Some(split.train.iter().map(|index| hash(&dataset, *index)).collect())
+    split.train.iter().map(|index| hash(&dataset, *index)).collect()
 }
 
-fn hash(dataset: &Dataset, index: u32) -> [u8; 32] {
-    *blake3::hash(dataset.image(index)).as_bytes()
+/// The hash of an image; none if it cannot be decoded any more.
+fn hash(dataset: &Dataset, index: u32) -> Option<[u8; 32]> {
+    Some(*blake3::hash(&dataset.image(index).ok()?).as_bytes())
 }
 
 /// The folder or file of a source as the system names it.

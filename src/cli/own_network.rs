@@ -39,7 +39,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
             Normalisation { mean: vec![0.0; image.channels], std: vec![1.0; image.channels] }
         }
         Normalise::By(Moments { mean, std }) => Normalisation { mean, std },
-        Normalise::Dataset => {
+        Normalise::Dataset | Normalise::Sample(_) => {
             let plan = data(&root).map_err(unsaid)?;
             let seed = KeyPath::root().key("seed");
             let seed = root.at(&seed).and_then(|node| read(node, &seed).ok()).unwrap_or(0);
@@ -98,10 +98,15 @@ fn of_training_images(plan: DataPlan, seed: u64) -> Result<Normalisation, String
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let dataset = Cache::new(cores).get(&plan).map_err(|error| error.to_string())?;
     let split = split(&dataset, &plan, seed).map_err(|error| error.to_string())?;
-    let found = normalisation(&dataset, &split.train, &Normalise::Dataset);
+    let found = normalisation(&dataset, &split.train, &plan.normalise, seed)
+        .map_err(|error| error.to_string())?;
+    let what = match plan.normalise {
+        Normalise::Sample(images) => format!("{{ sample = {images} }}"),
+        _ => "\"dataset\"".to_owned(),
+    };
     say(&format!(
         "note: pixels are normalised as the training images of {} are, because data.normalise = \
-         \"dataset\": mean {:?}, std {:?}\n",
+         {what}: mean {:?}, std {:?}\n",
         dataset.origin(),
         found.mean,
         found.std
@@ -112,7 +117,7 @@ fn of_training_images(plan: DataPlan, seed: u64) -> Result<Normalisation, String
 /// Nobody says how pixels become numbers.
 fn unsaid(message: String) -> Error {
     Error::wrong(format!(
-        "data.normalise = \"dataset\" is taken from training images, which are not there: {message}\nsay how \
+        "data.normalise is taken from training images, which are not there: {message}\nsay how \
          images were normalised when the weights were made: --set 'data.normalise={{ mean = [0.485, 0.456, \
          0.406], std = [0.229, 0.224, 0.225] }}', or \"none\" for pixels from 0 to 1"
     ))

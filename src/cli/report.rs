@@ -10,6 +10,7 @@ use crate::data::Cache;
 use crate::export::results::{self, ExportError};
 use crate::report::page;
 use crate::results::hashes;
+use crate::sweep::memory::hold_usually;
 use crate::terminal::printed::{Format, tables};
 
 use super::arguments::Report;
@@ -71,7 +72,9 @@ pub(super) fn report(arguments: &Report) -> Result {
     let page = arguments.html.clone().or_else(|| is_for_people.then(usual));
     if let Some(page) = page {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        page::write(&answers, &Cache::new(cores), &page)?;
+        let images = Cache::new(cores);
+        hold_usually(&images, answers.root.parent());
+        page::write(&answers, &images, &page)?;
         say(&format!("the report is {}\n", page.display()));
     }
     Ok(())

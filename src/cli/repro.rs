@@ -15,6 +15,7 @@ use crate::results::hashes::verified;
 use crate::results::layout::EXPERIMENT;
 use crate::results::trials::Row;
 use crate::sweep::environment;
+use crate::sweep::memory::hold_usually;
 use crate::sweep::repro::{Again, Compared, Repro, Tables, repro};
 use crate::sweep::store::{Store, TrialStore};
 use crate::sweep::survey::expand_in;
@@ -33,6 +34,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     let interrupt = interrupt()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
+    hold_usually(&images, folder.root().parent());
     let scratch =
         tempfile::tempdir().context("failed to make a folder for what is executed again")?;
     let home = Store::of(folder.root());

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::data::Cache;
+use crate::data::{Cache, News};
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::progress::{Progress, View};
@@ -36,6 +36,15 @@ impl Task<'_> {
         quiet_panics_of_trials();
         let voice: Voice = Arc::new(Mutex::new(Box::new(|line| say(&format!("{line}\n")))));
         let interrupt = interrupt(voice.clone())?;
+        let (is_for_people, of_images) = (self.view.is_for_people(), voice.clone());
+        self.images.listen(Box::new(move |news| {
+            let voice = of_images.lock().unwrap_or_else(PoisonError::into_inner);
+            match news {
+                News::Warning(line) => voice(&format!("warning: {line}")),
+                News::Progress(line) if is_for_people => voice(line),
+                News::Progress(_) => {}
+            }
+        }));
         let shown = Shown {
             view: self.view,
             supervised: &self.supervised,

@@ -8,7 +8,7 @@
 //! classes = "all"                   # or some of them by name
 //! subset = "none"                   # or { per-class = 20 }, { fraction = 0.1 } of the training images
 //! image = { size = [32, 32], channels = 3 }
-//! normalise = "dataset"             # or "none", or { mean = [0.5], std = [0.25] }
+//! normalise = "dataset"             # or "none", { sample = 2000 }, { mean = [0.5], std = [0.25] }
 //! on-bad-image = "error"            # or "skip"
 //! max-pixels = 100_000_000
 //! crop = "none"                     # or "box"
@@ -413,8 +413,19 @@ pub enum Normalise {
     None,
     /// Mean and standard deviation of the trial's training images: `"dataset"`.
     Dataset,
+    /// Mean and standard deviation of so many of the trial's training images, drawn by its seed: `{ sample = 2000 }`.
+    Sample(usize),
     /// Declared numbers: `{ mean = […], std = […] }`.
     By(Moments),
+}
+
+/// What a table of numbers for normalisation holds: those of [`Moments`], or a sample.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Numbers {
+    sample: Option<usize>,
+    mean: Option<Vec<f32>>,
+    std: Option<Vec<f32>>,
 }
 
 /// One mean and one standard deviation per channel.
@@ -431,6 +442,13 @@ written!(Written<Normalise>, "Normalise", |types| {
     "anyOf": [
         { "const": "dataset", "description": "Mean and standard deviation of the training images." },
         { "const": "none", "description": "Pixels from 0 to 1." },
+        {
+            "type": "object",
+            "description": "Mean and standard deviation of so many training images.",
+            "properties": { "sample": { "type": "integer", "minimum": 1 } },
+            "required": ["sample"],
+            "additionalProperties": false,
+        },
         types.subschema_for::<Moments>(),
     ],
 });
@@ -441,7 +459,7 @@ impl<'de> Deserialize<'de> for Written<Normalise> {
         impl<'de> Visitor<'de> for Reader {
             type Value = Normalise;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("\"none\", \"dataset\" or { mean = […], std = […] }")
+                f.write_str("\"none\", \"dataset\", { sample = 2000 } or { mean = […], std = […] }")
             }
             fn visit_str<E: Error>(self, name: &str) -> Result<Normalise, E> {
                 match name {
@@ -451,7 +469,22 @@ impl<'de> Deserialize<'de> for Written<Normalise> {
                 }
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Normalise, A::Error> {
-                Moments::deserialize(MapAccessDeserializer::new(map)).map(Normalise::By)
+                match Numbers::deserialize(MapAccessDeserializer::new(map))? {
+                    Numbers { sample: Some(0), .. } => {
+                        Err(A::Error::custom("a sample of 0 images; at least 1"))
+                    }
+                    Numbers { sample: Some(images), mean: None, std: None } => {
+                        Ok(Normalise::Sample(images))
+                    }
+                    Numbers { sample: None, mean: Some(mean), std: Some(std) } => {
+                        Ok(Normalise::By(Moments { mean, std }))
+                    }
+                    Numbers { sample: Some(_), .. } => {
+                        Err(A::Error::custom("a sample says mean and std: it stands alone"))
+                    }
+                    Numbers { mean: None, .. } => Err(A::Error::missing_field("mean")),
+                    Numbers { .. } => Err(A::Error::missing_field("std")),
+                }
             }
         }
         deserializer.deserialize_any(Reader).map(Written)

@@ -7,6 +7,8 @@
 //! checkpoint-every = { steps = 500 }
 //! time-limit = "30m"
 //! memory-limit = "8GB"
+//! data-memory = "75%"
+//! data-cache = "100GB"               # or { folder = "/scratch/images", size = "1TB" }
 //! feature-cache = "4GB"
 //! ```
 
@@ -15,9 +17,11 @@ use std::fmt;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::basis::written::written;
+use crate::document::WrittenPath;
 
 /// The table `[run]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -31,6 +35,10 @@ pub struct Run {
     pub time_limit: Limit<Seconds>,
     /// How much memory all trials together may take.
     pub memory_limit: Memory,
+    /// How much memory decoded images may take.
+    pub data_memory: Memory,
+    /// Where those are kept that memory has no room for.
+    pub data_cache: DataCache,
     /// How much memory what frozen layers make of images may take.
     pub feature_cache: Memory,
     /// What trials run on.
@@ -137,12 +145,104 @@ impl<'de> Deserialize<'de> for Memory {
                 if let Some(part) = part.filter(|part| *part > 0.0 && *part <= 100.0) {
                     return Ok(Memory::Part(part / 100.0));
                 }
-                // A number alone would be bytes, which nobody means.
-                let has_unit = text.ends_with(['B', 'b']);
-                match text.parse::<ByteSize>() {
-                    Ok(size) if has_unit && size.as_u64() > 0 => Ok(Memory::Bytes(size.as_u64())),
-                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                let wrong = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+                bytes(text).map(Memory::Bytes).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Where decoded images are kept on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DataCache {
+    /// Nowhere: `"none"`.
+    None,
+    /// Beside the results, in so many bytes: `"100GB"`.
+    Beside(u64),
+    /// In a folder of the user's choice: `{ folder = "/scratch/images", size = "1TB" }`.
+    In {
+        /// The folder.
+        folder: WrittenPath,
+        /// The bytes that all files in it may take.
+        size: u64,
+    },
+}
+
+/// The table of [`DataCache::In`].
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CacheFolder {
+    folder: WrittenPath,
+    size: DiskSize,
+}
+
+/// Bytes, written as `"8GB"` or `"512MiB"`.
+struct DiskSize(u64);
+
+written!(DataCache, "DataCache", |types| {
+    "description": "`\"none\"`, bytes on disk such as `\"100GB\"`, or a folder with them.",
+    "anyOf": [
+        { "const": "none" },
+        { "type": "string", "pattern": SIZE },
+        {
+            "type": "object",
+            "properties": {
+                "folder": types.subschema_for::<WrittenPath>(),
+                "size": { "type": "string", "pattern": SIZE },
+            },
+            "required": ["folder", "size"],
+            "additionalProperties": false,
+        },
+    ],
+});
+
+/// How bytes are written.
+const SIZE: &str = "^[0-9.]+ *[kKmMgGtTpP]?i?[bB]$";
+
+/// The bytes that `text` says; a number alone would be bytes, which nobody means.
+fn bytes(text: &str) -> Option<u64> {
+    let size = text.parse::<ByteSize>().ok().filter(|_| text.ends_with(['B', 'b']));
+    size.map(|size| size.as_u64()).filter(|bytes| *bytes > 0)
+}
+
+impl<'de> Deserialize<'de> for DiskSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = DiskSize;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("bytes on disk as \"100GB\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<DiskSize, E> {
+                let wrong = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+                bytes(text).map(DiskSize).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl<'de> Deserialize<'de> for DataCache {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = DataCache;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str(
+                    "\"none\", bytes on disk as \"100GB\", or { folder = \"…\", size = \"100GB\" }",
+                )
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<DataCache, E> {
+                let wrong = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+                match text {
+                    "none" => Ok(DataCache::None),
+                    text => bytes(text).map(DataCache::Beside).ok_or_else(wrong),
                 }
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DataCache, A::Error> {
+                let read = CacheFolder::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(DataCache::In { folder: read.folder, size: read.size.0 })
             }
         }
         deserializer.deserialize_any(Reader)

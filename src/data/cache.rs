@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::dataset::Dataset;
 use super::error::Error;
-use super::load::load;
+use super::held::{Means, apart};
+use super::holding::{Holding, News, Teller};
+use super::load::load_into;
 use super::survey::survey;
 use crate::plan::data::{
     BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Image, OnBadImage, Source, TestSet,
@@ -16,6 +18,10 @@ use crate::plan::data::{
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
+    holding: OnceLock<Holding>,
+    /// Bytes of memory that data sets have not taken.
+    left: Mutex<u64>,
+    teller: Teller,
     datasets: Shelf<(Images, Read), Arc<Dataset>>,
     facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
@@ -50,7 +56,32 @@ type Shelf<K, V> = Mutex<HashMap<K, Arc<OnceLock<Result<V, Error>>>>>;
 impl Cache {
     /// An empty cache that decodes images on `threads` threads.
     pub fn new(threads: usize) -> Self {
-        Cache { threads: threads.max(1), datasets: Mutex::default(), facts: Mutex::default() }
+        Cache {
+            threads: threads.max(1),
+            holding: OnceLock::new(),
+            left: Mutex::new(u64::MAX),
+            teller: Teller::default(),
+            datasets: Mutex::default(),
+            facts: Mutex::default(),
+        }
+    }
+
+    /// Holds images like this from now on; what was said first counts. Else all of them are in memory.
+    pub fn hold(&self, holding: Holding) {
+        let memory = holding.memory;
+        if self.holding.set(holding).is_ok() {
+            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = memory;
+        }
+    }
+
+    /// Has `tell` called with what there is to know while images are looked at.
+    pub fn listen(&self, tell: Box<dyn Fn(News) + Send>) {
+        self.teller.set(tell);
+    }
+
+    /// Tells whoever listens.
+    pub fn tell(&self, news: News) {
+        self.teller.tell(news);
     }
 
     /// What is known without decoding, as [`survey`] says.
@@ -70,24 +101,20 @@ impl Cache {
             &self.datasets,
             (images(plan), (image, own_size, on_bad_image, duplicates, max_pixels)),
         )
-        .get_or_init(|| self.load_apart(plan).map(Arc::new))
+        .get_or_init(|| self.load(plan).map(Arc::new))
         .clone()
     }
 
-    /// Loads on threads of its own. A trial runs on a thread of rayon's; were the images decoded on
-    /// the same threads, this one could, while it waits for them, pick up another trial that asks
-    /// for the same data, and then wait for itself.
-    fn load_apart(&self, plan: &DataPlan) -> Result<Dataset, Error> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()
-            .map_err(|cause| Error::Threads(cause.to_string()))?;
-        std::thread::scope(|scope| {
-            let loading = std::thread::Builder::new()
-                .spawn_scoped(scope, || pool.install(|| load(plan)))
-                .map_err(|cause| Error::Threads(cause.to_string()))?;
-            loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+    /// Loads what memory has room for after the data sets before it.
+    fn load(&self, plan: &DataPlan) -> Result<Dataset, Error> {
+        // One data set after the other, or two would take the same room.
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let Holding { disk, .. } = self.holding.get().cloned().unwrap_or_default();
+        let holding = Holding { memory: *left, disk };
+        let means = Means { holding, threads: self.threads, teller: self.teller.clone() };
+        let dataset = apart(self.threads, || load_into(plan, means))??;
+        *left = left.saturating_sub(dataset.memory());
+        Ok(dataset)
     }
 }
 

@@ -1,10 +1,18 @@
-//! A data set in memory: every image of the declared size, or of its own, as bytes, with its label.
+//! A data set: every image of the declared size, or of its own, as bytes, with its label.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
+use super::load::Looked;
+use super::pixels::Pixels;
 use crate::augment::{BBox, Chain, Frame};
+use crate::plan::data::Duplicates;
 
 /// What a source declares an image for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +38,8 @@ impl Part {
     }
 }
 
-/// Decoded images that trials share. Pixels are [images, height, width, channels].
-#[derive(Clone, Debug, PartialEq)]
+/// Images that trials share, and what is known of each.
+#[derive(Debug)]
 pub struct Dataset {
     pub(super) origin: String,
     pub(super) classes: Vec<String>,
@@ -39,9 +47,9 @@ pub struct Dataset {
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
-    pub(super) pixels: Vec<u8>,
-    /// Where images have sizes of their own: the place of each one's first byte, and its size.
-    pub(super) own: Vec<(usize, Frame)>,
+    pub(super) pixels: Pixels,
+    /// The size of each image where they have sizes of their own, else empty.
+    pub(super) own: Vec<Frame>,
     pub(super) labels: Vec<u32>,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
@@ -51,12 +59,33 @@ pub struct Dataset {
     pub(super) groups: Vec<u32>,
     pub(super) group_names: Vec<String>,
     pub(super) skipped: Vec<BadImage>,
-    pub(super) copies: Copies,
     pub(super) set_aside: usize,
+    /// What takes a look at every image: at once where all are decoded at once, else when somebody asks for it.
+    pub(super) facts: OnceLock<Result<Facts, Error>>,
+}
+
+/// What is known of a data set when every image has been looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Facts {
+    pub(super) copies: Copies,
     /// Per image and channel, the sum of its values and of their squares: statistics of any subset
     /// then take no second look at the pixels.
     pub(super) sums: Vec<[u64; 2]>,
     pub(super) fingerprint: String,
+}
+
+/// Whether both have the same images under the same names, wherever these are held.
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Dataset) -> bool {
+        self.origin == other.origin
+            && self.names == other.names
+            && self.boxes == other.boxes
+            && self.group_names == other.group_names
+            && self.skipped == other.skipped
+            && self.set_aside == other.set_aside
+            && self.copies() == other.copies()
+            && self.fingerprint() == other.fingerprint()
+    }
 }
 
 impl Dataset {
@@ -88,7 +117,7 @@ impl Dataset {
     /// Size and channels of image `index`.
     pub fn frame(&self, index: u32) -> Frame {
         let all = Frame { height: self.height, width: self.width, channels: self.channels };
-        self.own.get(index as usize).map_or(all, |(_, frame)| *frame)
+        self.own.get(index as usize).copied().unwrap_or(all)
     }
 
     /// Whether each image can go through all of `chains`.
@@ -100,9 +129,7 @@ impl Dataset {
         chains: impl IntoIterator<Item = &'a Chain> + Clone,
     ) -> Result<(), Error> {
         let mut known = HashSet::new();
-        for ((_, frame), name) in
-            self.own.iter().zip(&self.names).filter(|((_, f), _)| known.insert(*f))
-        {
+        for (frame, name) in self.own.iter().zip(&self.names).filter(|(f, _)| known.insert(**f)) {
             for chain in chains.clone() {
                 chain.check(*frame).map_err(|fault| {
                     Error::format(
@@ -120,15 +147,43 @@ impl Dataset {
         self.boxes.get(index as usize).copied().flatten()
     }
 
-    /// The pixels of image `index`.
+    /// The pixels of image `index`, from memory, from the disk, or decoded now.
     ///
     /// # Shapes
     /// [height, width, channels]
-    pub fn image(&self, index: u32) -> &[u8] {
-        let bytes = self.frame(index).bytes();
-        let start =
-            self.own.get(index as usize).map_or(index as usize * bytes, |(start, _)| *start);
-        &self.pixels[start..][..bytes]
+    ///
+    /// # Errors
+    /// If it cannot be decoded, or it or another one could not be when somebody took a look at all of them.
+    pub fn image(&self, index: u32) -> Result<Cow<'_, [u8]>, Error> {
+        match &self.pixels {
+            Pixels::Whole { .. } => Ok(Cow::Borrowed(self.pixels.whole(index, self.frame(index)))),
+            Pixels::Held(held) => held.image(index, self.frame(index)).map_err(|reason| {
+                // One that is bad is seldom alone, and all of them are told at once.
+                let bad = || {
+                    let file = held.file_of(index, &self.names[index as usize]);
+                    Error::bad_images(&self.origin, self.len(), vec![BadImage { file, reason }])
+                };
+                self.facts().err().unwrap_or_else(bad)
+            }),
+        }
+    }
+
+    /// What is known when every image has been looked at. Whoever asks first takes the look, the others wait.
+    pub(super) fn facts(&self) -> Result<&Facts, Error> {
+        self.facts.get_or_init(|| self.look()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether every image has been looked at.
+    pub fn is_known(&self) -> bool {
+        self.facts.get().is_some()
+    }
+
+    /// Bytes that its images take in memory, at most.
+    pub fn memory(&self) -> u64 {
+        match &self.pixels {
+            Pixels::Whole { bytes, .. } => bytes.len() as u64,
+            Pixels::Held(held) => held.memory(|index| self.frame(index)),
+        }
     }
 
     /// The labels of all images.
@@ -157,8 +212,16 @@ impl Dataset {
     }
 
     /// Images with the pixels of other ones.
-    pub fn copies(&self) -> &Copies {
-        &self.copies
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn copies(&self) -> Result<&Copies, Error> {
+        self.facts().map(|facts| &facts.copies)
+    }
+
+    /// Per image and channel, the sum of its values and of their squares.
+    pub(super) fn sums(&self) -> Result<&[[u64; 2]], Error> {
+        self.facts().map(|facts| &facts.sums[..])
     }
 
     /// Images that the source declares for testing and that were left out because another source
@@ -169,13 +232,33 @@ impl Dataset {
 
     /// blake3 of classes, sizes, labels, parts and pixels, in hexadecimal: equal for equal data,
     /// wherever it was read from.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn fingerprint(&self) -> Result<&str, Error> {
+        self.facts().map(|facts| &facts.fingerprint[..])
     }
 
-    /// Computes the fingerprint from everything else. Every field is preceded by its length, so
-    /// that no two data sets are hashed as the same bytes.
-    pub(super) fn hash(&self) -> String {
+    /// Computes the fingerprint from everything else.
+    pub(super) fn hash(&self) -> Result<String, Error> {
+        let mut hasher = self.hashed_before_pixels();
+        match &self.pixels {
+            Pixels::Whole { bytes, .. } => _ = hasher.update(bytes),
+            Pixels::Held(_) => {
+                let all: Vec<u32> = (0..self.len() as u32).collect();
+                for together in all.chunks(TOGETHER) {
+                    let images = together.par_iter().map(|index| self.image(*index));
+                    for image in images.collect::<Result<Vec<_>, Error>>()? {
+                        hasher.update(&image);
+                    }
+                }
+            }
+        }
+        Ok(self.hashed_behind_pixels(hasher))
+    }
+
+    /// Every field is preceded by its length, so that no two data sets are hashed as the same bytes.
+    fn hashed_before_pixels(&self) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new();
         let number = |hasher: &mut blake3::Hasher, n: usize| {
             hasher.update(&(n as u64).to_le_bytes());
@@ -188,7 +271,7 @@ impl Dataset {
         for n in [self.len(), self.height, self.width, self.channels] {
             number(&mut hasher, n);
         }
-        for (_, Frame { height, width, .. }) in &self.own {
+        for Frame { height, width, .. } in &self.own {
             number(&mut hasher, *height);
             number(&mut hasher, *width);
         }
@@ -196,7 +279,10 @@ impl Dataset {
         hasher.update(&labels);
         let parts: Vec<u8> = self.parts.iter().map(|part| *part as u8).collect();
         hasher.update(&parts);
-        hasher.update(&self.pixels);
+        hasher
+    }
+
+    fn hashed_behind_pixels(&self, mut hasher: blake3::Hasher) -> String {
         for group in &self.groups {
             hasher.update(&group.to_le_bytes());
         }
@@ -206,6 +292,68 @@ impl Dataset {
         }
         hasher.finalize().to_hex().to_string()
     }
+
+    /// Looks at every image of a data set of which none is left out, and none has a box or a size of its own.
+    fn look(&self) -> Result<Facts, Error> {
+        let Pixels::Held(held) = &self.pixels else {
+            return Err(Error::EmptyPart("a data set in memory without its facts".to_owned()));
+        };
+        held.apart(|| {
+            let mut hasher = self.hashed_before_pixels();
+            let (mut sums, mut hashes) = (Vec::new(), Vec::new());
+            let mut bad = Vec::new();
+            let what = format!("looking at every image of {} once", self.origin);
+            let mut index = 0;
+            held.look(&what, |seen| {
+                match seen {
+                    Ok((seen, pixels)) => {
+                        hasher.update(pixels);
+                        sums.extend(seen.sums);
+                        hashes.push(seen.hash);
+                    }
+                    Err(reason) => {
+                        let file = held.file_of(index, &self.names[index as usize]);
+                        bad.push(BadImage { file, reason });
+                    }
+                }
+                index += 1;
+            });
+            if !bad.is_empty() {
+                return Err(Error::bad_images(&self.origin, self.len(), bad));
+            }
+            let (copies, _) = self.find_copies(&hashes, Duplicates::Keep)?;
+            let fingerprint = self.hashed_behind_pixels(hasher);
+            let facts = Facts { copies, sums, fingerprint };
+            held.keep_look(&Looked::plain(&facts));
+            Ok(facts)
+        })?
+    }
+
+    /// Leaves out the images for which `stays` is false.
+    pub(super) fn retain(&mut self, stays: &[bool]) {
+        let frames: Vec<Frame> = (0..self.len() as u32).map(|index| self.frame(index)).collect();
+        self.pixels.retain(stays, &frames);
+        keep(&mut self.own, stays);
+        self.retain_lists(stays);
+    }
+
+    /// The same, where pixels and sizes are not there yet.
+    pub(super) fn retain_lists(&mut self, stays: &[bool]) {
+        keep(&mut self.labels, stays);
+        keep(&mut self.parts, stays);
+        keep(&mut self.names, stays);
+        keep(&mut self.boxes, stays);
+        keep(&mut self.groups, stays);
+    }
+}
+
+/// Images that are hashed together.
+const TOGETHER: usize = 256;
+
+/// Leaves out what does not stay; lists that say nothing are empty.
+pub(super) fn keep<T>(all: &mut Vec<T>, stays: &[bool]) {
+    let mut stays = stays.iter();
+    all.retain(|_| stays.next().copied().unwrap_or(true));
 }
 
 #[cfg(test)]
@@ -221,7 +369,10 @@ impl Dataset {
             height: 1,
             width: 1,
             channels: 1,
-            pixels: (0..count).map(|index| value(index) as u8).collect(),
+            pixels: Pixels::Whole {
+                bytes: (0..count).map(|index| value(index) as u8).collect(),
+                starts: Vec::new(),
+            },
             own: Vec::new(),
             labels: labels.to_vec(),
             parts: parts.to_vec(),
@@ -230,12 +381,15 @@ impl Dataset {
             groups: Vec::new(),
             group_names: Vec::new(),
             skipped: Vec::new(),
-            copies: Copies::default(),
             set_aside: 0,
-            sums: (0..count).map(|index| [value(index), value(index).pow(2)]).collect(),
-            fingerprint: String::new(),
+            facts: OnceLock::new(),
         };
-        dataset.fingerprint = dataset.hash();
+        let facts = Facts {
+            copies: Copies::default(),
+            sums: (0..count).map(|index| [value(index), value(index).pow(2)]).collect(),
+            fingerprint: dataset.hash().unwrap(),
+        };
+        dataset.facts = OnceLock::from(Ok(facts));
         dataset
     }
 }
@@ -247,22 +401,26 @@ mod tests {
     #[test]
     fn the_fingerprint_changes_with_everything_that_trials_depend_on() {
         let parts = [Part::Undeclared; 3];
-        let base = Dataset::of_labels(&[0, 1, 0], &parts);
-        assert_eq!(base.fingerprint().len(), 64);
+        let base = || Dataset::of_labels(&[0, 1, 0], &parts);
+        let fingerprint = base().hash().unwrap();
+        assert_eq!(fingerprint.len(), 64);
         let change = |change: fn(&mut Dataset)| {
-            let mut changed = base.clone();
+            let mut changed = base();
             change(&mut changed);
-            changed.hash()
+            changed.hash().unwrap()
         };
         let changed = [
             change(|data| data.classes[0].push('x')),
             change(|data| data.labels[0] = 1),
             change(|data| data.parts[2] = Part::Test),
-            change(|data| data.pixels[1] ^= 1),
+            change(|data| {
+                let bytes = vec![0, 0, 2];
+                data.pixels = Pixels::Whole { bytes, starts: Vec::new() };
+            }),
             change(|data| (data.height, data.channels) = (3, 3)),
             change(|data| data.boxes = vec![None; 3]),
         ];
-        assert!(!changed.contains(&base.fingerprint));
-        assert_eq!(change(|data| data.names[0].push('x')), base.fingerprint);
+        assert!(!changed.contains(&fingerprint));
+        assert_eq!(change(|data| data.names[0].push('x')), fingerprint);
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Part};
 use super::error::{Error, LISTED};
 use crate::plan::data::Duplicates;
 
 /// Sets of images that have the same pixels once they have the declared size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copies {
     /// Images that have the pixels of one before them.
     count: usize,
@@ -60,21 +60,17 @@ impl Copies {
 }
 
 impl Dataset {
-    /// Finds images with the same pixels, and does with them what `wanted` says.
+    /// Finds images with the same pixels, each of which has its hash in `hashes`, and does with them what `wanted`
+    /// says: what was found, and which images stay; none: all.
     ///
     /// # Errors
     /// If there are some and there shall be none.
-    pub(super) fn settle_copies(&mut self, wanted: Duplicates) -> Result<(), Error> {
-        let hashes: Vec<[u8; 32]> = (0..self.len() as u32)
-            .into_par_iter()
-            .map(|index| {
-                let frame = self.frame(index);
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(&(frame.width as u64).to_le_bytes());
-                hasher.update(self.image(index));
-                *hasher.finalize().as_bytes()
-            })
-            .collect();
+    pub(super) fn find_copies(
+        &self,
+        hashes: &[[u8; 32]],
+        wanted: Duplicates,
+    ) -> Result<(Copies, Option<Vec<bool>>), Error> {
+        let mut stays = None;
         // The maps are looked into and never iterated over.
         let mut first: HashMap<[u8; 32], usize> = HashMap::new();
         let mut contradicts: HashSet<[u8; 32]> = HashSet::new();
@@ -111,45 +107,17 @@ impl Dataset {
                     Part::Validation => 1,
                     Part::Train | Part::Undeclared => 2,
                 };
-                let mut stays: HashMap<[u8; 32], usize> = HashMap::new();
+                let mut first: HashMap<[u8; 32], usize> = HashMap::new();
                 for (index, hash) in hashes.iter().enumerate() {
-                    let kept = stays.entry(*hash).or_insert(index);
+                    let kept = first.entry(*hash).or_insert(index);
                     if rank(index) < rank(*kept) {
                         *kept = index;
                     }
                 }
-                let stays: Vec<bool> = hashes
-                    .iter()
-                    .enumerate()
-                    .map(|(index, hash)| stays[hash] == index && !contradicts.contains(hash))
-                    .collect();
-                self.retain(&stays);
+                let is_kept = |(index, hash)| first[hash] == index && !contradicts.contains(hash);
+                stays = Some(hashes.iter().enumerate().map(is_kept).collect());
             }
         }
-        self.copies = copies;
-        Ok(())
-    }
-
-    /// Leaves out the images for which `stays` is false.
-    fn retain(&mut self, stays: &[bool]) {
-        let mut pixels = Vec::with_capacity(self.pixels.len());
-        let mut own = Vec::new();
-        for index in (0..self.len()).filter(|index| stays[*index]) {
-            if !self.own.is_empty() {
-                own.push((pixels.len(), self.frame(index as u32)));
-            }
-            pixels.extend_from_slice(self.image(index as u32));
-        }
-        fn keep<T>(all: &mut Vec<T>, stays: &[bool]) {
-            let mut stays = stays.iter();
-            // Lists that say nothing are empty.
-            all.retain(|_| stays.next().copied().unwrap_or(true));
-        }
-        keep(&mut self.labels, stays);
-        keep(&mut self.parts, stays);
-        keep(&mut self.names, stays);
-        keep(&mut self.boxes, stays);
-        keep(&mut self.groups, stays);
-        (self.pixels, self.own) = (pixels, own);
+        Ok((copies, stays))
     }
 }

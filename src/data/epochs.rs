@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::error::Error;
 use crate::plan::Plan;
 use crate::plan::data::DataPlan;
 
@@ -26,7 +27,7 @@ type Group = [u8; 32];
 /// Piece `index` of epoch `epoch`.
 type Place = (Group, u64, usize);
 
-type Pixels = Arc<Vec<u8>>;
+type Pixels = Result<Arc<Vec<u8>>, Error>;
 
 /// The augmented epochs of a sweep.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ pub struct Work {
 
 impl TrialEpochs {
     /// Piece `index` of epoch `epoch`: `make` returns the pixels of its `images`. With `again`, the
-    /// trial will ask for it once more.
+    /// trial will ask for it once more. Where an image cannot be decoded, nobody who shares the piece tries again.
     pub(super) fn piece(
         &self,
         epoch: u64,
@@ -128,7 +129,7 @@ impl TrialEpochs {
         images: usize,
         bytes: usize,
         again: bool,
-        make: impl FnOnce() -> Vec<u8>,
+        make: impl FnOnce() -> Result<Vec<u8>, Error>,
     ) -> Pixels {
         let recent = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |(e, i, _): &&(u64, usize, Pixels)| (*e, *i) == (epoch, index);
@@ -142,7 +143,7 @@ impl TrialEpochs {
         let pixels = cell.get_or_init(|| {
             is_own = true;
             let start = (self.epochs.seconds)();
-            let pixels = Arc::new(make());
+            let pixels = make().map(Arc::new);
             let nanoseconds = 1e9 * ((self.epochs.seconds)() - start);
             self.work.nanoseconds.fetch_add(nanoseconds as u64, Ordering::Relaxed);
             pixels

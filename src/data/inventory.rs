@@ -65,7 +65,7 @@ impl SourceFile {
     clippy::disallowed_methods,
     reason = "a date decides only whether what a file holds is compared again"
 )]
-fn stamps(metadata: &Metadata) -> (i64, i64, u64) {
+pub(super) fn stamps(metadata: &Metadata) -> (i64, i64, u64) {
     let modified = metadata.modified().ok();
     let since = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let modified = since.map_or(0, |since| since.as_nanos() as i64);

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 
 use super::dataset::Part;
-use super::decode::check_file;
+use super::decode::{Picture, check_file, decode, decode_file};
 use super::error::{BadImage, Error};
-use crate::augment::BoxFormat;
-use crate::plan::data::OnBadImage;
+use crate::augment::{BBox, BoxFormat};
+use crate::plan::data::{DataPlan, OnBadImage};
 
 /// The images of a source by name, label and declared part, and where their pixels are.
 pub(super) struct Listing {
@@ -41,6 +41,9 @@ pub(super) enum Images {
     /// Plain pixels, several images to a block.
     Blocks(Vec<Block>),
 }
+
+/// The pixels of a listing's blocks, each with the index of its first image; empty where images are files of their own.
+pub(super) type Opened = Vec<(usize, Cow<'static, [u8]>)>;
 
 /// An image file and a box in it.
 pub(super) struct ImageFile {
@@ -120,6 +123,59 @@ impl Listing {
         }
         bad.iter().for_each(|(pick, _)| self.labels[*pick] = OUTSIDE);
         Ok(())
+    }
+
+    /// Opens the pixels for random access: those of blocks are read.
+    pub(super) fn open(&self) -> Result<Opened, Error> {
+        let Images::Blocks(blocks) = &self.images else { return Ok(Vec::new()) };
+        let mut opened = Vec::with_capacity(blocks.len());
+        let mut first = 0;
+        for block in blocks {
+            opened.push((first, (block.read)()?));
+            first += block.count;
+        }
+        Ok(opened)
+    }
+
+    /// The picture of image `index`, or what its box holds, and the box that goes along with it; or why there is none.
+    pub(super) fn picture<'a>(
+        &'a self,
+        opened: &'a Opened,
+        index: usize,
+        plan: &DataPlan,
+    ) -> Result<(Picture<'a>, Option<BBox>), String> {
+        match &self.images {
+            Images::Files(files) => {
+                let picture = decode_file(&files[index].path, plan.max_pixels)?;
+                let bbox = files[index].bbox.map(|bbox| picture.bbox(bbox)).transpose()?;
+                Ok(match bbox {
+                    Some(bbox) if plan.boxes.crop => (picture.crop(&bbox), None),
+                    bbox => (picture, bbox),
+                })
+            }
+            Images::Encoded(files) => Ok((decode(files[index], plan.max_pixels)?, None)),
+            Images::Blocks(blocks) => {
+                let block = opened.partition_point(|(first, _)| *first <= index) - 1;
+                let (first, pixels) = &opened[block];
+                let Block { height, width, channels, .. } = blocks[block];
+                let bytes = height * width * channels;
+                let image = &pixels[(index - first) * bytes..][..bytes];
+                Ok((Picture { height, width, channels, pixels: Cow::Borrowed(image) }, None))
+            }
+        }
+    }
+
+    /// The file of image `index`, which is called `name`, as messages name it.
+    pub(super) fn file_called(&self, index: usize, name: &str) -> String {
+        match &self.images {
+            Images::Files(files) => files[index].path.display().to_string(),
+            Images::Encoded(_) | Images::Blocks(_) => format!("{} {name}", self.origin),
+        }
+    }
+
+    /// The image's file, as messages name it.
+    pub(super) fn file(&self, index: usize) -> String {
+        self.file_called(index, &self.names[index])
     }
 
     /// Checks what every source has to have: two classes, and something to learn about each.

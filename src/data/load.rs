@@ -1,24 +1,28 @@
-//! Decodes every image of a source once, in parallel.
+//! Decodes the images of a source: all of them at once, in parallel, where memory has room for them.
 
-use std::borrow::Cow;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use fast_image_resize::Resizer;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, Part};
-use super::decode::{Picture, check_size, decode, decode_file};
-use super::duplicates::Copies;
+use super::dataset::{Dataset, Facts, Part, keep};
+use super::decode::{check_size, decode_file};
 use super::error::{BadImage, Error};
-use super::listing::{Block, Images, Listing, OUTSIDE, check_taught, relabel};
+use super::held::{Held, Listed, Means, Seen};
+use super::holding::{Holding, Teller};
+use super::listing::{OUTSIDE, Opened, check_taught, relabel};
 use super::own_size::arrive;
-use super::resize::fit;
+use super::pixels::Pixels;
+use super::resize::{fit, fit_with_box};
 use super::source::list_classes;
 use super::survey::check_test;
-use crate::augment::{self, BBox};
-use crate::plan::data::{DataPlan, Image, OnBadImage, OwnSize, TestSet};
+use crate::augment::{self, BBox, Frame};
+use crate::plan::data::{DataPlan, Duplicates, Image, OnBadImage, OwnSize, TestSet};
 
-/// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
+/// Reads, decodes and resizes all images that `plan` names, and holds them in memory; the split is made later, by each
+/// trial.
 ///
 /// With `test` from another source, that source's images come after the others and are declared for
 /// testing; its own declared test part is used if it has one, else all of it. What the training
@@ -27,22 +31,44 @@ use crate::plan::data::{DataPlan, Image, OnBadImage, OwnSize, TestSet};
 ///
 /// Images are in the order of the listing, whatever the number of threads.
 pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
+    let (holding, teller) = (Holding::default(), Teller::default());
+    load_into(plan, Means { holding, threads: rayon::current_num_threads(), teller })
+}
+
+/// As [`load`], with no more in memory than `means` say. Where not all have room, images are decoded when they are
+/// needed, unless one of them may be left out or have a size or a box that only shows in its file: then all are looked
+/// at first.
+pub(super) fn load_into(plan: &DataPlan, means: Means) -> Result<Dataset, Error> {
+    let (parts, set_aside) = listed(plan)?;
+    let dataset = Dataset::listed(&parts, plan, set_aside);
+    if let Some((pixels, found)) = in_memory(&parts, plan, means.holding.memory)? {
+        return Finding {
+            dataset: Dataset { pixels, ..dataset },
+            found,
+            sums: Vec::new(),
+            hashes: Vec::new(),
+        }
+        .finish(plan);
+    }
+    held(Held::new(parts, plan, means)?, dataset, plan)
+}
+
+/// The images that `plan` names, and how many were set aside.
+fn listed(plan: &DataPlan) -> Result<(Vec<Listed>, usize), Error> {
     let main = list_classes(&plan.source, plan)?;
     main.check()?;
     let declared = main.picks(|part| part == Part::Test).len();
     check_test(plan, declared)?;
-    let kept = main.picks(|part| part != Part::Test);
     let source = match &plan.test {
         TestSet::Source(source) => source,
         // Nothing is to be tested on.
         TestSet::Part(0.0) => {
-            return Assembly::new(&main, plan, kept.len(), declared)?
-                .add(&main, &kept, plan)?
-                .finish(plan);
+            let picks = main.picks(|part| part != Part::Test);
+            return Ok((vec![Listed { listing: main, picks }], declared));
         }
         TestSet::Declared | TestSet::Part(_) => {
-            let all = main.picks(|_| true);
-            return Assembly::new(&main, plan, all.len(), 0)?.add(&main, &all, plan)?.finish(plan);
+            let picks = main.picks(|_| true);
+            return Ok((vec![Listed { listing: main, picks }], 0));
         }
     };
     let mut test = list_classes(source, plan)?;
@@ -53,10 +79,9 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
     let has_part = test.parts.contains(&Part::Test);
     let tested = test.picks(|part| !has_part || part == Part::Test);
     test.parts.fill(Part::Test);
-    Assembly::new(&main, plan, kept.len() + tested.len(), declared)?
-        .add(&main, &kept, plan)?
-        .add(&test, &tested, plan)?
-        .finish(plan)
+    let picks = main.picks(|part| part != Part::Test);
+    let parts = vec![Listed { listing: main, picks }, Listed { listing: test, picks: tested }];
+    Ok((parts, declared))
 }
 
 /// Decodes one image file to the size and channels of `plan`, as [`load`] does.
@@ -125,15 +150,36 @@ pub fn decode_own_size(
 }
 
 impl Dataset {
-    /// Notes what the listing says of the image whose pixels were added last.
-    fn note(&mut self, listing: &Listing, pick: usize, bbox: Option<BBox>) {
-        self.labels.push(listing.labels[pick]);
-        self.parts.push(listing.parts[pick]);
-        self.names.push(listing.names[pick].clone());
-        self.boxes.push(bbox);
-        if let Some(name) = listing.groups.get(pick) {
-            self.group_names.push(name.clone());
+    /// What listings say of the picked images, without their pixels.
+    fn listed(parts: &[Listed], plan: &DataPlan, set_aside: usize) -> Dataset {
+        let main = &parts[0].listing;
+        let Image { size: [height, width], channels } = plan.image;
+        let mut dataset = Dataset {
+            origin: main.origin.clone(),
+            classes: main.classes.clone(),
+            height,
+            width,
+            channels,
+            pixels: Pixels::Whole { bytes: Vec::new(), starts: Vec::new() },
+            own: Vec::new(),
+            labels: Vec::new(),
+            parts: Vec::new(),
+            names: Vec::new(),
+            boxes: Vec::new(),
+            groups: Vec::new(),
+            group_names: Vec::new(),
+            skipped: Vec::new(),
+            set_aside,
+            facts: OnceLock::new(),
+        };
+        for Listed { listing, picks } in parts {
+            dataset.labels.extend(picks.iter().map(|pick| listing.labels[*pick]));
+            dataset.parts.extend(picks.iter().map(|pick| listing.parts[*pick]));
+            dataset.names.extend(picks.iter().map(|pick| listing.names[*pick].clone()));
+            let groups = picks.iter().filter_map(|pick| listing.groups.get(*pick));
+            dataset.group_names.extend(groups.cloned());
         }
+        dataset
     }
 
     /// Gives each group a number, in the order of their names, from one name for each image.
@@ -146,253 +192,361 @@ impl Dataset {
         self.groups = written.iter().map(place).collect();
         self.group_names = names;
     }
-}
 
-impl Listing {
-    /// The image's file, as messages name it.
-    fn file(&self, index: usize) -> String {
-        match &self.images {
-            Images::Files(files) => files[index].path.display().to_string(),
-            Images::Encoded(_) | Images::Blocks(_) => {
-                format!("{} {}", self.origin, self.names[index])
-            }
+    /// Gives images the sizes of their own that they were found to have. Where all have one size, it is that of the
+    /// data set.
+    fn take_sizes(&mut self, own: Vec<Frame>) {
+        self.own = own;
+        let Some(first) = self.own.first().copied() else { return };
+        if self.own.iter().all(|frame| *frame == first) {
+            (self.height, self.width) = (first.height, first.width);
+            self.own.clear();
+        } else {
+            (self.height, self.width) = (0, 0);
         }
     }
 }
 
-/// A data set to which listings are added one after the other.
-struct Assembly {
-    dataset: Dataset,
-    bad: Vec<BadImage>,
-    seen: usize,
-}
+/// Size of an image and the box in it, or why it cannot be decoded.
+type Found = Result<(Frame, Option<BBox>), BadImage>;
 
-impl Assembly {
-    /// Makes room for `count` images of the classes of `main`.
-    fn new(main: &Listing, plan: &DataPlan, count: usize, set_aside: usize) -> Result<Self, Error> {
-        let Image { size: [height, width], channels } = plan.image;
-        let mut pixels = Vec::new();
-        // What images of their own sizes take is known when they are decoded.
-        let bytes = if plan.own_size.is_some() { 0 } else { height * width * channels };
-        let room =
-            bytes.checked_mul(count).is_some_and(|bytes| pixels.try_reserve_exact(bytes).is_ok());
-        if !room {
+/// Decodes all picked images; none if they take more than `limit` bytes. Those that are bad take no room.
+fn in_memory(
+    parts: &[Listed],
+    plan: &DataPlan,
+    limit: u64,
+) -> Result<Option<(Pixels, Vec<Found>)>, Error> {
+    let count = parts.iter().map(|part| part.picks.len()).sum();
+    let mut found = Vec::with_capacity(count);
+    let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+    let Image { size: [height, width], channels } = plan.image;
+    let frame = Frame { height, width, channels };
+    if plan.own_size.is_none() {
+        let room = (height * width * channels).checked_mul(count);
+        if room.is_none_or(|room| room as u64 > limit) && limit < u64::MAX {
+            return Ok(None);
+        }
+        if !room.is_some_and(|room| bytes.try_reserve_exact(room).is_ok()) {
             return Err(Error::TooLarge { images: count, height, width, channels });
         }
-        let dataset = Dataset {
-            origin: main.origin.clone(),
-            classes: main.classes.clone(),
-            height,
-            width,
-            channels,
-            pixels,
-            own: Vec::new(),
-            labels: Vec::with_capacity(count),
-            parts: Vec::with_capacity(count),
-            names: Vec::with_capacity(count),
-            boxes: Vec::new(),
-            groups: Vec::new(),
-            group_names: Vec::new(),
-            skipped: Vec::new(),
-            copies: Copies::default(),
-            set_aside,
-            sums: Vec::new(),
-            fingerprint: String::new(),
-        };
-        Ok(Assembly { dataset, bad: Vec::new(), seen: 0 })
     }
-
-    /// Decodes the picked images of a listing; those that are bad leave no trace but their name.
-    fn add(mut self, listing: &Listing, picks: &[usize], plan: &DataPlan) -> Result<Self, Error> {
-        let pixels = Pixels::open(&listing.images)?;
-        if let Some(how) = &plan.own_size {
-            return self.add_own_sizes(listing, picks, &pixels, how, plan);
-        }
-        let dataset = &mut self.dataset;
-        let bytes = dataset.height * dataset.width * dataset.channels;
-        let mut end = dataset.pixels.len();
-        dataset.pixels.resize(end + picks.len() * bytes, 0);
-        let decoded: Vec<Result<Option<BBox>, String>> = dataset.pixels[end..]
-            .par_chunks_exact_mut(bytes)
-            .zip(picks)
-            .map_init(Resizer::new, |resizer, (out, pick)| {
-                let (picture, bbox) = pixels.picture(*pick, plan)?;
-                let [y, x] = [
-                    plan.image.size[0] as f64 / picture.height as f64,
-                    plan.image.size[1] as f64 / picture.width as f64,
-                ];
-                fit(picture, &plan.image, resizer, out);
-                Ok(bbox.map(|bbox| bbox.moved(|left, top| (left * x, top * y))))
-            })
-            .collect();
-        for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
-            let bbox = match decoded {
-                Ok(bbox) => bbox,
-                Err(reason) => {
-                    self.bad.push(BadImage { file: listing.file(*pick), reason });
-                    continue;
+    for part in parts {
+        let opened = part.listing.open()?;
+        match &plan.own_size {
+            None => decode(part, &opened, plan, frame, &mut bytes, &mut found),
+            Some(how) => {
+                let mut places = (&mut bytes, &mut starts);
+                if !decode_own_sizes(part, &opened, plan, how, &mut places, limit, &mut found)? {
+                    return Ok(None);
                 }
-            };
-            let from = dataset.pixels.len() - (picks.len() - place) * bytes;
+            }
+        }
+    }
+    Ok(Some((Pixels::Whole { bytes, starts }, found)))
+}
+
+/// Decodes the picked images of a listing to one size.
+fn decode(
+    Listed { listing, picks }: &Listed,
+    opened: &Opened,
+    plan: &DataPlan,
+    frame: Frame,
+    all: &mut Vec<u8>,
+    found: &mut Vec<Found>,
+) {
+    let bytes = frame.bytes();
+    let mut end = all.len();
+    all.resize(end + picks.len() * bytes, 0);
+    let decoded: Vec<Result<Option<BBox>, String>> = all[end..]
+        .par_chunks_exact_mut(bytes)
+        .zip(picks)
+        .map_init(Resizer::new, |resizer, (out, pick)| {
+            let (picture, bbox) = listing.picture(opened, *pick, plan)?;
+            Ok(fit_with_box(picture, bbox, &plan.image, resizer, out))
+        })
+        .collect();
+    for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
+        let bad = |reason| BadImage { file: listing.file(*pick), reason };
+        found.push(decoded.map(|bbox| (frame, bbox)).map_err(bad));
+        if matches!(found.last(), Some(Ok(_))) {
+            let from = all.len() - (picks.len() - place) * bytes;
             if from != end {
-                dataset.pixels.copy_within(from..from + bytes, end);
+                all.copy_within(from..from + bytes, end);
             }
             end += bytes;
-            dataset.note(listing, *pick, bbox);
         }
-        dataset.pixels.truncate(end);
-        self.seen += picks.len();
-        Ok(self)
     }
+    all.truncate(end);
+}
 
-    /// As [`add`](Self::add), for images that keep their own sizes.
-    fn add_own_sizes(
-        mut self,
-        listing: &Listing,
-        picks: &[usize],
-        pixels: &Pixels,
-        how: &OwnSize,
-        plan: &DataPlan,
-    ) -> Result<Self, Error> {
+/// Images of their own sizes that are decoded before they are put with the others.
+const AT_ONCE: usize = 256;
+
+/// As [`decode`], for images that keep their own sizes, with the place of each one's first byte: whether all have room.
+fn decode_own_sizes(
+    Listed { listing, picks }: &Listed,
+    opened: &Opened,
+    plan: &DataPlan,
+    how: &OwnSize,
+    (all, starts): &mut (&mut Vec<u8>, &mut Vec<usize>),
+    limit: u64,
+    found: &mut Vec<Found>,
+) -> Result<bool, Error> {
+    for picks in picks.chunks(AT_ONCE) {
         let decoded: Vec<_> = picks
             .par_iter()
             .map(|pick| {
-                let (picture, bbox) = pixels.picture(*pick, plan)?;
+                let (picture, bbox) = listing.picture(opened, *pick, plan)?;
                 arrive(picture, bbox, plan.image.channels, how)
             })
             .collect();
-        let dataset = &mut self.dataset;
         for (pick, decoded) in picks.iter().zip(decoded) {
             let (image, bbox) = match decoded {
                 Ok(arrived) => arrived,
                 Err(reason) => {
-                    self.bad.push(BadImage { file: listing.file(*pick), reason });
+                    found.push(Err(BadImage { file: listing.file(*pick), reason }));
                     continue;
                 }
             };
-            if dataset.pixels.try_reserve(image.pixels().len()).is_err() {
+            if (all.len() + image.pixels().len()) as u64 > limit {
+                return Ok(false);
+            }
+            if all.try_reserve(image.pixels().len()).is_err() {
                 return Err(Error::TooManyPixels { images: picks.len() });
             }
-            dataset.own.push((dataset.pixels.len(), image.frame()));
-            dataset.pixels.extend_from_slice(image.pixels());
-            dataset.note(listing, *pick, bbox);
+            starts.push(all.len());
+            all.extend_from_slice(image.pixels());
+            found.push(Ok((image.frame(), bbox)));
         }
-        self.seen += picks.len();
-        Ok(self)
     }
+    Ok(true)
+}
 
+/// The data set of images that are `held` and listed in `dataset`.
+fn held(mut held: Held, mut dataset: Dataset, plan: &DataPlan) -> Result<Dataset, Error> {
+    let (picks, own) = (dataset.len(), held.has_own_sizes());
+    let looked = held.looked::<Looked>();
+    if let Some(looked) = looked.filter(|looked| looked.fits(picks, dataset.channels, own)) {
+        return Ok(looked.apply(held, dataset));
+    }
+    let may_be_left_out =
+        plan.on_bad_image != OnBadImage::Error || plan.duplicates != Duplicates::Keep;
+    if !may_be_left_out && !held.has_own_sizes() && !held.has_boxes() {
+        held.settle((0..dataset.len() as u32).map(|index| dataset.frame(index)));
+        dataset.pixels = Pixels::Held(Box::new(held));
+        if !dataset.group_names.is_empty() {
+            dataset.number_groups();
+        }
+        return Ok(dataset);
+    }
+    let (mut found, mut sums, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    held.look(&format!("looking at every image of {} once", dataset.origin), |seen| {
+        let index = found.len() as u32;
+        found.push(match seen {
+            Ok((Seen { frame, bbox, sums: of_image, hash }, _)) => {
+                sums.extend(of_image);
+                hashes.push(hash);
+                Ok((frame, bbox))
+            }
+            Err(reason) => {
+                let file = held.file_of(index, &dataset.names[index as usize]);
+                Err(BadImage { file, reason })
+            }
+        });
+    });
+    let frames: Vec<Option<Frame>> =
+        found.iter().map(|found| found.as_ref().ok().map(|(frame, _)| *frame)).collect();
+    if own {
+        held.place(frames.iter().copied());
+    }
+    let (kept, bad): (Vec<u32>, Vec<u32>) =
+        (0..picks as u32).partition(|pick| found[*pick as usize].is_ok());
+    held.kept = kept;
+    dataset.pixels = Pixels::Held(Box::new(held));
+    let mut dataset = Finding { dataset, found, sums, hashes }.finish(plan)?;
+    let all: Vec<Frame> = (0..dataset.len() as u32).map(|index| dataset.frame(index)).collect();
+    if let Pixels::Held(held) = &dataset.pixels {
+        held.keep_look(&Looked::of(&dataset, held, bad, frames)?);
+    }
+    if let Pixels::Held(held) = &mut dataset.pixels {
+        held.settle(all.into_iter());
+    }
+    Ok(dataset)
+}
+
+/// A data set all of whose images have been decoded.
+struct Finding {
+    /// Its lists still name those that are bad; its pixels do not hold them.
+    dataset: Dataset,
+    found: Vec<Found>,
+    /// Of those that are not bad; empty if nobody has looked.
+    sums: Vec<[u64; 2]>,
+    hashes: Vec<[u8; 32]>,
+}
+
+impl Finding {
     /// Decides about the bad images, and computes what follows from the good ones.
     fn finish(self, plan: &DataPlan) -> Result<Dataset, Error> {
-        let Assembly { mut dataset, bad, seen } = self;
-        if !bad.is_empty() {
-            if plan.on_bad_image == OnBadImage::Error {
-                return Err(Error::bad_images(&dataset.origin, seen, bad));
+        let Finding { mut dataset, found, mut sums, mut hashes } = self;
+        let stays: Vec<bool> = found.iter().map(Result::is_ok).collect();
+        let (mut frames, mut bad) = (Vec::new(), Vec::new());
+        for found in found {
+            match found {
+                Err(image) => bad.push(image),
+                Ok((frame, bbox)) => {
+                    frames.push(frame);
+                    dataset.boxes.push(bbox);
+                }
             }
-            let way_out = "all of its images were left out because they cannot be read";
-            let Dataset { origin, classes, labels, parts, .. } = &dataset;
-            check_taught(origin, classes, labels, parts, way_out)?;
         }
         if dataset.boxes.iter().all(Option::is_none) {
             dataset.boxes.clear();
         }
-        // Where all have one size, it is that of the data set.
-        if let Some((_, first)) = dataset.own.first().copied()
-            && dataset.own.iter().all(|(_, frame)| *frame == first)
-        {
-            (dataset.height, dataset.width) = (first.height, first.width);
-            dataset.own.clear();
-        } else if !dataset.own.is_empty() {
-            (dataset.height, dataset.width) = (0, 0);
+        if !bad.is_empty() {
+            if plan.on_bad_image == OnBadImage::Error {
+                return Err(Error::bad_images(&dataset.origin, stays.len(), bad));
+            }
+            let boxes = std::mem::take(&mut dataset.boxes);
+            dataset.retain_lists(&stays);
+            keep(&mut dataset.group_names, &stays);
+            dataset.boxes = boxes;
+            let way_out = "all of its images were left out because they cannot be read";
+            let Dataset { origin, classes, labels, parts, .. } = &dataset;
+            check_taught(origin, classes, labels, parts, way_out)?;
+        }
+        if plan.own_size.is_some() {
+            dataset.take_sizes(frames);
         }
         dataset.skipped = bad;
         if !dataset.group_names.is_empty() {
             dataset.number_groups();
         }
-        dataset.settle_copies(plan.duplicates)?;
+        if hashes.is_empty() {
+            let all = (0..dataset.len() as u32).into_par_iter();
+            let look = |index| {
+                let frame = dataset.frame(index);
+                let Seen { sums, hash, .. } =
+                    Seen::of(frame, None, dataset.pixels.whole(index, frame));
+                (sums, hash)
+            };
+            let (of_images, of_pixels): (Vec<_>, _) = all.map(look).unzip();
+            (sums, hashes) = (of_images.concat(), of_pixels);
+        }
+        let (copies, stays) = dataset.find_copies(&hashes, plan.duplicates)?;
+        if let Some(stays) = stays {
+            let channels = dataset.channels;
+            let of_values: Vec<bool> =
+                stays.iter().flat_map(|stays| vec![*stays; channels]).collect();
+            keep(&mut sums, &of_values);
+            dataset.retain(&stays);
+        }
         let way_out =
             "all of its images are copies of others with contradicting labels, which were left out";
         let Dataset { origin, classes, labels, parts, .. } = &dataset;
         check_taught(origin, classes, labels, parts, way_out)?;
-        dataset.sums = sums(&dataset);
-        dataset.fingerprint = dataset.hash();
+        let fingerprint = dataset.hash()?;
+        dataset.facts = OnceLock::from(Ok(Facts { copies, sums, fingerprint }));
         Ok(dataset)
     }
 }
 
-/// The sums of each image's values and squares, by channel. They are integers, so that the order of
-/// summation does not matter.
-fn sums(dataset: &Dataset) -> Vec<[u64; 2]> {
-    let channels = dataset.channels;
-    let of_image = |image: &[u8]| {
-        let mut sums = [[0_u64; 2]; 3];
-        // 65,536 pixels of 255² fit 32 bits, in which the compiler can work on many at a time.
-        for block in image.chunks((1 << 16) * channels) {
-            let mut block_sums = [[0_u32; 2]; 3];
-            for pixel in block.chunks_exact(channels) {
-                for (sums, value) in block_sums.iter_mut().zip(pixel) {
-                    sums[0] += u32::from(*value);
-                    sums[1] += u32::from(*value) * u32::from(*value);
-                }
-            }
-            for (sums, block) in sums.iter_mut().zip(block_sums) {
-                sums[0] += u64::from(block[0]);
-                sums[1] += u64::from(block[1]);
-            }
-        }
-        sums
-    };
-    let images = (0..dataset.len() as u32).into_par_iter().map(|index| dataset.image(index));
-    let images: Vec<[[u64; 2]; 3]> = images.map(of_image).collect();
-    images.iter().flat_map(|sums| &sums[..channels]).copied().collect()
+/// What a look at all images has come to, for those who come later.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Looked {
+    /// The picks that are bad.
+    bad: Vec<u32>,
+    skipped: Vec<BadImage>,
+    /// The pick of each image; empty: none was left out.
+    kept: Vec<u32>,
+    /// Height and width of each pick where they have sizes of their own, if it is not bad; else empty.
+    frames: Vec<Option<[usize; 2]>>,
+    /// The bits of the corners of each image's box; empty where there are none.
+    boxes: Vec<Option<[u64; 4]>>,
+    facts: Facts,
 }
 
-/// The pixels of a listing, opened for random access.
-enum Pixels<'a> {
-    /// Decoded one by one.
-    Encoded(&'a Images),
-    /// Read already, block by block, each with the index of its first image.
-    Read(Vec<(usize, &'a Block, Cow<'static, [u8]>)>),
-}
-
-impl<'a> Pixels<'a> {
-    fn open(images: &'a Images) -> Result<Self, Error> {
-        let Images::Blocks(blocks) = images else { return Ok(Pixels::Encoded(images)) };
-        let mut read = Vec::new();
-        let mut first = 0;
-        for block in blocks {
-            read.push((first, block, (block.read)()?));
-            first += block.count;
-        }
-        Ok(Pixels::Read(read))
+impl Looked {
+    /// Of a data set of which no image was left out or has a box or a size of its own.
+    pub(super) fn plain(facts: &Facts) -> Looked {
+        let facts = facts.clone();
+        let (bad, kept) = (Vec::new(), Vec::new());
+        Looked { bad, skipped: Vec::new(), kept, frames: Vec::new(), boxes: Vec::new(), facts }
     }
 
-    /// The picture, or what its box holds, and the box that goes along with it.
-    fn picture(
-        &self,
-        index: usize,
-        plan: &DataPlan,
-    ) -> Result<(Picture<'_>, Option<BBox>), String> {
-        let picture = match self {
-            Pixels::Encoded(Images::Files(files)) => {
-                let picture = decode_file(&files[index].path, plan.max_pixels)?;
-                let bbox = files[index].bbox.map(|bbox| picture.bbox(bbox)).transpose()?;
-                return Ok(match bbox {
-                    Some(bbox) if plan.boxes.crop => (picture.crop(&bbox), None),
-                    bbox => (picture, bbox),
-                });
-            }
-            Pixels::Encoded(Images::Encoded(files)) => decode(files[index], plan.max_pixels),
-            Pixels::Encoded(Images::Blocks(_)) => Err("pixels that were not read".to_owned()),
-            Pixels::Read(blocks) => {
-                let after = blocks.partition_point(|(first, ..)| *first <= index);
-                let (first, block, pixels) = &blocks[after - 1];
-                let Block { height, width, channels, .. } = **block;
-                let bytes = height * width * channels;
-                let image = &pixels[(index - first) * bytes..][..bytes];
-                Ok(Picture { height, width, channels, pixels: Cow::Borrowed(image) })
-            }
+    fn of(
+        dataset: &Dataset,
+        held: &Held,
+        bad: Vec<u32>,
+        frames: Vec<Option<Frame>>,
+    ) -> Result<Looked, Error> {
+        let corners = |b: BBox| [b.x_min, b.y_min, b.x_max, b.y_max].map(f64::to_bits);
+        Ok(Looked {
+            bad,
+            skipped: dataset.skipped.clone(),
+            kept: held.kept.clone(),
+            frames: match held.has_own_sizes() {
+                true => frames.iter().map(|f| f.map(|f| [f.height, f.width])).collect(),
+                false => Vec::new(),
+            },
+            boxes: dataset.boxes.iter().map(|bbox| bbox.map(corners)).collect(),
+            facts: dataset.facts()?.clone(),
+        })
+    }
+
+    /// Whether it can be said of so many picks, with so many channels.
+    fn fits(&self, picks: usize, channels: usize, has_own_sizes: bool) -> bool {
+        let Looked { bad, kept, frames, boxes, facts, .. } = self;
+        let images = if kept.is_empty() { picks } else { kept.len() };
+        let are_picks = |some: &[u32]| {
+            some.is_sorted() && some.last().is_none_or(|last| (*last as usize) < picks)
         };
-        picture.map(|picture| (picture, None))
+        let is_there = |pick: &u32| frames.get(*pick as usize).is_some_and(Option::is_some);
+        are_picks(bad)
+            && are_picks(kept)
+            && facts.sums.len() == images * channels
+            && (boxes.is_empty() || boxes.len() == images)
+            && match has_own_sizes {
+                true => frames.len() == picks && !kept.is_empty() && kept.iter().all(is_there),
+                false => frames.is_empty(),
+            }
+    }
+
+    /// The data set of the images that are `held` and listed in `dataset`.
+    fn apply(self, mut held: Held, mut dataset: Dataset) -> Dataset {
+        let Looked { bad, skipped, kept, frames, boxes, facts } = self;
+        let without = |left_out: &[u32], all: u32| -> Vec<bool> {
+            (0..all).map(|pick| left_out.binary_search(&pick).is_err()).collect()
+        };
+        let picks = dataset.len() as u32;
+        let mut stays = without(&bad, picks);
+        dataset.retain_lists(&stays);
+        keep(&mut dataset.group_names, &stays);
+        if !dataset.group_names.is_empty() {
+            dataset.number_groups();
+        }
+        if !kept.is_empty() {
+            let mut good = stays.iter().zip(0..picks).filter(|(stays, _)| **stays);
+            stays = good.by_ref().map(|(_, pick)| kept.binary_search(&pick).is_ok()).collect();
+            dataset.retain_lists(&stays);
+        }
+        if held.has_own_sizes() {
+            let channels = dataset.channels;
+            let frame = |[height, width]: [usize; 2]| Frame { height, width, channels };
+            let frames: Vec<Option<Frame>> =
+                frames.into_iter().map(|sides| sides.map(frame)).collect();
+            held.place(frames.iter().copied());
+            dataset.take_sizes(kept.iter().filter_map(|pick| frames[*pick as usize]).collect());
+        }
+        let bbox = |corners: [u64; 4]| {
+            let [x_min, y_min, x_max, y_max] = corners.map(f64::from_bits);
+            BBox { x_min, y_min, x_max, y_max, label: 0 }
+        };
+        dataset.boxes = boxes.into_iter().map(|corners| corners.map(bbox)).collect();
+        (held.kept, dataset.skipped) = (kept, skipped);
+        held.settle((0..dataset.len() as u32).map(|index| dataset.frame(index)));
+        dataset.pixels = Pixels::Held(Box::new(held));
+        dataset.facts = OnceLock::from(Ok(facts));
+        dataset
     }
 }
 
@@ -431,7 +585,7 @@ mod tests {
             let facts = crate::data::survey(&plan).unwrap();
             assert_eq!((facts.images, facts.declared_test), (dataset.len(), 0), "{name}");
             assert_eq!(facts.classes, dataset.classes(), "{name}");
-            assert_eq!(dataset.pixels.len(), dataset.len() * 32 * 32 * 3, "{name}");
+            assert_eq!(dataset.memory() as usize, dataset.len() * 32 * 32 * 3, "{name}");
             assert!(dataset.skipped().is_empty() && dataset.origin() == name);
         }
     }
@@ -439,9 +593,9 @@ mod tests {
     #[test]
     fn images_of_the_declared_size_keep_their_bytes() {
         let dataset = load(&plan(Bundled::Digits, 8, 1)).unwrap();
-        assert_eq!(dataset.image(0)[..6], [0, 0, 80, 207, 143, 16]);
+        assert_eq!(dataset.image(0).unwrap()[..6], [0, 0, 80, 207, 143, 16]);
         let colour = load(&plan(Bundled::Digits, 8, 3)).unwrap();
-        assert_eq!(colour.image(0)[6..12], [80, 80, 80, 207, 207, 207]);
+        assert_eq!(colour.image(0).unwrap()[6..12], [80, 80, 80, 207, 207, 207]);
     }
 
     #[test]
@@ -451,18 +605,21 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| load(&plan)).unwrap()
         };
-        assert_eq!(on(1), on(3));
+        let (one, three) = (on(1), on(3));
+        assert_eq!(one.fingerprint(), three.fingerprint());
+        assert_eq!(one.names, three.names);
+        assert_eq!(one.sums(), three.sums());
     }
 
     #[test]
     fn sums_are_those_of_the_pixels() {
         let dataset = load(&plan(Bundled::Openclipart9, 16, 3)).unwrap();
-        let image = dataset.image(5);
+        let image = dataset.image(5).unwrap();
         for channel in 0..3 {
             let values = image.iter().skip(channel).step_by(3).map(|value| u64::from(*value));
             let expected: [u64; 2] =
                 [values.clone().sum(), values.map(|value| value * value).sum()];
-            assert_eq!(dataset.sums[5 * 3 + channel], expected);
+            assert_eq!(dataset.sums().unwrap()[5 * 3 + channel], expected);
         }
     }
 }

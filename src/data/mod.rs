@@ -1,8 +1,9 @@
 //! Images and labels: sources, decoding, splits, normalisation and batches.
 //!
 //! A source is *listed* first (names, labels and declared parts, no pixels), which is all that
-//! `wick check` needs; then every image is decoded once, in parallel, and kept as bytes that all
-//! trials share.
+//! `wick check` needs. Where memory has room, every image is then decoded once, in parallel, and kept as
+//! bytes that all trials share; where it has not, an image is decoded when somebody asks for it, and kept
+//! on disk.
 
 mod bundled;
 mod cache;
@@ -14,6 +15,8 @@ mod epochs;
 mod error;
 mod folder;
 mod gtsrb;
+mod held;
+mod holding;
 mod idx;
 mod inventory;
 mod jpeg;
@@ -24,6 +27,8 @@ mod measure;
 mod normalise;
 mod own_size;
 mod part_names;
+mod pixel_file;
+mod pixels;
 mod resize;
 mod source;
 mod split;
@@ -36,10 +41,12 @@ pub use duplicates::Copies;
 pub use epochs::{Epochs, TrialEpochs, Work};
 pub use error::{BadImage, Error};
 pub use folder::images_in;
+pub use holding::{Holding, News};
 pub use inventory::{Changes, Inventory, SourceFile};
 pub use load::{decode_centre, decode_image, decode_own_size, load};
 pub use measure::{Measured, measure};
 pub use normalise::{Normalisation, Table, normalisation};
+pub use pixel_file::cached_bytes;
 pub use split::{Split, split};
 pub use survey::survey;
 pub use views::{Batch, View, Views, augmentation_stream, mixing_stream, order};

@@ -10,6 +10,7 @@ use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::decode::Picture;
+use crate::augment::BBox;
 use crate::plan::data::Image;
 
 /// Writes `picture`, as `plan` wants it, into `out`.
@@ -34,6 +35,20 @@ pub(super) fn fit(picture: Picture, plan: &Image, resizer: &mut Resizer, out: &m
             rgb.fill(value);
         }
     }
+}
+
+/// As [`fit`], with the box in the picture: where it is then.
+pub(super) fn fit_with_box(
+    picture: Picture,
+    bbox: Option<BBox>,
+    plan: &Image,
+    resizer: &mut Resizer,
+    out: &mut [u8],
+) -> Option<BBox> {
+    let [y, x] =
+        [plan.size[0] as f64 / picture.height as f64, plan.size[1] as f64 / picture.width as f64];
+    fit(picture, plan, resizer, out);
+    bbox.map(|bbox| bbox.moved(|left, top| (left * x, top * y)))
 }
 
 fn resize(picture: &Picture, resizer: &mut Resizer, plan: &Image, out: &mut [u8]) {

@@ -91,13 +91,22 @@ impl Views {
     ///
     /// What is drawn for an image depends on the seed, the fold, the epoch and the image alone; how
     /// a batch is mixed, on the seed, the fold, the epoch and the batch.
-    pub fn training(&self, epoch: u64, order: &[u32], places: Range<usize>, batch: usize) -> Batch {
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn training(
+        &self,
+        epoch: u64,
+        order: &[u32],
+        places: Range<usize>,
+        batch: usize,
+    ) -> Result<Batch, Error> {
         let images = &order[places.clone()];
         let mut batch_of = self.labelled(images);
         if self.plan.train.is_empty() {
-            self.write(images, &mut batch_of.pixels);
+            self.write(images, &mut batch_of.pixels)?;
         } else {
-            self.write_augmented(epoch, order, places, &mut batch_of.pixels);
+            self.write_augmented(epoch, order, places, &mut batch_of.pixels)?;
         }
         let mut stream = mixing_stream(self.seed, self.fold, epoch, batch);
         let mixing = self.plan.mixing.as_ref();
@@ -105,32 +114,35 @@ impl Views {
             mixed.apply(&mut batch_of.pixels, self.frame);
             batch_of.partners = Some((mixed.labels(&batch_of.labels), mixed.own));
         }
-        batch_of
+        Ok(batch_of)
     }
 
     /// The pixels of `images` seen in one way, without a batch around them.
     ///
     /// # Shapes
     /// `[images, channels, height, width]`
-    pub fn pixels(&self, view: View, images: &[u32]) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn pixels(&self, view: View, images: &[u32]) -> Result<Vec<f32>, Error> {
         match view {
             View::Plain => {
                 let mut pixels = vec![0.0; images.len() * self.frame.bytes()];
-                self.write(images, &mut pixels);
-                pixels
+                self.write(images, &mut pixels)?;
+                Ok(pixels)
             }
             View::Variant(variant) => {
-                let bytes = self.augment(variant, images);
+                let bytes = self.augment(variant, images)?;
                 let mut pixels = vec![0.0; bytes.len()];
                 let size = self.frame.bytes();
                 pixels
                     .par_chunks_mut(size)
                     .zip(bytes.par_chunks(size))
                     .for_each(|(out, image)| self.table.write(image, out));
-                pixels
+                Ok(pixels)
             }
-            View::Evaluation => self.evaluation(images).pixels,
-            View::TestTime(view) => self.test_view(images, view).pixels,
+            View::Evaluation => Ok(self.evaluation(images)?.pixels),
+            View::TestTime(view) => Ok(self.test_view(images, view)?.pixels),
         }
     }
 
@@ -155,7 +167,10 @@ impl Views {
     }
 
     /// Equal for views in which the same image of the same data set has the same pixels.
-    pub fn identity(&self, view: View) -> [u8; 32] {
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn identity(&self, view: View) -> Result<[u8; 32], Error> {
         let fold = fold_number(self.fold);
         let AugmentPlan { train, evaluation, test_time, boxes, .. } = &self.plan;
         let how = match view {
@@ -174,10 +189,10 @@ impl Views {
             }
         };
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.dataset.fingerprint().as_bytes());
+        hasher.update(self.dataset.fingerprint()?.as_bytes());
         hasher.update(self.table.identity().as_bytes());
         hasher.update(how.as_bytes());
-        *hasher.finalize().as_bytes()
+        Ok(*hasher.finalize().as_bytes())
     }
 
     /// The data set.
@@ -186,7 +201,10 @@ impl Views {
     }
 
     /// Validation or test `images`, with nothing left to chance.
-    pub fn evaluation(&self, images: &[u32]) -> Batch {
+    ///
+    /// # Errors
+    /// If one cannot be decoded.
+    pub fn evaluation(&self, images: &[u32]) -> Result<Batch, Error> {
         self.seen_through(images, &self.plan.evaluation, 0)
     }
 
@@ -196,25 +214,29 @@ impl Views {
     }
 
     /// View `view` of test `images`.
-    pub fn test_view(&self, images: &[u32], view: usize) -> Batch {
+    ///
+    /// # Errors
+    /// If one cannot be decoded.
+    pub fn test_view(&self, images: &[u32], view: usize) -> Result<Batch, Error> {
         self.seen_through(images, &self.plan.test_time[view], view as u64 + 1)
     }
 
-    fn seen_through(&self, images: &[u32], chain: &Chain, view: u64) -> Batch {
+    fn seen_through(&self, images: &[u32], chain: &Chain, view: u64) -> Result<Batch, Error> {
         let mut batch = self.labelled(images);
         if chain.is_empty() {
-            self.write(images, &mut batch.pixels);
+            self.write(images, &mut batch.pixels)?;
         } else {
             let purpose = "evaluation views";
             self.in_chunks(images, &mut batch.pixels, |image, index, out| {
                 let mut boxes = Vec::from_iter(self.dataset.bbox(index));
-                image.reset(self.dataset.frame(index), self.dataset.image(index));
+                image.reset(self.dataset.frame(index), &self.dataset.image(index)?);
                 let mut stream = derive(self.seed, purpose, &[view, u64::from(index)]);
                 chain.apply(image, &mut boxes, self.plan.boxes, &mut stream, None);
                 self.table.write(image.pixels(), out);
-            });
+                Ok(())
+            })?;
         }
-        batch
+        Ok(batch)
     }
 
     fn labelled(&self, images: &[u32]) -> Batch {
@@ -225,31 +247,37 @@ impl Views {
         }
     }
 
-    fn write(&self, images: &[u32], into: &mut [f32]) {
+    fn write(&self, images: &[u32], into: &mut [f32]) -> Result<(), Error> {
         self.in_chunks(images, into, |_, index, out| {
-            self.table.write(self.dataset.image(index), out);
-        });
+            self.table.write(&self.dataset.image(index)?, out);
+            Ok(())
+        })
     }
 
     fn in_chunks(
         &self,
         images: &[u32],
         into: &mut [f32],
-        write: impl Fn(&mut Image, u32, &mut [f32]) + Sync,
-    ) {
+        write: impl Fn(&mut Image, u32, &mut [f32]) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
         let bytes = self.frame.bytes();
         let fresh = || Image::new(self.frame, vec![0; bytes]);
-        into.par_chunks_mut(CHUNK * bytes).zip(images.par_chunks(CHUNK)).for_each_init(
+        into.par_chunks_mut(CHUNK * bytes).zip(images.par_chunks(CHUNK)).try_for_each_init(
             fresh,
             |image, (out, images)| {
-                for (out, index) in out.chunks_exact_mut(bytes).zip(images) {
-                    write(image, *index, out);
-                }
+                let mut pairs = out.chunks_exact_mut(bytes).zip(images);
+                pairs.try_for_each(|(out, index)| write(image, *index, out))
             },
-        );
+        )
     }
 
-    fn write_augmented(&self, epoch: u64, order: &[u32], places: Range<usize>, into: &mut [f32]) {
+    fn write_augmented(
+        &self,
+        epoch: u64,
+        order: &[u32],
+        places: Range<usize>,
+        into: &mut [f32],
+    ) -> Result<(), Error> {
         let bytes = self.frame.bytes();
         let pieces = places.start / PIECE..places.end.div_ceil(PIECE);
         // Each piece with the part of the output that it fills.
@@ -262,27 +290,28 @@ impl Views {
             rest = after;
             tasks.push((piece, whole, part, out));
         }
-        tasks.into_par_iter().for_each(|(piece, whole, part, out)| {
+        tasks.into_par_iter().try_for_each(|(piece, whole, part, out)| {
             let images = &order[whole.clone()];
             let size = images.len() * bytes;
             let again = part.end < whole.end;
             let make = || self.augment(epoch, images);
-            let pixels = self.epochs.piece(epoch, piece, images.len(), size, again, make);
+            let pixels = self.epochs.piece(epoch, piece, images.len(), size, again, make)?;
             let from = (part.start - whole.start) * bytes;
             let pixels = pixels[from..].chunks_exact(bytes);
             for (out, image) in out.chunks_exact_mut(bytes).zip(pixels) {
                 self.table.write(image, out);
             }
-        });
+            Ok(())
+        })
     }
 
     /// The pixels of `images` in epoch `epoch`.
-    fn augment(&self, epoch: u64, images: &[u32]) -> Vec<u8> {
+    fn augment(&self, epoch: u64, images: &[u32]) -> Result<Vec<u8>, Error> {
         let mut pixels = Vec::with_capacity(images.len() * self.frame.bytes());
         let mut image = Image::new(self.frame, vec![0; self.frame.bytes()]);
         let mut boxes = Vec::new();
         for index in images {
-            image.reset(self.dataset.frame(*index), self.dataset.image(*index));
+            image.reset(self.dataset.frame(*index), &self.dataset.image(*index)?);
             boxes.clear();
             boxes.extend(self.dataset.bbox(*index));
             let mut stream = augmentation_stream(self.seed, self.fold, epoch, *index);
@@ -290,7 +319,7 @@ impl Views {
             train.apply(&mut image, &mut boxes, *rules, &mut stream, None);
             pixels.extend_from_slice(image.pixels());
         }
-        pixels
+        Ok(pixels)
     }
 }
 

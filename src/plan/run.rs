@@ -6,7 +6,7 @@ use crate::document::{Content, KeyPath, Node, Problem, read};
 
 use crate::basis::device::{Device, Kind, NoDevice};
 
-pub use crate::config::run::{CheckpointEvery, Memory, OnFailure};
+pub use crate::config::run::{CheckpointEvery, DataCache, Memory, OnFailure};
 
 /// How trials are run.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,10 @@ pub struct RunPlan {
     pub time_limit: Option<f64>,
     /// How much memory all trials together may take.
     pub memory_limit: Memory,
+    /// How much memory decoded images may take; a part is one of `memory_limit`.
+    pub data_memory: Memory,
+    /// Where those are kept that memory has no room for.
+    pub data_cache: DataCache,
     /// How much memory the features of frozen layers may take; none: they are computed every time.
     pub feature_cache: Memory,
     /// What trials run on; at least one, none of them twice.
@@ -36,6 +40,8 @@ impl Default for RunPlan {
             checkpoint_every: CheckpointEvery::Epoch,
             time_limit: None,
             memory_limit: Memory::None,
+            data_memory: Memory::None,
+            data_cache: DataCache::None,
             feature_cache: Memory::None,
             devices: vec![Device::Cpu],
             slots_per_device: None,
@@ -78,6 +84,8 @@ pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         checkpoint_every: written.checkpoint_every,
         time_limit: seconds(written.time_limit),
         memory_limit: written.memory_limit,
+        data_memory: written.data_memory,
+        data_cache: written.data_cache,
         feature_cache: written.feature_cache,
         devices: found,
         slots_per_device: match written.slots_per_device {

@@ -6,7 +6,7 @@ use super::augmented::Augmented;
 use super::sheet::Picture;
 use crate::analysis::{Answers, Setting};
 use crate::augment::{Mixing, Step};
-use crate::data::{Cache, split};
+use crate::data::{Cache, Error, split};
 use crate::plan::Plan;
 use crate::sweep::store::TrialStore;
 
@@ -97,7 +97,10 @@ fn pictures(
     let chosen = images.some_of_each_class(&train, IMAGES);
     let originals = chosen.iter().map(|image| images.original_picture(*image)).collect();
     let epochs = (1..=EPOCHS).map(|epoch| (format!("epoch {epoch}"), images.epoch(&chosen, epoch)));
-    Ok(std::iter::once(("original".to_owned(), originals)).chain(epochs).collect())
+    std::iter::once(("original".to_owned(), originals))
+        .chain(epochs)
+        .map(|(name, pictures)| Ok((name, pictures.map_err(|error: Error| error.to_string())?)))
+        .collect()
 }
 
 fn sheet(rows: &[(String, Vec<Picture>)]) -> Markup {

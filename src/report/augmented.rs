@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::augment::{Applied, BBox, Image, Mixing};
-use crate::data::{Dataset, augmentation_stream, mixing_stream};
+use crate::data::{Dataset, Error, augmentation_stream, mixing_stream};
 use crate::plan::Plan;
 
 use super::sheet::Picture;
@@ -43,18 +43,25 @@ impl Augmented<'_> {
     }
 
     /// The image as the data set has it.
-    pub fn original(&self, image: u32) -> Variant {
-        Variant {
-            image: Image::new(self.dataset.frame(image), self.dataset.image(image).to_vec()),
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn original(&self, image: u32) -> Result<Variant, Error> {
+        let pixels = self.dataset.image(image)?.into_owned();
+        Ok(Variant {
+            image: Image::new(self.dataset.frame(image), pixels),
             boxes: Vec::from_iter(self.dataset.bbox(image)),
             applied: Vec::new(),
-        }
+        })
     }
 
     /// Exactly what training sees of `image` in epoch `epoch`.
-    pub fn variant(&self, image: u32, epoch: u64) -> Variant {
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn variant(&self, image: u32, epoch: u64) -> Result<Variant, Error> {
         let plan = self.plan;
-        let mut variant = self.original(image);
+        let mut variant = self.original(image)?;
         let mut stream = augmentation_stream(plan.seed, plan.data.fold, epoch, image);
         plan.augment.train.apply(
             &mut variant.image,
@@ -63,32 +70,38 @@ impl Augmented<'_> {
             &mut stream,
             Some(&mut variant.applied),
         );
-        variant
+        Ok(variant)
     }
 
     /// The image as the data set has it, with its class.
-    pub fn original_picture(&self, image: u32) -> Picture {
-        let Variant { image: pixels, boxes, .. } = self.original(image);
+    ///
+    /// # Errors
+    /// If it cannot be decoded.
+    pub fn original_picture(&self, image: u32) -> Result<Picture, Error> {
+        let Variant { image: pixels, boxes, .. } = self.original(image)?;
         let class = &self.dataset.classes()[self.dataset.label(image) as usize];
-        Picture { image: pixels, boxes, words: vec![class.clone()] }
+        Ok(Picture { image: pixels, boxes, words: vec![class.clone()] })
     }
 
     /// The images `chosen` in epoch `epoch`, with what was done to each in words. Where batches are mixed,
     /// they are mixed with each other.
-    pub fn epoch(&self, chosen: &[u32], epoch: u64) -> Vec<Picture> {
+    ///
+    /// # Errors
+    /// If one cannot be decoded.
+    pub fn epoch(&self, chosen: &[u32], epoch: u64) -> Result<Vec<Picture>, Error> {
         let picture = |image: &u32| {
-            let Variant { image, boxes, applied } = self.variant(*image, epoch);
+            let Variant { image, boxes, applied } = self.variant(*image, epoch)?;
             let words = match &applied[..] {
                 [] => vec!["as it was".to_owned()],
                 applied => applied.iter().map(in_words).collect(),
             };
-            Picture { image, boxes, words }
+            Ok(Picture { image, boxes, words })
         };
-        let mut column: Vec<Picture> = chosen.iter().map(picture).collect();
+        let mut column = chosen.iter().map(picture).collect::<Result<Vec<_>, Error>>()?;
         if let Some(mixing) = &self.plan.augment.mixing {
             self.mix(mixing, epoch, &mut column);
         }
-        column
+        Ok(column)
     }
 
     /// Mixes the pictures of a column with each other, as training mixes those of a batch.

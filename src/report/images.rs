@@ -33,7 +33,8 @@ pub(super) fn dataset(
         return Err("the set of images is too large to be loaded for a few of them".to_owned());
     }
     let dataset = images.get(&plan.data).map_err(|error| error.to_string())?;
-    let is_known = known.iter().any(|(_, images)| images.fingerprint == dataset.fingerprint());
+    let fingerprint = dataset.fingerprint().map_err(|error| error.to_string())?;
+    let is_known = known.iter().any(|(_, images)| images.fingerprint == fingerprint);
     if is_known {
         Ok(dataset)
     } else {

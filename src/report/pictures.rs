@@ -100,7 +100,7 @@ fn pictures(dataset: &Dataset, mistakes: &[&Mistake]) -> BTreeMap<String, String
         dataset.names().iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let picture = |mistake: &&Mistake| {
         let index = *index.get(mistake.image.as_str())? as u32;
-        Some((mistake.image.clone(), data_uri(dataset.frame(index), dataset.image(index))?))
+        Some((mistake.image.clone(), data_uri(dataset.frame(index), &dataset.image(index).ok()?)?))
     };
     mistakes.iter().filter_map(picture).collect()
 }

@@ -98,7 +98,7 @@ fn recall(
     };
     let Some((number, then)) = trials.iter().find_map(said) else { return Ok(()) };
     let dataset = images.get(plan).map_err(ImagesError::Data)?;
-    if dataset.fingerprint() != then {
+    if dataset.fingerprint().map_err(ImagesError::Data)? != then {
         let words = format!(
             "the images are not those that trial {number} was run on, whose numbers are in {}\n  = help: put the images \
              back as they were; or run on the new ones beside the old numbers, with another `name` or --results folder",

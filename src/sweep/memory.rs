@@ -1,15 +1,17 @@
 //! The memory of the machine: how much there is, what images take, and what is left for trials.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::data;
+use crate::data::{self, Holding, cached_bytes};
 use crate::plan::memory::{image_bytes, trial_bytes};
-use crate::plan::run::Memory;
+use crate::plan::run::{DataCache, Memory, RunPlan};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::{self, Plan};
 
 use super::counts::Counts;
+use crate::transfer::features::free_space;
 
 /// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
 /// none where the system does not tell.
@@ -33,8 +35,10 @@ pub fn limit_in_bytes(limit: Memory) -> Option<u64> {
 /// What an experiment takes, in bytes, by estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    /// All decoded images, which trials share.
+    /// All decoded images, which trials share, as far as they are held in memory.
     pub images: u64,
+    /// All decoded images, wherever they are.
+    pub decoded: u64,
     /// Whether images keep sizes of their own, which only show when they are decoded: then that is what
     /// they would take in the size of the network.
     pub in_own_sizes: bool,
@@ -74,13 +78,69 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
             (least, most) = (least.min(bytes), most.max(bytes));
         }
     }
+    let decoded: u64 = sets.values().sum();
+    let least = least.min(most);
     Needs {
-        images: sets.values().sum(),
+        images: decoded.min(data_memory(&experiment.run, most)),
+        decoded,
         in_own_sizes,
         augmented: augmented.min(augment_memory as u64),
-        least: least.min(most),
+        least,
         most,
     }
+}
+
+/// The bytes of memory for decoded images. A part leaves room for a trial that takes `most`; what was said in bytes
+/// counts as it was said.
+fn data_memory(run: &RunPlan, most: u64) -> u64 {
+    let limit = || limit_in_bytes(run.memory_limit).or_else(installed);
+    match run.data_memory {
+        Memory::None => u64::MAX,
+        Memory::Bytes(bytes) => bytes,
+        Memory::Part(part) => limit().map_or(u64::MAX, |limit| {
+            ((limit as f64 * part) as u64).min(limit.saturating_sub(most))
+        }),
+    }
+}
+
+/// The folder beside those of experiments in which decoded images are kept. It may be deleted at any time.
+pub const IMAGES: &str = ".images";
+
+/// The part of what a disk has left that decoded images may take: trials store their checkpoints there, too.
+const OF_FREE: f64 = 0.9;
+
+/// Where decoded images are kept that memory has no room for, and how many bytes of them at most; none: nowhere.
+pub fn data_cache(run: &RunPlan, results: &Path) -> Option<(PathBuf, u64)> {
+    match &run.data_cache {
+        DataCache::None => None,
+        DataCache::Beside(size) => Some((results.join(IMAGES), *size)),
+        DataCache::In { folder, size } => Some((folder.path.clone(), *size)),
+    }
+}
+
+/// Has `images` held as where nothing is said, for what belongs to no experiment; `results` is the folder of results,
+/// if there is one.
+pub fn hold_usually(images: &data::Cache, results: Option<&Path>) {
+    let memory = installed().map_or(u64::MAX, |bytes| bytes / 2);
+    let disk = results.map(|results| room(results.join(IMAGES), USUAL_SIZE));
+    images.hold(Holding { memory, disk });
+}
+
+/// The bytes of decoded images on disk where nothing is said.
+const USUAL_SIZE: u64 = 100_000_000_000;
+
+/// The folder, and how many bytes of `size` it has room for.
+fn room(folder: PathBuf, size: u64) -> (PathBuf, u64) {
+    let free = free_space(&folder).unwrap_or(u64::MAX);
+    let room = cached_bytes(&folder).saturating_add((free as f64 * OF_FREE) as u64);
+    (folder, size.min(room))
+}
+
+/// Has `images` held as `experiment` says; its results are in a folder of `results`.
+pub fn hold(images: &data::Cache, experiment: &Experiment, results: &Path) {
+    let most = experiment.trials.iter().map(|trial| trial_bytes(&trial.plan)).max().unwrap_or(0);
+    let disk = data_cache(&experiment.run, results).map(|(folder, size)| room(folder, size));
+    images.hold(Holding { memory: data_memory(&experiment.run, most), disk });
 }
 
 /// The bytes of the features that `trial` keeps, by estimate; 0 if it keeps none.
@@ -109,7 +169,14 @@ mod tests {
 
     #[test]
     fn a_limit_leaves_room_for_trials_or_says_that_none_fits() {
-        let needs = Needs { images: 100, in_own_sizes: false, augmented: 50, least: 30, most: 90 };
+        let needs = Needs {
+            images: 100,
+            decoded: 100,
+            in_own_sizes: false,
+            augmented: 50,
+            least: 30,
+            most: 90,
+        };
         assert_eq!(needs.left_of(400), Some(250));
         assert_eq!(needs.left_of(150), Some(30), "augmented images give way");
         assert_eq!(needs.left_of(130), Some(30));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::basis::record::EpochRecord;
-use crate::data;
+use crate::data::{self, Dataset};
+use crate::plan::data::DataPlan;
 use crate::plan::run::CheckpointEvery;
 use crate::results::timings::Timing;
 use crate::train::checkpoint::Checkpoint;
@@ -13,7 +14,7 @@ use super::clock::Stopwatch;
 use super::fault;
 use super::slots::Slot;
 use super::store::{BatchLoss, Lasting, StoreError, TrialStore};
-use super::trial::Surroundings;
+use super::trial::{Surroundings, Trouble, check_images};
 
 /// Is called with what happens in a trial.
 pub type Callback<'a> = dyn Fn(&Event) + Sync + 'a;
@@ -47,6 +48,8 @@ pub(super) struct Recorder<'a> {
     settled: Stopwatch,
     /// What could not be stored.
     pub(super) trouble: Option<StoreError>,
+    /// Images that were not compared with those of earlier trials yet, since not all were looked at.
+    pub(super) unchecked: Option<(&'a DataPlan, Arc<Dataset>)>,
 }
 
 /// Seconds of work that are worth the milliseconds that a disk takes to have them for good.
@@ -80,6 +83,7 @@ impl<'a> Recorder<'a> {
             beside: Stopwatch::start(),
             settled: Stopwatch::start(),
             trouble: None,
+            unchecked: None,
         }
     }
 
@@ -144,6 +148,18 @@ impl<'a> Recorder<'a> {
 
 impl Observer for Recorder<'_> {
     fn notice(&mut self, event: &Event) -> Result<(), String> {
+        let is_batch = matches!(event, Event::Batch { .. });
+        if !is_batch && let Some((plan, dataset)) = self.unchecked.take() {
+            // A checkpoint names the images, so that all have been looked at.
+            match check_images(plan, &dataset, self.around) {
+                Ok(()) => {}
+                Err(Trouble::Failed { reason, .. }) => return Err(reason),
+                Err(Trouble::Store(error)) => {
+                    self.trouble = Some(error);
+                    return Err("failed to store results".to_owned());
+                }
+            }
+        }
         let stored = match event {
             Event::Batch { epoch, batch, loss, .. } => {
                 fault::strike(self.trial, *epoch);
@@ -163,7 +179,6 @@ impl Observer for Recorder<'_> {
             return Err("failed to store results".to_owned());
         }
         (self.callback)(event);
-        let is_batch = matches!(event, Event::Batch { .. });
         match self.around.how.time_limit {
             Some(limit) if is_batch && self.spent + self.beside.seconds() > limit => {
                 Err(format!("reached its time limit of {limit} s"))

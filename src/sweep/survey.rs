@@ -86,7 +86,8 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
     let (weights, _) = read(file, &plan.model).map_err(|error| words(&error))?;
     let dataset = images.get(&plan.data).map_err(|error| words(&error))?;
     let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
-    let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise);
+    let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise, plan.seed)
+        .map_err(|error| words(&error))?;
     let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
     let views = Views::new(dataset, &normalisation, plan, epochs).map_err(|error| words(&error))?;
     let border = Border { images: border };

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
-use crate::data;
+use crate::data::{self, Dataset, News};
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
+use crate::plan::data::{DataPlan, Normalise};
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::results::timings::Timing;
@@ -60,7 +61,7 @@ pub struct Surroundings<'a> {
 }
 
 /// Why an attempt at a trial came to nothing.
-enum Trouble {
+pub(super) enum Trouble {
     /// The trial failed: the reason, and whether it would fail again in the same way.
     Failed { reason: String, comes_again: bool },
     /// Its results cannot be stored, which is not the trial's fault.
@@ -221,6 +222,8 @@ fn attempt(
         trainer.resume(records, &last, best)?;
     }
     let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, callback);
+    recorder.unchecked =
+        (!data.dataset.is_known()).then(|| (&*trial.plan.data, data.dataset.clone()));
     recorder.images = data.split.train.len();
     recorder.spent = spent;
     recorder.beside = beside;
@@ -229,7 +232,11 @@ fn attempt(
         if let Some(trouble) = recorder.trouble.take() {
             return Err(Trouble::Store(trouble));
         }
-        match end? {
+        let end = end?;
+        if let Some((plan, dataset)) = recorder.unchecked.take() {
+            check_images(plan, &dataset, around)?;
+        }
+        match end {
             End::Paused => match (around.goal)(trial, trainer.records()) {
                 Some(further) => until = further,
                 None => break End::Paused,
@@ -334,18 +341,35 @@ fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Troubl
 fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let plan = &trial.plan.data;
     let dataset = around.images.get(plan).map_err(failed)?;
-    match around.store.check_images(plan, &dataset) {
-        Ok(true) => {}
-        Ok(false) => {
-            return Err(failed(format!(
-                "the images are not those of earlier trials in {}: use another --results folder",
-                around.store.root().display()
-            )));
-        }
-        Err(ImagesError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(failed(error)),
+    if !dataset.is_known() && plan.normalise == Normalise::Dataset {
+        around.images.tell(News::Progress(
+            "data.normalise = \"dataset\" takes a look at every image before the first step; { mean = […], std = […] } \
+             and { sample = 2000 } do not",
+        ));
     }
     let split = data::split(&dataset, plan, trial.plan.seed).map_err(failed)?;
-    let normalisation = data::normalisation(&dataset, &split.train, &plan.normalise);
+    let seed = trial.plan.seed;
+    let normalisation = data::normalisation(&dataset, &split.train, &plan.normalise, seed);
+    let normalisation = normalisation.map_err(failed)?;
+    if dataset.is_known() {
+        check_images(plan, &dataset, around)?;
+    }
     Ok(TrialData { dataset, split: Arc::new(split), normalisation })
+}
+
+/// Compares images, every one of which has been looked at or is now, with those of earlier trials.
+pub(super) fn check_images(
+    plan: &DataPlan,
+    dataset: &Dataset,
+    around: &Surroundings,
+) -> Result<(), Trouble> {
+    match around.store.check_images(plan, dataset) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed(format!(
+            "the images are not those of earlier trials in {}: use another --results folder",
+            around.store.root().display()
+        ))),
+        Err(ImagesError::Store(error)) => Err(error.into()),
+        Err(error) => Err(failed(error)),
+    }
 }

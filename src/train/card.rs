@@ -83,16 +83,19 @@ pub enum CardError {
 
 impl Card {
     /// The card of a trial.
-    pub fn new(plan: &Plan, data: &TrialData) -> Card {
+    ///
+    /// # Errors
+    /// If an image cannot be decoded.
+    pub fn new(plan: &Plan, data: &TrialData) -> Result<Card, crate::data::Error> {
         let mut model = ModelPlan::clone(&plan.model);
         // Where weights came from is known by their hash; the path is of this machine only.
         if let Some(weights) = &mut model.weights {
             weights.file = weights.file.file_name().map(Into::into).unwrap_or_default();
         }
-        Card {
+        Ok(Card {
             program: concat!("candlewick ", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: plan.seed,
-            images: data.dataset.fingerprint().to_owned(),
+            images: data.dataset.fingerprint()?.to_owned(),
             classes: data.dataset.classes().to_vec(),
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
@@ -103,7 +106,7 @@ impl Card {
             test_time: plan.augment.test_time.clone(),
             data: Some(without_folders(&plan.data)),
             model,
-        }
+        })
     }
 
     /// The transforms that validation and test images pass, from when they are read.

@@ -87,31 +87,33 @@ impl Inputs {
     }
 
     fn prepare(&self, frozen: &Frozen, view: View, images: &[u32]) -> Result<bool, TrainError> {
-        let Some(table) = self.table(frozen, view) else { return Ok(false) };
-        let make = |images: &[u32]| frozen.extractor.features(&self.views.pixels(view, images));
+        let Some(table) = self.table(frozen, view)? else { return Ok(false) };
+        let make = |images: &[u32]| -> Result<_, TrainError> {
+            Ok(frozen.extractor.features(&self.views.pixels(view, images)?)?)
+        };
         table.prepare(images, make)?;
         Ok(true)
     }
 
-    fn table(&self, frozen: &Frozen, view: View) -> Option<Arc<Table>> {
+    fn table(&self, frozen: &Frozen, view: View) -> Result<Option<Arc<Table>>, TrainError> {
         let mut tables = frozen.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, table)) = tables.iter().find(|(known, _)| *known == view) {
-            return table.clone();
+            return Ok(table.clone());
         }
-        let table = self.find(frozen, view);
+        let table = self.find(frozen, view)?;
         tables.push((view, table.clone()));
-        table
+        Ok(table)
     }
 
-    fn find(&self, frozen: &Frozen, view: View) -> Option<Arc<Table>> {
+    fn find(&self, frozen: &Frozen, view: View) -> Result<Option<Arc<Table>>, TrainError> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&frozen.extractor.identity());
-        hasher.update(&self.views.identity(view));
+        hasher.update(&self.views.identity(view)?);
         // Processors differ in their last bits.
         hasher.update(frozen.extractor.computed_by().as_bytes());
         let name = *hasher.finalize().as_bytes();
         let images = self.views.dataset().len();
-        frozen.features.table(&name, images, self.images, frozen.extractor.width())
+        Ok(frozen.features.table(&name, images, self.images, frozen.extractor.width()))
     }
 
     /// The images of an epoch that stand at `places` of its `order`, as batch number `batch`.
@@ -123,12 +125,12 @@ impl Inputs {
         batch: usize,
     ) -> Result<Batch, TrainError> {
         let Some(frozen) = &self.frozen else {
-            return Ok(self.views.training(epoch, order, places, batch));
+            return Ok(self.views.training(epoch, order, places, batch)?);
         };
         match frozen.training_view(&self.views, epoch) {
             Some(view) => self.seen(frozen, view, &order[places]),
             None => {
-                let mut made = self.views.training(epoch, order, places, batch);
+                let mut made = self.views.training(epoch, order, places, batch)?;
                 made.pixels = frozen.extractor.features(&made.pixels)?;
                 Ok(made)
             }
@@ -138,7 +140,7 @@ impl Inputs {
     /// Validation or test `images`.
     pub(super) fn evaluation(&self, images: &[u32]) -> Result<Batch, TrainError> {
         match &self.frozen {
-            None => Ok(self.views.evaluation(images)),
+            None => Ok(self.views.evaluation(images)?),
             Some(frozen) => self.seen(frozen, self.views.at_evaluation(), images),
         }
     }
@@ -146,7 +148,7 @@ impl Inputs {
     /// View `view` of test `images`.
     pub(super) fn test_view(&self, images: &[u32], view: usize) -> Result<Batch, TrainError> {
         match &self.frozen {
-            None => Ok(self.views.test_view(images, view)),
+            None => Ok(self.views.test_view(images, view)?),
             Some(frozen) => self.seen(frozen, View::TestTime(view), images),
         }
     }
@@ -154,12 +156,12 @@ impl Inputs {
     fn seen(&self, frozen: &Frozen, view: View, images: &[u32]) -> Result<Batch, TrainError> {
         let dataset = self.views.dataset();
         let labels = images.iter().map(|image| dataset.label(*image)).collect();
-        let table = self.table(frozen, view);
+        let table = self.table(frozen, view)?;
         let rows: Option<Vec<&[f32]>> =
             table.as_ref().and_then(|table| images.iter().map(|image| table.row(*image)).collect());
         let pixels = match rows {
             Some(rows) => rows.concat(),
-            None => frozen.extractor.features(&self.views.pixels(view, images))?,
+            None => frozen.extractor.features(&self.views.pixels(view, images)?)?,
         };
         Ok(Batch { pixels, labels, partners: None })
     }

@@ -148,8 +148,9 @@ pub struct Trainer<'a> {
     anchors: Vec<Option<Buffer>>,
     /// An epoch that was left in the middle: its counts and its batches so far.
     under_way: Option<(Tally, usize)>,
-    /// What every checkpoint says of itself.
-    card: (String, String),
+    /// What every checkpoint says of itself, from the first one on: it names the images, which takes a look at all
+    /// of them.
+    card: Option<(String, String)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -179,7 +180,6 @@ impl<'a> Trainer<'a> {
         let optimizer =
             Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
         let class_weights = class_weights(plan, &data);
-        let card = Card::new(plan, &data).word();
         let views = Views::new(data.dataset.clone(), &data.normalisation, plan, epochs)?;
         let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
         Ok(Trainer {
@@ -197,7 +197,7 @@ impl<'a> Trainer<'a> {
             best: None,
             batches: 0,
             under_way: None,
-            card,
+            card: None,
         })
     }
 
@@ -493,8 +493,17 @@ impl<'a> Trainer<'a> {
         let moving = self.moving()?;
         let tensors = self.whole(&moving)?;
         let mut words = self.checkpoint()?.words;
-        words.retain(|name, _| name == "epoch" || *name == self.card.0);
+        let card = self.card()?.0;
+        words.retain(|name, _| name == "epoch" || *name == card);
         Ok(Checkpoint { tensors, words })
+    }
+
+    fn card(&mut self) -> Result<(String, String), TrainError> {
+        let card = match self.card.take() {
+            Some(card) => card,
+            None => Card::new(self.plan, &self.data)?.word(),
+        };
+        Ok(self.card.insert(card).clone())
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
@@ -506,7 +515,7 @@ impl<'a> Trainer<'a> {
             ("batches", self.batches),
         ];
         let words = words.map(|(name, number)| (name.to_owned(), number.to_string()));
-        let words = words.into_iter().chain([self.card.clone()]).collect();
+        let words = words.into_iter().chain([self.card()?]).collect();
         Ok(Checkpoint { tensors, words })
     }
 }

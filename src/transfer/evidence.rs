@@ -28,6 +28,9 @@ pub enum EvidenceError {
     /// The network could not be run.
     #[error("an operation failed: {0}")]
     Operation(#[from] candle_core::Error),
+    /// An image cannot be decoded.
+    #[error(transparent)]
+    Images(#[from] crate::data::Error),
     /// Its features have no measure.
     #[error("the features behind {layer} cannot be measured: {cause}")]
     Unmeasurable {
@@ -127,7 +130,7 @@ fn rows(
     places: &[usize],
     views: &Views,
     images: &[u32],
-) -> candle_core::Result<Vec<Vec<f32>>> {
+) -> Result<Vec<Vec<f32>>, EvidenceError> {
     let shape = |place: usize| match place {
         0 => &model.input,
         place => &model.layers[place - 1].output,
@@ -138,7 +141,7 @@ fn rows(
         .collect();
     let mut all = vec![Vec::new(); wanted.len()];
     for chunk in images.chunks(IMAGES) {
-        let pixels = views.pixels(views.at_evaluation(), chunk);
+        let pixels = views.pixels(views.at_evaluation(), chunk)?;
         let mut dims = vec![chunk.len()];
         dims.extend_from_slice(&model.input);
         let inputs = Tensor::from_vec(pixels, dims, &Device::Cpu)?;

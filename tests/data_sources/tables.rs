@@ -42,7 +42,7 @@ fn a_table_gives_labels_parts_and_boxes() {
     );
     assert_eq!(dataset.parts(), [Part::Train, Part::Undeclared, Part::Validation, Part::Test]);
     // The box is cropped to: columns 1 and 2 of rows 2 and 3.
-    let reds: Vec<u8> = dataset.image(0).iter().step_by(3).copied().collect();
+    let reds: Vec<u8> = dataset.image(0).unwrap().iter().step_by(3).copied().collect();
     assert_eq!(reds, [12, 22, 13, 23]);
     assert_eq!(dataset.bbox(0), None);
     // Without cropping, boxes go along; images become half as large, boxes too.

@@ -134,14 +134,14 @@ impl Store {
         let path = self.path_of_images(plan);
         let _looks = LOOKS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = Images::at(&path).map_err(ImagesError::Damaged)? {
-            return Ok(known.fingerprint == dataset.fingerprint());
+            return Ok(known.fingerprint == dataset.fingerprint()?);
         }
         let images = Images {
-            fingerprint: dataset.fingerprint().to_owned(),
+            fingerprint: dataset.fingerprint()?.to_owned(),
             images: dataset.len(),
             set_aside: dataset.set_aside(),
             skipped: dataset.skipped().iter().map(ToString::to_string).collect(),
-            copies: dataset.copies().sentence(),
+            copies: dataset.copies()?.sentence(),
             files_blake3: Vec::new(),
         };
         let files = Inventory::described(plan)?.hashed()?;

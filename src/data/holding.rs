@@ -1,0 +1,55 @@
+//! How decoded images are held that do not fit into memory.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where decoded images may be kept, and how many of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Bytes of memory for all data sets together.
+    pub memory: u64,
+    /// A folder for those that memory has no room for, which may be deleted at any time, and the bytes that all files
+    /// in it may take; none: they are decoded each time.
+    pub disk: Option<(PathBuf, u64)>,
+}
+
+impl Default for Holding {
+    /// All in memory.
+    fn default() -> Holding {
+        Holding { memory: u64::MAX, disk: None }
+    }
+}
+
+/// Where is told how images get into memory and onto the disk.
+#[derive(Clone, Default)]
+pub(super) struct Teller(Arc<Mutex<Option<Box<Tell>>>>);
+
+/// What there is to tell of images.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// They are slower to get at than they should be.
+    Warning(&'a str),
+    /// So far they have been looked at.
+    Progress(&'a str),
+}
+
+/// Is called with what there is to tell.
+pub(super) type Tell = dyn Fn(News) + Send;
+
+impl std::fmt::Debug for Teller {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("Teller")
+    }
+}
+
+impl Teller {
+    pub(super) fn set(&self, tell: Box<Tell>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+    }
+
+    pub(super) fn tell(&self, news: News) {
+        if let Some(tell) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            tell(news);
+        }
+    }
+}

@@ -155,6 +155,8 @@ pub enum Init {
     LecunNormal,
     /// Uniform with variance 1/fan-in.
     LecunUniform,
+    /// Normal with this standard deviation.
+    Normal(f64),
     /// One number everywhere.
     Constant(f64),
 }

@@ -14,6 +14,7 @@ use crate::kernels::update::assign;
 use crate::plan::fusion::pool_behind;
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
+use super::channels::Channels;
 use super::conv::Conv;
 use super::dense::Dense;
 use super::dropout::{Dropout, StochasticDepth};
@@ -22,7 +23,8 @@ use super::init::initial;
 use super::layer::{Layer, Pass, Slots};
 use super::merge::Merge;
 use super::norm::BatchNorm;
-use super::pool::{AdaptiveAvgPool, AvgPool, MaxPool};
+use super::norms::{GlobalResponseNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm};
+use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool};
 
 /// Tensors by name, sorted: shape and numbers. What a checkpoint holds of a network.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -429,7 +431,7 @@ fn no_layers() -> candle_core::Error {
 fn build(layer: &LayerPlan, slots: Slots) -> Step {
     let (name, norm) = (layer.name.as_str(), layer.norm_prefix());
     Step::One(match &layer.kind {
-        LayerKind::Conv(plan) => Box::new(Conv::new(plan, name, &norm, slots)),
+        LayerKind::Conv(plan) => Box::new(Conv::new(plan, layer.input[0], name, &norm, slots)),
         LayerKind::Dense(plan) => Box::new(Dense::new(plan, name, &norm, slots)),
         LayerKind::MaxPool(plan) => Box::new(MaxPool(plan.clone())),
         LayerKind::AvgPool(plan) => Box::new(AvgPool(plan.clone())),
@@ -438,10 +440,20 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         }
         LayerKind::Flatten {} => Box::new(Flatten),
         LayerKind::BatchNorm(plan) => Box::new(BatchNorm::new(*plan, layer.input[0], name, slots)),
+        LayerKind::AdaptiveMaxPool {} => {
+            Box::new(AdaptiveMaxPool([layer.output[1], layer.output[2]]))
+        }
+        LayerKind::LayerNorm(eps) => Box::new(LayerNorm { eps: *eps, slots }),
+        LayerKind::GroupNorm(plan) => Box::new(GroupNorm { plan: *plan, slots }),
+        LayerKind::LocalResponseNorm(plan) => Box::new(LocalResponseNorm(*plan)),
+        LayerKind::GlobalResponseNorm(eps) => Box::new(GlobalResponseNorm { eps: *eps, slots }),
+        LayerKind::LayerScale(_) => Box::new(LayerScale(slots)),
+        LayerKind::Channels(plan) => Box::new(Channels(plan.order(layer.input[0]))),
         LayerKind::Activation(plan) => Box::new(*plan),
         LayerKind::Dropout(plan) => Box::new(Dropout::new(*plan, name)),
         LayerKind::StochasticDepth(p) => Box::new(StochasticDepth::new(*p, name)),
         LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation)),
+        LayerKind::Product {} => return Step::Many(Merge::Product),
         LayerKind::Concat {} => return Step::Many(Merge::Concat),
         LayerKind::Scale {} => return Step::Many(Merge::Scale),
     })

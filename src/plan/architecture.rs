@@ -7,13 +7,13 @@ use crate::basis::activation::Activation;
 use crate::basis::shape::display;
 use crate::config::layer::{self, Element, Layer, Merge};
 use crate::config::layer_settings::{DropoutSettings, Norm};
-use crate::config::layer_values::{Nested, Pair, Width};
+use crate::config::layer_values::{Nested, Pair, Squeeze, Width};
 use crate::config::model::Defaults;
 use crate::config::template::through;
 use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
-use super::layer::Builder;
+use super::layer::{Builder, LARGEST_WIDTH};
 use super::model::{AuxiliaryPlan, LayerKind, LayerPlan, ModelPlan, SumPlan};
 
 const NO_DROPOUT: Written<DropoutSettings> = Written(DropoutSettings { p: 0.0, channels: false });
@@ -300,13 +300,14 @@ impl Graph<'_> {
         let merge = branches.merge.unwrap_or(Merge::Concat);
         let fits = |shape: &[usize]| match merge {
             Merge::Concat => shape.len() == first.len() && shape[1..] == first[1..],
-            Merge::Sum => *shape == first,
+            Merge::Sum | Merge::Multiply => *shape == first,
         };
         if let Some(index) = ends.iter().position(|end| !fits(&end.shape)) {
             let (found, other) = (display(&ends[index].shape), display(&first));
             let (verb, help) = match merge {
                 Merge::Concat => ("concatenated", "their heights and widths have to be the same"),
                 Merge::Sum => ("added", "their shapes have to be the same"),
+                Merge::Multiply => ("multiplied", "their shapes have to be the same"),
             };
             self.problems.push(
                 Problem::value(
@@ -327,6 +328,7 @@ impl Graph<'_> {
                 ("concat", LayerKind::Concat {})
             }
             Merge::Sum => ("sum", LayerKind::Sum(SumPlan { activation: None })),
+            Merge::Multiply => ("product", LayerKind::Product {}),
         };
         let name = format!("{}{word}", element.inner);
         self.name(element, &name);
@@ -379,19 +381,34 @@ impl Graph<'_> {
         squeeze: &layer::SqueezeExcite,
         input: Option<Point>,
     ) -> Option<Point> {
-        let ratio = squeeze.squeeze_excite;
-        let channels = input.as_ref().map_or(ratio, |input| input.shape[0]);
-        if ratio == 0 || ratio > channels {
-            self.problems.push(
-                Problem::value(
-                    element.at.key("squeeze-excite"),
-                    format!("{channels} channels cannot be squeezed {ratio} times"),
-                )
-                .label("channels for each neuron in between")
-                .help("16 is the paper's; it is at least 1 and at most the number of channels"),
-            );
+        let at = element.at.key("squeeze-excite");
+        let channels = input.as_ref().map(|input| input.shape[0]);
+        let neurons = match squeeze.squeeze_excite {
+            Squeeze::Neurons(neurons) => neurons,
+            Squeeze::Ratio(ratio) => {
+                let channels = channels.unwrap_or(ratio);
+                if ratio == 0 || ratio > channels {
+                    self.problems.push(
+                        Problem::value(
+                            at,
+                            format!("{channels} channels cannot be squeezed {ratio} times"),
+                        )
+                        .label("channels for each neuron in between")
+                        .help(
+                            "16 is the paper's; it is at least 1 and at most the number of channels",
+                        ),
+                    );
+                    return None;
+                }
+                channels / ratio
+            }
+        };
+        if neurons == 0 || neurons > LARGEST_WIDTH {
+            let message = format!("{neurons} neurons are not between 1 and {LARGEST_WIDTH}");
+            self.problems.push(Problem::value(at, message).label("number of neurons"));
             return None;
         }
+        let channels = channels.unwrap_or(neurons);
         let product = |filters, activation| {
             Layer::Conv(layer::Conv {
                 conv: Width::Count(filters),
@@ -415,11 +432,8 @@ impl Graph<'_> {
             adaptive_avg_pool: Pair([1, 1]),
             name: None,
         });
-        let steps = [
-            ("pool", pool),
-            ("fc1", product(channels / ratio, between)),
-            ("fc2", product(channels, gate)),
-        ];
+        let steps =
+            [("pool", pool), ("fc1", product(neurons, between)), ("fc2", product(channels, gate))];
         let mut point = input.clone();
         for (word, layer) in steps {
             let name = format!("{}{word}", element.inner);

@@ -75,6 +75,7 @@ impl Elementwise for Activation {
             Activation::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Activation::Tanh => libm::tanhf(x),
             Activation::Sigmoid => sigmoid(x),
+            Activation::Hardsigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         }
     }
 
@@ -110,6 +111,13 @@ impl Elementwise for Activation {
             }
             Activation::Tanh => 1.0 - y * y,
             Activation::Sigmoid => y * (1.0 - y),
+            Activation::Hardsigmoid => {
+                if y > 0.0 && y < 1.0 {
+                    1.0 / 6.0
+                } else {
+                    0.0
+                }
+            }
             Activation::Gelu | Activation::Silu | Activation::Hardswish => f32::NAN,
         }
     }

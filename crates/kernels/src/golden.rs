@@ -155,6 +155,7 @@ fn activations_are_those_of_pytorch() {
             "hardswish" => (Activation::Hardswish, 3.0),
             "tanh" => (Activation::Tanh, 1.0),
             "sigmoid" => (Activation::Sigmoid, 1.0),
+            "hardsigmoid" => (Activation::Hardsigmoid, 3.0),
             other => panic!("{other} is not known here"),
         };
         let scaled = |name: &str| {

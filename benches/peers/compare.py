@@ -1,6 +1,6 @@
 """Runs candlewick and PyTorch alternately on the same networks and prints images/s and the ratio.
 
-usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18]
+usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18 densenet121 …]
 
 WICK is the program, whose `bench-step` does candlewick's part. PyTorch runs with an allocator that
 keeps its pages, in both memory formats; the better one counts. Figures are medians over the pairs; the
@@ -14,7 +14,10 @@ import statistics
 import subprocess
 import sys
 
-NETWORKS = {"plain": (256, 60), "demo": (128, 10), "vgg6": (64, 10), "resnet18": (32, 5)}
+# Images in a batch, steps, and height and width of images.
+NETWORKS = {"plain": (256, 60, 32), "demo": (128, 10, 32), "vgg6": (64, 10, 32), "resnet18": (32, 5, 32)}
+MODERN = ["densenet121", "efficientnet_b0", "mobilenet_v3_small", "convnext_tiny", "regnet_y_400mf"]
+NETWORKS |= {name: (32, 5, 96) for name in MODERN}
 HERE = pathlib.Path(__file__).parent
 
 
@@ -37,9 +40,10 @@ def main():
     print("| network, batch | threads | candlewick img/s | PyTorch img/s | ratio | MB | MB |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.networks:
-        batch, steps = NETWORKS[name]
+        batch, steps, size = NETWORKS[name]
         for threads in arguments.threads:
             rest = [name, "--batch", str(batch), "--steps", str(steps), "--threads", str(threads)]
+            rest += ["--image-size", str(size)] if size != 32 else []
             peer = [sys.executable, str(HERE / "pytorch.py"), *rest]
             ours, theirs = [], {"NCHW": [], "channels_last": []}
             for _ in range(arguments.pairs):

@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use crate::kernels::activation::Activation;
 use crate::kernels::arrange::flatten;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
 use crate::kernels::tape::{Gradients, Tape, Value, numbers, values};
 use crate::kernels::update::assign;
-use crate::plan::fusion::pool_behind;
+use crate::plan::fusion::{activation_behind, pool_behind};
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
 use super::channels::Channels;
@@ -67,6 +68,8 @@ struct Part {
     as_in_training: bool,
     /// The max pool behind it, if both run as one in training.
     pool: Option<PoolPlan>,
+    /// The activation behind it, if both run as one in training.
+    activation: Option<Activation>,
 }
 
 /// What is done to the values that come in.
@@ -163,6 +166,7 @@ impl Network {
                 needed: [evaluated[index], trained[index]],
                 as_in_training: true,
                 pool: pool_behind(plan, index).cloned(),
+                activation: activation_behind(plan, index),
             }
         };
         let layers = plan.layers.iter().enumerate().map(part).collect();
@@ -320,13 +324,17 @@ impl Network {
             }
             pass.training = training && part.as_in_training;
             let pool = part.pool.as_ref().filter(|_| pass.training);
-            let last = index + usize::from(pool.is_some());
-            let output = match (&mut part.step, pool) {
-                (Step::One(layer), Some(pool)) => {
+            let activation = part.activation.filter(|_| pass.training);
+            let last = index + usize::from(pool.is_some() || activation.is_some());
+            let output = match (&mut part.step, pool, activation) {
+                (Step::One(layer), Some(pool), _) => {
                     layer.forward_into_pool(pass, &inputs[0], pool)?
                 }
-                (Step::One(layer), None) => layer.forward(pass, &inputs[0])?,
-                (Step::Many(merge), _) => merge.forward(pass, &inputs)?,
+                (Step::One(layer), None, Some(activation)) => {
+                    layer.forward_activated(pass, &inputs[0], activation)?
+                }
+                (Step::One(layer), None, None) => layer.forward(pass, &inputs[0])?,
+                (Step::Many(merge), ..) => merge.forward(pass, &inputs)?,
             };
             values[last + 1] = Some(output);
         }

@@ -187,6 +187,17 @@ impl Graph<'_> {
         }
     }
 
+    /// A name for where the branches of `element` meet. It has no parameters, so that where another one within
+    /// the same names has it, a number makes it another.
+    fn merge_name(&mut self, element: &Element, word: &str) -> String {
+        let wanted = format!("{}{word}", element.inner);
+        let more = (2..).map(|number| format!("{wanted}{number}"));
+        let mut names = std::iter::once(wanted.clone()).chain(more);
+        let name = names.find(|name| !self.names.contains(name)).unwrap_or(wanted);
+        self.name(element, &name);
+        name
+    }
+
     fn append(
         &mut self,
         name: String,
@@ -330,8 +341,7 @@ impl Graph<'_> {
             Merge::Sum => ("sum", LayerKind::Sum(SumPlan { activation: None })),
             Merge::Multiply => ("product", LayerKind::Product {}),
         };
-        let name = format!("{}{word}", element.inner);
-        self.name(element, &name);
+        let name = self.merge_name(element, word);
         Some(self.append(name, &ends, output, None, kind))
     }
 

@@ -16,6 +16,7 @@ mod depthwise;
 pub mod device;
 mod direct;
 pub mod dropout;
+mod exponential;
 mod frame;
 pub mod group_norm;
 mod lanes;

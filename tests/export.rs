@@ -192,7 +192,10 @@ const EVERYTHING: &str = r#"model.layers=[
   { residual = [
     { dense = 16, each-pixel = true, norm = "batch", activation = "hardsigmoid" },
     { local-response-norm = 5, alpha = 0.5, k = 2.0 },
+    { conv = 16, kernel = 1, norm = { group = 4 }, activation = "relu", dropout = 0.1 },
+    { separable-conv = 16, kernel = 3, padding = 1, norm = "layer", activation = "tanh" },
     { layer-scale = 0.5 },
+    { eca = 3 },
   ], shortcut = [{ chunk = 1, of = 2 }, { pad-channels = [3, 5] }, "instance-norm"], activation = "none" },
   { branches = [[{ squeeze-excite = { neurons = 3 } }], []], merge = "multiply" },
   { auxiliary = ["flatten", { dense = "classes" }] },

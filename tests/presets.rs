@@ -117,3 +117,23 @@ fn width_depth_stem_and_dropout_are_parameters_of_a_preset() {
     let dropped = plan("vgg16", 32, 10, &["model.parameters.dropout=0.1"]);
     assert!(dropped.layers.iter().any(|layer| layer.summary().contains("dropout 0.1")));
 }
+
+#[test]
+fn norms_of_single_images_are_settings_like_batch_norm() {
+    for (norm, kind) in [
+        ("\"layer\"", "layer-norm"),
+        ("\"instance\"", "group-norm 6"),
+        ("{ group = 2 }", "group-norm 2"),
+    ] {
+        let norm = format!("model.defaults.norm={norm}");
+        let set = "model.defaults.dropout=0.1";
+        let layers = "model.layers=[{ conv = 6, kernel = 3 }, \"flatten\", { dense = \"classes\" }]";
+        let plan = plan("plain", 32, 10, &[layers, &norm, set]);
+        let names: Vec<&str> = plan.layers.iter().map(|layer| layer.name.as_str()).collect();
+        let own = ["conv1", "conv1.norm", "conv1.activation", "conv1.dropout"];
+        assert_eq!(names[..4], own, "{norm}");
+        assert_eq!(plan.layers[1].summary(), kind);
+        assert!(plan.tensors().contains(&("conv1.norm.weight".to_owned(), vec![6])));
+        assert_eq!(names[4..], ["flatten1", "dense1"], "the last layer has no norm");
+    }
+}

@@ -70,6 +70,8 @@ pub enum Layer {
     SeparableConv(SeparableConv),
     /// Channels weighted by what all of them hold.
     SqueezeExcite(SqueezeExcite),
+    /// Channels weighted by what those around them hold.
+    Eca(Eca),
     /// Layers whose result is added to their input.
     Residual(Residual),
     /// Lists of layers side by side.
@@ -112,7 +114,7 @@ written!(Element, "Layer", |types| = {
 });
 
 /// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     "conv",
     "dense",
     "max-pool",
@@ -132,6 +134,7 @@ pub const KINDS: [&str; 26] = [
     "pad-channels",
     "separable-conv",
     "squeeze-excite",
+    "eca",
     "residual",
     "branches",
     "auxiliary",
@@ -189,6 +192,7 @@ impl Layer {
             "activation" => read(&table, path).map(Layer::Activation),
             "separable-conv" => read(&table, path).map(Layer::SeparableConv),
             "squeeze-excite" => read(&table, path).map(Layer::SqueezeExcite),
+            "eca" => read(&table, path).map(Layer::Eca),
             "residual" => read(&table, path).map(Layer::Residual),
             "branches" => read(&table, path).map(Layer::Branches),
             "auxiliary" => read(&table, path).map(Layer::Auxiliary),
@@ -270,6 +274,7 @@ fn example(kind: &str) -> Option<&'static str> {
         "dropout" => Some("{ dropout = 0.5 }"),
         "separable-conv" => Some("{ separable-conv = 32, kernel = 3 }"),
         "squeeze-excite" => Some("{ squeeze-excite = 16 }"),
+        "eca" => Some("{ eca = 3 } for a window of 3 channels"),
         "residual" => Some("{ residual = [{ conv = 32, kernel = 3, padding = \"same\" }] }"),
         "branches" => Some("{ branches = [[…], […]], merge = \"concat\" }"),
         "auxiliary" => Some("{ auxiliary = [\"flatten\", { dense = \"classes\" }] }"),
@@ -621,6 +626,21 @@ pub struct SqueezeExcite {
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer: its products are `NAME.fc1` and `NAME.fc2`.
+    pub name: Option<String>,
+}
+
+/// Efficient channel attention (Wang et al., 2020): each channel is multiplied by a number in [0, 1] that a
+/// convolution across the means of the channels around it gives.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Eca {
+    /// Channels that the window of the convolution sees: an odd number.
+    pub eca: usize,
+    /// What gives the factors; `"sigmoid"` if not given.
+    pub gate: Option<Written<Option<Activation>>>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer: its convolution is `NAME.conv`.
     pub name: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use crate::kernels::update::assign;
 use crate::plan::fusion::{activation_behind, pool_behind};
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
-use super::channels::Channels;
+use super::channels::{AcrossChannels, Channels};
 use super::conv::Conv;
 use super::dense::Dense;
 use super::dropout::{Dropout, StochasticDepth};
@@ -457,6 +457,7 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         LayerKind::GlobalResponseNorm(eps) => Box::new(GlobalResponseNorm { eps: *eps, slots }),
         LayerKind::LayerScale(_) => Box::new(LayerScale(slots)),
         LayerKind::Channels(plan) => Box::new(Channels(plan.order(layer.input[0]))),
+        LayerKind::AcrossChannels(plan) => Box::new(AcrossChannels { plan: *plan, slots }),
         LayerKind::Activation(plan) => Box::new(*plan),
         LayerKind::Dropout(plan) => Box::new(Dropout::new(*plan, name)),
         LayerKind::StochasticDepth(p) => Box::new(StochasticDepth::new(*p, name)),

@@ -143,6 +143,7 @@ impl Builder<'_> {
             // These are several layers of a plan each.
             Layer::SeparableConv(_)
             | Layer::SqueezeExcite(_)
+            | Layer::Eca(_)
             | Layer::Residual(_)
             | Layer::Branches(_)
             | Layer::Auxiliary(_) => None,
@@ -391,6 +392,7 @@ impl Builder<'_> {
                     self.check_batch_norm(settings, &norm_at.key("batch"));
                     Some(settings)
                 }
+                // Others are layers of their own, behind this one.
                 _ => None,
             },
             activation: act.and_then(|Written(activation)| activation),
@@ -398,7 +400,7 @@ impl Builder<'_> {
         };
         if self.is_last {
             let set = [
-                ("norm", tail.norm.is_some()),
+                ("norm", norm.is_some_and(|norm| norm != Norm::None)),
                 ("activation", tail.activation.is_some()),
                 ("dropout", tail.dropout.is_some()),
             ];

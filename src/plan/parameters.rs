@@ -49,6 +49,10 @@ impl LayerPlan {
             LayerKind::GlobalResponseNorm(_) => {
                 self.affine(&self.name, self.input[0], [0.0, 0.0], &mut plans);
             }
+            LayerKind::AcrossChannels(conv) => {
+                let shape = vec![1, 1, conv.kernel];
+                self.product(shape, false, conv.init, (conv.kernel, conv.kernel), &mut plans);
+            }
             LayerKind::LayerScale(start) => plans.push(ParameterPlan {
                 // torchvision's and timm's word is the whole name.
                 name: self.name.clone(),

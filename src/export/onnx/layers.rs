@@ -38,6 +38,7 @@ impl Graph<'_> {
                 self.node(name, "Mul", &[x, &scale], [])
             }
             LayerKind::Channels(channels) => self.channels(layer, channels, x),
+            LayerKind::AcrossChannels(conv) => self.across_channels(layer, *conv, x)?,
             LayerKind::BatchNorm(norm) => self.batch_norm(name, name, *norm, layer.input[0], x)?,
             LayerKind::Activation(activation) => self.activation(name, *activation, x),
             LayerKind::Dropout(_) | LayerKind::StochasticDepth(_) => x.to_owned(),

@@ -1,6 +1,6 @@
 //! Normalisations of single images, and moves of channels, as ONNX operators.
 
-use crate::plan::model::{ChannelsPlan, GroupNormPlan, LayerPlan};
+use crate::plan::model::{AcrossChannelsPlan, ChannelsPlan, GroupNormPlan, LayerPlan};
 
 use super::super::error::ExportError;
 use super::graph::Graph;
@@ -102,5 +102,27 @@ impl Graph<'_> {
         let order: Vec<usize> = plan.order(layer.input[0]).into_iter().flatten().collect();
         let order = self.whole_numbers(&format!("{name}/order"), &order);
         self.node(name, "Gather", &[x, &order], [Attribute::int("axis", 1)])
+    }
+
+    /// A convolution across channels, which stand in the rows of one map for it.
+    pub(super) fn across_channels(
+        &mut self,
+        layer: &LayerPlan,
+        conv: AcrossChannelsPlan,
+        x: &str,
+    ) -> Result<String, ExportError> {
+        let (name, channels) = (layer.name.as_str(), layer.input[0]);
+        let rows = self.whole_numbers(&format!("{name}/rows"), &[0, 1, channels, 1]);
+        let map = self.node(name, "Reshape", &[x, &rows], []);
+        let filter = format!("{name}.weight");
+        let shapes = ([1, 1, conv.kernel], [1, 1, conv.kernel, 1]);
+        let filter = self.parameter_as(&filter, &shapes.0, &shapes.1)?;
+        let attributes = [
+            Attribute::ints("kernel_shape", [conv.kernel, 1]),
+            Attribute::ints("pads", [conv.kernel / 2, 0, conv.kernel / 2, 0]),
+        ];
+        let map = self.node(name, "Conv", &[&map, &filter], attributes);
+        let back = self.whole_numbers(&format!("{name}/channels"), &[0, channels, 1, 1]);
+        Ok(self.node(name, "Reshape", &[&map, &back], []))
     }
 }

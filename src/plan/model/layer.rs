@@ -77,6 +77,8 @@ pub enum LayerKind {
     LayerScale(f64),
     /// Other channels in the place of the channels.
     Channels(ChannelsPlan),
+    /// A convolution across channels, `[channels, 1, 1]`.
+    AcrossChannels(AcrossChannelsPlan),
     /// Activation function.
     Activation(Activation),
     /// Dropout.
@@ -115,6 +117,24 @@ pub struct LocalResponseNormPlan {
     pub beta: f64,
     /// Added before.
     pub k: f64,
+}
+
+/// A convolution with one filter across channels, with zeros around them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AcrossChannelsPlan {
+    /// Channels that its window sees, an odd number.
+    pub kernel: usize,
+    /// How the weights start.
+    pub init: Init,
+}
+
+impl AcrossChannelsPlan {
+    /// The two axes as windows, where channels stand in rows.
+    pub fn windows(&self) -> [Window; 2] {
+        let one = Window { kernel: 1, stride: 1, padding: [0, 0], dilation: 1 };
+        [Window { kernel: self.kernel, padding: [self.kernel / 2; 2], ..one }, one]
+    }
 }
 
 /// Which channels take the place of the channels.
@@ -344,6 +364,9 @@ impl LayerPlan {
                 words.push("sum".to_owned());
                 words.extend(sum.activation.map(|activation| activation.to_string()));
             }
+            LayerKind::AcrossChannels(conv) => {
+                words.push(format!("conv across {} channels", conv.kernel));
+            }
             LayerKind::Product {} => words.push("product".to_owned()),
             LayerKind::Concat {} => words.push("concat".to_owned()),
             LayerKind::Scale {} => words.push("scale".to_owned()),
@@ -363,6 +386,7 @@ impl LayerPlan {
                     * product(&conv.kernel)
             }
             LayerKind::Dense(_) => product(&self.input) * product(&self.output),
+            LayerKind::AcrossChannels(conv) => product(&self.output) * product(&[conv.kernel]),
             _ => 0,
         }
     }
@@ -459,6 +483,16 @@ impl LayerKind {
                 match channels.wrong(count) {
                     Some(why) => Err(why),
                     None => Ok(vec![channels.order(count).len(), height, width]),
+                }
+            }
+            LayerKind::AcrossChannels(conv) => {
+                let [channels, height, width] = maps(first)?;
+                in_range("kernel", &[conv.kernel], 1, LARGEST_SIDE)?;
+                match [height, width] == [1, 1] && conv.kernel % 2 == 1 {
+                    true => Ok(vec![channels, 1, 1]),
+                    false => {
+                        Err("it sees one number for each channel, by an odd window".to_owned())
+                    }
                 }
             }
             LayerKind::Activation(_) => Ok(first.to_vec()),

@@ -127,7 +127,8 @@ fn norms_of_single_images_are_settings_like_batch_norm() {
     ] {
         let norm = format!("model.defaults.norm={norm}");
         let set = "model.defaults.dropout=0.1";
-        let layers = "model.layers=[{ conv = 6, kernel = 3 }, \"flatten\", { dense = \"classes\" }]";
+        let layers =
+            "model.layers=[{ conv = 6, kernel = 3 }, \"flatten\", { dense = \"classes\" }]";
         let plan = plan("plain", 32, 10, &[layers, &norm, set]);
         let names: Vec<&str> = plan.layers.iter().map(|layer| layer.name.as_str()).collect();
         let own = ["conv1", "conv1.norm", "conv1.activation", "conv1.dropout"];

@@ -50,11 +50,11 @@ pub enum Norm {
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<BatchNormSettings>")]
     Batch(BatchNormSettings),
-    /// Layer normalisation of each pixel over its channels: `"layer"`, or `{ layer = { eps = 1e-6 } }`.
+    /// Layer normalisation of each pixel over its channels.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<EpsSettings>")]
     Layer(EpsSettings),
-    /// Instance normalisation: `"instance"`, or `{ instance = { eps = 1e-6 } }`.
+    /// Instance normalisation.
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<EpsSettings>")]
     Instance(EpsSettings),

@@ -59,6 +59,10 @@ newcomer:
 bench *ARGS:
     cargo bench --locked --bench operations -- {{ARGS}}
 
+# The logits of those presets that the tests leave out, against torchvision's
+test-presets:
+    cargo test --locked --test integration -- --ignored every_other_preset
+
 # Training steps beside PyTorch's, by a Python that has torch; ARGS go to compare.py
 bench-peers PYTHON="python3" *ARGS="":
     cargo build --locked --release

@@ -57,6 +57,7 @@ fn decided(name: &str, shape: &[usize]) -> Vec<f32> {
         signed.iter().enumerate().map(|(index, s)| number(index, *s) as f32).collect()
     };
     match *shape {
+        _ if name.ends_with("layer_scale") => each(&|_, s| 0.5 + 0.1 * s),
         [_] if name.ends_with("weight") => each(&|_, s| 0.15 + 0.05 * s),
         [count] => each(&|index, s| match index % 2 == 0 || count == CLASSES {
             true => 1.0 + 0.1 * s,
@@ -85,12 +86,12 @@ fn decided(name: &str, shape: &[usize]) -> Vec<f32> {
     }
 }
 
-fn plan(name: &str, sets: &[&str]) -> ModelPlan {
+fn plan(name: &str, size: usize, sets: &[&str]) -> ModelPlan {
     // Drawing first values that are replaced would take longer than the rest.
     let sets = sets.iter().chain(&["model.defaults.init={ constant = 0 }"]);
     let sets: Vec<String> = sets.map(|set| (*set).to_owned()).collect();
     let root = preset(name, &sets).unwrap_or_else(|e| panic!("{name}: {}", e.render(false)));
-    network(&root, [3, SIZE, SIZE], CLASSES).unwrap_or_else(|e| panic!("{}", e.render(false)))
+    network(&root, [3, size, size], CLASSES).unwrap_or_else(|e| panic!("{}", e.render(false)))
 }
 
 /// The network with weights made from their names.
@@ -104,31 +105,39 @@ fn filled(plan: &ModelPlan, value: fn(&str, &[usize]) -> Vec<f32>) -> Network {
     network
 }
 
-fn images() -> Tensor {
+fn images(size: usize) -> Tensor {
     let pixels: Vec<f32> =
-        uniform("images", BATCH * 3 * SIZE * SIZE).map(|u| (2.0 * u - 1.0) as f32).collect();
-    Tensor::from_vec(pixels, (BATCH, 3, SIZE, SIZE), &Device::Cpu).unwrap()
+        uniform("images", BATCH * 3 * size * size).map(|u| (2.0 * u - 1.0) as f32).collect();
+    Tensor::from_vec(pixels, (BATCH, 3, size, size), &Device::Cpu).unwrap()
 }
 
 /// Images that grow with each row and each column.
-fn ramps() -> Tensor {
-    let drawn: Vec<f64> = uniform("ramps", BATCH * 3 * 5).collect();
+fn ramps(size: usize, batch: usize) -> Tensor {
+    let drawn: Vec<f64> = uniform("ramps", batch * 3 * 5).collect();
     let mut pixels = Vec::new();
     for drawn in drawn.as_chunks::<5>().0 {
         let along = |slope: f64, bend: f64, at: usize| {
-            let at = (at as f64 + 0.5) / SIZE as f64;
+            let at = (at as f64 + 0.5) / size as f64;
             (0.6 + slope) * (at + (bend - 0.5) * at * (1.0 - at))
         };
-        for (y, x) in (0..SIZE).flat_map(|y| (0..SIZE).map(move |x| (y, x))) {
+        for (y, x) in (0..size).flat_map(|y| (0..size).map(move |x| (y, x))) {
             let both = along(drawn[0], drawn[1], x) + along(drawn[2], drawn[3], y);
             pixels.push((both + drawn[4] - 0.5) as f32);
         }
     }
-    Tensor::from_vec(pixels, (BATCH, 3, SIZE, SIZE), &Device::Cpu).unwrap()
+    Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu).unwrap()
 }
 
-/// What torchvision says: preset → rows of (what, norm, value).
-fn golden() -> BTreeMap<String, Vec<(String, f64, f64)>> {
+/// Rows of (what, norm, value).
+type Rows = Vec<(String, f64, f64)>;
+
+/// A number that a preset's rows may have.
+fn number(rows: &Rows, what: &str) -> Option<usize> {
+    rows.iter().find(|row| row.0 == what).map(|row| row.2 as usize)
+}
+
+/// What torchvision says of each preset.
+fn golden() -> BTreeMap<String, Rows> {
     let mut golden = BTreeMap::<_, Vec<_>>::new();
     let mut reader = csv::Reader::from_path("tests/goldens/architectures.csv").unwrap();
     for row in reader.deserialize::<(String, String, Option<f64>, f64)>() {
@@ -138,13 +147,61 @@ fn golden() -> BTreeMap<String, Vec<(String, f64, f64)>> {
     golden
 }
 
+/// One of each family; larger ones of the same blocks are looked at now and then.
+const SMALL: [&str; 27] = [
+    "alexnet",
+    "vgg11",
+    "vgg11-bn",
+    "resnet18",
+    "resnet50",
+    "resnext50_32x4d",
+    "googlenet",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "densenet121",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "shufflenet_v2_x0_5",
+    "mnasnet0_5",
+    "mnasnet1_3",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "tf_efficientnet_lite0",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "inception_v3",
+    "convnext_tiny",
+    "lenet5",
+    "resnet9",
+    "resnet20",
+    "resnet56",
+];
+
 #[test]
-fn every_preset_gives_torchvisions_logits() {
-    let golden = golden();
-    assert_eq!(golden.len(), 18);
+fn a_preset_of_each_family_gives_torchvisions_logits() {
+    give_the_logits(|name| SMALL.contains(&name), SMALL.len());
+}
+
+#[test]
+#[ignore = "some minutes: just test-presets"]
+fn every_other_preset_gives_torchvisions_logits() {
+    give_the_logits(|name| !SMALL.contains(&name), golden().len() - SMALL.len());
+}
+
+fn give_the_logits(wanted: impl Fn(&str) -> bool, count: usize) {
+    let mut golden = golden();
+    golden.retain(|name, _| wanted(name));
+    assert_eq!(golden.len(), count);
     for (name, rows) in golden {
-        let mut network = filled(&plan(&name, &[]), value);
-        let pass = network.forward(&images(), false, 0).unwrap();
+        let size = number(&rows, "size").unwrap_or(SIZE);
+        // Its auxiliary head does not fit on images of this size.
+        let sets: &[&str] = match name.as_str() {
+            "inception_v3" => &["model.parameters.auxiliary=0"],
+            _ => &[],
+        };
+        let mut network = filled(&plan(&name, size, sets), value);
+        let pass = network.forward(&images(size), false, 0).unwrap();
         let found = numbers(pass.logits.tensor()).unwrap();
         let expected: Vec<f64> =
             rows.iter().filter(|(what, ..)| what.starts_with("logit ")).map(|row| row.2).collect();
@@ -164,21 +221,30 @@ const MARGIN: f64 = 1e-4;
 
 #[test]
 fn each_family_gives_torchvisions_loss_and_gradients() {
-    let mut families = 0;
+    let (mut families, mut wrong) = (0, Vec::new());
     for (name, rows) in golden() {
         let Some((_, _, loss)) = rows.iter().find(|(what, ..)| what == "loss") else { continue };
         families += 1;
         let margin = rows.iter().find(|(what, ..)| what == "margin").unwrap().2;
-        assert!(margin > MARGIN, "{name}: decisions are close: {margin}");
+        // Inception's images are so large that among some million windows one is always close; which of two pixels
+        // takes the gradient of one window of them does not show.
+        let is_large = name == "inception_v3";
+        assert!(margin > MARGIN || is_large, "{name}: decisions are close: {margin}");
         // torchvision's dropout layers are switched off for this.
         let mut sets = vec!["model.parameters.dropout=0"];
         if name == "googlenet" {
             sets.push("model.parameters.auxiliary-dropout=0");
         }
-        let plan = plan(&name, &sets);
+        if name.starts_with("efficientnet") || name.starts_with("convnext") {
+            sets.push("model.parameters.stochastic-depth=0");
+        }
+        let of_logits = number(&rows, "size").unwrap_or(SIZE);
+        let size = number(&rows, "training size").unwrap_or(of_logits);
+        let batch = number(&rows, "training batch").unwrap_or(BATCH);
+        let plan = plan(&name, size, &sets);
         let mut network = filled(&plan, decided);
-        let labels: Vec<u32> = (0..BATCH).map(|i| ((3 * i + 1) % CLASSES) as u32).collect();
-        let mut pass = network.forward(&ramps(), true, 0).unwrap();
+        let labels: Vec<u32> = (0..batch).map(|i| ((3 * i + 1) % CLASSES) as u32).collect();
+        let mut pass = network.forward(&ramps(size, batch), true, 0).unwrap();
         let mut losses = Vec::new();
         let heads = pass.auxiliary.iter().zip(&plan.auxiliary);
         let logits =
@@ -207,15 +273,19 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
             let rounding = if name == "mobilenet_v2" { 5e-6 } else { 1e-7 };
             let allowed = 1e-4 * norm + rounding * largest;
             for (found, expected) in [(found_norm, norm), (found_dot, dot)] {
-                assert!(
-                    (found - expected).abs() < allowed,
-                    "{name}: {}: {found} instead of {expected} of {norm}",
-                    parameter.name
-                );
+                let error = (found - expected).abs();
+                if error >= allowed {
+                    let (of, all) = (error / norm, error / largest);
+                    wrong.push(format!(
+                        "{name}: {}: {found} instead of {expected}: {of:e} of its norm, {all:e} of the largest",
+                        parameter.name
+                    ));
+                }
             }
             checked += 1;
         }
         assert_eq!(checked, rows.iter().filter(|(_, norm, _)| *norm > 0.0).count(), "{name}");
     }
-    assert_eq!(families, 7);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(families, 21);
 }

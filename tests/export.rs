@@ -147,9 +147,23 @@ fn every_small_preset_gives_the_same_logits_in_tract_folded_or_not() {
         ("googlenet", 64, "model.parameters.width=0.25"),
         ("squeezenet1_1", 64, ""),
         ("mobilenet_v2", 64, ""),
+        ("resnext50_32x4d", 64, "model.parameters.width=16"),
+        ("densenet121", 64, "model.parameters.growth=8"),
+        ("mobilenet_v3_small", 64, ""),
+        ("shufflenet_v2_x0_5", 64, ""),
+        ("mnasnet0_5", 64, ""),
+        ("efficientnet_b0", 64, ""),
+        ("tf_efficientnet_lite0", 63, ""),
+        ("regnet_y_400mf", 64, ""),
+        ("inception_v3", 96, "model.parameters.width=0.25; model.parameters.auxiliary=0"),
+        ("convnext_tiny", 64, "model.parameters.widths=[24, 32, 40, 48]"),
+        ("lenet5", 32, ""),
+        ("resnet9", 32, "model.parameters.width=16"),
+        ("resnet20", 32, ""),
+        ("wrn-28-10", 32, "model.parameters.width=1"),
     ];
     for (name, side, set) in presets {
-        let sets = if set.is_empty() { vec![] } else { vec![set] };
+        let sets: Vec<&str> = set.split("; ").filter(|set| !set.is_empty()).collect();
         let sample = Sample::new(name, side, &sets);
         let logits = sample.logits();
         for options in [PLAIN, FOLDED] {
@@ -170,6 +184,20 @@ const EVERYTHING: &str = r#"model.layers=[
     { squeeze-excite = 4 },
   ], activation = { leaky-relu = 0.1 }, stochastic-depth = 0.3 },
   { avg-pool = 3, stride = 2, padding = 1, ceil = true },
+  { branches = [
+    [{ chunk = 0, of = 2 }, "layer-norm"],
+    [{ chunk = 1, of = 2 }, { group-norm = 4 }, { global-response-norm = true }],
+  ] },
+  { channel-shuffle = 2 },
+  { residual = [
+    { dense = 16, each-pixel = true, norm = "batch", activation = "hardsigmoid" },
+    { local-response-norm = 5, alpha = 0.5, k = 2.0 },
+    { conv = 16, kernel = 1, norm = { group = 4 }, activation = "relu", dropout = 0.1 },
+    { separable-conv = 16, kernel = 3, padding = 1, norm = "layer", activation = "tanh" },
+    { layer-scale = 0.5 },
+    { eca = 3 },
+  ], shortcut = [{ chunk = 1, of = 2 }, { pad-channels = [3, 5] }, "instance-norm"], activation = "none" },
+  { branches = [[{ squeeze-excite = { neurons = 3 } }], []], merge = "multiply" },
   { auxiliary = ["flatten", { dense = "classes" }] },
   { branches = [
     [{ conv = 8, kernel = 1, norm = "none", activation = { elu = 0.7 } }],
@@ -182,7 +210,7 @@ const EVERYTHING: &str = r#"model.layers=[
     [{ conv = 10, kernel = 1, norm = "none", activation = "relu6" }],
   ], merge = "sum" },
   { activation = "sigmoid" },
-  { adaptive-avg-pool = [3, 4] },
+  { branches = [[{ adaptive-avg-pool = [3, 4] }], [{ adaptive-max-pool = [3, 4] }]] },
   { avg-pool = 2, stride = 1, padding = 1 },
   { max-pool = [2, 1], stride = [3, 1], ceil = true },
   "flatten",
@@ -212,16 +240,17 @@ fn every_kind_of_layer_gives_the_same_logits_in_tract_whatever_comes_in() {
 fn batch_norms_are_folded_where_a_product_is_all_that_they_see() {
     let sample = Sample::new("plain", 28, &[EVERYTHING]);
     let left = |options| onnx(&sample.card, sample.weights.clone(), options).unwrap().batch_norms;
-    assert_eq!(left(PLAIN), 8);
+    assert_eq!(left(PLAIN), 9);
     // One stands behind an activation.
     assert_eq!(left(FOLDED), 1);
 }
 
 #[test]
 fn adaptive_pools_with_uneven_or_more_bins_than_pixels_are_the_same_too() {
-    for bins in ["[1, 1]", "[5, 5]", "[10, 2]", "[7, 3]", "[13, 1]", "[10, 10]", "[2, 17]"] {
+    let bins = ["[1, 1]", "[5, 5]", "[10, 2]", "[7, 3]", "[13, 1]", "[10, 10]", "[2, 17]"];
+    for (bins, kind) in bins.into_iter().flat_map(|bins| ["avg", "max"].map(|kind| (bins, kind))) {
         let layers = format!(
-            "model.layers=[{{ adaptive-avg-pool = {bins} }}, \"flatten\", {{ dense = \"classes\" }}]"
+            "model.layers=[{{ adaptive-{kind}-pool = {bins} }}, \"flatten\", {{ dense = \"classes\" }}]"
         );
         let sample = Sample::new("plain", 10, &[&layers]);
         assert_same(bins, &sample.read_back(PLAIN), &sample.logits());

@@ -46,11 +46,58 @@ fn presets_have_the_published_parameters_and_flops() {
     assert_eq!(headless.parameters(), 6_624_904);
 }
 
+/// FNV-1a of the names and shapes of all tensors, as `goldens/presets.py` has it.
+fn names(plan: &ModelPlan) -> String {
+    let mut tensors = plan.tensors();
+    tensors.sort();
+    let mut state = 0xCBF2_9CE4_8422_2325u64;
+    for (name, shape) in tensors {
+        let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        for byte in format!("{name} {}\n", sides.join("x")).bytes() {
+            state = (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
+        }
+    }
+    format!("{state:016x}")
+}
+
+#[test]
+fn presets_have_the_names_parameters_and_flops_of_torchvision_timm_or_the_paper() {
+    let mut reader = csv::Reader::from_path("tests/goldens/presets.csv").unwrap();
+    let mut wrong = Vec::new();
+    for row in reader.deserialize::<(String, usize, u64, f64, String)>() {
+        let (name, size, parameters, gflops, hash) = row.unwrap();
+        // Nobody has said what the small ones' layers are called.
+        let has_names = !["lenet5", "resnet9"].contains(&name.as_str());
+        let plan = plan(&name, size, 1000, &[]);
+        if plan.parameters() != parameters {
+            wrong.push(format!("{name}: {} parameters, not {parameters}", plan.parameters()));
+        } else if has_names && names(&plan) != hash {
+            wrong.push(format!("{name}: other names"));
+        }
+        let found = plan.flops() as f64 / 1e9;
+        if (found / gflops - 1.0).abs() > 0.01 && (found - gflops).abs() > 0.001 {
+            wrong.push(format!("{name}: {found} instead of {gflops} GFLOPs"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn every_preset_has_a_network_for_its_images_and_says_what_it_is() {
     for (name, text) in PRESETS {
-        let is_small = name.ends_with("-32") || ["plain", "demo", "vgg6"].contains(&name);
-        let size = if is_small { 32 } else { 224 };
+        let cifar = ["resnet9", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"];
+        let small = ["plain", "demo", "vgg6", "lenet5", "wrn-28-10"];
+        let is_small = name.ends_with("-32") || small.contains(&name) || cifar.contains(&name);
+        let size = match name {
+            "inception_v3" => 299,
+            _ => {
+                if is_small {
+                    32
+                } else {
+                    224
+                }
+            }
+        };
         let plan = plan(name, size, 43, &[]);
         assert_eq!(plan.layers.last().unwrap().output, [43], "{name}");
         assert!(text.starts_with("# "), "{name} does not say what it is");
@@ -69,4 +116,25 @@ fn width_depth_stem_and_dropout_are_parameters_of_a_preset() {
     assert_eq!(plan("resnet18", 64, 10, &[stem]).layers[0].output, [64, 32, 32]);
     let dropped = plan("vgg16", 32, 10, &["model.parameters.dropout=0.1"]);
     assert!(dropped.layers.iter().any(|layer| layer.summary().contains("dropout 0.1")));
+}
+
+#[test]
+fn norms_of_single_images_are_settings_like_batch_norm() {
+    for (norm, kind) in [
+        ("\"layer\"", "layer-norm"),
+        ("\"instance\"", "group-norm 6"),
+        ("{ group = 2 }", "group-norm 2"),
+    ] {
+        let norm = format!("model.defaults.norm={norm}");
+        let set = "model.defaults.dropout=0.1";
+        let layers =
+            "model.layers=[{ conv = 6, kernel = 3 }, \"flatten\", { dense = \"classes\" }]";
+        let plan = plan("plain", 32, 10, &[layers, &norm, set]);
+        let names: Vec<&str> = plan.layers.iter().map(|layer| layer.name.as_str()).collect();
+        let own = ["conv1", "conv1.norm", "conv1.activation", "conv1.dropout"];
+        assert_eq!(names[..4], own, "{norm}");
+        assert_eq!(plan.layers[1].summary(), kind);
+        assert!(plan.tensors().contains(&("conv1.norm.weight".to_owned(), vec![6])));
+        assert_eq!(names[4..], ["flatten1", "dense1"], "the last layer has no norm");
+    }
 }

@@ -71,7 +71,9 @@ fn tables() -> Vec<(String, String, String)> {
     let model = "[model]\nlayers = [\"flatten\", { dense = \"classes\" }]\n";
     let layer = |kind: &str| {
         let argument = match kind {
-            "flatten" | "batch-norm" => "true",
+            "flatten" | "batch-norm" | "layer-norm" | "instance-norm" | "global-response-norm" => {
+                "true"
+            }
             "activation" => "\"relu\"",
             "residual" | "auxiliary" => "[\"relu\"]",
             "branches" => "[[\"relu\"], []]",

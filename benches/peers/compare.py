@@ -1,6 +1,6 @@
 """Runs candlewick and PyTorch alternately on the same networks and prints images/s and the ratio.
 
-usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain demo vgg6 resnet18] [--ways NCHW "bf16 NCHW" …]
+usage: compare.py WICK [--pairs N] [--threads 1 2] [--networks plain densenet121 …] [--ways NCHW "bf16 NCHW" …]
 
 WICK is the program, whose `bench-step` does candlewick's part. PyTorch runs with an allocator that
 keeps its pages, in six ways: eager, torch.compile and bf16 autocast, each in both memory formats. One run of each way
@@ -16,7 +16,10 @@ import statistics
 import subprocess
 import sys
 
-NETWORKS = {"plain": (256, 60), "demo": (128, 10), "vgg6": (64, 10), "resnet18": (32, 5)}
+# Images in a batch, steps, and height and width of images.
+NETWORKS = {"plain": (256, 60, 32), "demo": (128, 10, 32), "vgg6": (64, 10, 32), "resnet18": (32, 5, 32)}
+MODERN = ["densenet121", "efficientnet_b0", "mobilenet_v3_small", "convnext_tiny", "regnet_y_400mf"]
+MODERN = {name: (32, 5, 96) for name in MODERN}
 WAYS = {
     f"{how}{layout}": [*flags, *layout_flags]
     for how, flags in {"": [], "compiled ": ["--compile"], "bf16 ": ["--bf16"]}.items()
@@ -45,9 +48,10 @@ def main():
     print("| network, batch | threads | candlewick img/s | PyTorch img/s | ratio | MB | MB |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.networks:
-        batch, steps = NETWORKS[name]
+        batch, steps, size = (NETWORKS | MODERN)[name]
         for threads in arguments.threads:
             rest = [name, "--batch", str(batch), "--steps", str(steps), "--threads", str(threads)]
+            rest += ["--image-size", str(size)] if size != 32 else []
             peer = [sys.executable, str(HERE / "pytorch.py"), *rest]
             once = {way: run([*peer, *WAYS[way]], keep_pages)[0] for way in arguments.ways}
             said = ", ".join(f"{way} {rate:,.0f}" for way, rate in once.items())

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::layer_settings::{DropoutSettings, Init, Norm};
-use super::layer_values::{Nested, NestedLists, Padding, Pair, Width, Yes};
+use super::layer_values::{Nested, NestedLists, Padding, Pair, Squeeze, Width, Yes};
 use super::written::Written;
 use crate::basis::activation::Activation;
 use crate::basis::written::written;
@@ -38,10 +38,30 @@ pub enum Layer {
     AvgPool(AvgPool),
     /// Mean over bins that divide the image evenly; one bin is global pooling.
     AdaptiveAvgPool(AdaptiveAvgPool),
+    /// Maximum over bins that divide the image evenly.
+    AdaptiveMaxPool(AdaptiveMaxPool),
     /// Channels, height and width to one axis.
     Flatten(Flatten),
     /// Batch normalisation on its own.
     BatchNorm(BatchNorm),
+    /// Each pixel normalised over its channels.
+    LayerNorm(LayerNorm),
+    /// Each image normalised over groups of channels.
+    GroupNorm(GroupNorm),
+    /// Each channel of each image normalised.
+    InstanceNorm(InstanceNorm),
+    /// Each number divided by those of the channels around it.
+    LocalResponseNorm(LocalResponseNorm),
+    /// Channels compared by their norms.
+    GlobalResponseNorm(GlobalResponseNorm),
+    /// Each channel times a learnt number.
+    LayerScale(LayerScale),
+    /// One of several equal parts of the channels.
+    Chunk(Chunk),
+    /// Channels of groups mixed.
+    ChannelShuffle(ChannelShuffle),
+    /// Channels of zeros around the channels.
+    PadChannels(PadChannels),
     /// Activation on its own.
     Activation(ActivationLayer),
     /// Dropout on its own.
@@ -50,6 +70,8 @@ pub enum Layer {
     SeparableConv(SeparableConv),
     /// Channels weighted by what all of them hold.
     SqueezeExcite(SqueezeExcite),
+    /// Channels weighted by what those around them hold.
+    Eca(Eca),
     /// Layers whose result is added to their input.
     Residual(Residual),
     /// Lists of layers side by side.
@@ -92,16 +114,27 @@ written!(Element, "Layer", |types| = {
 });
 
 /// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 27] = [
     "conv",
     "dense",
     "max-pool",
     "avg-pool",
     "adaptive-avg-pool",
+    "adaptive-max-pool",
     "flatten",
     "batch-norm",
+    "layer-norm",
+    "group-norm",
+    "instance-norm",
+    "local-response-norm",
+    "global-response-norm",
+    "layer-scale",
+    "chunk",
+    "channel-shuffle",
+    "pad-channels",
     "separable-conv",
     "squeeze-excite",
+    "eca",
     "residual",
     "branches",
     "auxiliary",
@@ -144,11 +177,22 @@ impl Layer {
             "max-pool" => read(&table, path).map(Layer::MaxPool),
             "avg-pool" => read(&table, path).map(Layer::AvgPool),
             "adaptive-avg-pool" => read(&table, path).map(Layer::AdaptiveAvgPool),
+            "adaptive-max-pool" => read(&table, path).map(Layer::AdaptiveMaxPool),
             "flatten" => read(&table, path).map(Layer::Flatten),
             "batch-norm" => read(&table, path).map(Layer::BatchNorm),
+            "layer-norm" => read(&table, path).map(Layer::LayerNorm),
+            "group-norm" => read(&table, path).map(Layer::GroupNorm),
+            "instance-norm" => read(&table, path).map(Layer::InstanceNorm),
+            "local-response-norm" => read(&table, path).map(Layer::LocalResponseNorm),
+            "global-response-norm" => read(&table, path).map(Layer::GlobalResponseNorm),
+            "layer-scale" => read(&table, path).map(Layer::LayerScale),
+            "chunk" => read(&table, path).map(Layer::Chunk),
+            "channel-shuffle" => read(&table, path).map(Layer::ChannelShuffle),
+            "pad-channels" => read(&table, path).map(Layer::PadChannels),
             "activation" => read(&table, path).map(Layer::Activation),
             "separable-conv" => read(&table, path).map(Layer::SeparableConv),
             "squeeze-excite" => read(&table, path).map(Layer::SqueezeExcite),
+            "eca" => read(&table, path).map(Layer::Eca),
             "residual" => read(&table, path).map(Layer::Residual),
             "branches" => read(&table, path).map(Layer::Branches),
             "auxiliary" => read(&table, path).map(Layer::Auxiliary),
@@ -219,10 +263,18 @@ fn example(kind: &str) -> Option<&'static str> {
         "max-pool" => Some("{ max-pool = 2 }"),
         "avg-pool" => Some("{ avg-pool = 2 }"),
         "adaptive-avg-pool" => Some("{ adaptive-avg-pool = 1 }"),
+        "adaptive-max-pool" => Some("{ adaptive-max-pool = 1 }"),
+        "group-norm" => Some("{ group-norm = 32 } for 32 groups"),
+        "local-response-norm" => Some("{ local-response-norm = 5 } for 5 channels"),
+        "layer-scale" => Some("{ layer-scale = 1e-6 }, what the numbers start with"),
+        "chunk" => Some("{ chunk = 0, of = 2 } for the first half of the channels"),
+        "channel-shuffle" => Some("{ channel-shuffle = 2 } for two groups"),
+        "pad-channels" => Some("{ pad-channels = [8, 8] }"),
         "activation" => Some("\"relu\" or { activation = \"relu\" }"),
         "dropout" => Some("{ dropout = 0.5 }"),
         "separable-conv" => Some("{ separable-conv = 32, kernel = 3 }"),
         "squeeze-excite" => Some("{ squeeze-excite = 16 }"),
+        "eca" => Some("{ eca = 3 } for a window of 3 channels"),
         "residual" => Some("{ residual = [{ conv = 32, kernel = 3, padding = \"same\" }] }"),
         "branches" => Some("{ branches = [[…], […]], merge = \"concat\" }"),
         "auxiliary" => Some("{ auxiliary = [\"flatten\", { dense = \"classes\" }] }"),
@@ -296,12 +348,16 @@ pub struct Conv {
     pub norm_name: Option<String>,
 }
 
-/// Fully connected layer on a flat input: `{ dense = 128 }`, `{ dense = "classes" }`.
+/// Fully connected layer on a flat input: `{ dense = 128 }`, `{ dense = "classes" }`; or on each pixel of
+/// maps.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dense {
     /// Number of neurons, or `"classes"`.
     pub dense: Width,
+    /// Whether it works on the channels of each pixel of maps (as PyTorch's Linear does where channels
+    /// come last): a convolution of window 1 with the weights of a dense layer; false if not given.
+    pub each_pixel: Option<bool>,
     /// Whether a bias is added; by default unless batch norm follows.
     pub bias: Option<bool>,
     /// Overrides `model.defaults.norm`.
@@ -363,6 +419,16 @@ pub struct AdaptiveAvgPool {
     pub name: Option<String>,
 }
 
+/// Maximum over `adaptive-max-pool` bins per axis; `{ adaptive-max-pool = 1 }` is global max pooling.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AdaptiveMaxPool {
+    /// Output height and width.
+    pub adaptive_max_pool: Pair,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
 /// Channels, height and width to one axis.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -384,6 +450,116 @@ pub struct BatchNorm {
     /// Added to the variance.
     pub eps: Option<f64>,
     /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// Layer normalisation (Ba et al., 2016) of each pixel over its channels, or of flat features, with a weight
+/// and a bias for each: what ConvNeXt has.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LayerNorm {
+    /// Always true.
+    pub layer_norm: Yes,
+    /// Added to the variance; 1e-5 if not given.
+    pub eps: Option<f64>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// Group normalisation (Wu and He, 2018): each image over groups of its channels, with a weight and a bias for
+/// each channel.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GroupNorm {
+    /// Number of groups, which divides that of the channels; with 1, all of an image.
+    pub group_norm: usize,
+    /// Added to the variance; 1e-5 if not given.
+    pub eps: Option<f64>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// Instance normalisation (Ulyanov et al., 2016): each channel of each image, with a weight and a bias.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InstanceNorm {
+    /// Always true.
+    pub instance_norm: Yes,
+    /// Added to the variance; 1e-5 if not given.
+    pub eps: Option<f64>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// Local response normalisation (Krizhevsky et al., 2012): x / (k + alpha / size · Σ x²)^beta, the sum over
+/// `size` channels around each one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LocalResponseNorm {
+    /// Channels of a sum.
+    pub local_response_norm: usize,
+    /// 1e-4 if not given.
+    pub alpha: Option<f64>,
+    /// 0.75 if not given.
+    pub beta: Option<f64>,
+    /// 1 if not given; the paper has 2.
+    pub k: Option<f64>,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Global response normalisation (Woo et al., 2023): x + weight · x · n + bias, where n is the 2-norm of a
+/// channel of an image over the mean of those of all channels. Weights and biases start at 0.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GlobalResponseNorm {
+    /// Always true.
+    pub global_response_norm: Yes,
+    /// Added to the mean of the norms; 1e-6 if not given.
+    pub eps: Option<f64>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
+}
+
+/// Each channel times a learnt number (Touvron et al., 2021), for the end of a residual's layers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LayerScale {
+    /// What the numbers start with.
+    pub layer_scale: f64,
+    /// Name of the layer and of its parameter.
+    pub name: Option<String>,
+}
+
+/// One of several equal parts of the channels: `{ chunk = 0, of = 2 }` is the first half.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Chunk {
+    /// Which part, counted from 0.
+    pub chunk: usize,
+    /// Number of parts.
+    pub of: usize,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Channels dealt out among groups (Zhang et al., 2018): the first ones of all groups, then the second ones.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChannelShuffle {
+    /// Number of groups, which divides that of the channels.
+    pub channel_shuffle: usize,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Channels of zeros around the channels: the shortcut without weights of He et al. (2016).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PadChannels {
+    /// How many before and how many behind.
+    pub pad_channels: Pair,
+    /// Name of the layer.
     pub name: Option<String>,
 }
 
@@ -441,8 +617,8 @@ pub struct SeparableConv {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SqueezeExcite {
-    /// Channels for each neuron in between: 16 in the paper.
-    pub squeeze_excite: usize,
+    /// Channels for each neuron in between, 16 in the paper; or how many neurons.
+    pub squeeze_excite: Squeeze,
     /// In between; `"relu"` if not given.
     pub activation: Option<Written<Option<Activation>>>,
     /// What gives the factors; `"sigmoid"` if not given.
@@ -450,6 +626,21 @@ pub struct SqueezeExcite {
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
     /// Name of the layer: its products are `NAME.fc1` and `NAME.fc2`.
+    pub name: Option<String>,
+}
+
+/// Efficient channel attention (Wang et al., 2020): each channel is multiplied by a number in [0, 1] that a
+/// convolution across the means of the channels around it gives.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Eca {
+    /// Channels that the window of the convolution sees: an odd number.
+    pub eca: usize,
+    /// What gives the factors; `"sigmoid"` if not given.
+    pub gate: Option<Written<Option<Activation>>>,
+    /// Overrides `model.defaults.init`.
+    pub init: Option<Init>,
+    /// Name of the layer: its convolution is `NAME.conv`.
     pub name: Option<String>,
 }
 
@@ -490,6 +681,8 @@ pub enum Merge {
     Concat,
     /// Added element by element.
     Sum,
+    /// Multiplied element by element.
+    Multiply,
 }
 
 /// A head that gives logits of its own to the loss, in training only (Szegedy et al., 2015). Its

@@ -39,7 +39,8 @@ written!(Written<Option<Activation>>, "Activation", |types| = {
     schema
 });
 
-/// Normalisation: `"none"`, `"batch"`, or `{ batch = { momentum = 0.1, eps = 1e-5 } }`.
+/// Normalisation: `"none"`, `"batch"`, or `{ batch = { momentum = 0.1, eps = 1e-5 } }`; `"layer"`, `"instance"` or
+/// `{ group = 8 }`, which see each image alone.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Norm {
@@ -49,6 +50,26 @@ pub enum Norm {
     #[serde(deserialize_with = "or_default")]
     #[schemars(with = "Option<BatchNormSettings>")]
     Batch(BatchNormSettings),
+    /// Layer normalisation of each pixel over its channels.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<EpsSettings>")]
+    Layer(EpsSettings),
+    /// Instance normalisation.
+    #[serde(deserialize_with = "or_default")]
+    #[schemars(with = "Option<EpsSettings>")]
+    Instance(EpsSettings),
+    /// Group normalisation with so many groups: `{ group = 8 }`.
+    Group(usize),
+}
+
+/// The number of a normalisation of single images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[schemars(!default)]
+pub struct EpsSettings {
+    /// Added to the variance; 1e-5 if not given.
+    #[schemars(with = "Option<f64>")]
+    pub eps: Option<f64>,
 }
 
 /// The numbers of batch normalisation.
@@ -155,6 +176,8 @@ pub enum Init {
     LecunNormal,
     /// Uniform with variance 1/fan-in.
     LecunUniform,
+    /// Normal with this standard deviation.
+    Normal(f64),
     /// One number everywhere.
     Constant(f64),
 }

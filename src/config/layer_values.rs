@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Unexpected, Visitor, value};
+use serde::de::{
+    Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor, value,
+};
 
 use crate::basis::written::written;
 
@@ -149,6 +151,55 @@ impl<'de> Deserialize<'de> for Width {
                     "channels" => Ok(Width::Channels),
                     other => Err(E::unknown_variant(other, &["classes", "channels"])),
                 }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// Neurons between the two products of squeeze and excitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Squeeze {
+    /// One for so many channels.
+    Ratio(usize),
+    /// So many.
+    Neurons(usize),
+}
+
+written!(Squeeze, "Squeeze", {
+    "anyOf": [
+        { "type": "integer", "minimum": 0, "description": "Channels for each neuron in between." },
+        {
+            "description": "The neurons in between.",
+            "type": "object",
+            "properties": { "neurons": { "type": "integer", "minimum": 0 } },
+            "required": ["neurons"],
+            "additionalProperties": false,
+        },
+    ],
+});
+
+impl<'de> Deserialize<'de> for Squeeze {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        struct Table {
+            neurons: usize,
+        }
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Squeeze;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number such as 16, or { neurons = 24 }")
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Squeeze, E> {
+                usize::try_from(number)
+                    .map(Squeeze::Ratio)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Squeeze, A::Error> {
+                let table = Table::deserialize(value::MapAccessDeserializer::new(map))?;
+                Ok(Squeeze::Neurons(table.neurons))
             }
         }
         deserializer.deserialize_any(Reader)

@@ -62,7 +62,7 @@ pub enum Parameter {
 #[derive(Debug)]
 pub struct Preset;
 
-written!(Preset, "Preset", { "enum": PRESETS.map(|(name, _)| name) });
+written!(Preset, "Preset", { "enum": PRESETS.map(|(name, _)| name).to_vec() });
 
 /// What `conv` and `dense` layers do after their product unless they say otherwise, in this order:
 /// normalise, activate, drop.

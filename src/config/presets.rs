@@ -18,8 +18,9 @@ macro_rules! presets {
 }
 
 /// Name and text of every preset.
-pub const PRESETS: [(&str, &str); 26] = presets![
+pub const PRESETS: [(&str, &str); 84] = presets![
     "plain",
+    "lenet5",
     "demo",
     "vgg6",
     "alexnet",
@@ -40,11 +41,68 @@ pub const PRESETS: [(&str, &str); 26] = presets![
     "resnet50",
     "resnet101",
     "resnet152",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "resnet9",
+    "resnet20",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "wrn-28-10",
     "googlenet",
     "googlenet-32",
+    "inception_v3",
     "squeezenet1_0",
     "squeezenet1_1",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
     "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "shufflenet_v2_x0_5",
+    "shufflenet_v2_x1_0",
+    "shufflenet_v2_x1_5",
+    "shufflenet_v2_x2_0",
+    "mnasnet0_5",
+    "mnasnet0_75",
+    "mnasnet1_0",
+    "mnasnet1_3",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "efficientnet_v2_s",
+    "efficientnet_v2_m",
+    "efficientnet_v2_l",
+    "tf_efficientnet_lite0",
+    "regnet_x_400mf",
+    "regnet_x_800mf",
+    "regnet_x_1_6gf",
+    "regnet_x_3_2gf",
+    "regnet_x_8gf",
+    "regnet_x_16gf",
+    "regnet_x_32gf",
+    "regnet_y_400mf",
+    "regnet_y_800mf",
+    "regnet_y_1_6gf",
+    "regnet_y_3_2gf",
+    "regnet_y_8gf",
+    "regnet_y_16gf",
+    "regnet_y_32gf",
+    "convnext_tiny",
+    "convnext_small",
+    "convnext_base",
+    "convnext_large",
 ];
 
 /// The 1,000 classes of ImageNet's challenge, one on a line, in the order of torchvision's weights.
@@ -102,7 +160,7 @@ pub fn apply(root: &mut Node) -> Result<(), Problem> {
         let problem = Problem::value(at, format!("there is no preset \"{name}\""));
         let names = PRESETS.map(|(name, _)| name);
         let problem = problem.did_you_mean(name, &names, "unknown");
-        return Err(problem.help(format!("the presets are {}", names.join(", "))));
+        return Err(problem.help(format!("`wick presets` lists all {}", names.len())));
     };
     let layers = root.get("model").and_then(|model| model.get("layers"));
     if layers.is_some_and(|layers| !uses(layers, &preset)) {

@@ -4,6 +4,7 @@ mod activation;
 mod graph;
 mod layers;
 mod messages;
+mod norms;
 mod pool;
 
 use prost::Message;

@@ -4,6 +4,7 @@ use candle_core::Result;
 
 use crate::basis::shape::Window;
 use crate::kernels::activation::Activation;
+use crate::kernels::arrange::reshape;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::conv::conv2d;
 use crate::kernels::tape::Value;
@@ -16,18 +17,21 @@ use super::tail::Tail;
 pub struct Conv {
     windows: [Window; 2],
     groups: usize,
+    /// The shape in which a convolution takes the weights of a dense layer.
+    dense: Option<[usize; 4]>,
     has_bias: bool,
     slots: Slots,
     tail: Tail,
 }
 
 impl Conv {
-    /// The layer `name`, whose parameters stand at `slots`; `norm` is the prefix of its norm's.
-    pub fn new(plan: &ConvPlan, name: &str, norm: &str, slots: Slots) -> Conv {
+    /// The layer `name` on so many `channels`, whose parameters stand at `slots`; `norm` is the prefix of its norm's.
+    pub fn new(plan: &ConvPlan, channels: usize, name: &str, norm: &str, slots: Slots) -> Conv {
         let behind = Slots { first: slots.first + 1 + usize::from(plan.bias) };
         Conv {
             windows: plan.windows(),
             groups: plan.groups,
+            dense: plan.dense.then_some([plan.filters, channels, 1, 1]),
             has_bias: plan.bias,
             slots,
             tail: Tail::new(&plan.tail, plan.filters, name, norm, behind),
@@ -37,7 +41,11 @@ impl Conv {
 
 impl Conv {
     fn product(&self, pass: &mut Pass, x: &Value, fused: Option<Activation>) -> Result<Value> {
-        let weight = self.slots.get(pass, 0);
+        let own = self.slots.get(pass, 0);
+        let weight = match self.dense {
+            Some(shape) => &reshape(&mut pass.tape, own, &shape)?,
+            None => own,
+        };
         let bias = self.has_bias.then(|| self.slots.get(pass, 1));
         conv2d(&mut pass.tape, x, weight, bias, self.windows, self.groups, fused)
     }

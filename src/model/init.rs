@@ -16,6 +16,9 @@ pub fn initial(plan: &ParameterPlan, seed: u64) -> Vec<f32> {
     // A uniform distribution within ± √(3 v) has the variance v.
     match plan.init {
         Init::Constant(value) => vec![value as f32; count],
+        Init::Normal(deviation) => {
+            (0..count).map(|_| (stream.normal() * deviation) as f32).collect()
+        }
         Init::Pytorch => uniform(1.0 / fan_in.sqrt()),
         Init::KaimingUniform => uniform((6.0 / fan_in).sqrt()),
         Init::XavierUniform => uniform((6.0 / (fan_in + fan_out)).sqrt()),
@@ -47,7 +50,8 @@ mod tests {
 
     #[test]
     fn variances_are_those_of_the_papers() {
-        let cases: [(Init, f64); 7] = [
+        let cases: [(Init, f64); 8] = [
+            (Init::Normal(0.02), 0.0004),
             (Init::Pytorch, 1.0 / 450.0 / 3.0),
             (Init::KaimingNormal, 2.0 / 450.0),
             (Init::KaimingUniform, 2.0 / 450.0),

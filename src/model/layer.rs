@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 
+use crate::kernels::activation::Activation;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::tape::{Tape, Value};
 use crate::plan::model::PoolPlan;
@@ -31,6 +32,14 @@ pub trait Layer: Send {
     /// If the layer is no convolution.
     fn forward_into_pool(&mut self, _: &mut Pass, _: &Value, _: &PoolPlan) -> Result<Value> {
         candle_core::bail!("only a convolution runs as one with a pool")
+    }
+
+    /// The output of `activation` behind this layer, where the plan runs both as one.
+    ///
+    /// # Errors
+    /// If the layer is no batch norm.
+    fn forward_activated(&mut self, _: &mut Pass, _: &Value, _: Activation) -> Result<Value> {
+        candle_core::bail!("only a batch norm runs as one with an activation")
     }
 
     /// What the layer remembers besides parameters: name and numbers. Running statistics.

@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use crate::kernels::activation::Activation;
-use crate::kernels::merge::{concat, scale, sum};
+use crate::kernels::merge::{concat, product, scale, sum};
 use crate::kernels::tape::Value;
 
 use super::layer::Pass;
@@ -12,6 +12,8 @@ use super::layer::Pass;
 pub enum Merge {
     /// Added, then activated.
     Sum(Option<Activation>),
+    /// Multiplied element by element.
+    Product,
     /// One behind the other along the channels.
     Concat,
     /// The first one's channels by the factors in the second.
@@ -23,6 +25,7 @@ impl Merge {
     pub fn forward(&self, pass: &mut Pass, inputs: &[Value]) -> Result<Value> {
         match self {
             Merge::Sum(activation) => sum(&mut pass.tape, inputs, *activation),
+            Merge::Product => product(&mut pass.tape, inputs),
             Merge::Concat => concat(&mut pass.tape, inputs),
             Merge::Scale => scale(&mut pass.tape, &inputs[0], &inputs[1]),
         }

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod bundled_weights;
+pub mod channels;
 pub mod conv;
 pub mod dense;
 pub mod dropout;
@@ -11,6 +12,7 @@ pub mod layer;
 pub mod merge;
 pub mod network;
 pub mod norm;
+pub mod norms;
 pub mod pool;
 pub mod tail;
 pub mod weights;

@@ -5,15 +5,17 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use crate::kernels::activation::Activation;
 use crate::kernels::arrange::flatten;
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
 use crate::kernels::tape::{Gradients, Tape, Value, numbers, values};
 use crate::kernels::update::assign;
-use crate::plan::fusion::pool_behind;
+use crate::plan::fusion::{activation_behind, pool_behind};
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
 
+use super::channels::{AcrossChannels, Channels};
 use super::conv::Conv;
 use super::dense::Dense;
 use super::dropout::{Dropout, StochasticDepth};
@@ -22,7 +24,8 @@ use super::init::initial;
 use super::layer::{Layer, Pass, Slots};
 use super::merge::Merge;
 use super::norm::BatchNorm;
-use super::pool::{AdaptiveAvgPool, AvgPool, MaxPool};
+use super::norms::{GlobalResponseNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm};
+use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool};
 
 /// Tensors by name, sorted: shape and numbers. What a checkpoint holds of a network.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -65,6 +68,8 @@ struct Part {
     as_in_training: bool,
     /// The max pool behind it, if both run as one in training.
     pool: Option<PoolPlan>,
+    /// The activation behind it, if both run as one in training.
+    activation: Option<Activation>,
 }
 
 /// What is done to the values that come in.
@@ -161,6 +166,7 @@ impl Network {
                 needed: [evaluated[index], trained[index]],
                 as_in_training: true,
                 pool: pool_behind(plan, index).cloned(),
+                activation: activation_behind(plan, index),
             }
         };
         let layers = plan.layers.iter().enumerate().map(part).collect();
@@ -318,13 +324,17 @@ impl Network {
             }
             pass.training = training && part.as_in_training;
             let pool = part.pool.as_ref().filter(|_| pass.training);
-            let last = index + usize::from(pool.is_some());
-            let output = match (&mut part.step, pool) {
-                (Step::One(layer), Some(pool)) => {
+            let activation = part.activation.filter(|_| pass.training);
+            let last = index + usize::from(pool.is_some() || activation.is_some());
+            let output = match (&mut part.step, pool, activation) {
+                (Step::One(layer), Some(pool), _) => {
                     layer.forward_into_pool(pass, &inputs[0], pool)?
                 }
-                (Step::One(layer), None) => layer.forward(pass, &inputs[0])?,
-                (Step::Many(merge), _) => merge.forward(pass, &inputs)?,
+                (Step::One(layer), None, Some(activation)) => {
+                    layer.forward_activated(pass, &inputs[0], activation)?
+                }
+                (Step::One(layer), None, None) => layer.forward(pass, &inputs[0])?,
+                (Step::Many(merge), ..) => merge.forward(pass, &inputs)?,
             };
             values[last + 1] = Some(output);
         }
@@ -429,7 +439,7 @@ fn no_layers() -> candle_core::Error {
 fn build(layer: &LayerPlan, slots: Slots) -> Step {
     let (name, norm) = (layer.name.as_str(), layer.norm_prefix());
     Step::One(match &layer.kind {
-        LayerKind::Conv(plan) => Box::new(Conv::new(plan, name, &norm, slots)),
+        LayerKind::Conv(plan) => Box::new(Conv::new(plan, layer.input[0], name, &norm, slots)),
         LayerKind::Dense(plan) => Box::new(Dense::new(plan, name, &norm, slots)),
         LayerKind::MaxPool(plan) => Box::new(MaxPool(plan.clone())),
         LayerKind::AvgPool(plan) => Box::new(AvgPool(plan.clone())),
@@ -438,10 +448,21 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         }
         LayerKind::Flatten {} => Box::new(Flatten),
         LayerKind::BatchNorm(plan) => Box::new(BatchNorm::new(*plan, layer.input[0], name, slots)),
+        LayerKind::AdaptiveMaxPool {} => {
+            Box::new(AdaptiveMaxPool([layer.output[1], layer.output[2]]))
+        }
+        LayerKind::LayerNorm(eps) => Box::new(LayerNorm { eps: *eps, slots }),
+        LayerKind::GroupNorm(plan) => Box::new(GroupNorm { plan: *plan, slots }),
+        LayerKind::LocalResponseNorm(plan) => Box::new(LocalResponseNorm(*plan)),
+        LayerKind::GlobalResponseNorm(eps) => Box::new(GlobalResponseNorm { eps: *eps, slots }),
+        LayerKind::LayerScale(_) => Box::new(LayerScale(slots)),
+        LayerKind::Channels(plan) => Box::new(Channels(plan.order(layer.input[0]))),
+        LayerKind::AcrossChannels(plan) => Box::new(AcrossChannels { plan: *plan, slots }),
         LayerKind::Activation(plan) => Box::new(*plan),
         LayerKind::Dropout(plan) => Box::new(Dropout::new(*plan, name)),
         LayerKind::StochasticDepth(p) => Box::new(StochasticDepth::new(*p, name)),
         LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation)),
+        LayerKind::Product {} => return Step::Many(Merge::Product),
         LayerKind::Concat {} => return Step::Many(Merge::Concat),
         LayerKind::Scale {} => return Step::Many(Merge::Scale),
     })

@@ -94,6 +94,15 @@ impl Layer for BatchNorm {
         self.forward_with(pass, x, None)
     }
 
+    fn forward_activated(
+        &mut self,
+        pass: &mut Pass,
+        x: &Value,
+        activation: Activation,
+    ) -> Result<Value> {
+        self.forward_with(pass, x, Some(activation))
+    }
+
     fn buffers(&mut self) -> Vec<(&str, &mut Buffer)> {
         let [mean, variance] = &self.names;
         vec![(mean, &mut self.running_mean), (variance, &mut self.running_variance)]

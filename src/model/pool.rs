@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 
-use crate::kernels::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+use crate::kernels::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d};
 use crate::kernels::tape::Value;
 use crate::plan::model::{AvgPoolPlan, PoolPlan};
 
@@ -33,5 +33,14 @@ pub struct AdaptiveAvgPool(pub [usize; 2]);
 impl Layer for AdaptiveAvgPool {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
         adaptive_avg_pool2d(&mut pass.tape, x, self.0)
+    }
+}
+
+/// Maximum over bins: the output height and width.
+pub struct AdaptiveMaxPool(pub [usize; 2]);
+
+impl Layer for AdaptiveMaxPool {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        adaptive_max_pool2d(&mut pass.tape, x, self.0)
     }
 }

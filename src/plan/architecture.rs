@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use crate::basis::activation::Activation;
 use crate::basis::shape::display;
 use crate::config::layer::{self, Element, Layer, Merge};
-use crate::config::layer_settings::{DropoutSettings, Norm};
-use crate::config::layer_values::{Nested, Pair, Width};
+use crate::config::layer_settings::{DropoutSettings, EpsSettings, Norm};
+use crate::config::layer_values::{Nested, Pair, Squeeze, Width, Yes};
 use crate::config::model::Defaults;
 use crate::config::template::through;
 use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
-use super::layer::Builder;
-use super::model::{AuxiliaryPlan, LayerKind, LayerPlan, ModelPlan, SumPlan};
+use super::layer::{Builder, LARGEST_SIDE, LARGEST_WIDTH};
+use super::model::{AcrossChannelsPlan, AuxiliaryPlan, LayerKind, LayerPlan, ModelPlan, SumPlan};
 
 const NO_DROPOUT: Written<DropoutSettings> = Written(DropoutSettings { p: 0.0, channels: false });
 
@@ -65,6 +65,17 @@ pub fn extended(
 struct Point {
     source: usize,
     shape: Vec<usize>,
+}
+
+/// What stands behind a product as layers of its own.
+struct Behind {
+    norm: Norm,
+    /// Whether the layer names the norm itself, and not the defaults.
+    is_own: bool,
+    activation: Written<Option<Activation>>,
+    dropout: Written<DropoutSettings>,
+    /// Of the norm.
+    name: Option<String>,
 }
 
 /// The network while it grows.
@@ -138,6 +149,7 @@ impl Graph<'_> {
             Layer::Branches(branches) => self.branches(element, branches, input),
             Layer::Auxiliary(auxiliary) => self.auxiliary(element, auxiliary, input),
             Layer::SqueezeExcite(squeeze) => self.squeeze_excite(element, squeeze, input),
+            Layer::Eca(eca) => self.eca(element, eca, input),
             Layer::SeparableConv(conv) => self.separable_conv(element, conv, input, is_last),
             layer => self.layer(element, layer, &element.name, input, is_last),
         }
@@ -152,6 +164,9 @@ impl Graph<'_> {
         input: Option<Point>,
         is_last: bool,
     ) -> Option<Point> {
+        if let (false, Some((product, behind))) = (is_last, self.norm_apart(layer)) {
+            return self.in_parts(element, &product, &behind, name, input);
+        }
         let mut builder = Builder {
             at: &element.at,
             name,
@@ -175,6 +190,100 @@ impl Graph<'_> {
         Some(self.append(name.to_owned(), &[input?], output, norm_name, kind))
     }
 
+    /// If `layer` has a norm that is a layer of its own: the product alone, and its norm, activation and dropout.
+    fn norm_apart(&self, layer: &Layer) -> Option<(Layer, Behind)> {
+        let own = match layer {
+            Layer::Conv(conv) => (conv.norm, conv.activation, conv.dropout, &conv.norm_name),
+            Layer::Dense(dense) => (dense.norm, dense.activation, dense.dropout, &dense.norm_name),
+            _ => return None,
+        };
+        let norm = own.0.unwrap_or(self.defaults.norm);
+        if matches!(norm, Norm::None | Norm::Batch(_)) {
+            return None;
+        }
+        let behind = Behind {
+            norm,
+            is_own: own.0.is_some(),
+            activation: own.1.unwrap_or(self.defaults.activation),
+            dropout: own.2.unwrap_or(self.defaults.dropout),
+            name: own.3.clone(),
+        };
+        let (norm, activation, dropout) = (Some(Norm::None), Some(Written(None)), Some(NO_DROPOUT));
+        let product = match layer {
+            Layer::Conv(conv) => Layer::Conv(layer::Conv {
+                norm,
+                activation,
+                dropout,
+                norm_name: None,
+                ..conv.clone()
+            }),
+            Layer::Dense(dense) => Layer::Dense(layer::Dense {
+                norm,
+                activation,
+                dropout,
+                norm_name: None,
+                ..dense.clone()
+            }),
+            other => other.clone(),
+        };
+        Some((product, behind))
+    }
+
+    /// A product, then a norm, an activation and dropout as layers of their own.
+    fn in_parts(
+        &mut self,
+        element: &Element,
+        product: &Layer,
+        behind: &Behind,
+        name: &str,
+        input: Option<Point>,
+    ) -> Option<Point> {
+        let mut point = self.layer(element, product, name, input, false);
+        let norm = match behind.norm {
+            Norm::Group(groups) => {
+                let channels = point.as_ref().map(|point| point.shape[0]);
+                if groups == 0 || channels.is_some_and(|count| !count.is_multiple_of(groups)) {
+                    let defaults = KeyPath::root().key("model").key("defaults");
+                    let at = if behind.is_own { element.at.clone() } else { defaults };
+                    let channels = channels.unwrap_or_default();
+                    self.problems.push(
+                        Problem::value(
+                            at.key("norm"),
+                            format!("{groups} groups do not divide the {channels} channels of {name} evenly"),
+                        )
+                        .label("must divide the channels"),
+                    );
+                    return None;
+                }
+                Layer::GroupNorm(layer::GroupNorm { group_norm: groups, eps: None, name: None })
+            }
+            Norm::Instance(EpsSettings { eps }) => {
+                Layer::InstanceNorm(layer::InstanceNorm { instance_norm: Yes, eps, name: None })
+            }
+            Norm::Layer(EpsSettings { eps }) => {
+                Layer::LayerNorm(layer::LayerNorm { layer_norm: Yes, eps, name: None })
+            }
+            Norm::None | Norm::Batch(_) => return point,
+        };
+        let norm_name = match &behind.name {
+            Some(own) => format!("{}{own}", element.scope),
+            None => format!("{name}.norm"),
+        };
+        point = self.layer(element, &norm, &norm_name, point, false);
+        if behind.activation.0.is_some() {
+            let activation = behind.activation;
+            let layer = Layer::Activation(layer::ActivationLayer { activation, name: None });
+            point = self.layer(element, &layer, &format!("{name}.activation"), point, false);
+        }
+        let Written(dropout) = behind.dropout;
+        if dropout.p != 0.0 {
+            let dropout = behind.dropout;
+            let layer = Layer::Dropout(layer::DropoutLayer { dropout, name: None });
+            point = self.layer(element, &layer, &format!("{name}.dropout"), point, false);
+        }
+        point
+    }
+
     /// Takes a name, which nothing else may have.
     fn name(&mut self, element: &Element, name: &str) {
         if !self.names.insert(name.to_owned()) {
@@ -185,6 +294,17 @@ impl Graph<'_> {
                     .help("names are the prefixes of parameters, so each is used once"),
             );
         }
+    }
+
+    /// A name for where the branches of `element` meet. It has no parameters, so that where another one within
+    /// the same names has it, a number makes it another.
+    fn merge_name(&mut self, element: &Element, word: &str) -> String {
+        let wanted = format!("{}{word}", element.inner);
+        let more = (2..).map(|number| format!("{wanted}{number}"));
+        let mut names = std::iter::once(wanted.clone()).chain(more);
+        let name = names.find(|name| !self.names.contains(name)).unwrap_or(wanted);
+        self.name(element, &name);
+        name
     }
 
     fn append(
@@ -300,13 +420,14 @@ impl Graph<'_> {
         let merge = branches.merge.unwrap_or(Merge::Concat);
         let fits = |shape: &[usize]| match merge {
             Merge::Concat => shape.len() == first.len() && shape[1..] == first[1..],
-            Merge::Sum => *shape == first,
+            Merge::Sum | Merge::Multiply => *shape == first,
         };
         if let Some(index) = ends.iter().position(|end| !fits(&end.shape)) {
             let (found, other) = (display(&ends[index].shape), display(&first));
             let (verb, help) = match merge {
                 Merge::Concat => ("concatenated", "their heights and widths have to be the same"),
                 Merge::Sum => ("added", "their shapes have to be the same"),
+                Merge::Multiply => ("multiplied", "their shapes have to be the same"),
             };
             self.problems.push(
                 Problem::value(
@@ -327,9 +448,9 @@ impl Graph<'_> {
                 ("concat", LayerKind::Concat {})
             }
             Merge::Sum => ("sum", LayerKind::Sum(SumPlan { activation: None })),
+            Merge::Multiply => ("product", LayerKind::Product {}),
         };
-        let name = format!("{}{word}", element.inner);
-        self.name(element, &name);
+        let name = self.merge_name(element, word);
         Some(self.append(name, &ends, output, None, kind))
     }
 
@@ -379,19 +500,34 @@ impl Graph<'_> {
         squeeze: &layer::SqueezeExcite,
         input: Option<Point>,
     ) -> Option<Point> {
-        let ratio = squeeze.squeeze_excite;
-        let channels = input.as_ref().map_or(ratio, |input| input.shape[0]);
-        if ratio == 0 || ratio > channels {
-            self.problems.push(
-                Problem::value(
-                    element.at.key("squeeze-excite"),
-                    format!("{channels} channels cannot be squeezed {ratio} times"),
-                )
-                .label("channels for each neuron in between")
-                .help("16 is the paper's; it is at least 1 and at most the number of channels"),
-            );
+        let at = element.at.key("squeeze-excite");
+        let channels = input.as_ref().map(|input| input.shape[0]);
+        let neurons = match squeeze.squeeze_excite {
+            Squeeze::Neurons(neurons) => neurons,
+            Squeeze::Ratio(ratio) => {
+                let channels = channels.unwrap_or(ratio);
+                if ratio == 0 || ratio > channels {
+                    self.problems.push(
+                        Problem::value(
+                            at,
+                            format!("{channels} channels cannot be squeezed {ratio} times"),
+                        )
+                        .label("channels for each neuron in between")
+                        .help(
+                            "16 is the paper's; it is at least 1 and at most the number of channels",
+                        ),
+                    );
+                    return None;
+                }
+                channels / ratio
+            }
+        };
+        if neurons == 0 || neurons > LARGEST_WIDTH {
+            let message = format!("{neurons} neurons are not between 1 and {LARGEST_WIDTH}");
+            self.problems.push(Problem::value(at, message).label("number of neurons"));
             return None;
         }
+        let channels = channels.unwrap_or(neurons);
         let product = |filters, activation| {
             Layer::Conv(layer::Conv {
                 conv: Width::Count(filters),
@@ -415,17 +551,52 @@ impl Graph<'_> {
             adaptive_avg_pool: Pair([1, 1]),
             name: None,
         });
-        let steps = [
-            ("pool", pool),
-            ("fc1", product(channels / ratio, between)),
-            ("fc2", product(channels, gate)),
-        ];
+        let steps =
+            [("pool", pool), ("fc1", product(neurons, between)), ("fc2", product(channels, gate))];
         let mut point = input.clone();
         for (word, layer) in steps {
             let name = format!("{}{word}", element.inner);
             point = self.layer(element, &layer, &name, point, false);
         }
         let (input, factors) = (input?, point?);
+        let name = format!("{}scale", element.inner);
+        self.name(element, &name);
+        let shape = input.shape.clone();
+        Some(self.append(name, &[input, factors], shape, None, LayerKind::Scale {}))
+    }
+
+    /// The means of all channels, a convolution across them with a gate behind it, a factor for each channel.
+    fn eca(&mut self, element: &Element, eca: &layer::Eca, input: Option<Point>) -> Option<Point> {
+        let kernel = eca.eca;
+        if kernel.is_multiple_of(2) || kernel > LARGEST_SIDE {
+            self.problems.push(
+                Problem::value(
+                    element.at.key("eca"),
+                    format!("a window of {kernel} channels has none in its middle"),
+                )
+                .label("an odd number")
+                .help("3 is the paper's for some ten channels, 5 for some hundred"),
+            );
+            return None;
+        }
+        let pool = Layer::AdaptiveAvgPool(layer::AdaptiveAvgPool {
+            adaptive_avg_pool: Pair([1, 1]),
+            name: None,
+        });
+        let name = format!("{}pool", element.inner);
+        let means = self.layer(element, &pool, &name, input.clone(), false)?;
+        let name = format!("{}conv", element.inner);
+        self.name(element, &name);
+        let init = eca.init.unwrap_or(self.defaults.init);
+        let kind = LayerKind::AcrossChannels(AcrossChannelsPlan { kernel, init });
+        let shape = means.shape.clone();
+        let mut factors = self.append(name, &[means], shape.clone(), None, kind);
+        if let Written(Some(gate)) = eca.gate.unwrap_or(Written(Some(Activation::Sigmoid))) {
+            let name = format!("{}gate", element.inner);
+            self.name(element, &name);
+            factors = self.append(name, &[factors], shape, None, LayerKind::Activation(gate));
+        }
+        let input = input?;
         let name = format!("{}scale", element.inner);
         self.name(element, &name);
         let shape = input.shape.clone();

@@ -45,14 +45,27 @@ fn is_rectified(tail: &Tail) -> bool {
 pub fn pool_behind(model: &ModelPlan, index: usize) -> Option<&PoolPlan> {
     let LayerKind::MaxPool(pool) = &model.layers.get(index + 1)?.kind else { return None };
     let LayerKind::Conv(conv) = &model.layers[index].kind else { return None };
+    (is_rectified(&conv.tail) && only_the_next_asks(model, index)).then_some(pool)
+}
+
+/// The activation right behind layer `index`, counted from 0, if in training both are one operation: the layer is
+/// a batch norm, the derivative can be told from the activation's result, and nothing else asks for the layer's.
+pub fn activation_behind(model: &ModelPlan, index: usize) -> Option<Activation> {
+    let LayerKind::Activation(activation) = model.layers.get(index + 1)?.kind else { return None };
+    let is_norm = matches!(model.layers[index].kind, LayerKind::BatchNorm(_));
+    let joins = is_norm && activation.is_known_by_result() && only_the_next_asks(model, index);
+    joins.then_some(activation)
+}
+
+/// Whether in training the layer behind layer `index` sees its result, and nothing else does.
+fn only_the_next_asks(model: &ModelPlan, index: usize) -> bool {
     let needed = model.needed(true);
     let layers = (0..model.layers.len()).filter(|layer| needed[*layer]);
     let sources =
         layers.flat_map(|layer| model.sources(layer).into_iter().map(move |s| (s, layer)));
     let heads = model.auxiliary.iter().map(|head| (head.logits, usize::MAX));
     let mut asking = sources.chain(heads).filter(|(source, _)| *source == index + 1);
-    let is_alone = asking.next() == Some((index + 1, index + 1)) && asking.next().is_none();
-    (is_alone && is_rectified(&conv.tail)).then_some(pool)
+    asking.next() == Some((index + 1, index + 1)) && asking.next().is_none()
 }
 
 #[cfg(test)]
@@ -91,6 +104,19 @@ mod tests {
         assert!(of(Some(Activation::Relu), false));
         assert!(!of(Some(Activation::Relu), true) && !of(Some(Activation::Tanh), false));
         assert!(!of(None, false));
+    }
+
+    #[test]
+    fn an_activation_joins_a_batch_norm_whose_result_nothing_else_asks_for() {
+        let joined = |layers: &str| {
+            let set = format!("model.layers=[{layers}, \"flatten\", {{ dense = \"classes\" }}]");
+            let model = network(&preset("plain", &[set]).unwrap(), [3, 32, 32], 10).unwrap();
+            (0..model.layers.len()).find_map(|index| activation_behind(&model, index))
+        };
+        assert_eq!(joined("\"batch-norm\", \"relu\""), Some(Activation::Relu));
+        assert_eq!(joined("\"batch-norm\", \"silu\""), None);
+        assert_eq!(joined("\"layer-norm\", \"relu\""), None);
+        assert_eq!(joined("\"batch-norm\", { branches = [[\"relu\"], []] }"), None);
     }
 
     #[test]

@@ -9,7 +9,10 @@ use crate::config::model::Defaults;
 use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
-use super::model::{AvgPoolPlan, ConvPlan, DensePlan, LayerKind, PoolPlan, Tail};
+use super::model::{
+    AvgPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LayerKind,
+    LocalResponseNormPlan, PoolPlan, Tail,
+};
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
 pub(super) const LARGEST_SIDE: usize = 65_535;
@@ -60,10 +63,12 @@ impl Builder<'_> {
                 Some((LayerKind::AvgPool(AvgPoolPlan { pool, count_padding }), output))
             }
             Layer::AdaptiveAvgPool(pool) => {
-                let Pair(out) = pool.adaptive_avg_pool;
-                self.sides("adaptive-avg-pool", out, 1);
-                let input = self.image(input?)?;
-                Some((LayerKind::AdaptiveAvgPool {}, vec![input[0], out[0], out[1]]))
+                let output = self.bins("adaptive-avg-pool", pool.adaptive_avg_pool, input)?;
+                Some((LayerKind::AdaptiveAvgPool {}, output))
+            }
+            Layer::AdaptiveMaxPool(pool) => {
+                let output = self.bins("adaptive-max-pool", pool.adaptive_max_pool, input)?;
+                Some((LayerKind::AdaptiveMaxPool {}, output))
             }
             Layer::Flatten(_) => Some((LayerKind::Flatten {}, vec![input?.iter().product()])),
             Layer::BatchNorm(norm) => {
@@ -74,6 +79,49 @@ impl Builder<'_> {
                 };
                 self.check_batch_norm(settings, self.at);
                 Some((LayerKind::BatchNorm(settings), input?.to_vec()))
+            }
+            Layer::LayerNorm(norm) => {
+                let eps = self.eps(norm.eps, 1e-5);
+                Some((LayerKind::LayerNorm(eps), input?.to_vec()))
+            }
+            Layer::GroupNorm(norm) => {
+                let (groups, eps) = (norm.group_norm, self.eps(norm.eps, 1e-5));
+                let channels = *input?.first()?;
+                if groups == 0 || !channels.is_multiple_of(groups) {
+                    let message =
+                        format!("{groups} groups do not divide {channels} channels evenly");
+                    self.push(self.at.key("group-norm"), message, "must divide the channels");
+                    return None;
+                }
+                Some((LayerKind::GroupNorm(GroupNormPlan { groups, eps }), input?.to_vec()))
+            }
+            Layer::InstanceNorm(norm) => {
+                let eps = self.eps(norm.eps, 1e-5);
+                let image = self.image(input?)?;
+                let plan = GroupNormPlan { groups: image[0], eps };
+                Some((LayerKind::GroupNorm(plan), image.to_vec()))
+            }
+            Layer::LocalResponseNorm(norm) => {
+                let plan = self.local_response_norm(norm);
+                Some((LayerKind::LocalResponseNorm(plan), self.image(input?)?.to_vec()))
+            }
+            Layer::GlobalResponseNorm(norm) => {
+                let eps = self.eps(norm.eps, 1e-6);
+                Some((LayerKind::GlobalResponseNorm(eps), self.image(input?)?.to_vec()))
+            }
+            Layer::LayerScale(scale) => {
+                Some((LayerKind::LayerScale(scale.layer_scale), input?.to_vec()))
+            }
+            Layer::Chunk(chunk) => {
+                self.channels("chunk", ChannelsPlan::Chunk(chunk.chunk, chunk.of), input)
+            }
+            Layer::ChannelShuffle(shuffle) => {
+                let plan = ChannelsPlan::Shuffle(shuffle.channel_shuffle);
+                self.channels("channel-shuffle", plan, input)
+            }
+            Layer::PadChannels(pad) => {
+                let Pair([before, behind]) = pad.pad_channels;
+                self.channels("pad-channels", ChannelsPlan::Pad(before, behind), input)
             }
             Layer::Activation(layer) => match layer.activation.0 {
                 Some(activation) => Some((LayerKind::Activation(activation), input?.to_vec())),
@@ -95,6 +143,7 @@ impl Builder<'_> {
             // These are several layers of a plan each.
             Layer::SeparableConv(_)
             | Layer::SqueezeExcite(_)
+            | Layer::Eca(_)
             | Layer::Residual(_)
             | Layer::Branches(_)
             | Layer::Auxiliary(_) => None,
@@ -156,6 +205,7 @@ impl Builder<'_> {
             dilation,
             groups,
             bias: conv.bias.unwrap_or(tail.norm.is_none()),
+            dense: false,
             init: conv.init.unwrap_or(self.defaults.init),
             tail,
         };
@@ -178,6 +228,26 @@ impl Builder<'_> {
         let neurons = self.width("dense", dense.dense, "neurons", input);
         let tail = self.tail(dense.norm, dense.activation, dense.dropout);
         let input = input?;
+        if dense.each_pixel == Some(true) {
+            let [channels, height, width] = self.image(input)?;
+            let filters = neurons?;
+            let plan = ConvPlan {
+                filters,
+                kernel: [1, 1],
+                stride: [1, 1],
+                padding: [[0, 0]; 2],
+                dilation: [1, 1],
+                groups: 1,
+                bias: dense.bias.unwrap_or(tail.norm.is_none()),
+                dense: true,
+                init: dense.init.unwrap_or(self.defaults.init),
+                tail,
+            };
+            let output = vec![filters, height, width];
+            return self
+                .fits_memory("dense", &[filters, channels], &output)
+                .then_some((LayerKind::Conv(plan), output));
+        }
         if input.len() != 1 {
             self.problems.push(
                 Problem::value(
@@ -198,6 +268,59 @@ impl Builder<'_> {
         };
         self.fits_memory("dense", &[neurons, input[0]], &[neurons])
             .then_some((LayerKind::Dense(plan), vec![neurons]))
+    }
+
+    fn bins(&mut self, kind: &str, Pair(out): Pair, input: Option<&[usize]>) -> Option<Vec<usize>> {
+        self.sides(kind, out, 1);
+        let input = self.image(input?)?;
+        Some(vec![input[0], out[0], out[1]])
+    }
+
+    fn channels(
+        &mut self,
+        kind: &str,
+        plan: ChannelsPlan,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let [channels, height, width] = self.image(input?)?;
+        if let Some(why) = plan.wrong(channels) {
+            self.push(self.at.key(kind), why, "cannot be");
+            return None;
+        }
+        let output = vec![plan.order(channels).len(), height, width];
+        self.fits_memory(kind, &[], &output).then_some((LayerKind::Channels(plan), output))
+    }
+
+    fn local_response_norm(&mut self, norm: &layer::LocalResponseNorm) -> LocalResponseNormPlan {
+        let plan = LocalResponseNormPlan {
+            size: norm.local_response_norm,
+            alpha: norm.alpha.unwrap_or(1e-4),
+            beta: norm.beta.unwrap_or(0.75),
+            k: norm.k.unwrap_or(1.0),
+        };
+        if plan.size == 0 || plan.size > LARGEST_WIDTH {
+            let message = format!("{} channels are not between 1 and {LARGEST_WIDTH}", plan.size);
+            self.push(self.at.key("local-response-norm"), message, "channels of a sum");
+        }
+        for (key, number) in [("alpha", plan.alpha), ("beta", plan.beta)] {
+            if number < 0.0 {
+                self.push(self.at.key(key), format!("{number} is negative"), "must be >= 0");
+            }
+        }
+        if plan.k <= 0.0 {
+            let message = format!("a k of {} is not positive", plan.k);
+            self.push(self.at.key("k"), message, "without it a division by 0 is near");
+        }
+        plan
+    }
+
+    fn eps(&mut self, eps: Option<f64>, usual: f64) -> f64 {
+        let eps = eps.unwrap_or(usual);
+        if eps <= 0.0 {
+            let message = format!("an eps of {eps} is not positive");
+            self.push(self.at.key("eps"), message, "must be > 0");
+        }
+        eps
     }
 
     fn pool(
@@ -269,6 +392,7 @@ impl Builder<'_> {
                     self.check_batch_norm(settings, &norm_at.key("batch"));
                     Some(settings)
                 }
+                // Others are layers of their own, behind this one.
                 _ => None,
             },
             activation: act.and_then(|Written(activation)| activation),
@@ -276,7 +400,7 @@ impl Builder<'_> {
         };
         if self.is_last {
             let set = [
-                ("norm", tail.norm.is_some()),
+                ("norm", norm.is_some_and(|norm| norm != Norm::None)),
                 ("activation", tail.activation.is_some()),
                 ("dropout", tail.dropout.is_some()),
             ];

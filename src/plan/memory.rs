@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::data::Image;
-use super::fusion::{Fusion, pool_behind};
+use super::fusion::{Fusion, activation_behind, pool_behind};
 use super::model::{ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
 
 /// One step of the forward pass; sizes are counted in numbers.
@@ -131,8 +131,9 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
         let arguments: Vec<usize> =
             model.sources(index).into_iter().map(|source| places[source]).collect();
         let result = size(&layer.output);
-        if !needed[index] || matches!(layer.kind, LayerKind::Flatten {}) {
-            // Flattening only changes the shape.
+        let is_joined = index > 0 && activation_behind(model, index - 1).is_some();
+        if !needed[index] || is_joined || matches!(layer.kind, LayerKind::Flatten {}) {
+            // Flattening only changes the shape, and an activation may be a part of the norm before it.
             places.push(arguments.first().copied().unwrap_or(0));
             continue;
         }

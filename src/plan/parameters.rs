@@ -26,7 +26,10 @@ impl LayerPlan {
             LayerKind::Conv(conv) => {
                 let taps = conv.kernel[0] * conv.kernel[1];
                 let depth = self.input[0] / conv.groups;
-                let shape = vec![conv.filters, depth, conv.kernel[0], conv.kernel[1]];
+                let shape = match conv.dense {
+                    true => vec![conv.filters, depth],
+                    false => vec![conv.filters, depth, conv.kernel[0], conv.kernel[1]],
+                };
                 let fans = (depth * taps, conv.filters / conv.groups * taps);
                 self.product(shape, conv.bias, conv.init, fans, &mut plans);
                 self.norm(&self.norm_prefix(), conv.tail.norm, conv.filters, &mut plans);
@@ -40,6 +43,24 @@ impl LayerPlan {
             LayerKind::BatchNorm(norm) => {
                 self.norm(&self.name, Some(*norm), self.input[0], &mut plans)
             }
+            LayerKind::LayerNorm(_) | LayerKind::GroupNorm(_) => {
+                self.affine(&self.name, self.input[0], [1.0, 0.0], &mut plans);
+            }
+            LayerKind::GlobalResponseNorm(_) => {
+                self.affine(&self.name, self.input[0], [0.0, 0.0], &mut plans);
+            }
+            LayerKind::AcrossChannels(conv) => {
+                let shape = vec![1, 1, conv.kernel];
+                self.product(shape, false, conv.init, (conv.kernel, conv.kernel), &mut plans);
+            }
+            LayerKind::LayerScale(start) => plans.push(ParameterPlan {
+                // torchvision's and timm's word is the whole name.
+                name: self.name.clone(),
+                shape: [&self.input[..1], &vec![1; self.input.len() - 1]].concat(),
+                init: Init::Constant(*start),
+                fan_in: 1,
+                fan_out: 1,
+            }),
             _ => {}
         }
         plans
@@ -91,10 +112,20 @@ impl LayerPlan {
         channels: usize,
         plans: &mut Vec<ParameterPlan>,
     ) {
-        if norm.is_none() {
-            return;
+        if norm.is_some() {
+            self.affine(prefix, channels, [1.0, 0.0], plans);
         }
-        for (word, value) in [("weight", 1.0), ("bias", 0.0)] {
+    }
+
+    /// A weight and a bias for each channel, which start as `starts`.
+    fn affine(
+        &self,
+        prefix: &str,
+        channels: usize,
+        starts: [f64; 2],
+        plans: &mut Vec<ParameterPlan>,
+    ) {
+        for (word, value) in ["weight", "bias"].into_iter().zip(starts) {
             plans.push(ParameterPlan {
                 name: format!("{prefix}.{word}"),
                 shape: vec![channels],
@@ -156,6 +187,7 @@ mod tests {
                 dilation: [1, 1],
                 groups,
                 bias,
+                dense: false,
                 init: Init::Pytorch,
                 tail: Tail { norm: None, activation: None, dropout: None },
             }),

@@ -306,6 +306,7 @@ fn default_head(shape: &[usize]) -> Vec<Element> {
     layers.push((
         "dense1",
         Layer::Dense(layer::Dense {
+            each_pixel: None,
             dense: Width::Classes,
             bias: None,
             norm: None,

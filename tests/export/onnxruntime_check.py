@@ -9,6 +9,7 @@ relative to the largest logit, has to be below 1e-4, for every preset, with batc
 for bytes as input. Exits with 1 if it is not.
 """
 
+import collections
 import csv
 import subprocess
 import sys
@@ -25,7 +26,7 @@ BOUND = 1e-4
 IMAGES = 3
 MEAN = np.float32([0.485, 0.456, 0.406]).reshape(3, 1, 1)
 STD = np.float32([0.229, 0.224, 0.225]).reshape(3, 1, 1)
-SMALL = ("plain", "demo", "vgg6")
+SMALL = ("plain", "demo", "vgg6", "lenet5", "resnet9", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "wrn-28-10")
 
 
 def trained(tensors, random):
@@ -72,9 +73,13 @@ def in_torchvision(preset, weights, images):
     build = getattr(torchvision.models, preset.replace("-", "_"), None)
     if build is None:
         return None
-    options = {"init_weights": False} if preset == "googlenet" else {}
+    options = {"init_weights": False} if preset in ["googlenet", "inception_v3"] else {}
     network = build(weights=None, **options).eval()
-    tensors = {name: torch.from_numpy(values) for name, values in load_file(weights).items()}
+    tensors = collections.OrderedDict(
+        (name, torch.from_numpy(values)) for name, values in load_file(weights).items()
+    )
+    # Without it MnasNet takes weights for those of an early version.
+    tensors._metadata = {"": {"version": 2}}
     network.load_state_dict(tensors, strict=True)
     with torch.no_grad():
         return network(torch.from_numpy(images)).numpy()
@@ -83,7 +88,7 @@ def in_torchvision(preset, weights, images):
 def check(wick, preset, folder):
     """Name and error of each way in which the preset was run elsewhere."""
     random = np.random.default_rng(sum(preset.encode()))
-    side = 32 if preset.endswith("-32") or preset in SMALL else 224
+    side = 32 if preset.endswith("-32") or preset in SMALL else 299 if preset == "inception_v3" else 224
 
     def run(*arguments):
         subprocess.run([wick, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
@@ -136,13 +141,13 @@ def main():
         listed = subprocess.run([wick, "presets"], check=True, capture_output=True, text=True).stdout
         presets = [line.split()[0] for line in listed.splitlines()]
     ways = ["onnxruntime", "folded", "bytes", "safetensors", "torchvision"]
-    print(f"{'preset':14}" + "".join(f"{way:>13}" for way in ways))
+    print(f"{'preset':22}" + "".join(f"{way:>13}" for way in ways))
     wrong = []
     for preset in presets:
         with tempfile.TemporaryDirectory() as folder:
             errors = check(wick, preset, Path(folder))
         cells = [f"{errors[way]:13.1e}" if way in errors else f"{'-':>13}" for way in ways]
-        print(f"{preset:14}" + "".join(cells), flush=True)
+        print(f"{preset:22}" + "".join(cells), flush=True)
         wrong += [f"{preset}, {way}" for way, error in errors.items() if not error < BOUND]
     if wrong:
         print(f"{BOUND} and more: {'; '.join(wrong)}")

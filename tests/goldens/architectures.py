@@ -1,6 +1,7 @@
 """Logits and gradients of torchvision's networks, for `architectures.rs`.
 
-usage: python architectures.py > architectures.csv, with torch and torchvision
+usage: python architectures.py [PRESET …] > architectures.csv, with torch, torchvision and timm; all presets if
+none is named
 
 Weights are made from the parameters' names on both sides, so that no weights have to be kept: number
 i of a tensor is the i-th output of SplitMix64 started at the FNV-1a hash of the tensor's name. Torch
@@ -11,12 +12,19 @@ So gradients are taken where all decisions are far from close (`decided`, `ramps
 measured here, and `architectures.rs` refuses goldens where it is not far above the rounding of f32.
 """
 
+import pathlib
 import sys
+
+# Behind Python's own modules: statistics.py stands here too, and is not the one that torch imports.
+sys.path[0:1] = []
+sys.path.append(str(pathlib.Path(__file__).parent))
 
 import numpy
 import torch
 import torchvision
 from torch import nn
+
+import presets
 
 GOLDEN = 0x9E3779B97F4A7C15
 MODELS = {
@@ -39,10 +47,19 @@ MODELS = {
     "squeezenet1_1": "squeezenet1_1",
     "mobilenet_v2": "mobilenet_v2",
 }
-TRAINED = ["alexnet", "vgg11-bn", "resnet18", "resnet50", "googlenet", "squeezenet1_1", "mobilenet_v2"]
+MODELS |= {name: name for name in presets.TORCHVISION + presets.TIMM + list(presets.small_networks.NETWORKS)}
+TRAINED = [
+    *["alexnet", "vgg11-bn", "resnet18", "resnet50", "googlenet", "squeezenet1_1", "mobilenet_v2"],
+    *["resnext50_32x4d", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5", "mnasnet0_5"],
+    *["efficientnet_b0", "regnet_y_400mf", "inception_v3", "convnext_tiny", "tf_efficientnet_lite0"],
+    *["lenet5", "resnet9", "resnet20", "wrn-28-10"],
+]
 CLASSES = 10
 SIZE = 64
 BATCH = 4
+# Of images for logits, and of those for gradients, with their number.
+SIZES = {name: 32 for name in presets.small_networks.NETWORKS} | {"inception_v3": 96}
+TRAINED_ON = {"inception_v3": (299, 2), "wrn-28-10": (16, 4)}
 
 
 def uniform(name, count):
@@ -81,6 +98,8 @@ def decided(name, shape):
     signed = (2 * uniform(name, count) - 1).reshape(shape)
     if "running" in name:
         return value(name, shape)
+    if name.endswith("layer_scale"):
+        return torch.from_numpy((0.5 + 0.1 * signed).astype(numpy.float32).astype(numpy.float64))
     if len(shape) == 1:
         if name.endswith("weight"):
             numbers = 0.15 + 0.05 * signed
@@ -99,11 +118,11 @@ def decided(name, shape):
     return torch.from_numpy(numbers.astype(numpy.float32).astype(numpy.float64))
 
 
-def ramps():
+def ramps(size, batch):
     """Images that grow with each row and each column."""
-    at = (numpy.arange(SIZE) + 0.5) / SIZE
-    numbers = numpy.empty((BATCH, 3, SIZE, SIZE))
-    for map, drawn in zip(numbers.reshape(-1, SIZE, SIZE), uniform("ramps", BATCH * 3 * 5).reshape(-1, 5)):
+    at = (numpy.arange(size) + 0.5) / size
+    numbers = numpy.empty((batch, 3, size, size))
+    for map, drawn in zip(numbers.reshape(-1, size, size), uniform("ramps", batch * 3 * 5).reshape(-1, 5)):
         across, down = [
             (0.6 + slope) * (at + (bend - 0.5) * at * (1 - at)) for slope, bend in (drawn[:2], drawn[2:4])
         ]
@@ -122,17 +141,29 @@ class Margin:
         for module in model.modules():
             if isinstance(module, nn.ReLU6):
                 module.register_forward_pre_hook(lambda _, x: self.seen(torch.minimum(x[0].abs(), (x[0] - 6).abs()), None))
-            if isinstance(module, nn.MaxPool2d):
-                module.register_forward_pre_hook(self.pool)
+            if isinstance(module, (nn.Hardswish, nn.Hardsigmoid)):
+                module.register_forward_pre_hook(lambda _, x: self.seen(torch.minimum((x[0] - 3).abs(), (x[0] + 3).abs()), None))
+        # Modules call this one too.
+        max_pool2d = nn.functional.max_pool2d
+
+        def seen(x, kernel_size, stride=None, padding=0, *rest, ceil_mode=False, **more):
+            self.pool(x, kernel_size, stride or kernel_size, padding, ceil_mode)
+            return max_pool2d(x, kernel_size, stride, padding, *rest, ceil_mode=ceil_mode, **more)
+
+        nn.functional.max_pool2d = seen
+        self.undo = [("relu", relu), ("max_pool2d", max_pool2d)]
 
     def seen(self, distances, x):
         self.smallest = min(self.smallest, distances.min().item())
         return x
 
-    def pool(self, module, arguments):
-        x = arguments[0].detach()
-        size, stride, padding = module.kernel_size, module.stride, module.padding
-        more = stride if module.ceil_mode else 0
+    def done(self):
+        for name, function in self.undo:
+            setattr(nn.functional, name, function)
+
+    def pool(self, x, size, stride, padding, ceil_mode):
+        x = x.detach()
+        more = stride if ceil_mode else 0
         x = nn.functional.pad(x, (padding, padding + more) * 2, value=-1e9)
         first, second = x.unfold(2, size, stride).unfold(3, size, stride).flatten(4).topk(2).values.unbind(-1)
         # Zeros are channels that no gradient passes. Pixels that tie are the same pixel, seen by two windows of
@@ -143,14 +174,20 @@ class Margin:
 
 def main():
     torch.set_default_dtype(torch.float64)
-    images = torch.from_numpy(
-        (2 * uniform("images", BATCH * 3 * SIZE * SIZE) - 1).reshape(BATCH, 3, SIZE, SIZE)
-    )
-    labels = torch.tensor([(3 * i + 1) % CLASSES for i in range(BATCH)])
     print("preset,what,norm,value")
-    for preset, name in MODELS.items():
-        arguments = {"aux_logits": True, "init_weights": False} if name == "googlenet" else {}
-        model = getattr(torchvision.models, name)(num_classes=CLASSES, **arguments)
+    for preset in sys.argv[1:] or MODELS:
+        name, size = MODELS[preset], SIZES.get(preset, SIZE)
+        images = torch.from_numpy(
+            (2 * uniform("images", BATCH * 3 * size * size) - 1).reshape(BATCH, 3, size, size)
+        )
+        if size != SIZE:
+            print(f"{preset},size,,{size}")
+        if name in presets.small_networks.NETWORKS or name in presets.TIMM:
+            model, *_ = presets.build(name, CLASSES)
+        else:
+            plain = {"init_weights": False} if name in ["googlenet", "inception_v3"] else {}
+            plain |= {"aux_logits": True} if plain else {}
+            model = getattr(torchvision.models, name)(num_classes=CLASSES, **plain)
         state = model.state_dict()
         for key, tensor in state.items():
             if not key.endswith("num_batches_tracked"):
@@ -163,23 +200,29 @@ def main():
             print(f"{preset},logit {index},,{logit:.9e}")
         if preset not in TRAINED:
             continue
-        model.load_state_dict({
-            key: tensor if key.endswith("num_batches_tracked") else decided(key, tuple(tensor.shape))
-            for key, tensor in state.items()
-        })
+        for key, tensor in state.items():
+            if not key.endswith("num_batches_tracked"):
+                state[key] = decided(key, tuple(tensor.shape))
+        model.load_state_dict(state)
         model.train()
         for module in model.modules():
-            if isinstance(module, nn.Dropout):
+            if isinstance(module, (nn.Dropout, torchvision.ops.StochasticDepth)):
                 module.p = 0.0
-        relu = nn.functional.relu
+        size, batch = TRAINED_ON.get(preset, (size, BATCH))
+        if preset in TRAINED_ON:
+            print(f"{preset},training size,,{size}")
+            print(f"{preset},training batch,,{batch}")
+        labels = torch.tensor([(3 * i + 1) % CLASSES for i in range(batch)])
         margin = Margin(model)
-        out = model(ramps())
-        nn.functional.relu = relu
+        out = model(ramps(size, batch))
+        margin.done()
         loss_function = nn.CrossEntropyLoss()
         if name == "googlenet":
             loss = loss_function(out.logits, labels)
             loss = loss + 0.3 * loss_function(out.aux_logits1, labels)
             loss = loss + 0.3 * loss_function(out.aux_logits2, labels)
+        elif name == "inception_v3":
+            loss = loss_function(out.logits, labels) + 0.4 * loss_function(out.aux_logits, labels)
         else:
             loss = loss_function(out, labels)
         loss.backward()

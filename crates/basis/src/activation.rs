@@ -32,6 +32,8 @@ pub enum Activation {
     Tanh,
     /// 1 / (1 + e⁻ˣ).
     Sigmoid,
+    /// relu6(x + 3) / 6.
+    Hardsigmoid,
 }
 
 /// A name alone stands for the usual slope.
@@ -46,7 +48,7 @@ fn alpha<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
 
 impl Activation {
     /// Every function, with its usual number.
-    pub const ALL: [Activation; 9] = [
+    pub const ALL: [Activation; 10] = [
         Activation::Relu,
         Activation::Relu6,
         Activation::LeakyRelu(0.01),
@@ -56,17 +58,32 @@ impl Activation {
         Activation::Hardswish,
         Activation::Tanh,
         Activation::Sigmoid,
+        Activation::Hardsigmoid,
     ];
 
     /// The names of [`ALL`](Self::ALL).
-    pub const NAMES: [&'static str; 9] =
-        ["relu", "relu6", "leaky-relu", "elu", "gelu", "silu", "hardswish", "tanh", "sigmoid"];
+    pub const NAMES: [&'static str; 10] = [
+        "relu",
+        "relu6",
+        "leaky-relu",
+        "elu",
+        "gelu",
+        "silu",
+        "hardswish",
+        "tanh",
+        "sigmoid",
+        "hardsigmoid",
+    ];
 
     /// Whether the derivative can be told from the result alone; then the input need not be kept,
     /// and the function can be applied in place at the end of another operation.
     pub fn is_known_by_result(self) -> bool {
         match self {
-            Activation::Relu | Activation::Relu6 | Activation::Tanh | Activation::Sigmoid => true,
+            Activation::Relu
+            | Activation::Relu6
+            | Activation::Tanh
+            | Activation::Sigmoid
+            | Activation::Hardsigmoid => true,
             Activation::LeakyRelu(slope) => slope as f32 > 0.0,
             Activation::Elu(alpha) => alpha as f32 > 0.0,
             Activation::Gelu | Activation::Silu | Activation::Hardswish => false,

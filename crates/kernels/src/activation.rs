@@ -4,6 +4,7 @@ use candle_core::Result;
 use rayon::prelude::*;
 
 use super::device;
+use super::exponential::exp;
 use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -12,8 +13,47 @@ pub use candlewick_basis::activation::Activation;
 /// Elements in one piece of work.
 const PIECE: usize = 1 << 12;
 
+#[inline(always)]
 fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + libm::expf(-x))
+    1.0 / (1.0 + exp(-x))
+}
+
+#[inline(always)]
+fn silu_slope(x: f32) -> f32 {
+    let s = sigmoid(x);
+    s * (1.0 + x * (1.0 - s))
+}
+
+#[inline(always)]
+fn hardswish(x: f32) -> f32 {
+    x * (x + 3.0).clamp(0.0, 6.0) / 6.0
+}
+
+#[inline(always)]
+fn hardswish_slope(x: f32) -> f32 {
+    if x <= -3.0 {
+        0.0
+    } else if x >= 3.0 {
+        1.0
+    } else {
+        x / 3.0 + 0.5
+    }
+}
+
+/// `function` on every element, in place: a loop of its own for each function, so that it is vectorised.
+fn each(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    dispatch(
+        #[inline(always)]
+        || values.iter_mut().for_each(|x| *x = function(*x)),
+    );
+}
+
+/// `gradient` times `slope` of the other number, in place.
+fn each_slope(gradient: &mut [f32], others: &[f32], slope: impl Fn(f32) -> f32) {
+    dispatch(
+        #[inline(always)]
+        || gradient.iter_mut().zip(others).for_each(|(g, x)| *g *= slope(*x)),
+    );
 }
 
 /// The distribution function of the standard normal.
@@ -37,6 +77,9 @@ pub(crate) trait Elementwise: Copy + Sync {
 
     /// From the gradient of the result to that of the input, in place.
     fn back_in_place(self, gradient: &mut [f32], result: &[f32]);
+
+    /// From the gradient of the result to that of the input `x`, in place.
+    fn back_from_input(self, gradient: &mut [f32], x: &[f32]);
 
     /// [`apply_in_place`](Self::apply_in_place) by all threads.
     fn apply_in_parallel(self, values: &mut [f32]) {
@@ -72,9 +115,10 @@ impl Elementwise for Activation {
             }
             Activation::Gelu => (f64::from(x) * phi(f64::from(x))) as f32,
             Activation::Silu => x * sigmoid(x),
-            Activation::Hardswish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Activation::Hardswish => hardswish(x),
             Activation::Tanh => libm::tanhf(x),
             Activation::Sigmoid => sigmoid(x),
+            Activation::Hardsigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
         }
     }
 
@@ -110,6 +154,13 @@ impl Elementwise for Activation {
             }
             Activation::Tanh => 1.0 - y * y,
             Activation::Sigmoid => y * (1.0 - y),
+            Activation::Hardsigmoid => {
+                if y > 0.0 && y < 1.0 {
+                    1.0 / 6.0
+                } else {
+                    0.0
+                }
+            }
             Activation::Gelu | Activation::Silu | Activation::Hardswish => f32::NAN,
         }
     }
@@ -121,19 +172,8 @@ impl Elementwise for Activation {
                 let density = libm::exp(-0.5 * x * x) / std::f64::consts::TAU.sqrt();
                 (phi(x) + x * density) as f32
             }
-            Activation::Silu => {
-                let s = sigmoid(x);
-                s * (1.0 + x * (1.0 - s))
-            }
-            Activation::Hardswish => {
-                if x <= -3.0 {
-                    0.0
-                } else if x >= 3.0 {
-                    1.0
-                } else {
-                    x / 3.0 + 0.5
-                }
-            }
+            Activation::Silu => silu_slope(x),
+            Activation::Hardswish => hardswish_slope(x),
             Activation::LeakyRelu(slope) => {
                 if x > 0.0 {
                     1.0
@@ -153,36 +193,60 @@ impl Elementwise for Activation {
     }
 
     fn apply_in_place(self, values: &mut [f32]) {
-        dispatch(
-            #[inline(always)]
-            || match self {
-                // The common one on its own, so that its loop is vectorised.
-                Activation::Relu => {
-                    for x in values {
-                        *x = if *x < 0.0 { 0.0 } else { *x };
-                    }
-                }
-                _ => values.iter_mut().for_each(|x| *x = self.apply(*x)),
-            },
-        );
+        match self {
+            Activation::Relu => each(
+                values,
+                #[inline(always)]
+                |x| if x < 0.0 { 0.0 } else { x },
+            ),
+            Activation::Relu6 => each(
+                values,
+                #[inline(always)]
+                |x| x.clamp(0.0, 6.0),
+            ),
+            Activation::Silu => each(
+                values,
+                #[inline(always)]
+                |x| x * sigmoid(x),
+            ),
+            Activation::Hardswish => each(values, hardswish),
+            Activation::Sigmoid => each(values, sigmoid),
+            _ => each(values, |x| self.apply(x)),
+        }
+    }
+
+    fn back_from_input(self, gradient: &mut [f32], x: &[f32]) {
+        match self {
+            Activation::Silu => each_slope(gradient, x, silu_slope),
+            Activation::Hardswish => each_slope(gradient, x, hardswish_slope),
+            _ => each_slope(gradient, x, |x| self.slope_at(x)),
+        }
     }
 
     fn back_in_place(self, gradient: &mut [f32], result: &[f32]) {
-        dispatch(
-            #[inline(always)]
-            || match self {
-                Activation::Relu => {
+        match self {
+            Activation::Relu => dispatch(
+                #[inline(always)]
+                || {
                     for (g, y) in gradient.iter_mut().zip(result) {
                         *g = if *y > 0.0 { *g } else { 0.0 };
                     }
-                }
-                _ => {
-                    for (g, y) in gradient.iter_mut().zip(result) {
-                        *g *= self.slope_at_result(*y);
-                    }
-                }
-            },
-        );
+                },
+            ),
+            Activation::Relu6 => each_slope(
+                gradient,
+                result,
+                #[inline(always)]
+                |y| if y > 0.0 && y < 6.0 { 1.0 } else { 0.0 },
+            ),
+            Activation::Sigmoid => each_slope(
+                gradient,
+                result,
+                #[inline(always)]
+                |y| y * (1.0 - y),
+            ),
+            _ => each_slope(gradient, result, |y| self.slope_at_result(y)),
+        }
     }
 }
 
@@ -207,7 +271,7 @@ pub fn activation(tape: &mut Tape, x: &Value, activation: Activation) -> Result<
             if activation.is_known_by_result() {
                 activation.back_in_place(gradient, kept);
             } else {
-                gradient.iter_mut().zip(kept).for_each(|(g, x)| *g *= activation.slope_at(*x));
+                activation.back_from_input(gradient, kept);
             }
         });
         Ok(vec![Some(gradient)])

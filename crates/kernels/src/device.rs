@@ -7,6 +7,7 @@
 //! f32, and are not promised to repeat bit for bit.
 
 pub(super) mod activation;
+pub(super) mod arrange;
 pub(super) mod conv;
 pub(super) mod dense;
 pub(super) mod dropout;

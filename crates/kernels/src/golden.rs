@@ -1,4 +1,5 @@
-//! Every operation against what PyTorch computes; `tests/goldens/kernels.py` has made the numbers.
+//! Every operation against what PyTorch computes; `kernels.py` and `norms.py` in `tests/goldens` have made the
+//! numbers.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,19 @@ use candlewick_basis::optimizer::{Adam, AdamW, Optimizer, Rmsprop, Sgd};
 use candlewick_basis::shape::Window;
 
 use super::activation::{Activation, activation};
+use super::arrange::channels;
 use super::buffer::Buffer;
 use super::conv::conv2d;
 use super::dense::dense;
 use super::device::Device;
+use super::group_norm::group_norm;
 use super::lanes::leave;
+use super::layer_norm::layer_norm;
+use super::layer_scale::layer_scale;
 use super::loss::cross_entropy;
 use super::norm::{Statistics, batch_norm};
-use super::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
+use super::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d};
+use super::response_norm::{LocalResponse, global_response_norm, local_response_norm};
 use super::tape::{Tape, Value, numbers, tensor};
 use super::tests::taken;
 use super::update::apply;
@@ -25,10 +31,13 @@ type Case = BTreeMap<String, Tensor>;
 
 /// The cases of one operation: settings and tensors.
 fn cases(operation: &str) -> Vec<(BTreeMap<String, String>, Case)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/kernels.safetensors");
-    let tensors = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+    let tensors = ["kernels", "norms"].into_iter().flat_map(|file| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens");
+        let path = format!("{folder}/{file}.safetensors");
+        candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
+    });
     let mut cases: BTreeMap<String, Case> = BTreeMap::new();
-    for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
+    for (name, tensor) in tensors.collect::<BTreeMap<_, _>>() {
         let (key, label) = name.split_once('|').unwrap();
         if key.split(' ').next() == Some(operation) {
             cases.entry(key.to_owned()).or_default().insert(label.to_owned(), tensor);
@@ -123,6 +132,9 @@ fn pooling_is_that_of_pytorch() {
         let counts = number(setting, "count") == 1;
         avg_pool2d(tape, &v[0], windows, number(setting, "ceil") == 1, counts)
     });
+    compare("adaptive_max_pool2d", 1e-6, |tape, v, setting| {
+        adaptive_max_pool2d(tape, &v[0], [number(setting, "height"), number(setting, "width")])
+    });
     compare("adaptive_avg_pool2d", 1e-6, |tape, v, setting| {
         adaptive_avg_pool2d(tape, &v[0], [number(setting, "height"), number(setting, "width")])
     });
@@ -143,7 +155,55 @@ fn batch_norm_is_that_of_pytorch() {
 }
 
 #[test]
+fn norms_of_single_images_are_those_of_pytorch() {
+    let number =
+        |setting: &dyn Fn(&str) -> String, name: &str| -> usize { setting(name).parse().unwrap() };
+    compare("layer_norm", 1e-5, |tape, v, _| layer_norm(tape, &v[0], &v[1], &v[2], 1e-5));
+    compare("group_norm", 1e-5, |tape, v, setting| {
+        group_norm(tape, &v[0], &v[1], &v[2], number(setting, "groups"), 1e-5)
+    });
+    compare("global_response_norm", 1e-5, |tape, v, _| {
+        global_response_norm(tape, &v[0], &v[1], &v[2], 1e-6)
+    });
+    compare("local_response_norm", 1e-5, |tape, v, setting| {
+        let size = number(setting, "count");
+        local_response_norm(tape, &v[0], LocalResponse { size, alpha: 0.3, beta: 0.75, k: 2.0 })
+    });
+    compare("layer_scale", 1e-5, |tape, v, _| layer_scale(tape, &v[0], &v[1]));
+}
+
+#[test]
+fn channels_go_where_pytorch_has_them() {
+    let count = |v: &[Value]| v[0].dims()[1];
+    compare("shuffle", 1e-6, |tape, v, _| {
+        let each = count(v) / 2;
+        let order: Vec<_> = (0..count(v)).map(|c| Some(c % 2 * each + c / 2)).collect();
+        channels(tape, &v[0], &order)
+    });
+    compare("chunk", 1e-6, |tape, v, _| {
+        let order: Vec<_> = (count(v) / 2..count(v)).map(Some).collect();
+        channels(tape, &v[0], &order)
+    });
+    compare("pad", 1e-6, |tape, v, _| {
+        let order: Vec<_> = [None].into_iter().chain((0..count(v)).map(Some)).collect();
+        channels(tape, &v[0], &[order, vec![None, None]].concat())
+    });
+}
+
+#[test]
 fn activations_are_those_of_pytorch() {
+    for (_, case) in cases("hardsigmoid") {
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let mut tape = Tape::recording_on(&device);
+            let x: Vec<f32> = numbers(&case["x"]).unwrap().iter().map(|x| 3.0 * x).collect();
+            let x = tape.leaf(&tensor(x, case["x"].shape()).unwrap(), true);
+            let y = activation(&mut tape, &x, Activation::Hardsigmoid).unwrap();
+            close(&numbers(y.tensor()).unwrap(), &case["out"], 1e-6, "out of hardsigmoid");
+            let slopes = numbers(&case["r"]).unwrap().iter().map(|r| 3.0 * r).collect();
+            let found = taken(&mut tape.backward_from(&y, slopes).unwrap(), &x).unwrap();
+            close(&found, &case["dx"], 1e-6, "dx of hardsigmoid");
+        }
+    }
     for (settings, case) in cases("activation") {
         let (function, factor) = match settings["function"].as_str() {
             "relu" => (Activation::Relu, 1.0),

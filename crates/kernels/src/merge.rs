@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use candle_core::Result;
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::activation::{Activation, Elementwise, activation};
@@ -167,6 +167,51 @@ pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
     })
 }
 
+/// The product of `values`, element by element.
+///
+/// # Shapes
+/// All have one shape, which the result has too.
+///
+/// # Errors
+/// If there are none, or their shapes differ.
+pub fn product(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+    let values = alike(tape, values)?;
+    let Some(first) = values.first() else { candle_core::bail!("a product of nothing") };
+    if let Some(other) = values.iter().find(|value| value.dims() != first.dims()) {
+        candle_core::bail!("cannot multiply {:?} and {:?}", first.dims(), other.dims());
+    }
+    if tape.is_by_candle() {
+        return device::merge::product(tape, &values);
+    }
+    fn times(product: &mut [f32], factor: &Tensor) -> Result<()> {
+        let factor = numbers(factor)?;
+        product.par_chunks_mut(PIECE).zip(factor.par_chunks(PIECE)).for_each(
+            |(product, factor)| {
+                product.iter_mut().zip(factor).for_each(|(product, factor)| *product *= factor);
+            },
+        );
+        Ok(())
+    }
+    let mut result = numbers(first.tensor())?.to_vec();
+    for factor in &values[1..] {
+        times(&mut result, factor.tensor())?;
+    }
+    let result = tensor(result, first.tensor().shape())?;
+    let kept: Vec<Tensor> = values.iter().map(|value| value.tensor().clone()).collect();
+    let arguments: Vec<&Value> = values.iter().collect();
+    Ok(tape.record_like(first, result, &arguments, move |gradient: Gradient, wanted| {
+        let of = |index: usize| {
+            let mut own = gradient.clone();
+            for (_, factor) in kept.iter().enumerate().filter(|(other, _)| *other != index) {
+                times(&mut own, factor)?;
+            }
+            Ok(own)
+        };
+        let gradients = wanted.iter().enumerate();
+        gradients.map(|(index, wanted)| wanted.then(|| of(index)).transpose()).collect()
+    }))
+}
+
 /// Each channel of `x` times its factor: the end of squeeze and excitation (Hu et al., 2018).
 ///
 /// # Shapes
@@ -236,8 +281,6 @@ pub fn weighted_sum(tape: &mut Tape, losses: &[(Value, f64)]) -> Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Tensor;
-
     use super::super::tests::{check, spread};
     use super::*;
 
@@ -257,6 +300,14 @@ mod tests {
             check(&[&[batch, 1, 2, 3], &[batch, 3, 2, 3], &[batch, 2, 2, 3]], concat);
         }
         check(&[&[3, 4], &[3, 2]], concat);
+    }
+
+    #[test]
+    fn products_have_the_gradient_of_finite_differences_in_both_orders() {
+        for (batch, count) in [(2, 2), (17, 2), (9, 3)] {
+            let shape: &[usize] = &[batch, 2, 2, 1];
+            check(&vec![shape; count], product);
+        }
     }
 
     #[test]

@@ -20,8 +20,41 @@ use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 /// `[batch, channels, height, width]` → `[batch, channels, out, out]` with out as in
 /// [`Window::out`], or [`Window::out_ceil`] if `ceil`. Padding never wins.
 pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) -> Result<Value> {
+    let ranges = ranges(x, &windows, ceil)?;
+    let is_halving = windows
+        .iter()
+        .all(|window| window.kernel == 2 && window.stride == 2 && window.padding == [0, 0])
+        && !ceil;
+    max_over(tape, x, ranges, is_halving)
+}
+
+/// Maximum over `out` bins per axis, which are those of [`adaptive_avg_pool2d`]; the gradient goes to the first
+/// maximum of each bin.
+///
+/// # Shapes
+/// `[batch, channels, height, width]` → `[batch, channels, out[0], out[1]]`.
+pub fn adaptive_max_pool2d(tape: &mut Tape, x: &Value, out: [usize; 2]) -> Result<Value> {
+    let ranges = bins(x, out)?;
+    max_over(tape, x, ranges, false)
+}
+
+/// The bins of adaptive pools, per axis.
+fn bins(x: &Value, out: [usize; 2]) -> Result<[Vec<Range<usize>>; 2]> {
+    let [_, _, height, width] = image_dims(x)?;
+    let bins = |size: usize, out: usize| -> Vec<Range<usize>> {
+        (0..out).map(|bin| bin * size / out..((bin + 1) * size).div_ceil(out)).collect()
+    };
+    Ok([bins(height, out[0]), bins(width, out[1])])
+}
+
+/// The maximum over each rectangle of rows and columns; whether these halve the map.
+fn max_over(
+    tape: &mut Tape,
+    x: &Value,
+    [rows, columns]: [Vec<Range<usize>>; 2],
+    is_halving: bool,
+) -> Result<Value> {
     let [batch, channels, height, width] = image_dims(x)?;
-    let [rows, columns] = ranges(x, &windows, ceil)?;
     let positions = rows.len() * columns.len();
     if tape.is_by_candle() {
         return device::pool::max(tape, x, [rows, columns], worthwhile(x));
@@ -35,10 +68,6 @@ pub fn max_pool2d(tape: &mut Tape, x: &Value, windows: [Window; 2], ceil: bool) 
     {
         let x = numbers(x.tensor())?;
         let (rows, columns) = (&rows, &columns);
-        let is_halving = windows
-            .iter()
-            .all(|window| window.kernel == 2 && window.stride == 2 && window.padding == [0, 0])
-            && !ceil;
         result
             .par_chunks_mut(positions)
             .zip(winners.par_chunks_mut(positions))
@@ -307,11 +336,7 @@ pub fn avg_pool2d(
 /// # Shapes
 /// `[batch, channels, height, width]` → `[batch, channels, out[0], out[1]]`.
 pub fn adaptive_avg_pool2d(tape: &mut Tape, x: &Value, out: [usize; 2]) -> Result<Value> {
-    let [_, _, height, width] = image_dims(x)?;
-    let bins = |size: usize, out: usize| -> Vec<Range<usize>> {
-        (0..out).map(|bin| bin * size / out..((bin + 1) * size).div_ceil(out)).collect()
-    };
-    let ranges = [bins(height, out[0]), bins(width, out[1])];
+    let ranges = bins(x, out)?;
     let counts = [0, 1].map(|axis| ranges[axis].iter().map(Range::len).collect());
     mean_over(tape, x, ranges, counts)
 }

@@ -286,13 +286,24 @@ impl<'a> Reader<'a> {
                     "divisible(32 * width, 8) is the nearest multiple of 8",
                 )),
             },
-            ("round", [value]) => match number(value) {
-                Some(value) if value.abs() < 1e15 => Ok(Content::Integer(value.round() as i64)),
-                _ => Err(mistake("round takes a number", "round(1.5 * width)")),
+            ("round" | "floor" | "ceil", [value]) => match number(value) {
+                Some(value) if value.abs() < 1e15 => Ok(Content::Integer(match name {
+                    "round" => value.round(),
+                    "floor" => value.floor(),
+                    _ => value.ceil(),
+                } as i64)),
+                _ => Err(mistake(format!("{name} takes a number"), format!("{name}(1.5 * width)"))),
+            },
+            ("min" | "max", [first, second]) => match (number(first), number(second)) {
+                (Some(left), Some(right)) => {
+                    let is_first = if name == "min" { left <= right } else { left >= right };
+                    Ok(if is_first { first.clone() } else { second.clone() })
+                }
+                _ => Err(mistake(format!("{name} takes two numbers"), format!("{name}(8, width)"))),
             },
             _ => Err(mistake(
                 format!("there is no function {name} of {} numbers", arguments.len()),
-                "the functions are round(x) and divisible(x, by)",
+                FUNCTIONS,
             )),
         }
     }
@@ -300,7 +311,12 @@ impl<'a> Reader<'a> {
 
 /// What an expression may look like.
 const GRAMMAR: &str = "an expression is made of numbers, parameters, + - * /, parentheses, \
-                       list[index], round(x) and divisible(x, by); a minus has spaces around it";
+                       list[index] and functions such as round(x) and divisible(x, by); a minus \
+                       has spaces around it";
+
+/// What can be called.
+const FUNCTIONS: &str =
+    "the functions are round(x), floor(x), ceil(x), min(x, y), max(x, y) and divisible(x, by)";
 
 fn element(name: &str, list: &Content, index: &Content) -> Result<Content, Mistake> {
     let (Content::Array(items), Content::Integer(index)) = (list, index) else {
@@ -403,6 +419,10 @@ mod tests {
         assert_eq!(value("${width * ratio}"), Ok(Content::Float(32.0)));
         assert_eq!(value("${1 / 4}"), Ok(Content::Float(0.25)));
         assert_eq!(value("${round(width * 0.7)}"), whole(45));
+        assert_eq!(value("${floor(width * 0.7)}"), whole(44));
+        assert_eq!(value("${ceil(width * 0.7)}"), whole(45));
+        assert_eq!(value("${max(1, width / 2)}"), whole(32));
+        assert_eq!(value("${min(1, width / 2)}"), whole(1));
         assert_eq!(value("$kind"), Ok(Content::String("relu".to_owned())));
         let text = |text: &str| Ok(Content::String(text.to_owned()));
         assert_eq!(value("layer1.${blocks[1]}.conv$width"), text("layer1.4.conv64"));
@@ -434,6 +454,8 @@ mod tests {
             "${9223372036854775807 + 1}",
             "${log(2)}",
             "${round(kind)}",
+            "${max(1)}",
+            "${min(kind, 1)}",
             "${1.2.3}",
             "x$blocks",
             "${divisible(8, 0)}",

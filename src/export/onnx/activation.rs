@@ -38,6 +38,9 @@ impl Graph<'_> {
             Activation::Hardswish => self.node(layer, "HardSwish", &[x], []),
             Activation::Tanh => self.node(layer, "Tanh", &[x], []),
             Activation::Sigmoid => self.node(layer, "Sigmoid", &[x], []),
+            Activation::Hardsigmoid => {
+                self.node(layer, "HardSigmoid", &[x], [Attribute::float("alpha", 1.0 / 6.0)])
+            }
         }
     }
 }

@@ -58,8 +58,18 @@ impl<'a> Graph<'a> {
 
     /// Adds a parameter or running statistic of the network.
     pub(super) fn parameter(&mut self, name: &str, shape: &[usize]) -> Result<String, ExportError> {
+        self.parameter_as(name, shape, shape)
+    }
+
+    /// As [`parameter`](Self::parameter), with its numbers in another shape.
+    pub(super) fn parameter_as(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        shown: &[usize],
+    ) -> Result<String, ExportError> {
         let values = take(self.weights, name, shape)?;
-        self.add(name.to_owned(), shape, DataType::Float, bytes(&values).into_owned());
+        self.add(name.to_owned(), shown, DataType::Float, bytes(&values).into_owned());
         Ok(name.to_owned())
     }
 

@@ -22,6 +22,23 @@ impl Graph<'_> {
             LayerKind::AvgPool(pool) => self.avg_pool(layer, pool, x),
             LayerKind::AdaptiveAvgPool {} => self.adaptive_avg_pool(layer, x),
             LayerKind::Flatten {} => self.node(name, "Flatten", &[x], [Attribute::int("axis", 1)]),
+            LayerKind::AdaptiveMaxPool {} => self.adaptive_max_pool(layer, x),
+            LayerKind::LayerNorm(eps) => self.layer_norm(layer, *eps, x)?,
+            LayerKind::GroupNorm(norm) => self.group_norm(layer, *norm, x)?,
+            LayerKind::LocalResponseNorm(norm) => {
+                let numbers = [("alpha", norm.alpha), ("beta", norm.beta), ("bias", norm.k)];
+                let numbers = numbers.map(|(name, number)| Attribute::float(name, number));
+                let size = [Attribute::int("size", norm.size)];
+                self.node(name, "LRN", &[x], size.into_iter().chain(numbers))
+            }
+            LayerKind::GlobalResponseNorm(eps) => self.global_response_norm(layer, *eps, x)?,
+            LayerKind::LayerScale(_) => {
+                let shape = [&layer.input[..1], &vec![1; layer.input.len() - 1]].concat();
+                let scale = self.parameter(name, &shape)?;
+                self.node(name, "Mul", &[x, &scale], [])
+            }
+            LayerKind::Channels(channels) => self.channels(layer, channels, x),
+            LayerKind::AcrossChannels(conv) => self.across_channels(layer, *conv, x)?,
             LayerKind::BatchNorm(norm) => self.batch_norm(name, name, *norm, layer.input[0], x)?,
             LayerKind::Activation(activation) => self.activation(name, *activation, x),
             LayerKind::Dropout(_) | LayerKind::StochasticDepth(_) => x.to_owned(),
@@ -32,6 +49,13 @@ impl Graph<'_> {
                     Some(activation) => self.activation(name, activation, &total),
                     None => total,
                 }
+            }
+            LayerKind::Product {} => {
+                let mut product = x.to_owned();
+                for factor in &inputs[1..] {
+                    product = self.node(name, "Mul", &[&product, factor], []);
+                }
+                product
             }
             LayerKind::Concat {} => self.node(name, "Concat", inputs, [Attribute::int("axis", 1)]),
             LayerKind::Scale {} => self.node(name, "Mul", inputs, []),
@@ -74,7 +98,14 @@ impl Graph<'_> {
         x: &str,
     ) -> Result<Vec<String>, ExportError> {
         let parameters = layer.parameter_plans().into_iter().take(1 + usize::from(bias));
-        let parameters = parameters.map(|it| self.parameter(&it.name, &it.shape));
+        // A convolution with the weights of a dense layer is one of window 1.
+        let is_dense = matches!(&layer.kind, LayerKind::Conv(conv) if conv.dense);
+        let parameters = parameters.map(|it| match it.shape[..] {
+            [filters, channels] if is_dense => {
+                self.parameter_as(&it.name, &it.shape, &[filters, channels, 1, 1])
+            }
+            _ => self.parameter(&it.name, &it.shape),
+        });
         std::iter::once(Ok(x.to_owned())).chain(parameters).collect()
     }
 

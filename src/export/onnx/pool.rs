@@ -70,6 +70,48 @@ impl Graph<'_> {
         let narrow = self.node(name, "MatMul", &[x, &across], []);
         self.node(name, "MatMul", &[&down, &narrow], [])
     }
+
+    /// The maximum over bins: where these are not equal, first rows, then columns, with the first pixel of
+    /// shorter ones seen more than once.
+    pub(super) fn adaptive_max_pool(&mut self, layer: &LayerPlan, x: &str) -> String {
+        let name = layer.name.as_str();
+        let sides = [1, 2].map(|axis| (layer.input[axis], layer.output[axis]));
+        if sides.iter().all(|(size, bins)| size == bins) {
+            return x.to_owned();
+        }
+        if sides.iter().all(|(_, bins)| *bins == 1) {
+            return self.node(name, "GlobalMaxPool", &[x], []);
+        }
+        let [(height, rows), (width, columns)] = sides;
+        let rows = self.maxima(name, x, 2, (height, rows), &[width]);
+        self.maxima(name, &rows, 3, (width, columns), &[])
+    }
+
+    /// The maximum of the bins along one axis, behind which those of sizes `rest` come.
+    fn maxima(
+        &mut self,
+        name: &str,
+        x: &str,
+        axis: usize,
+        (size, bins): (usize, usize),
+        rest: &[usize],
+    ) -> String {
+        let ranges = (0..bins).map(|bin| bin * size / bins..((bin + 1) * size).div_ceil(bins));
+        let most = ranges.clone().map(|range| range.len()).max().unwrap_or(1);
+        let pixels: Vec<usize> = ranges
+            .flat_map(|range| {
+                (0..most)
+                    .map(move |at| if at < range.len() { range.start + at } else { range.start })
+            })
+            .collect();
+        let pixels = self.whole_numbers(&format!("{name}/pixels"), &pixels);
+        let seen = self.node(name, "Gather", &[x, &pixels], [Attribute::int("axis", axis)]);
+        let shape = [&vec![0; axis], &[bins, most][..], rest].concat();
+        let shape = self.whole_numbers(&format!("{name}/bins"), &shape);
+        let seen = self.node(name, "Reshape", &[&seen, &shape], []);
+        let axes = self.whole_numbers(&format!("{name}/axes"), &[axis + 1]);
+        self.node(name, "ReduceMax", &[&seen, &axes], [Attribute::int("keepdims", 0)])
+    }
 }
 
 /// What each of `bins` takes of `size` pixels: `[bins, size]`.

@@ -59,22 +59,138 @@ pub enum LayerKind {
     AvgPool(AvgPoolPlan),
     /// Mean over bins; the output shape says how many.
     AdaptiveAvgPool {},
+    /// Maximum over bins; the output shape says how many.
+    AdaptiveMaxPool {},
     /// Channels, height and width to one axis, in this order.
     Flatten {},
     /// Batch normalisation.
     BatchNorm(BatchNormSettings),
+    /// Each pixel normalised over its channels; eps.
+    LayerNorm(f64),
+    /// Each image normalised over groups of channels.
+    GroupNorm(GroupNormPlan),
+    /// Each number divided by those of the channels around it.
+    LocalResponseNorm(LocalResponseNormPlan),
+    /// Channels compared by their norms; eps.
+    GlobalResponseNorm(f64),
+    /// Each channel times a learnt number, which starts as this one.
+    LayerScale(f64),
+    /// Other channels in the place of the channels.
+    Channels(ChannelsPlan),
+    /// A convolution across channels, `[channels, 1, 1]`.
+    AcrossChannels(AcrossChannelsPlan),
     /// Activation function.
     Activation(Activation),
     /// Dropout.
     Dropout(DropoutSettings),
     /// The sum of two or more inputs, then an activation.
     Sum(SumPlan),
+    /// The product of two or more inputs, element by element.
+    Product {},
     /// Inputs one behind the other along the first axis.
     Concat {},
     /// Each channel of the first input times its number in the second, `[channels, 1, 1]`.
     Scale {},
     /// 0 for whole images with this probability in training; the others are divided by 1 − p.
     StochasticDepth(f64),
+}
+
+/// A group normalisation; with one group for each channel, an instance normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GroupNormPlan {
+    /// Number of groups.
+    pub groups: usize,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+/// A local response normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LocalResponseNormPlan {
+    /// Channels of a sum.
+    pub size: usize,
+    /// Factor on the mean of squares.
+    pub alpha: f64,
+    /// Exponent.
+    pub beta: f64,
+    /// Added before.
+    pub k: f64,
+}
+
+/// A convolution with one filter across channels, with zeros around them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AcrossChannelsPlan {
+    /// Channels that its window sees, an odd number.
+    pub kernel: usize,
+    /// How the weights start.
+    pub init: Init,
+}
+
+impl AcrossChannelsPlan {
+    /// The two axes as windows, where channels stand in rows.
+    pub fn windows(&self) -> [Window; 2] {
+        let one = Window { kernel: 1, stride: 1, padding: [0, 0], dilation: 1 };
+        [Window { kernel: self.kernel, padding: [self.kernel / 2; 2], ..one }, one]
+    }
+}
+
+/// Which channels take the place of the channels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ChannelsPlan {
+    /// Those of the equal part `.0`, counted from 0, of `.1` parts.
+    Chunk(usize, usize),
+    /// All, dealt out among so many groups.
+    Shuffle(usize),
+    /// All, with so many of zeros before and behind.
+    Pad(usize, usize),
+}
+
+impl ChannelsPlan {
+    /// For each channel of the result the one of the input that it is; none: zeros.
+    pub fn order(&self, channels: usize) -> Vec<Option<usize>> {
+        match *self {
+            ChannelsPlan::Chunk(part, of) => {
+                let count = channels / of.max(1);
+                (part * count..(part + 1) * count).map(Some).collect()
+            }
+            ChannelsPlan::Shuffle(groups) => {
+                let each = channels / groups.max(1);
+                (0..channels).map(|c| Some(c % groups * each + c / groups)).collect()
+            }
+            ChannelsPlan::Pad(before, behind) => {
+                let zeros = |count| std::iter::repeat_n(None, count);
+                zeros(before).chain((0..channels).map(Some)).chain(zeros(behind)).collect()
+            }
+        }
+    }
+
+    /// Why it cannot be done to so many channels, in words.
+    pub(in crate::plan) fn wrong(&self, channels: usize) -> Option<String> {
+        match *self {
+            ChannelsPlan::Chunk(part, of) => {
+                if of == 0 || !channels.is_multiple_of(of) {
+                    Some(format!("{channels} channels have no {of} equal parts"))
+                } else {
+                    (part >= of)
+                        .then(|| format!("of {of} parts, counted from 0, none is number {part}"))
+                }
+            }
+            ChannelsPlan::Shuffle(groups) => {
+                let divides = groups > 0 && channels.is_multiple_of(groups);
+                (!divides)
+                    .then(|| format!("{groups} groups do not divide {channels} channels evenly"))
+            }
+            ChannelsPlan::Pad(before, behind) => {
+                let total = before.saturating_add(channels).saturating_add(behind);
+                (total > LARGEST_WIDTH)
+                    .then(|| format!("{total} channels are more than {LARGEST_WIDTH}"))
+            }
+        }
+    }
 }
 
 /// A sum.
@@ -104,6 +220,9 @@ pub struct ConvPlan {
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
+    /// Whether its window of 1 has the weights of a dense layer, `[filters, channels]`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dense: bool,
     /// How the weights start.
     pub init: Init,
     /// What follows the product.
@@ -205,7 +324,10 @@ impl LayerPlan {
         let mut words = Vec::new();
         match &self.kind {
             LayerKind::Conv(conv) => {
-                words.push(format!("conv {} {}", conv.filters, pair(&conv.kernel)));
+                words.push(match conv.dense {
+                    true => format!("dense {} on each pixel", conv.filters),
+                    false => format!("conv {} {}", conv.filters, pair(&conv.kernel)),
+                });
                 if conv.stride != [1, 1] {
                     words.push(format!("stride {}", pair(&conv.stride)));
                 }
@@ -222,13 +344,30 @@ impl LayerPlan {
             LayerKind::AvgPool(avg) => words.push(format!("avg-pool {}", pair(&avg.pool.window))),
             LayerKind::AdaptiveAvgPool {} => words.push("adaptive-avg-pool".to_owned()),
             LayerKind::Flatten {} => words.push("flatten".to_owned()),
+            LayerKind::AdaptiveMaxPool {} => words.push("adaptive-max-pool".to_owned()),
             LayerKind::BatchNorm(_) => words.push("batch-norm".to_owned()),
+            LayerKind::LayerNorm(_) => words.push("layer-norm".to_owned()),
+            LayerKind::GroupNorm(norm) => words.push(format!("group-norm {}", norm.groups)),
+            LayerKind::LocalResponseNorm(norm) => {
+                words.push(format!("local-response-norm {}", norm.size));
+            }
+            LayerKind::GlobalResponseNorm(_) => words.push("global-response-norm".to_owned()),
+            LayerKind::LayerScale(_) => words.push("layer-scale".to_owned()),
+            LayerKind::Channels(channels) => words.push(match channels {
+                ChannelsPlan::Chunk(part, of) => format!("chunk {part} of {of}"),
+                ChannelsPlan::Shuffle(groups) => format!("channel-shuffle {groups}"),
+                ChannelsPlan::Pad(before, behind) => format!("pad-channels {before}, {behind}"),
+            }),
             LayerKind::Activation(activation) => words.push(activation.to_string()),
             LayerKind::Dropout(dropout) => words.push(dropout.to_string()),
             LayerKind::Sum(sum) => {
                 words.push("sum".to_owned());
                 words.extend(sum.activation.map(|activation| activation.to_string()));
             }
+            LayerKind::AcrossChannels(conv) => {
+                words.push(format!("conv across {} channels", conv.kernel));
+            }
+            LayerKind::Product {} => words.push("product".to_owned()),
             LayerKind::Concat {} => words.push("concat".to_owned()),
             LayerKind::Scale {} => words.push("scale".to_owned()),
             LayerKind::StochasticDepth(p) => words.push(format!("stochastic-depth {p}")),
@@ -247,6 +386,7 @@ impl LayerPlan {
                     * product(&conv.kernel)
             }
             LayerKind::Dense(_) => product(&self.input) * product(&self.output),
+            LayerKind::AcrossChannels(conv) => product(&self.output) * product(&[conv.kernel]),
             _ => 0,
         }
     }
@@ -265,8 +405,10 @@ impl LayerKind {
     /// In words, why nothing can come out.
     pub(super) fn output(&self, inputs: &[&[usize]], said: &[usize]) -> Result<Vec<usize>, String> {
         let first = inputs[0];
-        let is_merge =
-            matches!(self, LayerKind::Sum(_) | LayerKind::Concat {} | LayerKind::Scale {});
+        let is_merge = matches!(
+            self,
+            LayerKind::Sum(_) | LayerKind::Product {} | LayerKind::Concat {} | LayerKind::Scale {}
+        );
         if is_merge == (inputs.len() < 2) {
             return Err(format!("it has {} inputs", inputs.len()));
         }
@@ -284,6 +426,9 @@ impl LayerKind {
                 {
                     return Err(format!("{} groups do not divide its channels", conv.groups));
                 }
+                if conv.dense && (conv.kernel != [1, 1] || conv.groups != 1) {
+                    return Err("the weights of a dense layer have no window".to_owned());
+                }
                 check_tail(&conv.tail)?;
                 let [rows, columns] = conv.windows();
                 Ok(vec![conv.filters, fits(rows.out(height))?, fits(columns.out(width))?])
@@ -296,23 +441,73 @@ impl LayerKind {
             }
             LayerKind::MaxPool(pool) => pooled(pool, first),
             LayerKind::AvgPool(avg) => pooled(&avg.pool, first),
-            LayerKind::AdaptiveAvgPool {} => {
+            LayerKind::AdaptiveAvgPool {} | LayerKind::AdaptiveMaxPool {} => {
                 let [channels, ..] = maps(first)?;
                 let [_, height, width] = maps(said)?;
-                in_range("adaptive-avg-pool", &[height, width], 1, LARGEST_SIDE)?;
+                in_range("bins", &[height, width], 1, LARGEST_SIDE)?;
                 Ok(vec![channels, height, width])
             }
             LayerKind::Flatten {} => Ok(vec![first.iter().product()]),
             LayerKind::BatchNorm(norm) => check_norm(norm).map(|()| first.to_vec()),
+            LayerKind::LayerNorm(eps) | LayerKind::GlobalResponseNorm(eps) => {
+                positive("eps", *eps)?;
+                if matches!(self, LayerKind::GlobalResponseNorm(_)) {
+                    maps(first)?;
+                }
+                Ok(first.to_vec())
+            }
+            LayerKind::GroupNorm(norm) => {
+                positive("eps", norm.eps)?;
+                in_range("groups", &[norm.groups], 1, first[0])?;
+                match first[0].is_multiple_of(norm.groups) {
+                    true => Ok(first.to_vec()),
+                    false => Err(format!("{} groups do not divide its channels", norm.groups)),
+                }
+            }
+            LayerKind::LocalResponseNorm(norm) => {
+                maps(first)?;
+                in_range("local-response-norm", &[norm.size], 1, LARGEST_WIDTH)?;
+                positive("k", norm.k)?;
+                let numbers = [norm.alpha, norm.beta];
+                match numbers.iter().all(|number| number.is_finite() && *number >= 0.0) {
+                    true => Ok(first.to_vec()),
+                    false => Err("its alpha and beta are not numbers from 0 on".to_owned()),
+                }
+            }
+            LayerKind::LayerScale(start) => match start.is_finite() {
+                true => Ok(first.to_vec()),
+                false => Err(format!("{start} is no number to start with")),
+            },
+            LayerKind::Channels(channels) => {
+                let [count, height, width] = maps(first)?;
+                match channels.wrong(count) {
+                    Some(why) => Err(why),
+                    None => Ok(vec![channels.order(count).len(), height, width]),
+                }
+            }
+            LayerKind::AcrossChannels(conv) => {
+                let [channels, height, width] = maps(first)?;
+                in_range("kernel", &[conv.kernel], 1, LARGEST_SIDE)?;
+                match [height, width] == [1, 1] && conv.kernel % 2 == 1 {
+                    true => Ok(vec![channels, 1, 1]),
+                    false => {
+                        Err("it sees one number for each channel, by an odd window".to_owned())
+                    }
+                }
+            }
             LayerKind::Activation(_) => Ok(first.to_vec()),
             LayerKind::Dropout(dropout) => probability(dropout.p).map(|()| first.to_vec()),
             LayerKind::StochasticDepth(p) => probability(*p).map(|()| first.to_vec()),
-            LayerKind::Sum(_) => match inputs.iter().find(|other| **other != first) {
-                Some(other) => {
-                    Err(format!("{} and {} cannot be added", display(first), display(other)))
+            LayerKind::Sum(_) | LayerKind::Product {} => {
+                match inputs.iter().find(|other| **other != first) {
+                    Some(other) => {
+                        let verb =
+                            if *self == (LayerKind::Product {}) { "multiplied" } else { "added" };
+                        Err(format!("{} and {} cannot be {verb}", display(first), display(other)))
+                    }
+                    None => Ok(first.to_vec()),
                 }
-                None => Ok(first.to_vec()),
-            },
+            }
             LayerKind::Concat {} => {
                 let rest = |shape: &[usize]| shape.get(1..).unwrap_or_default().to_vec();
                 if first.is_empty() || inputs.iter().any(|other| rest(other) != rest(first)) {
@@ -376,6 +571,11 @@ fn check_norm(norm: &BatchNormSettings) -> Result<(), String> {
     let is_one = momentum > 0.0 && momentum <= 1.0 && eps > 0.0 && eps.is_finite();
     let wrong = || format!("a batch norm of momentum {momentum} and eps {eps} is none");
     if is_one { Ok(()) } else { Err(wrong()) }
+}
+
+fn positive(what: &str, number: f64) -> Result<(), String> {
+    let is_so = number > 0.0 && number.is_finite();
+    if is_so { Ok(()) } else { Err(format!("{what} {number} is not positive")) }
 }
 
 fn probability(p: f64) -> Result<(), String> {

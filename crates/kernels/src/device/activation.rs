@@ -54,6 +54,7 @@ fn apply(activation: Activation, x: &Tensor) -> Result<Tensor> {
         Activation::Hardswish => (x * (x + 3.0)?.clamp(0f32, 6f32)?)? / 6.0,
         Activation::Tanh => x.tanh(),
         Activation::Sigmoid => sigmoid(x),
+        Activation::Hardsigmoid => (x + 3.0)?.clamp(0f32, 6f32)? / 6.0,
     }
 }
 
@@ -69,6 +70,9 @@ fn slope_at_result(activation: Activation, y: &Tensor) -> Result<Tensor> {
         Activation::Elu(alpha) => is_positive.where_cond(&y.ones_like()?, &(y + single(alpha))?),
         Activation::Tanh => y.sqr()?.affine(-1.0, 1.0),
         Activation::Sigmoid => y * y.affine(-1.0, 1.0)?,
+        Activation::Hardsigmoid => {
+            (indicator(&is_positive)? * indicator(&y.lt(1f32)?)?)?.affine(1.0 / 6.0, 0.0)
+        }
         _ => indicator(&is_positive),
     }
 }

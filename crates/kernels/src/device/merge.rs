@@ -27,6 +27,25 @@ pub(crate) fn sum(
     then(tape, y.counted_in_lanes(any_in_lanes(values)), activation)
 }
 
+/// [`product`](crate::merge::product) on a device, of values of one shape.
+pub(crate) fn product(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+    let factors: Vec<Tensor> = values.iter().map(|value| value.tensor().clone()).collect();
+    let Some((first, rest)) = factors.split_first() else {
+        candle_core::bail!("a product of nothing")
+    };
+    let y = rest.iter().try_fold(first.clone(), |product, factor| product * factor)?;
+    let arguments: Vec<&Value> = values.iter().collect();
+    let y = tape.record_by_candle(y, &arguments, move |gradient, wanted| {
+        let of = |index: usize| {
+            let others = factors.iter().enumerate().filter(|(other, _)| *other != index);
+            others.map(|(_, factor)| factor).try_fold(gradient.clone(), |own, factor| own * factor)
+        };
+        let gradients = wanted.iter().enumerate();
+        gradients.map(|(index, wanted)| wanted.then(|| of(index)).transpose()).collect()
+    })?;
+    Ok(y.counted_in_lanes(any_in_lanes(values)))
+}
+
 /// [`concat`](crate::merge::concat) on a device.
 pub(crate) fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
     let tensors: Vec<&Tensor> = values.iter().map(Value::tensor).collect();

@@ -1,10 +1,11 @@
-//! Batch normalisation in candle's operations.
+//! Normalisation in candle's operations.
 
 use candle_core::{Result, Tensor};
 
 use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::norm::{BatchStatistics, Statistics};
+use crate::response_norm::LocalResponse;
 use crate::tape::{Tape, Value};
 
 use super::activation::then;
@@ -82,4 +83,176 @@ pub(crate) fn batch_norm(
 /// so that no sum in f32 is longer than it has to be.
 fn by_channel_sum(x: &Tensor) -> Result<Tensor> {
     x.sum_keepdim(2)?.sum_keepdim(0)
+}
+
+/// [`layer_norm`](crate::layer_norm::layer_norm) on a device.
+pub(crate) fn layer_norm(
+    tape: &mut Tape,
+    x: &Value,
+    gamma: &Value,
+    beta: &Value,
+    eps: f64,
+) -> Result<Value> {
+    let (batch, channels) = (x.dims()[0], x.dims()[1]);
+    let pixels = x.dims()[2..].iter().product::<usize>();
+    normalise(tape, x, [gamma, beta], &[batch, 1, channels, pixels], [1, channels, 1], 2, eps)
+}
+
+/// [`group_norm`](crate::group_norm::group_norm) on a device.
+pub(crate) fn group_norm(
+    tape: &mut Tape,
+    x: &Value,
+    gamma: &Value,
+    beta: &Value,
+    groups: usize,
+    eps: f64,
+) -> Result<Value> {
+    let (batch, each) = (x.dims()[0], x.dims()[1] / groups);
+    let pixels = x.dims()[2..].iter().product::<usize>();
+    normalise(tape, x, [gamma, beta], &[batch, groups, each, pixels], [groups, each, 1], 3, eps)
+}
+
+/// Normalises `x`, seen as `[batch, groups, channels, pixels]`, over channels and, with three `axes` from the
+/// second on, pixels; `affine` are the axes of gamma and beta behind the batch.
+fn normalise(
+    tape: &mut Tape,
+    x: &Value,
+    [gamma, beta]: [&Value; 2],
+    dims: &[usize],
+    affine: [usize; 3],
+    axes: usize,
+    eps: f64,
+) -> Result<Value> {
+    let shape = x.dims().to_vec();
+    let mean = move |x: &Tensor| -> Result<Tensor> {
+        let x = x.mean_keepdim(2)?;
+        if axes == 3 { x.mean_keepdim(3) } else { Ok(x) }
+    };
+    let seen = x.tensor().reshape(dims)?;
+    let by_channel = [1, affine[0], affine[1], affine[2]];
+    let centred = seen.broadcast_sub(&mean(&seen)?)?;
+    let inverse = (mean(&centred.sqr()?)? + eps)?.sqrt()?.recip()?;
+    let normal = centred.broadcast_mul(&inverse)?;
+    let weight = gamma.tensor().reshape(&by_channel)?;
+    let y = normal
+        .broadcast_mul(&weight)?
+        .broadcast_add(&beta.tensor().reshape(&by_channel)?)?
+        .reshape(&shape[..])?;
+    let dims = dims.to_vec();
+    let channels = gamma.dims()[0];
+    let y = tape.record_by_candle(y, &[x, gamma, beta], move |gradient, wanted| {
+        let g = gradient.reshape(&dims[..])?;
+        let over_images = |x: &Tensor| x.sum_keepdim(3)?.sum_keepdim(0)?.reshape(channels);
+        let for_x = || -> Result<Tensor> {
+            let g = g.broadcast_mul(&weight)?;
+            let product = normal.broadcast_mul(&mean(&(&g * &normal)?)?)?;
+            let g = (g.broadcast_sub(&mean(&g)?)? - product)?;
+            g.broadcast_mul(&inverse)?.reshape(&shape[..])
+        };
+        Ok(vec![
+            wanted[0].then(for_x).transpose()?,
+            wanted[1].then(|| over_images(&(&g * &normal)?)).transpose()?,
+            wanted[2].then(|| over_images(&g)).transpose()?,
+        ])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes()))
+}
+
+/// [`local_response_norm`](crate::response_norm::local_response_norm) on a device.
+pub(crate) fn local_response_norm(
+    tape: &mut Tape,
+    x: &Value,
+    settings: LocalResponse,
+) -> Result<Value> {
+    let dims = x.dims().to_vec();
+    let (batch, channels) = (dims[0], dims[1]);
+    let pixels = dims[2..].iter().product::<usize>();
+    // Which channels are in the sum of which.
+    let mut band = vec![0.0f32; channels * channels];
+    for channel in 0..channels {
+        settings.window(channel, channels).for_each(|other| band[channel * channels + other] = 1.0);
+    }
+    let band = Tensor::from_vec(band, (channels, channels), x.tensor().device())?;
+    let sum = move |band: &Tensor, x: &Tensor| {
+        band.broadcast_left(batch)?.contiguous()?.matmul(&x.contiguous()?)
+    };
+    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    let share = settings.alpha / settings.size as f64;
+    let sums = sum(&band, &flat.sqr()?)?.affine(share, settings.k)?;
+    // A number above 0 to a power.
+    let power = |x: &Tensor, exponent: f64| x.log()?.affine(exponent, 0.0)?.exp();
+    let factor = power(&sums, -settings.beta)?;
+    let y = (&flat * &factor)?.reshape(&dims[..])?;
+    let y = tape.record_by_candle(y, &[x], move |gradient, _| {
+        let g = gradient.reshape((batch, channels, pixels))?;
+        let shares = ((&g * &flat)? * (&factor / &sums)?)?;
+        let through = (sum(&band.t()?, &shares)? * &flat)?;
+        let through = through.affine(2.0 * share * settings.beta, 0.0)?;
+        Ok(vec![Some(((g * &factor)? - through)?.reshape(&dims[..])?)])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes()))
+}
+
+/// [`global_response_norm`](crate::response_norm::global_response_norm) on a device.
+pub(crate) fn global_response_norm(
+    tape: &mut Tape,
+    x: &Value,
+    gamma: &Value,
+    beta: &Value,
+    eps: f64,
+) -> Result<Value> {
+    let dims = x.dims().to_vec();
+    let (batch, channels) = (dims[0], dims[1]);
+    let pixels = dims[2..].iter().product::<usize>();
+    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    let weight = gamma.tensor().reshape((1, channels, 1))?;
+    let norms = flat.sqr()?.sum_keepdim(2)?.sqrt()?;
+    let mean = (norms.mean_keepdim(1)? + eps)?;
+    let share = norms.broadcast_div(&mean)?;
+    let own = (share.broadcast_mul(&weight)? + 1.0)?;
+    let shift = beta.tensor().reshape((1, channels, 1))?;
+    let y = flat.broadcast_mul(&own)?.broadcast_add(&shift)?.reshape(&dims[..])?;
+    let y = tape.record_by_candle(y, &[x, gamma, beta], move |gradient, wanted| {
+        let g = gradient.reshape((batch, channels, pixels))?;
+        let products = (&g * &flat)?.sum_keepdim(2)?;
+        let for_x = || -> Result<Tensor> {
+            let of_share = products.broadcast_mul(&weight)?;
+            let total = (&of_share * &norms)?.mean_keepdim(1)?;
+            let of_norm = of_share
+                .broadcast_div(&mean)?
+                .broadcast_sub(&total.broadcast_div(&mean.sqr()?)?)?;
+            // A norm of 0 has no gradient.
+            let is_some = norms.gt(0f32)?;
+            let through = is_some.where_cond(&(of_norm / &norms)?, &norms.zeros_like()?)?;
+            let through = flat.broadcast_mul(&through)?;
+            (g.broadcast_mul(&own)? + through)?.reshape(&dims[..])
+        };
+        Ok(vec![
+            wanted[0].then(for_x).transpose()?,
+            wanted[1]
+                .then(|| (&products * &share)?.sum_keepdim(0)?.reshape(channels))
+                .transpose()?,
+            wanted[2].then(|| by_channel_sum(&g)?.reshape(channels)).transpose()?,
+        ])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes()))
+}
+
+/// [`layer_scale`](crate::layer_scale::layer_scale) on a device.
+pub(crate) fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<Value> {
+    let dims = x.dims().to_vec();
+    let (batch, channels) = (dims[0], dims[1]);
+    let pixels = dims[2..].iter().product::<usize>();
+    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    let factors = scale.tensor().reshape((1, channels, 1))?;
+    let y = flat.broadcast_mul(&factors)?.reshape(&dims[..])?;
+    let shape = scale.dims().to_vec();
+    let y = tape.record_by_candle(y, &[x, scale], move |gradient, wanted| {
+        let g = gradient.reshape((batch, channels, pixels))?;
+        Ok(vec![
+            wanted[0].then(|| g.broadcast_mul(&factors)?.reshape(&dims[..])).transpose()?,
+            wanted[1].then(|| by_channel_sum(&(&g * &flat)?)?.reshape(&shape[..])).transpose()?,
+        ])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes()))
 }

@@ -40,6 +40,15 @@ pub(super) enum Images {
     Encoded(Vec<&'static [u8]>),
     /// Plain pixels, several images to a block.
     Blocks(Vec<Block>),
+    /// Encoded images inside larger files.
+    Inside(Box<dyn Inside>),
+}
+
+/// Encoded images that lie inside larger files and are read one by one, from any thread.
+pub(super) trait Inside: Send + Sync {
+    /// What a file of the image `index` would hold; an error is the reason in words. One that is longer than
+    /// `max_pixels` can be is none.
+    fn read(&self, index: usize, max_pixels: u64) -> Result<Vec<u8>, String>;
 }
 
 /// An image file and a box in it.

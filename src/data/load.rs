@@ -153,7 +153,7 @@ impl Listing {
     fn file(&self, index: usize) -> String {
         match &self.images {
             Images::Files(files) => files[index].path.display().to_string(),
-            Images::Encoded(_) | Images::Blocks(_) => {
+            Images::Encoded(_) | Images::Blocks(_) | Images::Inside(_) => {
                 format!("{} {}", self.origin, self.names[index])
             }
         }
@@ -382,6 +382,9 @@ impl<'a> Pixels<'a> {
                 });
             }
             Pixels::Encoded(Images::Encoded(files)) => decode(files[index], plan.max_pixels),
+            Pixels::Encoded(Images::Inside(images)) => {
+                decode(&images.read(index, plan.max_pixels)?, plan.max_pixels)
+            }
             Pixels::Encoded(Images::Blocks(_)) => Err("pixels that were not read".to_owned()),
             Pixels::Read(blocks) => {
                 let after = blocks.partition_point(|(first, ..)| *first <= index);

@@ -7,6 +7,8 @@
 mod bundled;
 mod cache;
 mod cifar;
+mod cifar_python;
+mod class_names;
 mod dataset;
 mod decode;
 mod duplicates;
@@ -22,12 +24,17 @@ mod load;
 mod manifest;
 mod measure;
 mod normalise;
+mod npz;
 mod own_size;
+mod parquet;
+mod parquet_pages;
 mod part_names;
 mod resize;
+mod shards;
 mod source;
 mod split;
 mod survey;
+mod tar;
 mod views;
 
 pub use cache::Cache;

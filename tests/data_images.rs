@@ -125,11 +125,12 @@ fn what_is_no_image_is_refused_with_its_reason() {
     assert_eq!(refusal("icon.ico", b"\0\0\x01\0\x01\0"), format!("a ICO file; {read}"));
     let avif = refusal("photo.avif", b"\0\0\0\x1cftypavif\0\0\0\0");
     assert_eq!(avif, format!("an AVIF file; {read}: make it one of these, as with avifdec"));
-    let float = refusal("float.tif", &fs::read(images().join("float.tif")).unwrap());
-    assert!(
-        float.contains("numbers with a fraction") && float.ends_with("8 or 16 bits"),
-        "{float}"
-    );
+    for (name, problem) in
+        [("float.tif", "of a kind that is not read"), ("float-rgb.tif", "numbers with a fraction")]
+    {
+        let said = refusal(name, &fs::read(images().join(name)).unwrap());
+        assert!(said.contains(problem) && said.ends_with("8 or 16 bits"), "{said}");
+    }
 }
 
 #[test]

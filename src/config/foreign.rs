@@ -227,6 +227,7 @@ mod tests {
         let found = |word| at("data.source", word).unwrap();
         assert!(found("data/signs").ends_with("{ folder = \"data/signs\" }"));
         assert!(found("signs.csv").ends_with("{ csv = \"signs.csv\" }"));
+        assert!(found("train-*.parquet").ends_with("{ parquet = \"train-*.parquet\" }"));
         assert!(found("mnist").contains("{ idx = "));
         assert_eq!(at("data.source", "digit"), None);
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cifar_python::{self, Files};
+use super::cifar_python::{self, Files, Paths};
 use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Block, Images, Listing};
@@ -225,8 +225,8 @@ pub(super) fn list(
 /// The files of `kind` in a folder.
 pub(super) fn paths(folder: &Path, kind: &Kind) -> Result<Vec<PathBuf>, Error> {
     if let Some(inner) = python(folder, kind) {
-        let (files, meta) = cifar_python::paths(&inner, kind)?;
-        return Ok(files.into_iter().map(|(path, _)| path).chain(meta).collect());
+        let Paths { batches, meta } = cifar_python::paths(&inner, kind)?;
+        return Ok(batches.into_iter().map(|(path, _)| path).chain(meta).collect());
     }
     Ok(kind.files(folder)?.into_iter().map(|(path, ..)| path).collect())
 }

@@ -23,6 +23,13 @@ pub(super) struct Files {
     pub(super) meta: &'static str,
 }
 
+/// Where the files of a set are.
+pub(super) struct Paths {
+    pub(super) batches: Vec<(PathBuf, Part)>,
+    /// What names the classes, if it is there.
+    pub(super) meta: Option<PathBuf>,
+}
+
 /// The folder with the files of the Python version in it, if it is there and no binary version is: `folder`, or the
 /// one in it that the published archive was unpacked to.
 pub(super) fn folder(folder: &Path, kind: &Kind) -> Option<PathBuf> {
@@ -34,10 +41,7 @@ pub(super) fn folder(folder: &Path, kind: &Kind) -> Option<PathBuf> {
 }
 
 /// The files in `folder`, the last one for testing, and the one that names classes.
-pub(super) fn paths(
-    folder: &Path,
-    kind: &Kind,
-) -> Result<(Vec<(PathBuf, Part)>, Option<PathBuf>), Error> {
+pub(super) fn paths(folder: &Path, kind: &Kind) -> Result<Paths, Error> {
     let train = kind.python.train.iter().map(|name| (*name, Part::Train));
     let names: Vec<(&str, Part)> = train.chain([(kind.python.test, Part::Test)]).collect();
     let lacks = names.iter().filter(|(name, _)| !folder.join(name).is_file());
@@ -53,7 +57,8 @@ pub(super) fn paths(
         return Err(Error::layout(folder, problem));
     }
     let meta = Some(folder.join(kind.python.meta)).filter(|path| path.is_file());
-    Ok((names.into_iter().map(|(name, part)| (folder.join(name), part)).collect(), meta))
+    let batches = names.into_iter().map(|(name, part)| (folder.join(name), part)).collect();
+    Ok(Paths { batches, meta })
 }
 
 /// The images of the Python version of `kind` in `folder`, with the labels called `label`.
@@ -64,14 +69,14 @@ pub(super) fn list(
     label: Option<&str>,
 ) -> Result<Listing, Error> {
     let labels_key = kind.labels_key(label);
-    let (files, meta) = paths(folder, kind)?;
+    let Paths { batches, meta } = paths(folder, kind)?;
     let classes = match &meta {
         Some(path) => names(path, labels_key)?,
         None => kind.classes(label),
     };
     let (mut labels, mut parts, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     let mut beside: Vec<PathBuf> = meta.into_iter().collect();
-    for (path, part) in files {
+    for (path, part) in batches {
         let wrong = |problem: String| Error::format(path.display().to_string(), problem);
         let batch = Pickled::open(&path).map_err(said)?;
         let keys: Vec<String> = batch.keys().map(str::to_owned).collect();

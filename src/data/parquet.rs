@@ -560,7 +560,8 @@ impl Inside for Stored {
         let damaged = |error| format!("its file {}", in_words(&error));
         let (mut levels, mut values) = (Vec::new(), Vec::new());
         let mut read = |rows: usize| {
-            (levels.clear(), values.clear());
+            levels.clear();
+            values.clear();
             let (records, ..) =
                 reader.read_records(rows, Some(&mut levels), None, &mut values).map_err(damaged)?;
             match records == rows {

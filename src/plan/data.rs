@@ -226,7 +226,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         TestSet::Declared | TestSet::Source(_) => None,
     };
     for amiss in amiss(data.validation, part, data.subset, data.max_pixels) {
-        let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(*key));
+        let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(key));
         that(false, at, amiss.message, amiss.label);
     }
     if let Classes::Some(names) = &data.classes {
@@ -287,13 +287,11 @@ fn check_columns(data: &Data) -> Vec<Problem> {
     }
     let mut problems = Vec::new();
     for key in written.iter().filter(|key| !known.contains(key)) {
-        let problem = Problem::value(
-            at.key(*key),
-            format!("the source has nothing that columns.{key} names"),
-        );
+        let problem =
+            Problem::value(at.key(key), format!("the source has nothing that columns.{key} names"));
         problems.push(problem.label("names nothing").help(format!("it has {}", known.join(", "))));
     }
-    if written.contains(&"label") && written.contains(&"one-hot") {
+    if written.contains(&"label") && written.contains(&"one-hot") && known.contains(&"one-hot") {
         let problem = Problem::value(at.key("one-hot"), "columns.label names the classes already");
         problems.push(problem.label("a second way").help("one of both says the class of an image"));
     }

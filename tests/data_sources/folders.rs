@@ -261,6 +261,31 @@ fn another_source_is_the_test_set_and_its_labels_follow_the_names() {
 }
 
 #[test]
+fn files_of_another_source_are_told_with_the_source_that_reads_them() {
+    let root = TempDir::new().unwrap();
+    let hub = root.path().join("hub/data");
+    fs::create_dir_all(&hub).unwrap();
+    fs::write(hub.join("train-00000-of-00001.parquet"), "x").unwrap();
+    let outer = complaint(&folder(&root.path().join("hub")), root.path());
+    assert!(
+        outer.ends_with(
+            "one class only, `data`; at least two classes are needed, each a folder of images; in \
+             DATA/hub/data Parquet files are { parquet = \"…\" }"
+        ),
+        "{outer}"
+    );
+    let inner = complaint(&folder(&hub), root.path());
+    assert!(
+        inner.ends_with("each a folder of images; Parquet files are { parquet = \"…\" }"),
+        "{inner}"
+    );
+    let file = root.path().join("x.npz");
+    fs::write(&file, "x").unwrap();
+    let file = complaint(&folder(&file), root.path());
+    assert!(file.ends_with("(arrays as MedMNIST's are { npz = \"…\" })"), "{file}");
+}
+
+#[test]
 fn a_folder_of_images_in_formats_that_are_not_read_is_told_before_anything_is_decoded() {
     let root = TempDir::new().unwrap();
     for path in ["a/0.ico", "a/1.ICO", "b/0.ico", "b/1.ico"] {

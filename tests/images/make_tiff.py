@@ -35,6 +35,7 @@ tifffile.imwrite("tiles.tif", smooth(0)[..., 0], tile=(16, 16), byteorder=">")
 tifffile.imwrite("stack.tif", np.stack([smooth(p)[..., 0] for p in (0, 1)]), photometric="minisblack")
 tifffile.imwrite("planes.tif", smooth(0, 1, 2).transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
 tifffile.imwrite("float.tif", smooth(0)[..., 0].astype(np.float32) * 300)
+tifffile.imwrite("float-rgb.tif", smooth(0, 1, 2).astype(np.float32), photometric="rgb")
 
 GOOD = (
     "lzw.tif deflate.tiff packbits.tif one-bit.tif alpha.tif turned.tif gray16.tif tiles.tif stack.tif planes.tif"

@@ -6,6 +6,7 @@
 //! list a file, pixels when they are needed.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 
 use super::class_names;
@@ -88,13 +89,21 @@ pub(super) fn list(path: &Path, columns: &Columns) -> Result<Listing, Error> {
 }
 
 fn open(path: &Path) -> Result<Archive, Error> {
+    let unreadable = |cause: std::io::Error| Error::unreadable(path, &cause);
+    let wrong = |problem: &str| Error::layout(path, problem);
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(wrong("is not a file; give the one that numpy.savez wrote"));
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(2).read_to_end(&mut start).map_err(unreadable)?;
+    if start != b"PK" {
+        return Err(wrong("does not begin as what numpy.savez writes does"));
+    }
     let archive = Archive::open(path, None).map_err(said)?;
     match archive.format() {
         Format::Npz => Ok(archive),
-        other => {
-            let problem = format!("is a file of {other}, not one of numpy.savez");
-            Err(Error::format(path.display().to_string(), problem))
-        }
+        _ => Err(wrong("holds no arrays as numpy.savez writes them")),
     }
 }
 

@@ -36,8 +36,9 @@ const LABELS: [&str; 9] =
 /// No name of a class is longer: it would be a caption.
 const LONGEST_CLASS: usize = 256;
 
-/// So many values are read at a time.
+/// So many labels are read at a time, and so many images, which keep their pages in memory.
 const BATCH: usize = 1 << 12;
+const FEW: usize = 1 << 5;
 
 /// The images of the Parquet files that `pattern` stands for, as `plan` says how their columns are called.
 pub(super) fn list(pattern: &Path, plan: &DataPlan) -> Result<Listing, Error> {
@@ -572,7 +573,7 @@ impl Inside for Stored {
         // Not skipped: the reader takes it for granted there that the headers of pages are whole.
         let mut ahead = place.row - at.row;
         while ahead > 0 {
-            let rows = ahead.min(BATCH);
+            let rows = ahead.min(FEW);
             read(rows)?;
             ahead -= rows;
         }

@@ -1,7 +1,7 @@
 //! Columns of Parquet files of strangers, read page by page.
 //!
 //! What a file claims of itself is held against its length before anything is taken into memory for it: a page is
-//! unpacked to no more than [`MAX_RATIO`] times what it takes, and no more rows are read than it has bytes.
+//! unpacked to no more than [`MAX_RATIO`] times what it takes, and no more rows are read than [`ROWS`] for each byte.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,6 +26,10 @@ const MAX_RATIO: u64 = 1 << 12;
 
 /// A page of so many bytes is taken as it is.
 const SMALL_PAGE: u64 = 1 << 20;
+
+/// A file has no more rows than this for each of its bytes, or so many in all.
+const ROWS: u64 = 4;
+const SMALL_TABLE: u64 = 1 << 16;
 
 /// The header of a page is read with so many bytes at a time.
 const HEADER: usize = 1 << 9;
@@ -107,11 +111,12 @@ impl Table {
 /// Holds what a footer claims against the length of its file.
 fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
     let mut rows = 0_u64;
+    // Images that are the same share their bytes, but what is listed of each row takes memory.
+    let most = length.saturating_mul(ROWS).saturating_add(SMALL_TABLE);
     let columns = metadata.file_metadata().schema_descr().num_columns();
     for group in metadata.row_groups() {
         let own = u64::try_from(group.num_rows()).ok();
-        // Each row has an image of its own, and that has a byte at least.
-        let total = own.and_then(|own| rows.checked_add(own)).filter(|total| *total <= length);
+        let total = own.and_then(|own| rows.checked_add(own)).filter(|total| *total <= most);
         rows = total.ok_or_else(|| {
             format!("is damaged: it claims {} rows in {length} bytes", group.num_rows())
         })?;
@@ -280,5 +285,53 @@ impl<T> Cursors<T> {
         while kept.len() > most {
             kept.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(content: &[u8]) -> Pages {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, content).unwrap();
+        Pages { file: Arc::new(Mutex::new(file)), length: content.len() as u64 }
+    }
+
+    #[test]
+    fn a_page_that_claims_to_unpack_to_more_than_its_bytes_can_hold_is_refused() {
+        // A page of data of 8 bytes that become 100, and 2 GiB.
+        let sound = [0x15, 0, 0x15, 0xc8, 0x01, 0x15, 16, 0x2c];
+        let bomb = [0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 16, 0x2c];
+        assert_eq!(sizes(&sound), Some([100, 8]));
+        assert_eq!(sizes(&bomb), Some([i32::MAX as u64, 8]));
+        assert!(pages(&sound).get_read(0).is_ok());
+        let said = pages(&bomb).get_read(0).err().unwrap().to_string();
+        assert!(said.contains("a page of 8 bytes claims to unpack to 2147483647"), "{said}");
+        assert_eq!((sizes(&bomb[..6]), sizes(b"PAR1")), (None, None));
+    }
+
+    #[test]
+    fn bytes_outside_of_a_file_are_never_made_room_for() {
+        let pages = pages(b"PAR1");
+        assert_eq!(pages.get_bytes(1, 3).unwrap().as_ref(), b"AR1");
+        assert!(pages.get_bytes(2, 3).is_err() && pages.get_bytes(u64::MAX, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_reader_goes_on_where_it_stands_and_is_not_taken_from_afar() {
+        let place = |group, row| Place { file: 0, group, row };
+        let cursors = Cursors::new();
+        cursors.keep(place(0, 5), "five");
+        cursors.keep(place(0, 9), "nine");
+        cursors.keep(place(1, 10), "other");
+        assert_eq!(cursors.take(place(0, 10)), Some((place(0, 9), "nine")));
+        assert_eq!(cursors.take(place(0, 4)), None);
+        assert_eq!(cursors.take(place(0, 6 + NEAR)), None);
+        assert_eq!(cursors.take(place(0, 5)), Some((place(0, 5), "five")));
+        for row in 0..1000 {
+            cursors.keep(place(2, row), "many");
+        }
+        assert!(cursors.kept.lock().unwrap().len() <= 2 * rayon::current_num_threads());
     }
 }

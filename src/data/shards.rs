@@ -44,6 +44,10 @@ pub(super) fn find(pattern: &Path, ending: &str) -> Result<Vec<Shard>, Error> {
             _ => return Err(Error::unreadable(pattern, &cause)),
         },
     };
+    // A device or a pipe may never end.
+    if let Some(other) = paths.iter().find(|path| !path.is_file()) {
+        return Err(Error::layout(other, "is not a file"));
+    }
     let names: Vec<String> = paths
         .iter()
         .map(|path| path.strip_prefix(&base).unwrap_or(path).to_string_lossy().replace('\\', "/"))
@@ -244,6 +248,8 @@ mod tests {
         assert!(wrong("x-{0..999}{0..999}.tar").contains("more than 131072 files"));
         assert!(wrong("empty").ends_with("holds no file that ends in .tar"));
         assert!(wrong("no.tar").contains("there is no such file or folder"));
+        let device = find(Path::new("/dev/null"), "tar");
+        assert!(!cfg!(unix) || device.unwrap_err().to_string() == "/dev/null: is not a file");
     }
 
     #[test]

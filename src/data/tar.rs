@@ -134,10 +134,17 @@ struct Begun {
     stem: String,
     /// Each image's ending and place.
     images: Vec<(String, u64, u64)>,
-    /// The label that counts: its place among those that could, and the class.
-    label: Option<(usize, String)>,
+    /// What may say its class, by the place among those that may.
+    labels: BTreeMap<usize, Label>,
     /// Endings of all members.
     endings: Vec<String>,
+}
+
+/// A member that may say the class of a sample.
+struct Label {
+    path: String,
+    ending: String,
+    text: Vec<u8>,
 }
 
 impl Samples {
@@ -146,14 +153,15 @@ impl Samples {
         let unreadable = |cause: io::Error| Error::unreadable(&shard.path, &cause);
         let mut file = File::open(&shard.path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
-        let mut start = [0; 4];
-        let got = file.read(&mut start).map_err(unreadable)?;
-        if let Some((kind, tool)) = compressed(&start[..got]) {
+        let mut start = Vec::new();
+        (&mut file).take(BLOCK).read_to_end(&mut start).map_err(unreadable)?;
+        if let Some((kind, tool)) = compressed(&start) {
             return Err(wrong(format!(
                 "is compressed with {kind}, so that single images cannot be read from it; unpack it with \
                  {tool}: images are compressed already"
             )));
         }
+        let is_tar = start.get(257..262) == Some(&b"ustar"[..]);
         file.rewind().map_err(unreadable)?;
         let left = Rc::new(Cell::new(0));
         let mut archive =
@@ -163,6 +171,7 @@ impl Samples {
         let mut end = 0;
         let broken = |cause: io::Error, end: u64| match cause.kind() {
             io::ErrorKind::InvalidData => wrong(cause.to_string()),
+            _ if end == 0 && !is_tar => wrong("does not begin as a tar file does".to_owned()),
             _ => wrong(format!(
                 "is a damaged tar file after {end} bytes ({cause}); get it anew, or pack it anew"
             )),
@@ -233,12 +242,9 @@ impl Samples {
                 left.set(size);
                 let mut text = Vec::new();
                 entry.read_to_end(&mut text).map_err(unreadable)?;
-                let class = class(&text, &ending, columns)
-                    .map_err(|problem| wrong(format!("{shown} {problem}")))?;
-                if let Some(class) = class
-                    && begun.label.as_ref().is_none_or(|(known, _)| rank < *known)
-                {
-                    begun.label = Some((rank, class));
+                let label = Label { path: shown.clone(), ending: ending.clone(), text };
+                if begun.labels.insert(rank, label).is_some() {
+                    return Err(wrong(format!("holds {shown} twice; a sample has one label")));
                 }
             }
             begun.endings.push(ending);
@@ -264,7 +270,16 @@ impl Samples {
 
     /// Adds what was begun; says what it lacks.
     fn add(&mut self, begun: Begun, shard: &Shard, columns: &Columns) -> Result<(), String> {
-        let Begun { stem, mut images, label, endings } = begun;
+        let Begun { stem, mut images, labels, endings } = begun;
+        let mut label = None;
+        for Label { path, ending, text } in labels.into_values() {
+            let said =
+                class(&text, &ending, columns).map_err(|problem| format!("{path} {problem}"))?;
+            if said.is_some() {
+                label = said;
+                break;
+            }
+        }
         let has =
             || enumerate(&endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>());
         let image = match (images.len(), &label) {
@@ -288,7 +303,7 @@ impl Samples {
                 ));
             }
         };
-        let Some((_, class)) = label else {
+        let Some(class) = label else {
             let wanted = match &columns.label {
                 Some(name) => {
                     format!("a member that ends in .{name}, or .json with `{name}` in it")
@@ -387,9 +402,9 @@ fn is_sparse<R: Read>(entry: &mut tar::Entry<R>) -> Result<bool, String> {
 fn compressed(start: &[u8]) -> Option<(&'static str, &'static str)> {
     match start {
         [0x1f, 0x8b, ..] => Some(("gzip", "gunzip")),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some(("zstd", "unzstd")),
-        [b'B', b'Z', b'h', _] => Some(("bzip2", "bunzip2")),
-        [0xfd, b'7', b'z', b'X'] => Some(("xz", "unxz")),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(("zstd", "unzstd")),
+        [b'B', b'Z', b'h', ..] => Some(("bzip2", "bunzip2")),
+        [0xfd, b'7', b'z', b'X', ..] => Some(("xz", "unxz")),
         _ => None,
     }
 }

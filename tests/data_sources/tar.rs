@@ -165,6 +165,18 @@ fn samples_that_lack_something_or_have_too_much_are_explained() {
         let said = say(&[("a.png", png), (name, text)]);
         assert!(said.starts_with("DATA/x.tar: ") && said.contains(problem), "{said}");
     }
+    let twice = say(&[("a.png", png), ("a.cls", b"1"), ("a.cls", b"0")]);
+    assert_eq!(twice, "DATA/x.tar: holds a.cls twice; a sample has one label");
+    // The best label counts, whatever stands beside it and before it.
+    let best = tar(&[
+        ("a.txt", b"a\ncaption"),
+        ("a.json", b"[1]"),
+        ("a.cls", b"1"),
+        ("a.png", png),
+        ("b.png", png),
+        ("b.cls", b"0"),
+    ]);
+    assert_eq!(load(&written(&best).1).unwrap().labels(), [1, 0]);
     // What is no sample is passed over.
     let [a, b] = [pair("a"), pair("b/._c")];
     let more: Vec<(&str, &[u8])> =
@@ -218,7 +230,7 @@ fn what_is_no_whole_tar_file_is_explained_with_the_way_out() {
         refusal(&[0x1f, 0x8b, 8, 0, 0])
             .contains("compressed with gzip, so that single images cannot")
     );
-    assert!(refusal(b"no tar file").contains("damaged tar file after 0 bytes"));
+    assert_eq!(refusal(b"no tar file"), "DATA/x.tar: does not begin as a tar file does");
     let mut wrong_sum = whole.clone();
     wrong_sum[0] = b'z';
     assert!(refusal(&wrong_sum).contains("checksum mismatch"), "{}", refusal(&wrong_sum));

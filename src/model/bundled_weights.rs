@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::weights::{Archive, WeightsError};
+use crate::basis::regular;
+use crate::weights::{Archive, WeightsError, hub};
 
 /// What the path of bundled weights begins with.
 pub const SCHEME: &str = "bundled:";
@@ -23,6 +24,24 @@ pub fn find(path: &Path) -> Option<Result<&'static [u8], WeightsError>> {
         path: path.to_owned(),
         reason: format!("the bundled weights are {}", FILES.map(|(name, _)| name).join(", ")),
     }))
+}
+
+/// blake3 of the weights at `path`, which may be bundled, on the Hub or in a file.
+///
+/// # Errors
+/// As [`find`], and if the file cannot be read.
+pub fn hash(path: &Path) -> Result<String, WeightsError> {
+    let mut hasher = blake3::Hasher::new();
+    match find(path) {
+        Some(bytes) => _ = hasher.update(bytes?),
+        None => {
+            let path = hub::locate(path)?;
+            regular::open(&path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(
+                |error| WeightsError::Unreadable { path: path.clone(), reason: error.to_string() },
+            )?;
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Opens the weights at `path`, which may be bundled, on the Hub or in a file; `state_dict` is the key of

@@ -1,6 +1,7 @@
 //! Weights from files: which tensors a network takes, and their numbers.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::weights::{Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names};
@@ -20,6 +21,20 @@ pub enum LoadError {
     /// Its tensors are not those of the network.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+    /// It is not the one that the plan was made with.
+    #[error(
+        "the weights {} have changed since the trial was planned: their hash was {} and is {}; put them back, or run \
+         the experiment again, which makes other trials of the new ones",
+        file.display(), short(then), short(now)
+    )]
+    Changed {
+        /// Where they are.
+        file: PathBuf,
+        /// The hash in the plan.
+        then: String,
+        /// The hash of the file.
+        now: String,
+    },
     /// Not one of its tensors is one of the network.
     #[error("no tensor of the file belongs to the network\n{0}")]
     Nothing(Box<Report>),
@@ -50,8 +65,26 @@ pub fn matched(
     }
 }
 
+/// The first digits of a hash, which tell it from others.
+fn short(hash: &str) -> &str {
+    hash.get(..16).unwrap_or(hash)
+}
+
 /// The tensors of the file that the network takes, under the network's names, and the report.
+///
+/// # Errors
+/// If the file cannot be read or is not the one that the plan has the hash of, if it has one, and as [`matched`].
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
+    if !plan.hash.is_empty() {
+        let now = bundled_weights::hash(&plan.file)?;
+        if now != plan.hash {
+            return Err(LoadError::Changed {
+                file: plan.file.clone(),
+                then: plan.hash.clone(),
+                now,
+            });
+        }
+    }
     let archive = bundled_weights::open(&plan.file, plan.state_dict.as_deref())?;
     let mut report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();

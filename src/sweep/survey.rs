@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::basis::regular;
 use crate::config::weights::Which;
 use crate::data::{Cache, Epochs, Views, normalisation, split};
 use crate::document::{Node, Problems};
@@ -98,29 +98,22 @@ pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, A
 
 fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
     let archive = bundled_weights::open(path, state_dict).map_err(|error| error.to_string())?;
-    let known = |hash: blake3::Hash| Known {
-        entries: archive.entries().to_vec(),
-        hash: hash.to_hex().to_string(),
-        state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
-    };
-    let mut hasher = blake3::Hasher::new();
-    if let Some(Ok(bytes)) = bundled_weights::find(path) {
-        return Ok(known(hasher.update(bytes).finalize()));
+    if bundled_weights::find(path).is_none() {
+        check_own(&hub::locate(path).map_err(|error| error.to_string())?)?;
     }
-    let path = hub::locate(path).map_err(|error| error.to_string())?;
-    check_own(&path)?;
-    File::open(&path)
-        .and_then(|file| hasher.update_reader(file).map(|_| ()))
-        .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    Ok(known(hasher.finalize()))
+    Ok(Known {
+        entries: archive.entries().to_vec(),
+        hash: bundled_weights::hash(path).map_err(|error| error.to_string())?,
+        state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
+    })
 }
 
 /// A checkpoint of this program knows whether it is whole.
 fn check_own(path: &Path) -> Result<(), String> {
     let wrong = |error: &dyn Display| format!("{}: {error}", path.display());
-    let is_own = File::open(path).ok().and_then(|mut file| identity(&mut file)).is_some();
+    let is_own = regular::open(path).ok().and_then(|mut file| identity(&mut file)).is_some();
     if is_own {
-        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let bytes = regular::read(path).map_err(|error| wrong(&error))?;
         Checkpoint::from_bytes(&bytes).map_err(|error| wrong(&error))?;
     }
     Ok(())

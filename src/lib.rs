@@ -8,6 +8,7 @@ pub use candlewick_basis as basis;
 
 pub use candlewick_augment as augment;
 pub use candlewick_measures as measures;
+pub use candlewick_weights as weights;
 pub mod charts;
 pub mod document;
 
@@ -16,7 +17,6 @@ pub mod config;
 pub mod plan;
 
 pub use candlewick_kernels as kernels;
-pub use candlewick_weights as weights;
 
 pub mod data;
 pub mod results;

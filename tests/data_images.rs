@@ -54,19 +54,21 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-const FORMATS: [ImageFormat; 6] = [
+const FORMATS: [ImageFormat; 7] = [
     ImageFormat::Png,
     ImageFormat::Jpeg,
     ImageFormat::Bmp,
     ImageFormat::Gif,
     ImageFormat::WebP,
     ImageFormat::Pnm,
+    ImageFormat::Tiff,
 ];
 
 #[test]
 fn images_are_read_and_resized_as_pil_reads_and_resizes_them() {
-    // expected.txt is written by make.py beside it.
-    for line in fs::read_to_string(images().join("expected.txt")).unwrap().lines() {
+    // They are written by make.py and make_tiff.py beside them.
+    let expected = |name: &str| fs::read_to_string(images().join(name)).unwrap();
+    for line in (expected("expected.txt") + &expected("expected-tiff.txt")).lines() {
         let [name, size, channels, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
@@ -115,11 +117,20 @@ fn the_content_decides_about_the_format_and_not_the_name() {
 
 #[test]
 fn what_is_no_image_is_refused_with_its_reason() {
-    let read = "PNG, JPEG, BMP, GIF, WebP and PNM are read";
+    let read = "PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read";
     assert_eq!(refusal("empty.png", b""), "an empty file of 0 bytes");
     assert_eq!(refusal("text.png", b"no image\n"), format!("text, not an image; {read}"));
     assert_eq!(refusal("noise.png", &[1, 2, 3, 4]), format!("not an image; {read}"));
-    assert_eq!(refusal("scan.tif", b"II*\0\x08\0\0\0"), format!("a TIFF file; {read}"));
+    assert_eq!(refusal("scan.tif", b"II*\0\x08\0\0\0"), "a TIFF file that ends too early");
+    assert_eq!(refusal("icon.ico", b"\0\0\x01\0\x01\0"), format!("a ICO file; {read}"));
+    let avif = refusal("photo.avif", b"\0\0\0\x1cftypavif\0\0\0\0");
+    assert_eq!(avif, format!("an AVIF file; {read}: make it one of these, as with avifdec"));
+    for (name, problem) in
+        [("float.tif", "of a kind that is not read"), ("float-rgb.tif", "numbers with a fraction")]
+    {
+        let said = refusal(name, &fs::read(images().join(name)).unwrap());
+        assert!(said.contains(problem) && said.ends_with("8 or 16 bits"), "{said}");
+    }
 }
 
 #[test]
@@ -219,9 +230,20 @@ fn flipped_and_missing_bytes_never_cause_a_panic() {
     let path = folder.path().join("damaged");
     let plan = Image { size: [4, 4], channels: 3 };
     let mut files: Vec<Vec<u8>> = FORMATS.map(encoded).to_vec();
-    for name in
-        ["cmyk.jpg", "progressive.jpg", "animated.gif", "animated.webp", "palette-alpha.png"]
-    {
+    for name in [
+        "cmyk.jpg",
+        "progressive.jpg",
+        "animated.gif",
+        "animated.webp",
+        "palette-alpha.png",
+        "lzw.tif",
+        "tiles.tif",
+        "planes.tif",
+        "deflate.tiff",
+        "packbits.tif",
+        "one-bit.tif",
+        "cmyk.tif",
+    ] {
         files.push(fs::read(images().join(name)).unwrap());
     }
     for whole in files {
@@ -266,9 +288,9 @@ fn all_bad_images_are_reported_at_once() {
         error.replace(&root.to_string(), "SIGNS"),
         "4 of 10 images in SIGNS cannot be read:
   SIGNS/left/b.png: an empty file of 0 bytes
-  SIGNS/left/n.jpg: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+  SIGNS/left/n.jpg: text, not an image; PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read
   SIGNS/right/b.png: an empty file of 0 bytes
-  SIGNS/right/n.jpg: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+  SIGNS/right/n.jpg: text, not an image; PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read
 (repair or remove them, or leave them out with data.on-bad-image = \"skip\")"
     );
 }

@@ -1,9 +1,13 @@
 //! Every layout that images come in, made small by the tests, and what is said about broken ones.
 
 mod cifar;
+mod cifar_python;
 mod folders;
 mod idx;
+mod npz;
+mod parquet;
 mod tables;
+mod tar;
 
 use std::fs;
 use std::path::Path;
@@ -67,8 +71,13 @@ fn counts(plan: &DataPlan) -> (usize, usize, usize) {
 /// Flips bits of every byte of `file`, and cuts it off at every byte. Whether it can still be read
 /// does not matter: that reading returns does.
 fn survive_damage(file: &Path, plan: &DataPlan) {
+    survive_damage_at_every(1, file, plan);
+}
+
+/// The same for every `step`th byte of a longer file.
+fn survive_damage_at_every(step: usize, file: &Path, plan: &DataPlan) {
     let whole = fs::read(file).unwrap();
-    for place in 0..whole.len() {
+    for place in (0..whole.len()).step_by(step) {
         for damage in [whole[place] ^ 0x01, whole[place] ^ 0x80, 0xff] {
             let mut damaged = whole.clone();
             damaged[place] = damage;

@@ -127,8 +127,8 @@ fn bad_images_are_told_and_counted_and_the_others_are_predicted() {
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @r"
     error: mixed/b.png: a PNG file that ends too early
-    error: mixed/c.png: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
-    error: mixed/d.tif: text, not an image; PNG, JPEG, BMP, GIF, WebP and PNM are read
+    error: mixed/c.png: text, not an image; PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read
+    error: mixed/d.tif: text, not an image; PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read
     3 of 5 images could not be read
     ");
     let table = rows(&bench, "out.csv");

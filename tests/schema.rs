@@ -86,6 +86,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "block-contains-itself-twice",
     "branches-do-not-fit",
     "class-weights",
+    "columns-of-another-source",
     "conv-after-flatten",
     "crop-without-boxes",
     "data-unknown-class",

@@ -12,7 +12,7 @@ use crate::data::{Cache, Dataset, Part as Declared, split};
 use crate::document::{KeyPath, read};
 use crate::plan::Plan;
 use crate::plan::data::{
-    Columns, DataPlan, Duplicates, Normalise, OnBadImage, Source, Subset, TestSet, data_plan,
+    DataPlan, Duplicates, Normalise, OnBadImage, Source, Subset, TestSet, data_plan,
 };
 use crate::sweep::store::TrialStore;
 use crate::train::card::{Card, without_folders};
@@ -117,6 +117,9 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
     let card = &ready.card;
     // Whether a network looks at boxes or at whole images it has learnt.
     let boxes = card.data.as_ref().filter(|_| source.has_boxes()).map(|data| data.boxes);
+    // What is of one kind has columns of the same names.
+    let alike = card.data.as_ref().filter(|data| is_of_kind(&data.source, &source));
+    let columns = alike.map(|data| data.columns.clone()).unwrap_or_default();
     DataPlan {
         source,
         test: TestSet::Declared,
@@ -130,7 +133,7 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
         on_bad_image: OnBadImage::Error,
         max_pixels: ready.max_pixels,
         boxes: boxes.unwrap_or_default(),
-        columns: Columns::default(),
+        columns,
         group: None,
         duplicates: Duplicates::Keep,
     }
@@ -215,21 +218,30 @@ fn hash(dataset: &Dataset, index: u32) -> Option<[u8; 32]> {
     Some(*blake3::hash(&dataset.image(index).ok()?).as_bytes())
 }
 
-/// The folder or file of a source as the system names it.
+/// The folder or file of a source as the system names it; of a pattern, as far as it names one folder.
 fn place(source: &Source) -> Option<PathBuf> {
-    source.path()?.canonicalize().ok()
+    let path = source.path()?;
+    path.ancestors().find_map(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        let rest = path.strip_prefix(above).unwrap_or(path);
+        let place = above.canonicalize().ok()?;
+        Some(if rest.as_os_str().is_empty() { place } else { place.join(rest) })
+    })
+}
+
+fn is_of_kind(a: &Source, b: &Source) -> bool {
+    a.with_path(&|_| ()) == b.with_path(&|_| ())
 }
 
 fn is_same(a: &Source, b: &Source) -> bool {
-    let kind = |source: &Source| source.with_path(&|_| ());
-    a == b || (kind(a) == kind(b) && place(a).is_some() && place(a) == place(b))
+    a == b || (is_of_kind(a, b) && place(a).is_some() && place(a) == place(b))
 }
 
 /// Whether two sources may have files in common.
 fn is_related(a: &Source, b: &Source) -> bool {
     let folder = |source: &Source| {
         let place = place(source)?;
-        if place.is_file() { place.parent().map(Path::to_owned) } else { Some(place) }
+        place.ancestors().find(|above| above.is_dir()).map(Path::to_owned)
     };
     match (folder(a), folder(b)) {
         (Some(a), Some(b)) => a.starts_with(&b) || b.starts_with(&a),

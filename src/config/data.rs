@@ -75,16 +75,22 @@ pub struct Data {
     pub drop_last: bool,
 }
 
-/// The names of the columns of a table where they are not the usual ones.
+/// The names of the columns of a table, or of what else a source has in their place, where they are not the usual ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Columns {
+    /// Of the image itself, where the table holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Of the image's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Of its class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Of the classes, one column each, in which a 1 says that the image is of that class and a 0 that it is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_hot: Vec<String>,
     /// Of the part that it is declared for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
@@ -94,6 +100,19 @@ impl Columns {
     /// Whether all of them have the usual names.
     pub fn are_usual(&self) -> bool {
         *self == Columns::default()
+    }
+
+    /// The keys that are written.
+    pub fn keys(&self) -> Vec<&'static str> {
+        let Columns { image, path, label, one_hot, split } = self;
+        let written = [
+            ("image", image.is_some()),
+            ("path", path.is_some()),
+            ("label", label.is_some()),
+            ("one-hot", !one_hot.is_empty()),
+            ("split", split.is_some()),
+        ];
+        written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
     }
 }
 
@@ -167,18 +186,24 @@ pub enum Source<P = PathBuf> {
     Folder(P),
     /// A folder with MNIST's IDX files.
     Idx(P),
-    /// A folder with CIFAR-10's binary batches.
+    /// A folder with CIFAR-10's batches, binary or Python's.
     Cifar10(P),
-    /// A folder with CIFAR-100's binary files.
+    /// A folder with CIFAR-100's files, binary or Python's.
     Cifar100(P),
     /// A table of paths and labels.
     Csv(P),
     /// The German Traffic Sign Recognition Benchmark.
     Gtsrb(P),
+    /// Tar files of images beside their labels, as WebDataset writes them.
+    Tar(P),
+    /// Parquet files of images and labels, as the Hugging Face Hub has them.
+    Parquet(P),
+    /// A file of arrays of images and labels, as MedMNIST and Keras have them.
+    Npz(P),
 }
 
 /// The names of all sources.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "digits",
     "fashion-mnist",
     "openclipart9",
@@ -188,6 +213,9 @@ const SOURCES: [&str; 9] = [
     "cifar100",
     "csv",
     "gtsrb",
+    "tar",
+    "parquet",
+    "npz",
 ];
 
 impl<P> Source<P> {
@@ -200,7 +228,10 @@ impl<P> Source<P> {
             | Source::Cifar10(path)
             | Source::Cifar100(path)
             | Source::Csv(path)
-            | Source::Gtsrb(path) => Some(path),
+            | Source::Gtsrb(path)
+            | Source::Tar(path)
+            | Source::Parquet(path)
+            | Source::Npz(path) => Some(path),
         }
     }
 
@@ -214,6 +245,20 @@ impl<P> Source<P> {
             Source::Cifar100(folder) => Source::Cifar100(path(folder)),
             Source::Csv(file) => Source::Csv(path(file)),
             Source::Gtsrb(folder) => Source::Gtsrb(path(folder)),
+            Source::Tar(files) => Source::Tar(path(files)),
+            Source::Parquet(files) => Source::Parquet(path(files)),
+            Source::Npz(file) => Source::Npz(path(file)),
+        }
+    }
+
+    /// Which keys of `data.columns` mean something to it.
+    pub fn columns(&self) -> &'static [&'static str] {
+        match self {
+            Source::Csv(_) => &["path", "label", "one-hot", "split"],
+            Source::Cifar100(_) => &["label"],
+            Source::Tar(_) | Source::Npz(_) => &["image", "label"],
+            Source::Parquet(_) => &["image", "label", "split"],
+            _ => &[],
         }
     }
 

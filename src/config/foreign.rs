@@ -9,7 +9,13 @@ pub fn explanation(path: &KeyPath, word: &str) -> Option<String> {
     if path.starts_with("data.source") || path.starts_with("data.test") {
         let looks_like_path = word.contains(['/', '\\']) || word.contains('.');
         if looks_like_path && !word.is_empty() {
-            let kind = if word.ends_with(".csv") { "csv" } else { "folder" };
+            let kind = match word.rsplit('.').next() {
+                Some("csv" | "tsv") => "csv",
+                Some("npz") => "npz",
+                Some("parquet") => "parquet",
+                Some("tar") => "tar",
+                _ => "folder",
+            };
             return Some(format!(
                 "a path stands in a table that says what is there: {{ {kind} = \"{word}\" }}"
             ));
@@ -221,6 +227,7 @@ mod tests {
         let found = |word| at("data.source", word).unwrap();
         assert!(found("data/signs").ends_with("{ folder = \"data/signs\" }"));
         assert!(found("signs.csv").ends_with("{ csv = \"signs.csv\" }"));
+        assert!(found("train-*.parquet").ends_with("{ parquet = \"train-*.parquet\" }"));
         assert!(found("mnist").contains("{ idx = "));
         assert_eq!(at("data.source", "digit"), None);
     }

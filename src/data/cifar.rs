@@ -1,4 +1,4 @@
-//! The binary versions of CIFAR-10 and CIFAR-100.
+//! CIFAR-10 and CIFAR-100: their binary versions; [`cifar_python`] reads the Python ones.
 //!
 //! A file is a row of records: the label (CIFAR-100: coarse label, fine label), then 1,024 bytes of
 //! red, of green and of blue, row by row. Given is the folder that holds the files, or the one that
@@ -8,24 +8,29 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::cifar_python::{self, Files, Paths};
 use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Block, Images, Listing};
 use super::source::Counts;
+use crate::plan::data::Columns;
 
-const SIDE: usize = 32;
-const AREA: usize = SIDE * SIDE;
+pub(super) const SIDE: usize = 32;
+pub(super) const AREA: usize = SIDE * SIDE;
 
 /// What tells the two sets apart.
 pub(super) struct Kind {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The folder in the published archive.
     folder: &'static str,
     train: &'static [&'static str],
     test: &'static str,
-    /// Bytes before the pixels; the last one is the label.
+    /// Bytes before the pixels; the last one is the label, the one before it the coarse one.
     label_bytes: usize,
     classes: &'static str,
+    /// The names of coarse classes, if it has them.
+    coarse: &'static str,
+    pub(super) python: Files,
 }
 
 /// Ten classes, in five training batches and a test batch.
@@ -42,9 +47,16 @@ pub(super) const CIFAR10: Kind = Kind {
     test: "test_batch.bin",
     label_bytes: 1,
     classes: "airplane automobile bird cat deer dog frog horse ship truck",
+    coarse: "",
+    python: Files {
+        folder: "cifar-10-batches-py",
+        train: &["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"],
+        test: "test_batch",
+        meta: "batches.meta",
+    },
 };
 
-/// A hundred classes, by their fine labels.
+/// A hundred classes by their fine labels, twenty by their coarse ones.
 pub(super) const CIFAR100: Kind = Kind {
     name: "CIFAR-100",
     folder: "cifar-100-binary",
@@ -60,6 +72,11 @@ pub(super) const CIFAR100: Kind = Kind {
         skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank \
         telephone television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf \
         woman worm",
+    coarse: "aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices \
+        household_furniture insects large_carnivores large_man-made_outdoor_things \
+        large_natural_outdoor_scenes large_omnivores_and_herbivores medium_mammals non-insect_invertebrates \
+        people reptiles small_mammals trees vehicles_1 vehicles_2",
+    python: Files { folder: "cifar-100-python", train: &["train"], test: "test", meta: "meta" },
 };
 
 impl Kind {
@@ -67,8 +84,35 @@ impl Kind {
         self.label_bytes + 3 * AREA
     }
 
-    fn classes(&self) -> Vec<String> {
-        self.classes.split_whitespace().map(str::to_owned).collect()
+    /// The classes by the labels called `label`.
+    pub(super) fn classes(&self, label: Option<&str>) -> Vec<String> {
+        let names = if self.is_coarse(label) { self.coarse } else { self.classes };
+        names.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn is_coarse(&self, label: Option<&str>) -> bool {
+        !self.coarse.is_empty() && label.is_some_and(|label| label.starts_with("coarse"))
+    }
+
+    /// What its Python version calls the labels called `label`.
+    pub(super) fn labels_key(&self, label: Option<&str>) -> &'static str {
+        match (self.coarse.is_empty(), self.is_coarse(label)) {
+            (true, _) => "labels",
+            (_, true) => "coarse_labels",
+            _ => "fine_labels",
+        }
+    }
+
+    /// Says so if it has no labels called `label`.
+    fn check(&self, folder: &Path, label: Option<&str>) -> Result<(), Error> {
+        let known = ["fine_labels", "fine_label", "coarse_labels", "coarse_label"];
+        match label.filter(|label| !known.contains(label)) {
+            None => Ok(()),
+            Some(other) => Err(Error::layout(
+                folder,
+                format!("has no labels `{other}`; {} has fine_labels and coarse_labels", self.name),
+            )),
+        }
     }
 
     /// The files that there have to be, with the number of their records.
@@ -88,11 +132,13 @@ impl Kind {
             return Err(Error::layout(
                 folder,
                 format!(
-                    "lacks {}; the binary version of {} has {} and {}",
+                    "lacks {}; the binary version of {} has {} and {}; the Python version has {} and {}",
                     missing.join(", "),
                     self.name,
                     self.train.join(", "),
-                    self.test
+                    self.test,
+                    self.python.train.join(", "),
+                    self.python.test
                 ),
             ));
         }
@@ -115,14 +161,34 @@ impl Kind {
     }
 }
 
+/// The folder with the Python version of `kind`, where the binary version is not there.
+fn python(folder: &Path, kind: &Kind) -> Option<PathBuf> {
+    let is_binary =
+        |folder: &Path| folder.join(kind.test).is_file() || folder.join(kind.train[0]).is_file();
+    match is_binary(folder) || is_binary(&folder.join(kind.folder)) {
+        true => None,
+        false => cifar_python::folder(folder, kind),
+    }
+}
+
 /// The images of a folder with the files of `kind`.
-pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error> {
-    let classes = kind.classes();
+pub(super) fn list(
+    folder: &Path,
+    kind: &'static Kind,
+    columns: &Columns,
+) -> Result<Listing, Error> {
+    let label = columns.label.as_deref();
+    kind.check(folder, label)?;
+    if let Some(inner) = python(folder, kind) {
+        return cifar_python::list(&inner, folder, kind, label);
+    }
+    let classes = kind.classes(label);
+    let place = kind.label_bytes - if kind.is_coarse(label) { 2 } else { 1 };
     let (mut labels, mut parts, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
     for (path, part, count) in kind.files(folder)? {
         let bytes = read(&path, count * kind.record())?;
         for (index, record) in bytes.chunks_exact(kind.record()).enumerate() {
-            let label = record[kind.label_bytes - 1];
+            let label = record[place];
             if usize::from(label) >= classes.len() {
                 return Err(Error::format(
                     path.display().to_string(),
@@ -138,7 +204,7 @@ pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error>
         parts.resize(labels.len(), part);
         let read = move || {
             let bytes = read(&path, count * kind.record())?;
-            Ok(Cow::Owned(interleave(&bytes, kind)))
+            Ok(Cow::Owned(interleave(&bytes, kind.label_bytes)))
         };
         blocks.push(Block { count, height: SIDE, width: SIDE, channels: 3, read: Box::new(read) });
     }
@@ -158,17 +224,33 @@ pub(super) fn list(folder: &Path, kind: &'static Kind) -> Result<Listing, Error>
 
 /// The files of `kind` in a folder.
 pub(super) fn paths(folder: &Path, kind: &Kind) -> Result<Vec<PathBuf>, Error> {
+    if let Some(inner) = python(folder, kind) {
+        let Paths { batches, meta } = cifar_python::paths(&inner, kind)?;
+        return Ok(batches.into_iter().map(|(path, _)| path).chain(meta).collect());
+    }
     Ok(kind.files(folder)?.into_iter().map(|(path, ..)| path).collect())
 }
 
-/// The number of images, from the sizes of the files alone.
-pub(super) fn count(folder: &Path, kind: &Kind) -> Result<Counts, Error> {
+/// The number of images, from the sizes of the files alone; of the Python version, from its lists of labels.
+pub(super) fn count(
+    folder: &Path,
+    kind: &'static Kind,
+    columns: &Columns,
+) -> Result<Counts, Error> {
+    let label = columns.label.as_deref();
+    kind.check(folder, label)?;
+    if python(folder, kind).is_some() {
+        let listing = list(folder, kind, columns)?;
+        let test = listing.picks(|part| part == Part::Test).len();
+        let images = listing.labels.len();
+        return Ok(Counts { images, test, validation: 0, classes: listing.classes });
+    }
     let files = kind.files(folder)?;
     let sum = |wanted: &dyn Fn(Part) -> bool| {
         files.iter().filter(|(_, part, _)| wanted(*part)).map(|(.., count)| count).sum()
     };
     Ok(Counts {
-        classes: kind.classes(),
+        classes: kind.classes(label),
         images: sum(&|_| true),
         test: sum(&|part| part == Part::Test),
         validation: 0,
@@ -184,11 +266,11 @@ fn read(path: &Path, size: usize) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Planes of red, green and blue become pixels.
-fn interleave(records: &[u8], kind: &Kind) -> Vec<u8> {
+/// Planes of red, green and blue, after `label_bytes` in each record, become pixels.
+pub(super) fn interleave(records: &[u8], label_bytes: usize) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(records.len());
-    for record in records.chunks_exact(kind.record()) {
-        let (red, rest) = record[kind.label_bytes..].split_at(AREA);
+    for record in records.chunks_exact(label_bytes + 3 * AREA) {
+        let (red, rest) = record[label_bytes..].split_at(AREA);
         let (green, blue) = rest.split_at(AREA);
         for ((r, g), b) in red.iter().zip(green).zip(blue) {
             pixels.extend_from_slice(&[*r, *g, *b]);

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::error::reason;
 use super::jpeg;
@@ -36,18 +36,20 @@ const GIF_CANVAS: u64 = 1 << 20;
 const FILE_RATIO: u64 = 10;
 
 /// Extensions of the formats that are read.
-pub(super) const READ: [&str; 13] =
-    ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "gif", "webp", "pnm", "pbm", "pgm", "ppm", "pam"];
+pub(super) const READ: [&str; 15] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "bmp", "gif", "webp", "pnm", "pbm", "pgm", "ppm", "pam",
+    "tif", "tiff",
+];
 
 /// Extensions of images in other formats. They are listed all the same, and reported as bad images:
 /// leaving them out silently would make a data set smaller without a word.
-pub(super) const NOT_READ: [&str; 16] = [
-    "tif", "tiff", "avif", "heic", "heif", "ico", "tga", "jp2", "jxl", "exr", "hdr", "svg", "psd",
-    "dng", "cr2", "nef",
+pub(super) const NOT_READ: [&str; 14] = [
+    "avif", "heic", "heif", "ico", "tga", "jp2", "jxl", "exr", "hdr", "svg", "psd", "dng", "cr2",
+    "nef",
 ];
 
 /// The formats in words, for messages.
-pub(super) const FORMATS: &str = "PNG, JPEG, BMP, GIF, WebP and PNM are read";
+pub(super) const FORMATS: &str = "PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read";
 
 /// Pixels in memory.
 ///
@@ -67,11 +69,17 @@ pub(super) fn decode_file(path: &Path, max_pixels: u64) -> Result<Picture<'stati
     if !metadata.is_file() {
         return Err("not a file".to_owned());
     }
-    if metadata.len() > max_pixels.saturating_mul(FILE_RATIO).max(1 << 20) {
-        return Err(format!("a file of {} MiB is no image", metadata.len() >> 20));
-    }
+    check_length(metadata.len(), max_pixels)?;
     let bytes = std::fs::read(path).map_err(|cause| reason(&cause))?;
     decode(&bytes, max_pixels)
+}
+
+/// Says so if so many bytes are more than an image of `max_pixels` has.
+pub(super) fn check_length(bytes: u64, max_pixels: u64) -> Result<(), String> {
+    match bytes > max_pixels.saturating_mul(FILE_RATIO).max(1 << 20) {
+        true => Err(format!("a file of {} MiB is no image", bytes >> 20)),
+        false => Ok(()),
+    }
 }
 
 /// Decodes the content of an image file; an error is the reason in words.
@@ -134,6 +142,9 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, String> {
     }
     match image::guess_format(bytes) {
         Ok(format) if readable(format) => Ok(format),
+        Ok(ImageFormat::Avif) => {
+            Err(format!("an AVIF file; {FORMATS}: make it one of these, as with avifdec"))
+        }
         Ok(format) => {
             let name = format.extensions_str().first().unwrap_or(&"strange").to_uppercase();
             Err(format!("a {name} file; {FORMATS}"))
@@ -176,6 +187,13 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     if width == 0 || height == 0 {
         return Err(format!("an image of {width}×{height} pixels"));
     }
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        let format = format!("{format:?}").to_uppercase();
+        return Err(format!(
+            "a {format} file of numbers with a fraction, of which nobody says which is black and which is white; \
+             save whole numbers of 8 or 16 bits"
+        ));
+    }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((decoder, orientation))
 }
@@ -194,8 +212,8 @@ pub(super) fn check_size(width: u32, height: u32, max_pixels: u64) -> Result<(),
 }
 
 fn readable(format: ImageFormat) -> bool {
-    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, WebP};
-    matches!(format, Png | Jpeg | Bmp | Gif | WebP | Pnm)
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
+    matches!(format, Png | Jpeg | Bmp | Gif | WebP | Pnm | Tiff)
 }
 
 fn in_words(format: ImageFormat, error: &ImageError) -> String {
@@ -205,6 +223,9 @@ fn in_words(format: ImageFormat, error: &ImageError) -> String {
             format!("a {format} file that ends too early")
         }
         ImageError::Limits(_) => format!("a {format} file that needs too much memory"),
+        ImageError::Unsupported(what) if format == "TIFF" => format!(
+            "a TIFF file of a kind that is not read ({what}); save it as gray or RGB with whole numbers of 8 or 16 bits"
+        ),
         other => format!("a damaged {format} file ({other})"),
     }
 }

@@ -43,10 +43,9 @@ fn listed(folder: &Path, is_known: bool) -> Result<Listing, Error> {
     match fs::metadata(folder) {
         Err(cause) => return Err(Error::unreadable(folder, &cause)),
         Ok(metadata) if !metadata.is_dir() => {
-            return Err(Error::layout(
-                folder,
-                "is a file, not a folder with one folder per class (a table of images is { csv = \"…\" })",
-            ));
+            let what = other_source(folder).unwrap_or("a table of images is { csv = \"…\" }");
+            let problem = format!("is a file, not a folder with one folder per class ({what})");
+            return Err(Error::layout(folder, problem));
         }
         Ok(_) => (),
     }
@@ -185,7 +184,16 @@ fn class_folders(folder: &Path, entries: &Entries) -> Result<Vec<String>, Error>
         return Err(Error::layout(folder, problem));
     }
     let mut classes = entries.folders.clone();
+    let others = other_files(folder)?;
     let hint = match classes.as_slice() {
+        [] if others.is_some() => {
+            format!(", each a folder of images; {}", others.unwrap_or_default())
+        }
+        [only] if other_files(&folder.join(only))?.is_some() => format!(
+            ", each a folder of images; in {} {}",
+            folder.join(only).display(),
+            other_files(&folder.join(only))?.unwrap_or_default()
+        ),
         [only] if !self::entries(&folder.join(only))?.folders.is_empty() => {
             format!(" (did you mean {}?)", folder.join(only).display())
         }
@@ -194,6 +202,32 @@ fn class_folders(folder: &Path, entries: &Entries) -> Result<Vec<String>, Error>
     sort_classes(&mut classes);
     check_classes(&folder.display().to_string(), &classes, &hint)?;
     Ok(classes)
+}
+
+/// The source that reads a file of this name, in words; none where it is no file of images.
+fn other_source(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    Some(match stem.rsplit('.').next()? {
+        "parquet" => "Parquet files are { parquet = \"…\" }",
+        "tar" => "tar files as WebDataset's are { tar = \"…\" }",
+        "npz" => "arrays as MedMNIST's are { npz = \"…\" }",
+        "csv" | "tsv" => "a table of images is { csv = \"…\" }",
+        _ if stem.contains("-idx3-ubyte") || stem.contains("idx3-ubyte") => {
+            "MNIST's files are { idx = \"…\" }"
+        }
+        _ if stem.starts_with("data_batch_1") => "CIFAR-10's batches are { cifar10 = \"…\" }",
+        _ => return None,
+    })
+}
+
+/// What else a folder holds than folders of images, if that is a source of another kind, in order of bytes the first.
+fn other_files(folder: &Path) -> Result<Option<&'static str>, Error> {
+    let unreadable = |cause: std::io::Error| Error::unreadable(folder, &cause);
+    let paths = fs::read_dir(folder).map_err(unreadable)?;
+    let mut paths: Vec<PathBuf> = paths.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths.iter().filter(|path| path.is_file()).find_map(|path| other_source(path)))
 }
 
 /// Images found so far, in order.

@@ -2,8 +2,7 @@
 //!
 //! A folder holds `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and usually the
 //! `t10k-…` pair, which is the declared test set; `.idx3-ubyte` and a further `.gz` are accepted.
-//! Classes are the labels that occur, named by their numbers; a file `classes.txt`, one name a line,
-//! names them better (line 1 is label 0).
+//! [`class_names`] says what classes are called.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -12,15 +11,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
+use super::class_names;
 use super::dataset::Part;
 use super::error::{Error, reason};
 use super::listing::{Block, Images, Listing};
 
 /// The type byte of unsigned bytes, the only one that images and labels have.
 const UNSIGNED_BYTES: u8 = 0x08;
-
-/// The file with the names of classes.
-const CLASSES: &str = "classes.txt";
 
 /// No image of a set like MNIST has longer sides.
 const MAX_SIDE: u32 = 1 << 15;
@@ -90,11 +87,12 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
         values.extend(read);
         blocks.push(block);
     }
-    let (classes, labels) = classes(folder, &values)?;
+    let values: Vec<u64> = values.into_iter().map(u64::from).collect();
+    let (classes, labels) = class_names::classes(folder, &values)?;
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let origin = folder.display().to_string();
     // It may name the classes.
-    beside.extend(Some(folder.join(CLASSES)).filter(|path| path.is_file()));
+    beside.extend(class_names::file(folder));
     let (groups, images) = (Vec::new(), Images::Blocks(blocks));
     Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
 }
@@ -119,40 +117,6 @@ fn pair(folder: &Path, part: &str) -> Result<Option<(PathBuf, PathBuf)>, Error> 
             Err(Error::layout(&labels, format!("has no {part}-images-idx3-ubyte beside it")))
         }
     }
-}
-
-/// The labels that occur, in order, and each image's index into them.
-fn classes(folder: &Path, values: &[u8]) -> Result<(Vec<String>, Vec<u32>), Error> {
-    let mut index = [None; 256];
-    for value in values {
-        index[usize::from(*value)] = Some(0);
-    }
-    let path = folder.join(CLASSES);
-    let names: Option<Vec<String>> = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text.lines().map(|line| line.trim().to_owned()).collect()),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
-        Err(cause) => return Err(Error::unreadable(&path, &cause)),
-    };
-    let mut classes: Vec<String> = Vec::new();
-    for (value, place) in index.iter_mut().enumerate().filter(|(_, place)| place.is_some()) {
-        *place = Some(classes.len() as u32);
-        let name = match &names {
-            None => value.to_string(),
-            Some(names) => match names.get(value).filter(|name| !name.is_empty()) {
-                Some(name) if !classes.contains(name) => name.clone(),
-                found => {
-                    let problem = match found {
-                        Some(name) => format!("line {} names `{name}` again", value + 1),
-                        None => format!("line {} has no name for label {value}", value + 1),
-                    };
-                    return Err(Error::format(path.display().to_string(), problem));
-                }
-            },
-        };
-        classes.push(name);
-    }
-    let labels = values.iter().filter_map(|value| index[usize::from(*value)]).collect();
-    Ok((classes, labels))
 }
 
 /// The labels of an IDX file with one dimension.

@@ -40,6 +40,15 @@ pub(super) enum Images {
     Encoded(Vec<&'static [u8]>),
     /// Plain pixels, several images to a block.
     Blocks(Vec<Block>),
+    /// Encoded images inside larger files.
+    Inside(Box<dyn Inside>),
+}
+
+/// Encoded images that lie inside larger files and are read one by one, from any thread.
+pub(super) trait Inside: Send + Sync {
+    /// What a file of the image `index` would hold; an error is the reason in words. One that is longer than
+    /// `max_pixels` can be is none.
+    fn read(&self, index: usize, max_pixels: u64) -> Result<Vec<u8>, String>;
 }
 
 /// The pixels of a listing's blocks, each with the index of its first image; empty where images are files of their own.
@@ -154,6 +163,10 @@ impl Listing {
                 })
             }
             Images::Encoded(files) => Ok((decode(files[index], plan.max_pixels)?, None)),
+            Images::Inside(images) => {
+                let bytes = images.read(index, plan.max_pixels)?;
+                Ok((decode(&bytes, plan.max_pixels)?, None))
+            }
             Images::Blocks(blocks) => {
                 let block = opened.partition_point(|(first, _)| *first <= index) - 1;
                 let (first, pixels) = &opened[block];
@@ -169,7 +182,9 @@ impl Listing {
     pub(super) fn file_called(&self, index: usize, name: &str) -> String {
         match &self.images {
             Images::Files(files) => files[index].path.display().to_string(),
-            Images::Encoded(_) | Images::Blocks(_) => format!("{} {name}", self.origin),
+            Images::Encoded(_) | Images::Blocks(_) | Images::Inside(_) => {
+                format!("{} {name}", self.origin)
+            }
         }
     }
 

@@ -152,7 +152,9 @@ pub(super) fn rows(
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
     let first = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let delimiter = [b',', b';', b'\t'].into_iter().find(|it| first.contains(it)).unwrap_or(b',');
+    // What stands most often in the first line; of those that stand equally often the first.
+    let count = |it: &u8| first.iter().filter(|byte| *byte == it).count();
+    let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
     let mut table = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .trim(csv::Trim::All)
@@ -255,7 +257,13 @@ impl Places {
         let path = path.ok_or_else(|| lacks("path", needed("path", "file")))?;
         let split = usual(&columns.split, "split", &[SPLIT])?;
         let group = group.map(|name| named("group", name)).transpose()?;
+        let hot = columns.one_hot.iter().map(|name| {
+            let column = named("columns.one-hot", name)?;
+            Ok((column, written[column].to_owned()))
+        });
+        let hot = hot.collect::<Result<Vec<(usize, String)>, Error>>()?;
         let label = match usual(&columns.label, "label", &LABELS)? {
+            _ if !hot.is_empty() => Label::OneHot(hot),
             Some(column) => Label::Named(column),
             None => {
                 let known = [Some(path), split, group];
@@ -344,6 +352,12 @@ fn one_hot<'a>(
     classes: &'a [(usize, String)],
     record: &csv::StringRecord,
 ) -> Result<&'a str, String> {
+    if let Some((column, class)) = classes.iter().find(|(at, _)| flag(&record[*at]).is_none()) {
+        let cell = &record[*column];
+        return Err(format!(
+            "has `{cell}` in the column {class}; the column of a class holds 0 or 1"
+        ));
+    }
     let own = classes.iter().filter(|(column, _)| flag(&record[*column]) == Some(true));
     let own: Vec<&str> = own.map(|(_, class)| class.as_str()).collect();
     match own[..] {

@@ -8,6 +8,8 @@
 mod bundled;
 mod cache;
 mod cifar;
+mod cifar_python;
+mod class_names;
 mod dataset;
 mod decode;
 mod duplicates;
@@ -25,14 +27,19 @@ mod load;
 mod manifest;
 mod measure;
 mod normalise;
+mod npz;
 mod own_size;
+mod parquet;
+mod parquet_pages;
 mod part_names;
 mod pixel_file;
 mod pixels;
 mod resize;
+mod shards;
 mod source;
 mod split;
 mod survey;
+mod tar;
 mod views;
 
 pub use cache::Cache;

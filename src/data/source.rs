@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Images, Listing, check_taught};
-use super::{bundled, cifar, folder, gtsrb, idx, manifest};
+use super::{bundled, cifar, folder, gtsrb, idx, manifest, npz, parquet, tar};
 use crate::plan::data::{Bundled, DataPlan, Source};
 
 /// The images of `source` without their pixels, as `plan` says how to read it.
@@ -14,10 +14,13 @@ fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
         Source::Bundled(set) => bundled::list(*set),
         Source::Folder(path) => folder::list(path, plan.group.is_some(), &plan.classes),
         Source::Idx(path) => idx::list(path),
-        Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10),
-        Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100),
+        Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10, &plan.columns),
+        Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100, &plan.columns),
         Source::Csv(path) => manifest::list(path, plan),
         Source::Gtsrb(path) => gtsrb::list(path, plan.boxes),
+        Source::Tar(path) => tar::list(path, &plan.columns),
+        Source::Npz(path) => npz::list(path, &plan.columns),
+        Source::Parquet(path) => parquet::list(path, plan),
     }
 }
 
@@ -33,6 +36,8 @@ pub(super) fn files(source: &Source, plan: &DataPlan) -> Result<Vec<PathBuf>, Er
         // Their records need not be read for that.
         Source::Cifar10(path) => cifar::paths(path, &cifar::CIFAR10),
         Source::Cifar100(path) => cifar::paths(path, &cifar::CIFAR100),
+        Source::Tar(path) => tar::paths(path),
+        Source::Parquet(path) => parquet::paths(path),
         Source::Bundled(_) => Ok(Vec::new()),
         other => {
             let listing = list_classes(other, plan)?;
@@ -49,8 +54,12 @@ pub(super) fn files(source: &Source, plan: &DataPlan) -> Result<Vec<PathBuf>, Er
 /// How many images the source of `plan` has, without reading more than that takes.
 pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
     match &plan.source {
-        Source::Cifar10(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR10),
-        Source::Cifar100(path) if plan.classes.is_empty() => cifar::count(path, &cifar::CIFAR100),
+        Source::Cifar10(path) if plan.classes.is_empty() => {
+            cifar::count(path, &cifar::CIFAR10, &plan.columns)
+        }
+        Source::Cifar100(path) if plan.classes.is_empty() => {
+            cifar::count(path, &cifar::CIFAR100, &plan.columns)
+        }
         other => {
             let mut listing = list_classes(other, plan)?;
             listing.check()?;

@@ -254,7 +254,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
     );
     if let Group::By(column) = &data.group {
         let (sound, help) = match &data.source.0 {
-            Source::Csv(_) => (true, ""),
+            Source::Csv(_) | Source::Parquet(_) => (true, ""),
             Source::Folder(_) => (
                 column == "folder",
                 "images of one folder belong together with group = \"folder\"; a column can be named of a \
@@ -268,12 +268,33 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
             problems.push(problem.help(help));
         }
     }
-    if !data.columns.are_usual() && !matches!(data.source.0, Source::Csv(_)) {
-        let problem = Problem::value(at.key("columns"), "the source is no table with columns");
-        problems.push(problem.label("names nothing").help("{ csv = … } is a table"));
-    }
+    problems.extend(check_columns(data));
     problems.extend(check_image(data.image));
     problems.extend(check_moments(&data.normalise.0, data.image));
+    problems
+}
+
+/// What is wrong with the keys of `data.columns`.
+fn check_columns(data: &Data) -> Vec<Problem> {
+    let at = KeyPath::root().key("data").key("columns");
+    let (written, known) = (data.columns.keys(), data.source.0.columns());
+    if written.is_empty() {
+        return Vec::new();
+    }
+    if known.is_empty() {
+        let problem = Problem::value(at, "the source is no table with columns");
+        return vec![problem.label("names nothing").help("{ csv = … } is a table")];
+    }
+    let mut problems = Vec::new();
+    for key in written.iter().filter(|key| !known.contains(key)) {
+        let problem =
+            Problem::value(at.key(key), format!("the source has nothing that columns.{key} names"));
+        problems.push(problem.label("names nothing").help(format!("it has {}", known.join(", "))));
+    }
+    if written.contains(&"label") && written.contains(&"one-hot") && known.contains(&"one-hot") {
+        let problem = Problem::value(at.key("one-hot"), "columns.label names the classes already");
+        problems.push(problem.label("a second way").help("one of both says the class of an image"));
+    }
     problems
 }
 

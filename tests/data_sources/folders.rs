@@ -198,7 +198,7 @@ fn folders_that_are_not_what_they_should_be_are_explained() {
     fs::write(path.join("hole/c/notes.txt"), "").unwrap();
     assert_eq!(
         say("hole"),
-        "DATA/hole has no training image of `c`; add some to the class's folder, or remove it (PNG, JPEG, BMP, GIF, WebP and PNM are read)"
+        "DATA/hole has no training image of `c`; add some to the class's folder, or remove it (PNG, JPEG, BMP, GIF, WebP, PNM and TIFF are read)"
     );
     images(path, &["mixed/Train/a/1.png", "mixed/Test/1.png", "mixed/Meta/1.png"]);
     assert_eq!(
@@ -261,18 +261,43 @@ fn another_source_is_the_test_set_and_its_labels_follow_the_names() {
 }
 
 #[test]
+fn files_of_another_source_are_told_with_the_source_that_reads_them() {
+    let root = TempDir::new().unwrap();
+    let hub = root.path().join("hub/data");
+    fs::create_dir_all(&hub).unwrap();
+    fs::write(hub.join("train-00000-of-00001.parquet"), "x").unwrap();
+    let outer = complaint(&folder(&root.path().join("hub")), root.path());
+    assert!(
+        outer.ends_with(
+            "one class only, `data`; at least two classes are needed, each a folder of images; in \
+             DATA/hub/data Parquet files are { parquet = \"…\" }"
+        ),
+        "{outer}"
+    );
+    let inner = complaint(&folder(&hub), root.path());
+    assert!(
+        inner.ends_with("each a folder of images; Parquet files are { parquet = \"…\" }"),
+        "{inner}"
+    );
+    let file = root.path().join("x.npz");
+    fs::write(&file, "x").unwrap();
+    let file = complaint(&folder(&file), root.path());
+    assert!(file.ends_with("(arrays as MedMNIST's are { npz = \"…\" })"), "{file}");
+}
+
+#[test]
 fn a_folder_of_images_in_formats_that_are_not_read_is_told_before_anything_is_decoded() {
     let root = TempDir::new().unwrap();
-    for path in ["a/0.tif", "a/1.tiff", "b/0.tif", "b/1.tif"] {
+    for path in ["a/0.ico", "a/1.ICO", "b/0.ico", "b/1.ico"] {
         let path = root.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, b"II*\0\x08\0\0\0").unwrap();
+        fs::write(path, b"\0\0\x01\0\x01\0").unwrap();
     }
     let said = complaint(&folder(root.path()), root.path());
     assert!(said.starts_with("4 of 4 images in DATA cannot be read:\n"), "{said}");
-    assert!(said.contains("DATA/a/0.tif: a TIFF file; PNG, JPEG"), "{said}");
+    assert!(said.contains("DATA/a/0.ico: a ICO file; PNG, JPEG"), "{said}");
     // What is only called so is read by its content.
-    for path in ["a/0.tif", "a/1.tiff", "b/0.tif", "b/1.tif"] {
+    for path in ["a/0.ico", "a/1.ICO", "b/0.ico", "b/1.ico"] {
         image::RgbImage::new(2, 2).save(root.path().join("x.png")).unwrap();
         fs::rename(root.path().join("x.png"), root.path().join(path)).unwrap();
     }

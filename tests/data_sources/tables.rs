@@ -278,6 +278,33 @@ fn tables_of_other_tools_are_read_as_they_are() {
 }
 
 #[test]
+fn columns_of_classes_can_be_named_and_what_else_a_table_has_is_passed_over() {
+    let (root, mut plan) =
+        table("image;MEL;NV;age\na.png;1.0;0.0;50\nb.png;0.0;1.0;1\nc.png;1.0;0.0;0\n");
+    plan.columns.one_hot = vec!["mel".to_owned(), "NV".to_owned()];
+    let dataset = load(&plan).unwrap();
+    assert_eq!(
+        (dataset.classes(), dataset.labels()),
+        (&["MEL", "NV"].map(String::from)[..], &[0, 1, 0][..])
+    );
+    plan.columns.one_hot.push("age".to_owned());
+    assert_eq!(
+        complaint(&plan, root.path()),
+        "DATA/signs.csv:2: has `50` in the column age; the column of a class holds 0 or 1"
+    );
+    plan.columns.one_hot = vec!["BCC".to_owned()];
+    assert!(
+        complaint(&plan, root.path()).contains("no column `BCC`; its first line names image, MEL")
+    );
+}
+
+#[test]
+fn cells_are_divided_by_what_stands_most_often_in_the_first_line() {
+    let (_root, plan) = table("path;label;place, country\na.png;1;Rome, Italy\nb.png;2;\n");
+    assert_eq!(load(&plan).unwrap().classes(), ["1", "2"]);
+}
+
+#[test]
 fn files_that_a_table_names_and_that_are_not_there_are_told_before_anything_is_decoded() {
     let (root, plan) = table("path,label\na.png,1\nno.png,2\nb.png,2\n");
     assert_eq!(

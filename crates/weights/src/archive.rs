@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::container::{Bytes, Container, finish};
-use super::dtype::decode;
+use super::dtype::{ByteOrder, Dtype, bytes, decode};
 use super::entry::{Contents, Entry, Place};
 use super::error::{Fault, MAX_NAME, WeightsError, shown};
 use super::{hub, npz, safetensors, torch_legacy, torch_zip};
@@ -151,6 +151,22 @@ impl Archive {
     ///
     /// `f16`, `bf16` and `f32` come exactly, other types are rounded to the nearest `f32`.
     pub fn read(&self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        self.elements(name, |mut read, dtype, order, count, present| {
+            decode(&mut read, dtype, order, count, present)
+        })
+    }
+
+    /// The numbers of the array called `name`, which have the type `u8`, the last dimension fastest.
+    pub fn read_bytes(&self, name: &str) -> Result<Vec<u8>, WeightsError> {
+        self.elements(name, |read, dtype, _, count, present| bytes(read, dtype, count, present))
+    }
+
+    /// The elements of the tensor called `name`, of which `read` makes numbers.
+    fn elements<T: Copy>(
+        &self,
+        name: &str,
+        read: impl Fn(&mut dyn Read, &Dtype, ByteOrder, usize, bool) -> Result<Vec<T>, Fault>,
+    ) -> Result<Vec<T>, WeightsError> {
         let Some(index) = self.index(name) else {
             let allowed = name.len() / 3;
             let nearest = self
@@ -167,11 +183,15 @@ impl Archive {
                 nearest,
             });
         };
-        self.numbers(index)
+        self.elements_at(index, read)
             .map_err(|fault| fault.within(shown(&self.entries[index].name)).of(&self.file))
     }
 
-    fn numbers(&self, index: usize) -> Result<Vec<f32>, Fault> {
+    fn elements_at<T: Copy>(
+        &self,
+        index: usize,
+        make: impl Fn(&mut dyn Read, &Dtype, ByteOrder, usize, bool) -> Result<Vec<T>, Fault>,
+    ) -> Result<Vec<T>, Fault> {
         let (dtype, place) = (&self.entries[index].dtype, &self.places[index]);
         let extent = place.view.extent;
         // A panic elsewhere can leave only the position wrong, which is set anew each time.
@@ -179,12 +199,12 @@ impl Archive {
         let numbers = match (&mut *source, place.member) {
             (Source::Plain(read), _) => {
                 read.seek(SeekFrom::Start(place.start))?;
-                decode(read, dtype, place.order, extent, true)?
+                make(read, dtype, place.order, extent, true)?
             }
             (Source::Zip(container), Some((member, present))) => {
                 let mut read = container.read(member)?;
                 io::copy(&mut (&mut read).take(place.start), &mut io::sink())?;
-                let numbers = decode(&mut read, dtype, place.order, extent, present)?;
+                let numbers = make(&mut read, dtype, place.order, extent, present)?;
                 finish(read)?;
                 numbers
             }

@@ -120,8 +120,31 @@ pub(super) fn decode(
     Ok(values)
 }
 
+/// Reads `count` numbers of one byte as they are; `present` as for [`decode`].
+pub(super) fn bytes(
+    read: &mut dyn Read,
+    dtype: &Dtype,
+    count: usize,
+    present: bool,
+) -> Result<Vec<u8>, Fault> {
+    if *dtype != Dtype::U8 {
+        return Err(Fault::unsupported(format!(
+            "holds numbers of the type {dtype}, where u8 is due"
+        )));
+    }
+    let mut values = Vec::new();
+    if present {
+        reserve(&mut values, count)?;
+    }
+    read.take(count as u64).read_to_end(&mut values)?;
+    match values.len() == count {
+        true => Ok(values),
+        false => Err(Fault::damaged("it ends too early")),
+    }
+}
+
 /// Room for `count` more values.
-pub(super) fn reserve(values: &mut Vec<f32>, count: usize) -> Result<(), Fault> {
+pub(super) fn reserve<T>(values: &mut Vec<T>, count: usize) -> Result<(), Fault> {
     values
         .try_reserve_exact(count)
         .map_err(|_| Fault::unsupported(format!("{count} numbers do not fit into memory")))

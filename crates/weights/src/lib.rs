@@ -1,6 +1,7 @@
 //! Files of weights from elsewhere, and which of their tensors are which parameters.
 //!
-//! [`Archive`] reads safetensors, PyTorch's `.pth` (of every age) and NumPy's `.npz` to `f32`.
+//! [`Archive`] reads safetensors, PyTorch's `.pth` (of every age) and NumPy's `.npz` to `f32`, or bytes as they are;
+//! [`Pickled`] a dict of texts, numbers and arrays of bytes.
 //! Files come from strangers: nothing in them is run, what they claim is held against their length
 //! before memory is taken for it, and whatever is wrong with them is an error that says what.
 
@@ -15,6 +16,7 @@ mod names;
 mod npy;
 mod npz;
 mod pickle;
+mod pickled;
 mod rename;
 mod report;
 mod safetensors;
@@ -28,6 +30,7 @@ pub use dtype::Dtype;
 pub use entry::Entry;
 pub use error::WeightsError;
 pub use names::match_names;
+pub use pickled::Pickled;
 pub use rename::{Rename, RenameError};
 pub use report::{Clash, Match, Mismatch, Missing, Prefix, Report, WrongShape};
 

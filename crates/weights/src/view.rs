@@ -82,7 +82,7 @@ impl View {
     }
 
     /// The tensor's elements out of its `extent` numbers.
-    pub(super) fn gather(&self, numbers: Vec<f32>) -> Result<Vec<f32>, Fault> {
+    pub(super) fn gather<T: Copy>(&self, numbers: Vec<T>) -> Result<Vec<T>, Fault> {
         let Some(sides) = &self.strides else { return Ok(numbers) };
         let mut elements = Vec::new();
         reserve(&mut elements, self.count)?;

@@ -15,4 +15,4 @@ mod value;
 
 pub(super) use stream::Stream;
 pub(super) use unpickler::load;
-pub(super) use value::{Heap, Id, Storage, Tensor, Value};
+pub(super) use value::{Heap, Id, Span, Storage, Tensor, Value};

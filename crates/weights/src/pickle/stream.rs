@@ -64,6 +64,18 @@ impl<R: Read> Stream<R> {
         Ok(bytes)
     }
 
+    /// Reads over `length` bytes.
+    pub(super) fn skip(&mut self, length: u64) -> Result<(), Fault> {
+        let mut left = length;
+        let mut buffer = [0; 1 << 12];
+        while left > 0 {
+            let now = left.min(buffer.len() as u64) as usize;
+            self.fill(&mut buffer[..now])?;
+            left -= now as u64;
+        }
+        Ok(())
+    }
+
     pub(super) fn text(&mut self, length: u64) -> Result<String, Fault> {
         String::from_utf8(self.bytes(length)?)
             .map_err(|_| Fault::damaged("a text in its pickle is not UTF-8"))

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::io::Read;
 
-use crate::error::Fault;
+use crate::error::{Fault, MAX_NAME};
 
 use super::globals::Global;
 use super::rebuild;
 use super::stream::Stream;
-use super::value::{Heap, Id, Value};
+use super::value::{Heap, Id, Span, Value};
 
 /// No more opcodes than this are followed; the state dict of a large network needs about 100 000.
 const MAX_STEPS: usize = 1 << 22;
@@ -65,15 +65,31 @@ impl Unpickler {
                 long(stream, u64::from(length))?
             }
             b'G' => Value::Float(f64::from_be_bytes(stream.array()?)),
-            // Texts, with lengths of 1, 4 and 8 bytes; `U` and `T` are those of Python 2.
-            0x8c | b'U' | b'X' | b'T' | 0x8d => {
+            // Texts, with lengths of 1, 4 and 8 bytes.
+            0x8c | b'X' | 0x8d => {
                 let length = length(stream, opcode)?;
                 Value::Text(stream.text(length)?)
             }
+            // The texts of Python 2 are bytes, which may be no text. No name is as long as the longer ones.
+            b'U' | b'T' => {
+                let length = length(stream, opcode)?;
+                let start = stream.position();
+                match length > MAX_NAME as u64 {
+                    true => {
+                        stream.skip(length)?;
+                        Value::Bytes(Span { start, length })
+                    }
+                    false => match String::from_utf8(stream.bytes(length)?) {
+                        Ok(text) => Value::Text(text),
+                        Err(_) => Value::Bytes(Span { start, length }),
+                    },
+                }
+            }
             b'C' | b'B' | 0x8e | 0x96 => {
                 let length = length(stream, opcode)?;
-                stream.bytes(length)?;
-                Value::Bytes
+                let start = stream.position();
+                stream.skip(length)?;
+                Value::Bytes(Span { start, length })
             }
             // Sets, of which nothing is needed.
             0x8f => Value::Opaque,
@@ -187,7 +203,7 @@ impl Unpickler {
             0x90 => {
                 self.pop_mark()?;
                 let set = self.top()?;
-                if !matches!(self.heap.get(set), Value::Opaque | Value::Object(_)) {
+                if !matches!(self.heap.get(set), Value::Opaque | Value::Object { .. }) {
                     let kind = self.heap.get(set).kind();
                     return Err(Fault::damaged(format!("its pickle adds to {kind}")));
                 }
@@ -203,7 +219,8 @@ impl Unpickler {
                 if let (Value::Tuple(_), Value::Global(Global::Foreign(_))) =
                     (self.heap.get(arguments), self.heap.get(function))
                 {
-                    let object = self.heap.add(Value::Object(function))?;
+                    let object = Value::Object { maker: function, arguments, state: None };
+                    let object = self.heap.add(object)?;
                     self.stack.push(object);
                     return Ok(());
                 }
@@ -226,16 +243,17 @@ impl Unpickler {
             }
             // Attributes, such as a state dict's `_metadata`; nothing needs them.
             b'b' => {
-                self.pop()?;
+                let given = self.pop()?;
                 let object = self.top()?;
-                if !matches!(
-                    self.heap.get(object),
-                    Value::Dict(_) | Value::Tensor(_) | Value::Object(_)
-                ) {
-                    return Err(Fault::damaged(format!(
-                        "its pickle gives attributes to {}",
-                        self.heap.get(object).kind()
-                    )));
+                match self.heap.get_mut(object) {
+                    Value::Object { state, .. } => *state = Some(given),
+                    Value::Dict(_) | Value::Tensor(_) => {}
+                    other => {
+                        return Err(Fault::damaged(format!(
+                            "its pickle gives attributes to {}",
+                            other.kind()
+                        )));
+                    }
                 }
             }
             _ => {
@@ -290,7 +308,7 @@ impl Unpickler {
         let list = self.top()?;
         match self.heap.get_mut(list) {
             Value::List(list) => list.extend(items),
-            Value::Object(_) => {}
+            Value::Object { .. } => {}
             other => {
                 return Err(Fault::damaged(format!("its pickle appends to {}", other.kind())));
             }
@@ -302,7 +320,7 @@ impl Unpickler {
         let dict = self.top()?;
         match self.heap.get_mut(dict) {
             Value::Dict(dict) => dict.extend(items),
-            Value::Object(_) => {}
+            Value::Object { .. } => {}
             other => {
                 return Err(Fault::damaged(format!("its pickle sets items of {}", other.kind())));
             }

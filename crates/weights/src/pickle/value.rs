@@ -22,7 +22,7 @@ pub(crate) enum Value {
     Long(Vec<u8>),
     Float(f64),
     Text(String),
-    Bytes,
+    Bytes(Span),
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
@@ -31,8 +31,20 @@ pub(crate) enum Value {
     Tensor(Tensor),
     /// Something allowed of which nothing is needed.
     Opaque,
-    /// What something foreign would make, by the place of its name; it is not made.
-    Object(Id),
+    /// What something foreign would make, by the places of its name, of the tuple of what it would be given, and of
+    /// the state that it would get later; it is not made.
+    Object {
+        maker: Id,
+        arguments: Id,
+        state: Option<Id>,
+    },
+}
+
+/// Where bytes stand in the file; they are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
 }
 
 /// Consecutive numbers that tensors are views of.
@@ -94,7 +106,7 @@ impl Heap {
     /// The name of the class or function that would make the object `value`; nothing if it is none.
     pub(crate) fn maker(&self, value: &Value) -> Option<&str> {
         match value {
-            Value::Object(id) => match self.get(*id) {
+            Value::Object { maker, .. } => match self.get(*maker) {
                 Value::Global(Global::Foreign(name)) => Some(name),
                 _ => None,
             },
@@ -131,14 +143,14 @@ impl Value {
             Value::Int(_) | Value::Long(_) => "an int",
             Value::Float(_) => "a float",
             Value::Text(_) => "a str",
-            Value::Bytes => "bytes",
+            Value::Bytes(_) => "bytes",
             Value::List(_) => "a list",
             Value::Tuple(_) => "a tuple",
             Value::Dict(_) => "a dict",
             Value::Global(_) => "a name",
             Value::Storage(_) => "a storage",
             Value::Tensor(_) => "a tensor",
-            Value::Opaque | Value::Object(_) => "an object",
+            Value::Opaque | Value::Object { .. } => "an object",
         }
     }
 

@@ -1,0 +1,337 @@
+//! Columns of Parquet files of strangers, read page by page.
+//!
+//! What a file claims of itself is held against its length before anything is taken into memory for it: a page is
+//! unpacked to no more than [`MAX_RATIO`] times what it takes, and no more rows are read than [`ROWS`] for each byte.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::column::reader::{ColumnReader, get_column_reader};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
+
+use super::error::reason;
+
+/// Codecs make no more than this of a byte; a page of numbers that are all the same comes close.
+const MAX_RATIO: u64 = 1 << 12;
+
+/// A page of so many bytes is taken as it is.
+const SMALL_PAGE: u64 = 1 << 20;
+
+/// A file has no more rows than this for each of its bytes, or so many in all.
+const ROWS: u64 = 4;
+const SMALL_TABLE: u64 = 1 << 16;
+
+/// The header of a page is read with so many bytes at a time.
+const HEADER: usize = 1 << 9;
+
+/// A file whose footer has been read.
+pub(super) struct Table {
+    pub(super) metadata: ParquetMetaData,
+    /// The first row of each group of them.
+    starts: Vec<usize>,
+    pages: Arc<Pages>,
+}
+
+impl Table {
+    /// Reads the footer of the file at `path`; an error is the reason in words.
+    pub(super) fn open(path: &Path) -> Result<Table, String> {
+        let file = File::open(path).map_err(|cause| reason(&cause))?;
+        let length = file.metadata().map_err(|cause| reason(&cause))?.len();
+        let pages = Pages { file: Arc::new(Mutex::new(file)), length };
+        let start = pages.get_bytes(0, length.min(4) as usize).map_err(|error| in_words(&error))?;
+        if start.as_ref() != b"PAR1" {
+            return Err(match start.as_ref() {
+                b"" => "is empty".to_owned(),
+                b"vers" => {
+                    "is a pointer to a large file that has not been downloaded: git lfs pull"
+                        .to_owned()
+                }
+                b"PARE" => "is encrypted; write it anew without encryption".to_owned(),
+                _ => "does not begin as a Parquet file does".to_owned(),
+            });
+        }
+        let options = ParquetMetaDataOptions::new()
+            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let metadata = ParquetMetaDataReader::new()
+            .with_metadata_options(Some(options))
+            .parse_and_finish(&pages)
+            .map_err(|error| in_words(&error))?;
+        check(&metadata, length)?;
+        let mut starts = Vec::new();
+        let mut next = 0;
+        for group in metadata.row_groups() {
+            starts.push(next);
+            next += group.num_rows() as usize;
+        }
+        Ok(Table { metadata, starts, pages: Arc::new(pages) })
+    }
+
+    /// The number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.groups().sum()
+    }
+
+    /// The number of rows in each group of them.
+    pub(super) fn groups(&self) -> impl Iterator<Item = usize> {
+        self.metadata.row_groups().iter().map(|group| group.num_rows() as usize)
+    }
+
+    /// The group that a row belongs to, and its place there.
+    pub(super) fn place(&self, row: usize) -> (usize, usize) {
+        let group = self.starts.partition_point(|start| *start <= row).saturating_sub(1);
+        (group, row - self.starts.get(group).copied().unwrap_or(0))
+    }
+
+    /// The columns that hold values.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &ColumnDescriptor> {
+        self.metadata.file_metadata().schema_descr().columns().iter().map(|column| &**column)
+    }
+
+    /// The `column` in the `group` of rows, from its first row on.
+    pub(super) fn column(&self, group: usize, column: usize) -> Result<ColumnReader, String> {
+        let group = self.metadata.row_group(group);
+        let chunk = group.column(column);
+        let rows = group.num_rows() as usize;
+        let pages = SerializedPageReader::new(Arc::clone(&self.pages), chunk, rows, None);
+        let pages = pages.map_err(|error| in_words(&error))?;
+        Ok(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)))
+    }
+}
+
+/// Holds what a footer claims against the length of its file.
+fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), String> {
+    let mut rows = 0_u64;
+    // Images that are the same share their bytes, but what is listed of each row takes memory.
+    let most = length.saturating_mul(ROWS).saturating_add(SMALL_TABLE);
+    let columns = metadata.file_metadata().schema_descr().num_columns();
+    for group in metadata.row_groups() {
+        let own = u64::try_from(group.num_rows()).ok();
+        let total = own.and_then(|own| rows.checked_add(own)).filter(|total| *total <= most);
+        rows = total.ok_or_else(|| {
+            format!("is damaged: it claims {} rows in {length} bytes", group.num_rows())
+        })?;
+        if group.num_columns() != columns {
+            return Err("is damaged: its groups of rows have different columns".to_owned());
+        }
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end =
+                start.checked_add(column.compressed_size()).and_then(|it| u64::try_from(it).ok());
+            let is_inside =
+                start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= length);
+            if !is_inside {
+                return Err(format!(
+                    "is damaged: its column {} does not lie inside the file's {length} bytes; get it anew",
+                    column.column_path().string()
+                ));
+            }
+            if column.file_path().is_some() {
+                return Err("keeps its columns in other files; write it anew in one".to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the reader of the format says, as the rest of a sentence about a file.
+pub(super) fn in_words(error: &ParquetError) -> String {
+    let text = match error {
+        ParquetError::General(text) | ParquetError::EOF(text) | ParquetError::NYI(text) => {
+            text.clone()
+        }
+        ParquetError::External(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    match text.strip_prefix("Disabled feature at compile time: ") {
+        Some(codec) => format!(
+            "is compressed with {codec}; snappy, gzip, zstd, lz4 and none are read: write it anew with one of these"
+        ),
+        None => {
+            format!("is damaged ({}); get it anew, or write it anew", text.trim_end_matches('.'))
+        }
+    }
+}
+
+/// The bytes of a file.
+struct Pages {
+    file: Arc<Mutex<File>>,
+    length: u64,
+}
+
+/// The bytes of a file from a place on.
+pub(super) struct From {
+    file: Arc<Mutex<File>>,
+    at: u64,
+}
+
+impl Read for From {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // A panic elsewhere can leave only the position wrong, which is set anew each time.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.at))?;
+        let got = file.read(into)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+impl Length for Pages {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Pages {
+    type T = BufReader<From>;
+
+    /// Asked for where the header of a page stands, and the footer.
+    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
+        let from = || From { file: Arc::clone(&self.file), at: start };
+        let mut begin = Vec::new();
+        from().take(32).read_to_end(&mut begin)?;
+        if let Some([unpacked, packed]) = sizes(&begin)
+            && unpacked > SMALL_PAGE.max(packed.saturating_mul(MAX_RATIO))
+        {
+            return Err(ParquetError::General(format!(
+                "a page of {packed} bytes claims to unpack to {unpacked}"
+            )));
+        }
+        Ok(BufReader::with_capacity(HEADER, from()))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let end = start.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.length) {
+            let problem = format!("{length} bytes at {start} in a file of {}", self.length);
+            return Err(ParquetError::EOF(problem));
+        }
+        let mut bytes = vec![0; length];
+        (From { file: Arc::clone(&self.file), at: start }).read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// The sizes of a page, unpacked and packed, as its header begins: the fields 1 to 3 of a structure in Thrift's
+/// compact protocol, numbers of 32 bits. Whoever writes them in another way has them refused by the reader later.
+fn sizes(mut header: &[u8]) -> Option<[u64; 2]> {
+    let mut field = || {
+        let (start, rest) = header.split_first()?;
+        let mut number = 0_u64;
+        let mut length = 0;
+        for (place, byte) in rest.iter().take(10).enumerate() {
+            number |= u64::from(byte & 0x7f).checked_shl(7 * place as u32).unwrap_or(0);
+            length = place + 1;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        header = &rest[length..];
+        // Zigzag: negative ones are odd.
+        (*start == 0x15).then_some(number >> 1)
+    };
+    let [_, unpacked, packed] = [field()?, field()?, field()?];
+    Some([unpacked, packed])
+}
+
+/// Readers that stand at a row, to go on from there.
+pub(super) struct Cursors<T> {
+    kept: Mutex<VecDeque<(Place, T)>>,
+}
+
+/// A row of a group of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) file: usize,
+    pub(super) group: usize,
+    pub(super) row: usize,
+}
+
+/// A reader goes on from so many rows before the one that is wanted; one that is further away is left for the thread
+/// that it belongs to.
+const NEAR: usize = 32;
+
+impl<T> Cursors<T> {
+    pub(super) fn new() -> Self {
+        Cursors { kept: Mutex::default() }
+    }
+
+    /// The reader that stands nearest before `place`, and its own place.
+    pub(super) fn take(&self, place: Place) -> Option<(Place, T)> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let distance = |at: &Place| {
+            let is_same = (at.file, at.group) == (place.file, place.group);
+            place.row.checked_sub(at.row).filter(|rows| is_same && *rows <= NEAR)
+        };
+        let near = kept.iter().enumerate();
+        let near = near.filter_map(|(index, (at, _))| Some((distance(at)?, index))).min()?;
+        kept.remove(near.1)
+    }
+
+    /// Keeps a reader that stands at `place`, in place of the oldest where there are many.
+    pub(super) fn keep(&self, place: Place, reader: T) {
+        let most = 2 * rayon::current_num_threads();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((place, reader));
+        while kept.len() > most {
+            kept.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages(content: &[u8]) -> Pages {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, content).unwrap();
+        Pages { file: Arc::new(Mutex::new(file)), length: content.len() as u64 }
+    }
+
+    #[test]
+    fn a_page_that_claims_to_unpack_to_more_than_its_bytes_can_hold_is_refused() {
+        // A page of data of 8 bytes that become 100, and 2 GiB.
+        let sound = [0x15, 0, 0x15, 0xc8, 0x01, 0x15, 16, 0x2c];
+        let bomb = [0x15, 0, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0x15, 16, 0x2c];
+        assert_eq!(sizes(&sound), Some([100, 8]));
+        assert_eq!(sizes(&bomb), Some([i32::MAX as u64, 8]));
+        assert!(pages(&sound).get_read(0).is_ok());
+        let said = pages(&bomb).get_read(0).err().unwrap().to_string();
+        assert!(said.contains("a page of 8 bytes claims to unpack to 2147483647"), "{said}");
+        assert_eq!((sizes(&bomb[..6]), sizes(b"PAR1")), (None, None));
+    }
+
+    #[test]
+    fn bytes_outside_of_a_file_are_never_made_room_for() {
+        let pages = pages(b"PAR1");
+        assert_eq!(pages.get_bytes(1, 3).unwrap().as_ref(), b"AR1");
+        assert!(pages.get_bytes(2, 3).is_err() && pages.get_bytes(u64::MAX, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_reader_goes_on_where_it_stands_and_is_not_taken_from_afar() {
+        let place = |group, row| Place { file: 0, group, row };
+        let cursors = Cursors::new();
+        cursors.keep(place(0, 5), "five");
+        cursors.keep(place(0, 9), "nine");
+        cursors.keep(place(1, 10), "other");
+        assert_eq!(cursors.take(place(0, 10)), Some((place(0, 9), "nine")));
+        assert_eq!(cursors.take(place(0, 4)), None);
+        assert_eq!(cursors.take(place(0, 6 + NEAR)), None);
+        assert_eq!(cursors.take(place(0, 5)), Some((place(0, 5), "five")));
+        for row in 0..1000 {
+            cursors.keep(place(2, row), "many");
+        }
+        assert!(cursors.kept.lock().unwrap().len() <= 2 * rayon::current_num_threads());
+    }
+}

@@ -12,6 +12,7 @@ use crate::sweep::notes::notes;
 use crate::sweep::store::Store;
 
 use super::arguments::Written;
+use super::check::{MEASURED, what_was_listed};
 use super::error::{Error, Result};
 use super::output::say;
 
@@ -47,6 +48,9 @@ pub(super) fn begin(
     unchanged(experiment, store, images, true).map_err(Error::wrong)?;
     store.prepare()?;
     if view.is_for_people() {
+        if let Some(first) = experiment.trials.first() {
+            say(&what_was_listed(first, images, MEASURED)?);
+        }
         notes(root, experiment, images).iter().for_each(|note| say(&format!("{note}\n")));
     }
     let (left, all) = store.left_behind(experiment);

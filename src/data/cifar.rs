@@ -172,6 +172,9 @@ pub(super) fn count(folder: &Path, kind: &Kind) -> Result<Counts, Error> {
         images: sum(&|_| true),
         test: sum(&|part| part == Part::Test),
         validation: 0,
+        // They stand in the records, which are not read for that.
+        of_classes: Vec::new(),
+        left_out: Vec::new(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
+use super::looks::Look;
 use crate::augment::{BBox, Chain, Frame};
 
 /// What a source declares an image for.
@@ -52,6 +53,8 @@ pub struct Dataset {
     pub(super) group_names: Vec<String>,
     pub(super) skipped: Vec<BadImage>,
     pub(super) copies: Copies,
+    /// How each image looks, where splits depend on copies; else empty.
+    pub(super) looks: Vec<Look>,
     pub(super) set_aside: usize,
     /// Per image and channel, the sum of its values and of their squares: statistics of any subset
     /// then take no second look at the pixels.
@@ -210,6 +213,14 @@ impl Dataset {
 
 #[cfg(test)]
 impl Dataset {
+    /// A plan for images of a test.
+    pub(super) fn plan(&self) -> crate::plan::data::DataPlan {
+        let text = r#"{"source":{"bundled":"digits"},"test":"declared","validation":0.0,
+            "image":{"size":[1,1],"channels":1},"normalise":"none","on-bad-image":"error",
+            "boxes":{"format":"pascal-voc","crop":false}}"#;
+        serde_json::from_str(text).expect("a plan")
+    }
+
     /// 1×1 gray images with these labels and parts; the value of image i is i.
     pub(super) fn of_labels(labels: &[u32], parts: &[Part]) -> Dataset {
         let count = labels.len();
@@ -231,6 +242,7 @@ impl Dataset {
             group_names: Vec::new(),
             skipped: Vec::new(),
             copies: Copies::default(),
+            looks: Vec::new(),
             set_aside: 0,
             sums: (0..count).map(|index| [value(index), value(index).pow(2)]).collect(),
             fingerprint: String::new(),

@@ -10,13 +10,14 @@ use super::dataset::{Dataset, Part};
 use super::decode::{Picture, check_size, decode, decode_file};
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
+use super::fit::{fit, fit_box};
 use super::listing::{Block, Images, Listing, OUTSIDE, check_taught, relabel};
+use super::looks::looks;
 use super::own_size::arrive;
-use super::resize::fit;
 use super::source::list_classes;
 use super::survey::check_test;
 use crate::augment::{self, BBox};
-use crate::plan::data::{DataPlan, Image, OnBadImage, OwnSize, TestSet};
+use crate::plan::data::{DataPlan, Fit, Image, OnBadImage, OwnSize, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names; the split is made later, by each trial.
 ///
@@ -59,15 +60,20 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
         .finish(plan)
 }
 
-/// Decodes one image file to the size and channels of `plan`, as [`load`] does.
+/// Decodes one image file to the size and channels of `plan`, brought there as `how` says, as [`load`] does.
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_image(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u8>, Error> {
+pub fn decode_image(
+    path: &Path,
+    plan: &Image,
+    how: &Fit,
+    max_pixels: u64,
+) -> Result<Vec<u8>, Error> {
     let picture = decode_file(path, max_pixels)
         .map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
-    fit(picture, plan, &mut Resizer::new(), &mut pixels);
+    fit(picture, plan, how, &mut Resizer::new(), &mut pixels);
     Ok(pixels)
 }
 
@@ -83,7 +89,7 @@ pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u
     let [height, width] = plan.size;
     let mut pixels = vec![0; height * width * plan.channels];
     if (picture.height, picture.width) == (height, width) {
-        fit(picture, plan, &mut Resizer::new(), &mut pixels);
+        fit(picture, plan, &Fit::Stretch, &mut Resizer::new(), &mut pixels);
         return Ok(pixels);
     }
     let shorter = height.min(width) as f64 * 8.0 / 7.0;
@@ -100,7 +106,7 @@ pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u
     })?;
     let whole = Image { size, channels: plan.channels };
     let mut resized = vec![0; size[0] * size[1] * plan.channels];
-    fit(picture, &whole, &mut Resizer::new(), &mut resized);
+    fit(picture, &whole, &Fit::Stretch, &mut Resizer::new(), &mut resized);
     // torchvision's CenterCrop rounds half to even.
     let [top, left] =
         [0, 1].map(|axis| ((size[axis] - plan.size[axis]) as f64 / 2.0).round_ties_even() as usize);
@@ -195,6 +201,7 @@ impl Assembly {
             group_names: Vec::new(),
             skipped: Vec::new(),
             copies: Copies::default(),
+            looks: Vec::new(),
             set_aside,
             sums: Vec::new(),
             fingerprint: String::new(),
@@ -217,12 +224,9 @@ impl Assembly {
             .zip(picks)
             .map_init(Resizer::new, |resizer, (out, pick)| {
                 let (picture, bbox) = pixels.picture(*pick, plan)?;
-                let [y, x] = [
-                    plan.image.size[0] as f64 / picture.height as f64,
-                    plan.image.size[1] as f64 / picture.width as f64,
-                ];
-                fit(picture, &plan.image, resizer, out);
-                Ok(bbox.map(|bbox| bbox.moved(|left, top| (left * x, top * y))))
+                let size = [picture.height, picture.width];
+                fit(picture, &plan.image, &plan.fit, resizer, out);
+                Ok(bbox.and_then(|bbox| fit_box(&bbox, size, &plan.image, &plan.fit)))
             })
             .collect();
         for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
@@ -313,6 +317,9 @@ impl Assembly {
             "all of its images are copies of others with contradicting labels, which were left out";
         let Dataset { origin, classes, labels, parts, .. } = &dataset;
         check_taught(origin, classes, labels, parts, way_out)?;
+        if plan.duplicates.look_at_splits() {
+            dataset.looks = looks(&dataset);
+        }
         dataset.sums = sums(&dataset);
         dataset.fingerprint = dataset.hash();
         Ok(dataset)
@@ -400,7 +407,8 @@ impl<'a> Pixels<'a> {
 mod tests {
     use super::*;
     use crate::plan::data::{
-        BoxPlan, Bundled, Columns, Duplicates, MOST_PIXELS, Normalise, Source, Subset,
+        BoxPlan, Bundled, Columns, Duplicates, Group, MOST_PIXELS, Normalise, Sampling, Source,
+        Subset,
     };
 
     fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
@@ -412,14 +420,16 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [size, size], channels },
+            fit: Fit::Stretch,
             own_size: None,
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
-            group: None,
+            group: Group::None,
             duplicates: Duplicates::Keep,
+            sampling: Sampling::Shuffle,
         }
     }
 

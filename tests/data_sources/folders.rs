@@ -3,7 +3,7 @@
 use std::fs;
 
 use candlewick::data::{Part, load, split};
-use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Source, TestSet};
+use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Group, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, folder, images};
@@ -145,7 +145,7 @@ fn images_of_one_folder_belong_together_if_that_is_asked_for() {
         .map(|index| format!("{}/p{}/{index}.png", ["a", "b"][index % 2], index / 6))
         .collect();
     images(root.path(), &paths);
-    let group = Some("folder".to_owned());
+    let group = Group::By("folder".to_owned());
     let plan = DataPlan { group, validation: 0.25, ..folder(root.path()) };
     let dataset = load(&plan).unwrap();
     let split = split(&dataset, &plan, 1).unwrap();

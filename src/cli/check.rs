@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::basis::number::{count, number};
 use crate::basis::record::Status;
 use crate::config::layering::load;
-use crate::data::{Cache, leaks, sizes, split};
+use crate::data::{Cache, leaks, left_out_as_copies, sizes, split};
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::changed::unchanged;
@@ -107,7 +107,8 @@ pub(super) fn check(arguments: &Check) -> Result {
         let plan = &shown.plan;
         let dataset = Cache::new(cores).get(&plan.data).map_err(Error::wrong)?;
         let split = split(&dataset, &plan.data, plan.seed).map_err(Error::wrong)?;
-        print(&data::read(&dataset, &split, &leaks(&dataset, &split)));
+        let left_out = left_out_as_copies(&dataset, &plan.data, plan.seed).map_err(Error::wrong)?;
+        print(&data::read(&dataset, &split, &leaks(&dataset, &split), left_out));
     }
     if let Some(differences) =
         store.other_experiment(&arguments.written.request(), &root, &experiment)

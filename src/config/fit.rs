@@ -62,7 +62,7 @@ pub enum Interpolation {
     /// smaller, pixels between these are lost.
     #[default]
     Linear,
-    /// From all pixels that a new one covers, as `"stretch"` does, Pillow and torchvision.
+    /// From all pixels that a new one covers, as stretching does, and Pillow and torchvision.
     Antialias,
 }
 

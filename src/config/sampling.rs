@@ -16,10 +16,10 @@ pub enum Sampling {
     /// Each image once in an epoch.
     #[default]
     Shuffle,
-    /// Each class as often as any other: `{ power = 0 }`.
+    /// Each class as often as any other, which is a power of 0.
     Balanced,
     /// Each class with a probability in proportion to the number of its images to this power, from 0
-    /// (as `"balanced"`) to 1 (as often as it has images).
+    /// (balanced) to 1 (as often as it has images).
     Power(#[schemars(range(min = 0, max = 1))] f64),
 }
 

@@ -51,6 +51,6 @@ pub use measure::{Measured, measure};
 pub use normalise::{Normalisation, Table, normalisation};
 pub use sampling::Order;
 pub use sizes::{Sizes, sizes};
-pub use split::{Split, split};
+pub use split::{Split, left_out_as_copies, split};
 pub use survey::survey;
 pub use views::{Batch, View, Views, augmentation_stream, mixing_stream};

@@ -74,6 +74,19 @@ pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Err
     Ok(Split { train, validation, test })
 }
 
+/// How many training images a trial with `plan` and `seed` leaves out because they are copies of images that it is
+/// chosen by or tested on.
+pub fn left_out_as_copies(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<usize, Error> {
+    if plan.duplicates != Duplicates::DropFromTrain {
+        return Ok(0);
+    }
+    let learnt = |duplicates| {
+        let plan = DataPlan { duplicates, subset: Subset::All, ..plan.clone() };
+        split(dataset, &plan, seed).map(|split| split.train.len())
+    };
+    Ok(learnt(Duplicates::Keep)? - learnt(Duplicates::DropFromTrain)?)
+}
+
 /// A part of `pool`, drawn from each class in proportion. The total is the part of the whole,
 /// rounded; classes get their share rounded down, and then the largest remainders one more. No
 /// class gives its last image away.
@@ -241,8 +254,8 @@ fn class_counts(dataset: &Dataset, images: &[u32]) -> Vec<(usize, f64)> {
     counts.into_iter().collect()
 }
 
-/// As [`part_by_class`], of whole groups: each is taken that brings the classes' counts nearer to the part,
-/// by the sum of squared distances. No class gives its last image away.
+/// As [`part_by_class`], of whole groups: each goes to the part or to the rest, whichever then has the less of
+/// its classes, measured by what either shall have of them. No class gives its last image away.
 fn part_by_group(
     dataset: &Dataset,
     pool: &[u32],
@@ -252,18 +265,22 @@ fn part_by_group(
 ) -> Result<Vec<u32>, Error> {
     let mut totals = vec![0.0; dataset.classes.len()];
     class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
-    let mut held = vec![0.0; totals.len()];
+    let mut sides = [part, 1.0 - part].map(|share| (share, vec![0.0; totals.len()]));
     let mut drawn = Vec::new();
     for images in shuffled_groups(dataset, pool, stream) {
         let counts = class_counts(dataset, &images);
-        let nearer = |(class, count): &(usize, f64)| {
-            let (now, wanted) = (held[*class], part * totals[*class]);
-            (now + count - wanted).powi(2) - (now - wanted).powi(2)
-        };
-        let is_nearer = counts.iter().map(nearer).sum::<f64>() < 0.0;
+        let [drawn_less, rest_less] = [0, 1].map(|side| {
+            let (share, held): &(f64, Vec<f64>) = &sides[side];
+            let more = |(class, count): &(usize, f64)| {
+                ((held[*class] + count).powi(2) - held[*class].powi(2)) / totals[*class].powi(2)
+            };
+            counts.iter().map(more).sum::<f64>() / share
+        });
+        let held = &sides[0].1;
         let leaves_some = counts.iter().all(|(class, count)| held[*class] + count < totals[*class]);
-        if is_nearer && leaves_some {
-            counts.iter().for_each(|(class, count)| held[*class] += count);
+        let side = usize::from(!(drawn_less < rest_less && leaves_some));
+        counts.iter().for_each(|(class, count)| sides[side].1[*class] += count);
+        if side == 0 {
             drawn.extend(images);
         }
     }

@@ -115,8 +115,9 @@ fn of_sizes(plan: &DataPlan, facts: &DataFacts, sizes: &Sizes) -> String {
     format!("{found}; {becomes}")
 }
 
-/// What was read and how it is split, exactly: a table of classes, what was left out, and copies.
-pub fn read(dataset: &Dataset, split: &Split, copied: &[Copied]) -> String {
+/// What was read and how it is split, exactly: a table of classes, what was left out, `left_out` of it as copies, and
+/// copies that are still there.
+pub fn read(dataset: &Dataset, split: &Split, copied: &[Copied], left_out: usize) -> String {
     let parts = [&split.train, &split.validation, &split.test];
     let mut counts = vec![[0_usize; 3]; dataset.classes().len()];
     for (part, images) in parts.into_iter().enumerate() {
@@ -145,10 +146,11 @@ pub fn read(dataset: &Dataset, split: &Split, copied: &[Copied]) -> String {
         }
         text.push('\n');
     }
+    text.push_str(&as_copies(left_out));
     let used: usize = parts.iter().map(|part| part.len()).sum();
-    if used < dataset.len() {
-        let left = number((dataset.len() - used) as u64);
-        let _ = writeln!(text, "{left} of {} are in no part", number(dataset.len() as u64));
+    if used + left_out < dataset.len() {
+        let left = count(dataset.len() - used - left_out, "image");
+        let _ = writeln!(text, "{left} not learnt from, as data.subset says");
     }
     if dataset.set_aside() > 0 {
         let _ = writeln!(
@@ -172,6 +174,18 @@ pub fn read(dataset: &Dataset, split: &Split, copied: &[Copied]) -> String {
         let _ = writeln!(text, "no image is a copy of one in another part or class");
     }
     text
+}
+
+/// How many training images were left out as copies; nothing if none were.
+pub fn as_copies(left_out: usize) -> String {
+    let are = if left_out == 1 { "is a copy" } else { "are copies" };
+    match left_out {
+        0 => String::new(),
+        _ => format!(
+            "{} {are} of images to choose by or to test on, and left out\n",
+            count(left_out, "training image")
+        ),
+    }
 }
 
 fn lines<T: std::fmt::Display>(text: &mut String, all: impl ExactSizeIterator<Item = T>) {

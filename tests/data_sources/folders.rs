@@ -113,7 +113,7 @@ fn copies_are_counted_and_told_left_out_or_refused() {
     assert_eq!(
         kept.copies().sentence().unwrap(),
         "2 images have the pixels of others, 1 of them with another label, such as a/2.png of a/2 again.png; such \
-         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out"
+         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \"drop-from-train\" those that a split would have on both sides"
     );
     let dropped = load(&DataPlan { duplicates: Duplicates::Drop, ..plan.clone() }).unwrap();
     // Of those that contradict each other nobody knows which is right.

@@ -30,14 +30,14 @@ for index, image in enumerate(IMAGES):
         sides = {"max_size": height} if height == width else {"max_size_hw": (height, width)}
         fill = [10, 200, 77] if image.shape[2] == 3 else 10
         chains = {
-            '{ pad = { fill = [10, 200, 77] } }': [
+            "{ pad = { fill = [10, 200, 77] } }": [
                 A.LongestMaxSize(**sides),
                 A.PadIfNeeded(height, width, fill=fill),
             ],
-            '"crop"': [A.SmallestMaxSize(**sides), A.CenterCrop(height, width)],
+            "{ crop = {} }": [A.SmallestMaxSize(**sides), A.CenterCrop(height, width)],
         }
         if index == 0:
-            chains['"pad"'] = [A.LongestMaxSize(**sides), A.PadIfNeeded(height, width)]
+            chains["{ pad = {} }"] = [A.LongestMaxSize(**sides), A.PadIfNeeded(height, width)]
         for fit, chain in chains.items():
             key = f"{len(cases):03}"
             cases[key] = json.dumps({"in": f"in{index}", "fit": fit, "size": [height, width]})

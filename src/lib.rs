@@ -16,6 +16,7 @@ pub mod config;
 pub mod plan;
 
 pub use candlewick_kernels as kernels;
+pub use candlewick_looks as looks;
 pub use candlewick_weights as weights;
 
 pub mod data;

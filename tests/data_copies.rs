@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use candlewick::data::{Likeness, Split, leaks, load, split};
+use candlewick::data::{Split, leaks, load, split};
+use candlewick::looks::Likeness;
 use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Image, Source, TestSet};
 use image::RgbImage;
 use image::imageops::{FilterType, flip_horizontal, resize};
@@ -88,8 +89,12 @@ fn planted_copies_are_found_and_hardly_anything_else() {
     let planted = pairs.iter().filter(|pair| number(pair.image) % 4 != 3).count();
     assert_eq!(copies, 276);
     let (recall, precision) = (planted as f64 / copies as f64, planted as f64 / pairs.len() as f64);
-    assert!(recall >= 0.98, "{recall}: {planted} of {copies}");
+    assert!(recall >= 0.99, "{recall}: {planted} of {copies}");
     assert!(precision >= 0.98, "{precision}: {planted} of {}", pairs.len());
+    // What was not planted has the pixels of another drawing: the set has copies of its own.
+    let strange = pairs.iter().filter(|pair| number(pair.image) % 4 == 3);
+    let strange = strange.filter(|pair| pair.likeness != Likeness::Exact).count();
+    assert_eq!(strange, 0);
     assert!(right as f64 >= 0.97 * planted as f64, "{right} of {planted}");
     let kinds =
         |wanted: fn(&Likeness) -> bool| pairs.iter().filter(|pair| wanted(&pair.likeness)).count();
@@ -214,10 +219,7 @@ best = "train_loss"
     let plain = bench.done(&["check", "experiment.toml"]);
     assert!(!plain.contains("copies"), "{plain}");
     let said = bench.done(&["check", "experiment.toml", "--data"]);
-    assert!(
-        said.contains("2 of 2 test images are copies of training images (near copies):"),
-        "{said}"
-    );
+    assert!(said.contains("2 of 2 test images are copies of training images (near):"), "{said}");
     assert!(said.contains("  test/a/3.jpg is a near copy of train/a/3.png, "), "{said}");
     let dropping = ["--set", "data.duplicates=\"drop-from-train\""];
     let said = bench.done(&[&["check", "experiment.toml", "--data"][..], &dropping].concat());

@@ -77,8 +77,8 @@ impl Group {
 }
 
 /// The form with a table.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[schemars(rename = "GroupByPath")]
 enum ByPath {
     /// Images whose paths agree in so many folders inside of the class's.
@@ -94,6 +94,14 @@ written!(Group, "Group", |types| {
         types.subschema_for::<ByPath>(),
     ],
 });
+
+/// What can be written in that table.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Keys {
+    folder_prefix: Option<usize>,
+    name: Option<Pattern>,
+}
 
 impl Serialize for Group {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -120,10 +128,12 @@ impl<'de> Deserialize<'de> for Group {
                 Ok(if text == "none" { Group::None } else { Group::By(text.to_owned()) })
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Group, A::Error> {
-                ByPath::deserialize(MapAccessDeserializer::new(map)).map(|found| match found {
-                    ByPath::FolderPrefix(folders) => Group::FolderPrefix(folders),
-                    ByPath::Name(pattern) => Group::Name(pattern),
-                })
+                let read = Keys::deserialize(MapAccessDeserializer::new(map))?;
+                match (read.folder_prefix, read.name) {
+                    (Some(folders), None) => Ok(Group::FolderPrefix(folders)),
+                    (None, Some(pattern)) => Ok(Group::Name(pattern)),
+                    _ => Err(A::Error::custom("expected one of the keys folder-prefix and name")),
+                }
             }
         }
         deserializer.deserialize_any(Reader)

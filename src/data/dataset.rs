@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
-use super::looks::Look;
 use crate::augment::{BBox, Chain, Frame};
+use crate::looks::Look;
 
 /// What a source declares an image for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -307,7 +307,7 @@ impl Picture<'_> {
 }
 
 /// 0.299 R + 0.587 G + 0.114 B, in PIL's fixed-point numbers.
-pub(super) fn luma(rgb: &[u8]) -> u8 {
+fn luma(rgb: &[u8]) -> u8 {
     let [r, g, b] = [0, 1, 2].map(|channel| u32::from(rgb[channel]));
     ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) as u8
 }

@@ -2,9 +2,12 @@
 
 use super::dataset::Dataset;
 use super::error::LISTED;
-use super::looks::{Likeness, Pair, copies, looks};
+use rayon::prelude::*;
+
 use super::split::Split;
+use crate::augment::Frame;
 use crate::basis::number::{count, number};
+use crate::looks::{Likeness, Look, Pair, copies};
 
 /// Copies between two parts of a split, or two classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl Copied {
     pub fn sentence(&self) -> String {
         let (all, exact) = (self.pairs.len(), self.exact());
         let kinds = match (exact, all - exact) {
-            (0, _) => "near copies".to_owned(),
+            (0, _) => "near".to_owned(),
             (_, 0) => "with the same pixels".to_owned(),
             (exact, near) => {
                 format!(
@@ -39,14 +42,24 @@ impl Copied {
                 )
             }
         };
+        let are = if all == 1 { "is a copy" } else { "are copies" };
         format!(
-            "{} of {} {} are copies of {} ({kinds})",
+            "{} of {} {} {are} of {} ({kinds})",
             number(all as u64),
             number(self.among as u64),
             self.what,
             self.of
         )
     }
+}
+
+/// How each image of `dataset` looks.
+pub(super) fn looks(dataset: &Dataset) -> Vec<Look> {
+    let look = |index: u32| {
+        let Frame { height, width, channels } = dataset.frame(index);
+        Look::new([height, width, channels], dataset.image(index))
+    };
+    (0..dataset.len() as u32).into_par_iter().map(look).collect()
 }
 
 /// Copies across the parts of `split` and across classes; what has none is left out.

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use super::dataset::{Dataset, Part};
 use super::error::Error;
 use super::leaks::listed;
-use super::looks::copies;
 use crate::basis::seed::{Stream, derive};
+use crate::looks::copies;
 use crate::plan::data::{DataPlan, Duplicates, Fold, Subset, TestSet};
 
 /// The images of a trial by their use, as ascending indices into the data set.

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::analysis::Answers;
-use crate::data::{Cache, Copied, Dataset, Likeness, Pair, leaks, split};
+use crate::data::{Cache, Copied, Dataset, leaks, split};
+use crate::looks::{Likeness, Pair};
 
 use super::images::{data_uri, of_best};
 use super::section::Section;

@@ -3,7 +3,7 @@
 //!
 //! An image is a *near copy* of another one if
 //! 1. their difference hashes (Krawetz, "Kind of like that", 2013) differ in at most [`MOST_BITS`] of 64 bits.
-//!    A bit says whether a cell of 9×8 is darker than the one to its right, by more than [`STEP`] grey levels:
+//!    A bit says whether a cell of 9×8 is darker than the one to its right, by more than 4 grey levels:
 //!    smaller steps are noise of an encoder;
 //! 2. and the means of their 8×8 cells differ by at most [`MOST_LEVELS`] grey levels, each of them;
 //!
@@ -13,15 +13,11 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::dataset::Dataset;
-use super::decode::luma;
-use crate::augment::Frame;
-
 /// Bits of the hashes of near copies that may differ.
-pub(super) const MOST_BITS: u32 = 7;
+pub const MOST_BITS: u32 = 7;
 
 /// Grey levels by which a mean of near copies may differ.
-pub(super) const MOST_LEVELS: u8 = 12;
+pub const MOST_LEVELS: u8 = 12;
 
 /// Grey levels by which neighbours in a hash have to differ.
 const STEP: i16 = 4;
@@ -31,7 +27,7 @@ const CELLS: usize = 8;
 
 /// How an image looks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Look {
+pub struct Look {
     /// Of its pixels.
     exact: [u8; 16],
     hash: u64,
@@ -66,16 +62,23 @@ pub struct Pair {
 
 impl Look {
     /// That of an image.
-    fn of(frame: Frame, pixels: &[u8]) -> Look {
+    ///
+    /// # Shapes
+    /// `pixels`: [height, width, channels], at least one of each, with 1 channel (gray) or 3 (RGB)
+    pub fn new([height, width, channels]: [usize; 3], pixels: &[u8]) -> Look {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&(frame.width as u64).to_le_bytes());
+        hasher.update(&(width as u64).to_le_bytes());
         hasher.update(pixels);
         let exact = *hasher.finalize().as_bytes().first_chunk().expect("32 bytes");
-        let gray: Vec<u8> = match frame.channels {
-            3 => pixels.chunks_exact(3).map(luma).collect(),
+        // ITU-R BT.601 in 8 bits.
+        let luma = |[r, g, b]: &[u8; 3]| {
+            ((u32::from(*r) * 77 + u32::from(*g) * 150 + u32::from(*b) * 29 + 128) >> 8) as u8
+        };
+        let gray: Vec<u8> = match channels {
+            3 => pixels.as_chunks().0.iter().map(luma).collect(),
             _ => pixels.to_vec(),
         };
-        let steps = means(&gray, frame, CELLS + 1);
+        let steps = means(&gray, [height, width], CELLS + 1);
         let (mut hash, mut mirrored) = (0_u64, 0_u64);
         for row in steps.chunks_exact(CELLS + 1) {
             for place in 0..CELLS {
@@ -85,12 +88,12 @@ impl Look {
                 mirrored = (mirrored << 1) | bit(row[CELLS - place], row[CELLS - place - 1]);
             }
         }
-        let cells = means(&gray, frame, CELLS);
+        let cells = means(&gray, [height, width], CELLS);
         Look { exact, hash, mirrored, cells: cells.try_into().expect("8×8 cells") }
     }
 
     /// How much it is like another one, if it is a copy.
-    fn likeness(&self, other: &Look) -> Option<Likeness> {
+    pub fn likeness(&self, other: &Look) -> Option<Likeness> {
         if self.exact == other.exact {
             return Some(Likeness::Exact);
         }
@@ -113,16 +116,16 @@ impl Look {
 
 /// The means of 8 rows of so many cells. Neighbours share the pixels on their edge, so that a mirrored image
 /// has mirrored cells.
-fn means(gray: &[u8], frame: Frame, columns: usize) -> Vec<u8> {
+fn means(gray: &[u8], [height, width]: [usize; 2], columns: usize) -> Vec<u8> {
     let edges = |cell: usize, cells: usize, side: usize| {
         cell * side / cells..((cell + 1) * side).div_ceil(cells)
     };
     let mut means = Vec::with_capacity(CELLS * columns);
     for y in 0..CELLS {
-        let rows = edges(y, CELLS, frame.height);
+        let rows = edges(y, CELLS, height);
         for x in 0..columns {
-            let places = edges(x, columns, frame.width);
-            let row = |y: usize| &gray[y * frame.width..][places.clone()];
+            let places = edges(x, columns, width);
+            let row = |y: usize| &gray[y * width..][places.clone()];
             let count = (rows.len() * places.len()) as u64;
             let sum: u64 = rows.clone().flat_map(row).map(|value| u64::from(*value)).sum();
             means.push(((sum + count / 2) / count) as u8);
@@ -131,15 +134,9 @@ fn means(gray: &[u8], frame: Frame, columns: usize) -> Vec<u8> {
     means
 }
 
-/// How each image of `dataset` looks.
-pub(super) fn looks(dataset: &Dataset) -> Vec<Look> {
-    let images = (0..dataset.len() as u32).into_par_iter();
-    images.map(|index| Look::of(dataset.frame(index), dataset.image(index))).collect()
-}
-
 /// Each of `images` that is a copy of one of `others` which is `wanted` for it, with the one that it is most
 /// like; of equals, the first.
-pub(super) fn copies(
+pub fn copies(
     looks: &[Look],
     images: &[u32],
     others: &[u32],
@@ -195,7 +192,7 @@ mod tests {
     fn look(width: usize, height: usize, value: impl Fn(usize, usize) -> u8) -> Look {
         let pixels: Vec<u8> =
             (0..width * height).map(|place| value(place % width, place / width)).collect();
-        Look::of(Frame { height, width, channels: 1 }, &pixels)
+        Look::new([height, width, 1], &pixels)
     }
 
     #[test]

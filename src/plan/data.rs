@@ -254,7 +254,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         TestSet::Declared | TestSet::Source(_) => None,
     };
     for amiss in amiss(data.validation, part, data.subset, data.sampling, data.max_pixels) {
-        let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(*key));
+        let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(key));
         that(false, at, amiss.message, amiss.label);
     }
     if let Classes::Some(names) = &data.classes {

@@ -54,6 +54,43 @@ fn a_trial_that_is_executed_again_is_identical() {
 }
 
 #[test]
+fn tables_alone_are_executed_again_too_and_what_differs_is_named_by_its_column() {
+    let bench = bench();
+    let root = bench.path().join("results/two");
+    fs::remove_dir_all(root.join("trials")).unwrap();
+    let said = bench.done(&["repro", "results/two"]);
+    assert!(
+        said.starts_with("the folders of the trials are not there: the tables alone"),
+        "{said}"
+    );
+    assert_eq!(said.matches(": identical: 3 epochs\n").count(), 2, "{said}");
+    // Without their hashes, tables that were edited are believed.
+    fs::remove_file(root.join("hashes.toml")).unwrap();
+    for (name, row, column) in [("metrics.csv", 2, "lr"), ("trials.csv", 2, "flops")] {
+        let whole = fs::read_to_string(root.join(name)).unwrap();
+        let mut rows: Vec<Vec<&str>> =
+            whole.lines().map(|line| line.split(',').collect()).collect();
+        let place = rows[0].iter().position(|cell| *cell == column).unwrap();
+        let then = std::mem::replace(&mut rows[row][place], "7");
+        let rows: Vec<String> = rows.iter().map(|cells| cells.join(",") + "\n").collect();
+        fs::write(root.join(name), rows.concat()).unwrap();
+        let output = bench.wick(&["repro", "results/two"]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(&format!("{column} was 7 and is {then}")), "{said}");
+        assert!(said.contains("1 of 2 trials differ"), "{said}");
+        fs::write(root.join(name), whole).unwrap();
+    }
+    // Another experiment has other trials.
+    let experiment = root.join("experiment.toml");
+    let text = fs::read_to_string(&experiment).unwrap();
+    fs::write(&experiment, text.replace("batch-size = 100", "batch-size = 50")).unwrap();
+    let output = bench.wick(&["repro", "results/two"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("the experiment gives no trial with this digest"), "{said}");
+}
+
+#[test]
 fn what_differs_is_named_the_first_epoch_and_batch_and_tensor() {
     let bench = bench();
     let folder = bench.path().join("results/two/trials").join(&digests(&bench)[0]);

@@ -327,3 +327,42 @@ fn tables_and_idx_files_that_have_changed_are_named() {
         "changed: idx/t10k-images-idx3-ubyte".to_owned()
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_the_place_of_a_file_keeps_nobody_waiting_and_changes_no_number() {
+    let bench = bench();
+    bench.done(&["run", "experiment.toml"]);
+    let root = bench.path().join("results/signs");
+    let table = || fs::read(root.join("trials.csv")).unwrap();
+    let whole = table();
+    let trial = fs::read_dir(root.join("trials")).unwrap().flatten().map(|entry| entry.path());
+    let trial = trial.filter(|path| path.is_dir()).min().unwrap();
+    let files = |folder: &Path| fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let files: Vec<PathBuf> =
+        files(&root).chain(files(&trial)).filter(|path| path.is_file()).collect();
+    assert!(files.len() > 15, "{files:?}");
+    for path in files {
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        for command in ["verify", "report", "repro"] {
+            let output = bench.wick(&[command, "results/signs"]);
+            let code = output.status.code();
+            assert!(matches!(code, Some(0 | 2 | 3)), "{path:?} {command}: {}", said(&output));
+        }
+        let output = bench.wick(&["run", "experiment.toml"]);
+        let said = said(&output);
+        if output.status.success() {
+            assert_eq!(table(), whole, "{path:?}: {said}");
+        } else {
+            assert!(said.contains("not a regular file"), "{path:?}: {said}");
+        }
+        // Whatever is still there is a person's to remove.
+        if !path.is_file() {
+            fs::remove_file(&path).unwrap();
+        }
+        bench.done(&["run", "experiment.toml"]);
+        assert_eq!(table(), whole, "{path:?}");
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::basis::regular;
 use crate::results::layout::{CONFUSION, PREDICTIONS};
 use crate::sweep::store::{Damage, TrialStore};
 
@@ -107,7 +108,7 @@ impl Predictions {
     }
 
     fn add_confusion(&mut self, path: &std::path::Path) -> Option<()> {
-        let mut reader = csv::Reader::from_path(path).ok()?;
+        let mut reader = csv::Reader::from_reader(regular::open(path).ok()?);
         let classes: Vec<String> =
             reader.headers().ok()?.iter().skip(1).map(str::to_owned).collect();
         let mut rows = Vec::new();
@@ -137,7 +138,8 @@ impl Predictions {
         path: &std::path::Path,
         mistakes: &mut BTreeMap<(String, usize, usize), (usize, f64)>,
     ) {
-        let Ok(mut reader) = csv::Reader::from_path(path) else { return };
+        let Ok(file) = regular::open(path) else { return };
+        let mut reader = csv::Reader::from_reader(file);
         let index: BTreeMap<&str, usize> =
             self.classes.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
         for row in reader.deserialize::<Row>().map_while(Result::ok) {

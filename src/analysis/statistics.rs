@@ -3,11 +3,9 @@
 //! Everything is for small samples of trials, by Student's t. Definitions are those of the functions of
 //! scipy that the docstrings name, and agree with them to 1e-9 (`tests/goldens/statistics.py`).
 
-mod student;
-
 use libm::erfc;
 
-pub use student::{quantile, two_sided};
+pub use crate::basis::student::{quantile, two_sided};
 
 /// The level of every interval.
 pub const LEVEL: f64 = 0.95;

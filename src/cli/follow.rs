@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::basis::number::count;
 use crate::basis::record::Status;
+use crate::basis::regular;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::document::Node;
@@ -149,7 +150,7 @@ impl<'a> Runs<'a> {
 
     fn run_of(&mut self, submission: &Submission) -> String {
         let read = || {
-            let text = std::fs::read_to_string(submission.file(FROZEN)).ok()?;
+            let text = regular::read_to_string(&submission.file(FROZEN)).ok()?;
             Some(Frozen::from_text(&text).ok()?.run)
         };
         let run = self.known.entry(submission.number).or_insert_with(|| read().unwrap_or_default());

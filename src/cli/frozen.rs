@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::basis::regular;
 use crate::config::frozen::Frozen;
 use crate::data::Cache;
 use crate::document::Node;
@@ -41,7 +42,7 @@ impl FrozenExperiment {
         };
         let shown = path.display();
         let bytes = match submission {
-            Some(_) => std::fs::read(&path).ok(),
+            Some(_) => regular::read(&path).ok(),
             None => verified(&results, FROZEN).map_err(Error::wrong)?,
         };
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {

@@ -7,12 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 
 use crate::analysis::Folder;
+use crate::basis::number::{count, number};
+use crate::config::layering::{Request, load};
 use crate::data::Cache;
-use crate::plan::sweep::Trial;
+use crate::plan::sweep::{Experiment, Trial};
+use crate::results::hashes::verified;
+use crate::results::layout::EXPERIMENT;
 use crate::results::trials::Row;
 use crate::sweep::environment;
-use crate::sweep::repro::{Again, Compared, Repro, repro};
-use crate::sweep::store::Store;
+use crate::sweep::repro::{Again, Compared, Repro, Tables, repro};
+use crate::sweep::store::{Store, TrialStore};
+use crate::sweep::survey::expand_in;
 use crate::train::trainer::Event;
 
 use super::arguments;
@@ -38,22 +43,24 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         threads: arguments.threads.map_or(cores, usize::from),
         interrupt: &interrupt,
     };
+    let tables = Tables::are_all(folder.root())
+        .then(|| {
+            let tables = Tables::read(folder.root(), &folder.trials).map_err(Error::wrong)?;
+            Ok::<_, Error>((tables, experiment(&home, &images)?))
+        })
+        .transpose()?;
+    if tables.is_some() {
+        print("the folders of the trials are not there: the tables alone are compared\n");
+    }
     let mut differ = 0;
     for row in &rows {
-        let store = folder.trial(row);
-        let done = match store.plan() {
-            Err(error) => Repro::Impossible(error.to_string()),
-            Ok(plan) => {
-                let trial = Trial {
-                    number: row.number,
-                    digest: row.digest.clone(),
-                    settings: std::sync::Arc::default(),
-                    setting: 0,
-                    round: 0,
-                    plan,
-                };
-                repro(&trial, &store, &again, &|event| progress(&trial, event))
+        let done = match &tables {
+            Some((tables, experiment)) => {
+                let epochs = folder.folders.epochs(row).unwrap_or(0);
+                let callback = |event: &Event| progress(row.number, epochs, event);
+                tables.repro(row, experiment, &again, &callback)
             }
+            None => by_folder(row, &folder.trial(row), &again),
         };
         let name = format!("trial {} ({})", row.number, row.digest);
         match done {
@@ -100,10 +107,43 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     Ok(())
 }
 
+/// The experiment of the results folder `home`, as it lies there with all layers merged.
+fn experiment(home: &Store, images: &Cache) -> Result<Experiment> {
+    // Whatever else is wrong with the file, it is the one that the tables are of.
+    verified(home.root(), EXPERIMENT).map_err(Error::wrong)?;
+    let file = home.root().join(EXPERIMENT);
+    let root = load(&Request { file, profile: None, environment: Vec::new(), sets: Vec::new() })?;
+    Ok(expand_in(home, &root, images)?)
+}
+
+/// Executes the trial of `row`, which is stored in `store`, again.
+fn by_folder(row: &Row, store: &TrialStore, again: &Again) -> Repro {
+    let plan = match store.plan() {
+        Err(error) => return Repro::Impossible(error.to_string()),
+        Ok(plan) => plan,
+    };
+    let epochs = plan.train.epochs;
+    let trial = Trial {
+        number: row.number,
+        digest: row.digest.clone(),
+        settings: std::sync::Arc::default(),
+        setting: 0,
+        round: 0,
+        plan,
+    };
+    repro(&trial, store, again, &|event| progress(row.number, epochs, event))
+}
+
 /// How much was compared, in words.
 fn all(compared: &Compared) -> String {
-    let Compared { epochs, batches, tensors } = compared;
-    format!("{epochs} epochs, {batches} batches, {tensors} tensors")
+    let Compared { epochs, batches, tensors } = *compared;
+    let counts = [(epochs, "epoch"), (batches, "batch"), (tensors, "tensor")];
+    let some = counts.into_iter().filter(|(of, one)| *of > 0 || *one == "epoch");
+    let words = some.map(|(of, one)| match (one, of) {
+        ("batch", 2..) => format!("{} batches", number(of as u64)),
+        _ => count(of, one),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The rows that were asked for.
@@ -138,13 +178,12 @@ fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'
     Ok(rows)
 }
 
-/// One line that is written over, on a terminal.
-fn progress(trial: &Trial, event: &Event) {
+/// One line that is written over, on a terminal: how far the trial with this number is of so many `epochs`.
+fn progress(trial: usize, epochs: usize, event: &Event) {
     if let Event::Epoch { record, .. } = event
         && std::io::stderr().is_terminal()
     {
-        let (number, epochs) = (trial.number, trial.plan.train.epochs);
-        say_drawn(&format!("\rtrial {number} epoch {}/{epochs} ", record.epoch));
+        say_drawn(&format!("\rtrial {trial} epoch {}/{epochs} ", record.epoch));
         if record.epoch == epochs {
             say_drawn("\r\x1b[K");
         }

@@ -10,6 +10,7 @@ use candle_core::{Device, Tensor};
 
 use crate::analysis::Answers;
 use crate::augment::{BoxRules, Chain, Frame, Image};
+use crate::basis::regular;
 use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
@@ -89,7 +90,7 @@ impl Loaded {
 
     fn of_checkpoint(path: &Path) -> Result<Loaded> {
         let wrong = |error: &dyn Display| Error::wrong(format!("{}: {error}", path.display()));
-        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let bytes = regular::read(path).map_err(|error| wrong(&error))?;
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
             wrong(&format!(
                 "{error}\na checkpoint is best.safetensors or last.safetensors of a trial; other \
@@ -145,7 +146,7 @@ impl Loaded {
 /// The names of classes that a file was named for.
 pub(super) fn class_names(asked: &Trained) -> Result<Option<Vec<String>>> {
     let Some(path) = &asked.classes else { return Ok(None) };
-    let names = std::fs::read_to_string(path)
+    let names = regular::read_to_string(path)
         .map_err(|error| Error::wrong(format!("{}: {error}", path.display())))?;
     Ok(Some(names.lines().map(str::to_owned).collect()))
 }
@@ -235,7 +236,7 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     let missing: Vec<String> = Network::fixed(&card.model).into_iter().filter(is_missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let beside = path.with_file_name(BEST);
-    let best = std::fs::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
+    let best = regular::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
     // Only of the same trial are they the same.
     let best = best.filter(|best| Card::of(best).is_ok_and(|other| other == *card));
     let mut best = best.map(|best| best.tensors).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! What the results were computed with, and how to compute them again.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use maud::html;
 
 use crate::analysis::Answers;
 use crate::analysis::machines::{kinds, ranges};
 use crate::basis::number::number;
+use crate::basis::regular;
 use crate::results::layout::ENVIRONMENT;
 use crate::sweep::store::Store;
 
@@ -15,7 +15,7 @@ use super::section::Section;
 
 /// The section.
 pub(super) fn section(answers: &Answers) -> Section {
-    let environment: toml::Table = fs::read_to_string(answers.root.join(ENVIRONMENT))
+    let environment: toml::Table = regular::read_to_string(&answers.root.join(ENVIRONMENT))
         .ok()
         .and_then(|text| toml::from_str(&text).ok())
         .unwrap_or_default();

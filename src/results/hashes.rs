@@ -5,10 +5,11 @@
 //! the writer dies, a file is one of the two.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::basis::regular;
 
 use super::layout::HASHES;
 use super::seal::{self, sealed, unsealed};
@@ -38,7 +39,7 @@ pub enum Stored {
 impl Stored {
     /// Those of the results folder `root`.
     pub fn read(root: &Path) -> Stored {
-        let Ok(bytes) = fs::read(root.join(HASHES)) else { return Stored::Missing };
+        let Ok(bytes) = regular::read(&root.join(HASHES)) else { return Stored::Missing };
         let text = String::from_utf8(bytes).unwrap_or_default();
         let hashes = unsealed(&text).and_then(|text| toml::from_str(text).ok());
         hashes.map_or(Stored::Damaged, Stored::Known)
@@ -91,7 +92,7 @@ pub fn verified(root: &Path, name: &str) -> Result<Option<Vec<u8>>, TableError> 
     settled(root, || {
         let stored = Stored::read(root);
         let path = root.join(name);
-        let Ok(bytes) = fs::read(&path) else { return Ok(None) };
+        let Ok(bytes) = regular::read(&path) else { return Ok(None) };
         match stored.allows(name, &seal::hash(&bytes)) {
             true => Ok(Some(bytes)),
             false => Err(TableError::Changed(path)),
@@ -144,6 +145,8 @@ pub fn notes(root: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -56,15 +56,18 @@ impl Row {
         let numbers = NUMBERS.map(|_| all.next().flatten());
         Row { trial, digest: digest.to_owned(), epoch: record.epoch, numbers }
     }
+
+    /// As it is written, in the order of [`columns`].
+    pub fn cells(self) -> Vec<String> {
+        let Row { trial, digest, epoch, numbers } = self;
+        let leading = [trial.to_string(), digest, epoch.to_string()];
+        leading.into_iter().chain(numbers.map(cell)).collect()
+    }
 }
 
 /// The table as CSV.
 pub fn csv(rows: impl Iterator<Item = Row>) -> Vec<u8> {
-    let rows = rows.map(|Row { trial, digest, epoch, numbers }| {
-        let leading = [trial.to_string(), digest, epoch.to_string()];
-        leading.into_iter().chain(numbers.map(cell)).collect()
-    });
-    bytes(columns(), rows)
+    bytes(columns(), rows.map(Row::cells))
 }
 
 /// Calls `row` with each row of the table in the results folder `root`.

@@ -8,6 +8,7 @@ use csv::{ByteRecord, StringRecord};
 use serde::Serialize;
 
 use crate::basis::record::Scores;
+use crate::basis::regular;
 
 use super::hashes::Stored;
 
@@ -124,7 +125,7 @@ impl Table {
         let path = root.join(name);
         // Before the table: what is read may be newer than its hash, and not older.
         let stored = Stored::read(root);
-        let file = match File::open(&path) {
+        let file = match regular::open(&path) {
             Ok(file) => Some(file),
             Err(_) if damage == Damage::Tolerated => None,
             Err(error) => return Err(TableError::Table { path, reason: error.to_string() }),

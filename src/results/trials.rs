@@ -1,9 +1,9 @@
 //! `trials.csv`: what each trial is, how it ended, and what it came to.
 
-use std::fs::File;
 use std::path::Path;
 
 use crate::basis::record::{Outcome, Status};
+use crate::basis::regular;
 use crate::plan::sweep::Trial;
 
 use super::hashes::settled;
@@ -98,7 +98,8 @@ impl Row {
         }
     }
 
-    fn cells(self) -> Vec<String> {
+    /// As it is written, in the order of [`columns`].
+    pub fn cells(self) -> Vec<String> {
         let mut cells = vec![self.number.to_string(), self.digest];
         cells.extend(self.values);
         cells.extend([self.seed, self.fold, self.status, self.reason]);
@@ -125,7 +126,7 @@ impl Trials {
     /// # Errors
     /// If there is none, or it is damaged or a table of something else.
     pub fn read(root: &Path) -> Result<Trials, TableError> {
-        if File::open(root.join(FILE)).is_err() {
+        if regular::open(&root.join(FILE)).is_err() {
             return Err(TableError::NoTable(root.to_owned()));
         }
         settled(root, || Trials::read_once(root))

@@ -1,5 +1,7 @@
 //! Re-execution: the same trial again, in a folder of its own, compared with what was stored.
 
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::basis::device::Device;
 use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::basis::regular;
 use crate::data;
 use crate::plan::Plan;
 use crate::plan::run::RunPlan;
@@ -21,6 +24,8 @@ use super::recorder::Callback;
 use super::slots::Slot;
 use super::store::{BatchLoss, Damage, Store, TrialStore};
 use super::trial::{self, Ended, Surroundings};
+
+pub use tables::Tables;
 
 /// What a re-execution came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,18 +79,40 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
         let nothing = || "it has no finished epoch".to_owned();
         return Repro::Impossible(damage.map_or_else(nothing, |damage| damage.to_string()));
     }
-    let device = device(stored);
-    if !device.is_built_in() {
-        return Repro::Impossible(format!("it ran on {device}, which this build cannot use"));
-    }
-    let pool = match rayon::ThreadPoolBuilder::new().num_threads(again.threads).build() {
-        Ok(pool) => pool,
-        Err(error) => return Repro::Impossible(error.to_string()),
+    let until = if is_failed { trial.plan.train.epochs } else { records.len() };
+    let fresh = match execute(trial, until, device(stored), again, callback) {
+        Ok(fresh) => fresh,
+        Err(ended) => return ended,
     };
-    let store = Store::at(again.scratch, &trial.digest);
-    if let Err(error) = store.prepare() {
-        return Repro::Impossible(error.to_string());
+    let differences = images(again.home, &Store::at(again.scratch, &trial.digest));
+    let mut comparison = Comparison { differences, ..Comparison::default() };
+    comparison.compare(&trial.plan, stored, &fresh);
+    let Comparison { differences, unknown, compared } = comparison;
+    match (differences.is_empty(), unknown.is_empty()) {
+        (true, true) => Repro::Identical(compared),
+        (true, false) => Repro::Partly(compared, unknown),
+        (false, _) => Repro::Differs([differences, unknown].concat()),
     }
+}
+
+/// Executes `trial` again on `device` for `until` epochs, into a store of its own in the folder for that; what there
+/// is to say instead, if it did not come to that.
+fn execute(
+    trial: &Trial,
+    until: usize,
+    device: Device,
+    again: &Again,
+    callback: &Callback,
+) -> Result<TrialStore, Repro> {
+    if !device.is_built_in() {
+        let reason = format!("it ran on {device}, which this build cannot use");
+        return Err(Repro::Impossible(reason));
+    }
+    let impossible = |error: &dyn std::fmt::Display| Repro::Impossible(error.to_string());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(again.threads).build();
+    let pool = pool.map_err(|error| impossible(&error))?;
+    let store = Store::at(again.scratch, &trial.digest);
+    store.prepare().map_err(|error| impossible(&error))?;
     // What the same trial has left there before would only be taken up.
     let fresh = store.trial(trial);
     let epochs = Arc::new(data::Epochs::new(0, [&trial.plan], super::clock::seconds));
@@ -101,7 +128,6 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
         tell: &|_, _| {},
         goal: &|_, _| None,
     };
-    let until = if is_failed { trial.plan.train.epochs } else { records.len() };
     let inside = |event: &Event| callback(event);
     let begun = fresh.lock().and_then(|_lock| {
         fresh.forget()?;
@@ -109,19 +135,9 @@ pub fn repro(trial: &Trial, stored: &TrialStore, again: &Again, callback: &Callb
         trial::settle(trial, &store, ran)
     });
     match begun {
-        Ok(Ended::Interrupted) => Repro::Interrupted,
-        Ok(Ended::With(_) | Ended::Paused) => {
-            let differences = images(again.home, &store);
-            let mut comparison = Comparison { differences, ..Comparison::default() };
-            comparison.compare(&trial.plan, stored, &fresh);
-            let Comparison { differences, unknown, compared } = comparison;
-            match (differences.is_empty(), unknown.is_empty()) {
-                (true, true) => Repro::Identical(compared),
-                (true, false) => Repro::Partly(compared, unknown),
-                (false, _) => Repro::Differs([differences, unknown].concat()),
-            }
-        }
-        Err(error) => Repro::Impossible(error.to_string()),
+        Ok(Ended::Interrupted) => Err(Repro::Interrupted),
+        Ok(Ended::With(_) | Ended::Paused) => Ok(fresh),
+        Err(error) => Err(impossible(&error)),
     }
 }
 
@@ -238,7 +254,7 @@ impl Comparison {
 
     fn tables(&mut self, name: &str, stored: &TrialStore, again: &TrialStore) {
         let [then, now] =
-            [stored, again].map(|store| std::fs::read(store.folder().join(name)).ok());
+            [stored, again].map(|store| regular::read(&store.folder().join(name)).ok());
         match (then, now, stored.vouch(name)) {
             (_, Some(_), Err(damage)) => self.unknown.push(format!("not compared: {damage}")),
             (Some(then), Some(now), Ok(())) if then != now => {

@@ -48,6 +48,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::basis::regular;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::train::TrainPlan;
 use crate::results::layout;
@@ -177,6 +178,6 @@ impl Store {
 
     /// Whether that was told.
     pub fn is_stopped(&self, run: &str) -> bool {
-        fs::read_to_string(self.root.join(STOPPED)).is_ok_and(|stopped| stopped == run)
+        regular::read_to_string(&self.root.join(STOPPED)).is_ok_and(|stopped| stopped == run)
     }
 }

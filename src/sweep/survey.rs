@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::basis::regular;
 use crate::config::weights::Which;
 use crate::data::{Cache, Epochs, Views, normalisation, split};
 use crate::document::{Node, Problems};
@@ -109,7 +109,7 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
     }
     let path = hub::locate(path).map_err(|error| error.to_string())?;
     check_own(&path)?;
-    File::open(&path)
+    regular::open(&path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))
         .map_err(|error| format!("failed to read {}: {error}", path.display()))?;
     Ok(known(hasher.finalize()))
@@ -118,9 +118,9 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
 /// A checkpoint of this program knows whether it is whole.
 fn check_own(path: &Path) -> Result<(), String> {
     let wrong = |error: &dyn Display| format!("{}: {error}", path.display());
-    let is_own = File::open(path).ok().and_then(|mut file| identity(&mut file)).is_some();
+    let is_own = regular::open(path).ok().and_then(|mut file| identity(&mut file)).is_some();
     if is_own {
-        let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+        let bytes = regular::read(path).map_err(|error| wrong(&error))?;
         Checkpoint::from_bytes(&bytes).map_err(|error| wrong(&error))?;
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! Whether a results folder is as it was written: every file against its hash, the tables against the trials.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rayon::prelude::*;
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::basis::regular;
 use crate::results::folders::Folders;
 use crate::results::hashes::Stored;
 use crate::results::layout::{self, ADVICE, ENVIRONMENT, EXPERIMENT, FROZEN, HASHES, REPORT};
@@ -77,6 +78,14 @@ impl Verification {
         }
     }
 
+    /// A file that cannot be read, for this reason.
+    fn add_unreadable(&mut self, path: &Path, error: &io::Error, way_out: &str) {
+        match error.kind() {
+            io::ErrorKind::NotFound => self.add(path, "is missing", way_out),
+            _ => self.add(path, format!("cannot be read: {error}"), way_out),
+        }
+    }
+
     /// Files whose hashes stand in `hashes.toml`.
     fn tables(&mut self, root: &Path) {
         let stored = Stored::read(root);
@@ -86,9 +95,12 @@ impl Verification {
             Stored::Known(hashes) => {
                 for name in hashes.names() {
                     let path = root.join(name);
-                    let Ok(bytes) = fs::read(&path) else {
-                        self.add(&path, "is missing", RUN);
-                        continue;
+                    let bytes = match regular::read(&path) {
+                        Ok(bytes) => bytes,
+                        Err(error) => {
+                            self.add_unreadable(&path, &error, RUN);
+                            continue;
+                        }
                     };
                     let hash = seal::hash(&bytes);
                     if !stored.allows(name, &hash) {

@@ -1,4 +1,5 @@
-//! The ground floor: randomness, devices, memory, instruction sets, shape arithmetic, records. Knows nothing of files, models or tensors.
+//! The ground floor: randomness, devices, memory, instruction sets, shape arithmetic, records, regular files, Student's t.
+//! Knows nothing of models or tensors.
 
 pub mod activation;
 pub mod device;
@@ -10,6 +11,8 @@ pub mod number;
 pub mod optimizer;
 pub mod printable;
 pub mod record;
+pub mod regular;
 pub mod seed;
 pub mod shape;
+pub mod student;
 pub mod written;

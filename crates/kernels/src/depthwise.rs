@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use super::activation::{Activation, Elementwise};
 use super::conv::Geometry;
-use super::direct::TURN;
 use super::frame::Frame;
 use super::lanes::{LANES, sum_of};
 use super::simd::{Kernel, Simd, dispatch};
@@ -181,6 +180,9 @@ impl Kernel for Products<'_> {
 fn add<'a, const T: usize>(into: &mut impl Iterator<Item = &'a mut f32>, sums: [f32; T]) {
     into.zip(sums).for_each(|(into, sum)| *into += sum);
 }
+
+/// Positions after which another part of the lanes has its turn: the first-level cache still has them.
+const TURN: usize = 32;
 
 impl Frame {
     /// # Safety

@@ -4,6 +4,8 @@
 //! instruction for all of them, whatever the stride or the number of channels. A tile of filters
 //! and neighbouring pixels is summed up in registers.
 
+use std::ops::Range;
+
 use super::lanes::{LANES, sum_of};
 use super::simd::Simd;
 
@@ -14,9 +16,6 @@ pub(super) const FILTERS: usize = 12;
 /// Divides `LANES`.
 pub(super) const UNROLLED: usize = 4;
 const _: () = assert!(LANES.is_multiple_of(UNROLLED));
-
-/// Positions after which another part of the lanes has its turn, where sums go over positions.
-pub(super) const TURN: usize = 32;
 
 /// One line of outputs: `out[f][p] = start + Σ_c Σ_t weight[c][t][f] · x[c · channel + tap_t + p · step]`.
 /// All strides are in numbers.
@@ -221,6 +220,16 @@ pub(super) struct Dots<'a> {
     pub(super) into_filter: usize,
 }
 
+/// Numbers of the gradients that a tile's filters have in rows which all taps look at before the next ones: they stay in
+/// the first-level cache.
+const RESIDENT: usize = 4 * 1024;
+
+/// Taps whose sums stay there beside them; a multiple of the taps of every tile.
+const TAPS: usize = 36;
+
+/// The most filters of a tile.
+const FILTERS_AT_ONCE: usize = 6;
+
 impl Dots<'_> {
     /// # Safety
     /// All that the fields describe exists, and no other thread uses `into`.
@@ -228,82 +237,97 @@ impl Dots<'_> {
     pub(super) unsafe fn run<V: Simd>(&self) {
         // SAFETY: the caller's promise.
         unsafe {
+            let mut sums = Vec::new();
             let mut filter = 0;
             while filter < self.filters {
                 filter += match (V::MANY_REGISTERS, self.filters - filter) {
-                    (true, 6..) => self.taps::<V, 6, 3>(filter),
-                    (false, 6) => self.taps::<V, 6, 2>(filter),
-                    (_, 4..) => self.taps::<V, 4, 3>(filter),
-                    (_, 3) => self.taps::<V, 3, 3>(filter),
-                    (_, 2) => self.taps::<V, 2, 4>(filter),
-                    _ => self.taps::<V, 1, 4>(filter),
+                    (true, 6..) => self.taps::<V, 6, 3>(filter, &mut sums),
+                    (false, 6) => self.taps::<V, 6, 2>(filter, &mut sums),
+                    (_, 4..) => self.taps::<V, 4, 3>(filter, &mut sums),
+                    (_, 3) => self.taps::<V, 3, 3>(filter, &mut sums),
+                    (_, 2) => self.taps::<V, 2, 4>(filter, &mut sums),
+                    _ => self.taps::<V, 1, 4>(filter, &mut sums),
                 };
             }
         }
     }
 
-    /// Tiles of `F` filters and `T` taps; how many filters.
+    /// Tiles of `F` filters and `T` taps; how many filters. Each lane of `sums` has a sum of its own, row after row
+    /// and position after position, whatever the width of registers and however many rows are taken together.
     #[inline(always)]
-    unsafe fn taps<V: Simd, const F: usize, const T: usize>(&self, filter: usize) -> usize {
+    unsafe fn taps<V: Simd, const F: usize, const T: usize>(
+        &self,
+        filter: usize,
+        sums: &mut Vec<[[f32; LANES]; FILTERS_AT_ONCE]>,
+    ) -> usize {
         // SAFETY: the caller's promise.
         unsafe {
-            let mut tap = 0;
-            while tap + T <= self.taps.len() {
-                self.tile::<V, F, T>(filter, tap);
-                tap += T;
-            }
-            while tap < self.taps.len() {
-                self.tile::<V, F, 1>(filter, tap);
-                tap += 1;
+            let together = (RESIDENT / (F * self.positions * LANES).max(1)).max(1);
+            for (group, taps) in self.taps.chunks(TAPS).enumerate() {
+                sums.clear();
+                sums.resize(taps.len(), [[0.0; LANES]; FILTERS_AT_ONCE]);
+                for first in (0..self.rows).step_by(together) {
+                    let rows = first..self.rows.min(first + together);
+                    let mut tap = 0;
+                    while tap + T <= taps.len() {
+                        self.tile::<V, F, T>(filter, rows.clone(), &taps[tap..], &mut sums[tap..]);
+                        tap += T;
+                    }
+                    while tap < taps.len() {
+                        self.tile::<V, F, 1>(filter, rows.clone(), &taps[tap..], &mut sums[tap..]);
+                        tap += 1;
+                    }
+                }
+                for (tap, sums) in sums.iter().enumerate() {
+                    for f in 0..F {
+                        let place = (filter + f) * self.into_filter + group * TAPS + tap;
+                        *self.into.add(place) += sum_of(sums[f]);
+                    }
+                }
             }
         }
         F
     }
 
+    /// Adds the products of some rows to the sums of `F` filters and the first `T` of `taps`.
     #[inline(always)]
-    unsafe fn tile<V: Simd, const F: usize, const T: usize>(&self, filter: usize, tap: usize) {
+    unsafe fn tile<V: Simd, const F: usize, const T: usize>(
+        &self,
+        filter: usize,
+        rows: Range<usize>,
+        taps: &[usize],
+        sums: &mut [[[f32; LANES]; FILTERS_AT_ONCE]],
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
-            // Each lane has a sum of its own, whatever the width of registers. Parts of the lanes take turns so
-            // rarely that going to and from memory costs nothing, and so often that the first-level cache still
-            // has what all of them read.
-            let mut sums = [[[0.0; LANES]; T]; F];
             let gradient = self.gradient.add(filter * self.filter);
-            let taps: [usize; T] = std::array::from_fn(|t| self.taps[tap + t]);
-            let together = (TURN / self.positions.max(1)).max(1);
-            for first in (0..self.rows).step_by(together) {
-                for part in (0..LANES).step_by(V::WIDTH) {
-                    let mut of_part = [[V::splat(0.0); T]; F];
-                    for f in 0..F {
-                        for t in 0..T {
-                            of_part[f][t] = V::load(sums[f][t][part..].as_ptr());
-                        }
-                    }
-                    for row in first..self.rows.min(first + together) {
-                        let mut gradient = gradient.add(row * self.gradient_row + part);
-                        let mut x = self.x.add(row * self.row + part);
-                        for _ in 0..self.positions {
-                            let pixels: [V; T] = V::load_each(|t| x.add(taps[t]));
-                            for f in 0..F {
-                                let slope = V::load(gradient.add(f * self.filter));
-                                for t in 0..T {
-                                    of_part[f][t] = slope.fma(pixels[t], of_part[f][t]);
-                                }
-                            }
-                            gradient = gradient.add(LANES);
-                            x = x.add(self.step);
-                        }
-                    }
-                    for f in 0..F {
-                        for t in 0..T {
-                            of_part[f][t].store(sums[f][t][part..].as_mut_ptr());
-                        }
+            let taps: [usize; T] = std::array::from_fn(|t| taps[t]);
+            for part in (0..LANES).step_by(V::WIDTH) {
+                let mut of_part = [[V::splat(0.0); T]; F];
+                for f in 0..F {
+                    for t in 0..T {
+                        of_part[f][t] = V::load(sums[t][f][part..].as_ptr());
                     }
                 }
-            }
-            for f in 0..F {
-                for t in 0..T {
-                    *self.into.add((filter + f) * self.into_filter + tap + t) += sum_of(sums[f][t]);
+                for row in rows.clone() {
+                    let mut gradient = gradient.add(row * self.gradient_row + part);
+                    let mut x = self.x.add(row * self.row + part);
+                    for _ in 0..self.positions {
+                        let pixels: [V; T] = V::load_each(|t| x.add(taps[t]));
+                        for f in 0..F {
+                            let slope = V::load(gradient.add(f * self.filter));
+                            for t in 0..T {
+                                of_part[f][t] = slope.fma(pixels[t], of_part[f][t]);
+                            }
+                        }
+                        gradient = gradient.add(LANES);
+                        x = x.add(self.step);
+                    }
+                }
+                for f in 0..F {
+                    for t in 0..T {
+                        of_part[f][t].store(sums[t][f][part..].as_mut_ptr());
+                    }
                 }
             }
         }

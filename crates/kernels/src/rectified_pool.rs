@@ -280,7 +280,9 @@ impl Kernel for Maxima<'_> {
                         place.store(which[part..].as_mut_ptr());
                     }
                 }
-                *winner = which.map(|number| number as i32 as u8);
+                // Behind 2²³ a number's last byte is that of a whole number. Conversions are not vectorised: they
+                // would have to look for what does not fit.
+                *winner = which.map(|number| (number + 8_388_608.0).to_bits() as u8);
             }
         }
     }

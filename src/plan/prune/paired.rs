@@ -8,9 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use crate::basis::record::Metric;
+use crate::basis::student::quantile;
 use crate::config::sweep::prune::Paired;
 
 use super::{Entrant, Ruling, all_values};
@@ -67,8 +66,7 @@ fn interval(differences: &[f64], confidence: f64) -> (f64, f64) {
     let mean = differences.iter().sum::<f64>() / count;
     let squares: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
     let error = (squares / (count - 1.0) / count).sqrt();
-    let student = StudentsT::new(0.0, 1.0, count - 1.0).expect("there are two pairs or more");
-    (mean, student.inverse_cdf(0.5 + confidence / 2.0) * error)
+    (mean, quantile(0.5 + confidence / 2.0, count - 1.0) * error)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::basis::record::Status;
+use crate::basis::regular;
 use crate::results::layout::FROZEN;
 use crate::results::table::csv_bytes;
 use crate::sweep::standing::{Known, Standing};
@@ -127,7 +128,7 @@ impl Submission {
     pub fn given(&self) -> Result<Vec<Given>, StoreError> {
         let path = self.file("tasks.csv");
         let read = || -> Result<Vec<Given>, csv::Error> {
-            csv::Reader::from_path(&path)?.deserialize().collect()
+            csv::Reader::from_reader(regular::open(&path)?).into_deserialize().collect()
         };
         read().map_err(|error| trouble("read", &path)(io::Error::other(error)))
     }
@@ -148,7 +149,7 @@ impl Submission {
 
     /// The jobs, as far as they were submitted.
     pub fn jobs(&self) -> Jobs {
-        let text = fs::read_to_string(self.file("submission.toml")).unwrap_or_default();
+        let text = regular::read_to_string(&self.file("submission.toml")).unwrap_or_default();
         toml::from_str(&text).unwrap_or_default()
     }
 

@@ -1,7 +1,8 @@
 //! `experiment.toml`: the experiment with all layers merged, for people.
 
-use std::{fs, io};
+use std::io;
 
+use crate::basis::regular;
 use crate::config::presets;
 use crate::document::Node;
 use crate::plan::sweep::Experiment;
@@ -23,7 +24,7 @@ impl Store {
     /// `train.epochs` of the run before this one and of `experiment`, if they differ and trials cannot go on
     /// for longer: their schedule depends on all epochs.
     pub fn epochs_changed(&self, experiment: &Experiment) -> Option<(i64, i64)> {
-        let text = fs::read_to_string(self.root.join(EXPERIMENT)).ok()?;
+        let text = regular::read_to_string(&self.root.join(EXPERIMENT)).ok()?;
         let before: toml::Table = toml::from_str(&text).ok()?;
         let before = before.get("train")?.get("epochs")?.as_integer()?;
         let train = &experiment.trials.first()?.plan.train;

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::basis::regular;
+
 use super::holder;
 
 /// What went wrong with a file.
@@ -80,7 +82,7 @@ pub(super) fn place(path: &Path, bytes: &[u8], lasting: Lasting) -> Result<(), S
         match fs::rename(&beside, path) {
             // Over a network the answer to the first request may be lost, and the second finds that
             // it was done.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match regular::read(path) {
                 Ok(there) if there == bytes => Ok(()),
                 _ => Err(error),
             },

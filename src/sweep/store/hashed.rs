@@ -1,9 +1,10 @@
 //! Files of the results folder that are written as a whole, with their hashes in `hashes.toml`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::basis::regular;
 use crate::results::hashes::{Hashes, Stored};
 use crate::results::layout::HASHES;
 
@@ -30,7 +31,8 @@ impl Store {
             write_whole(&path(HASHES), hashes.to_text().as_bytes())?;
         }
         // What is there already the disk need not take again.
-        let is_there = |name: &str, bytes: &[u8]| fs::read(path(name)).is_ok_and(|it| it == bytes);
+        let is_there =
+            |name: &str, bytes: &[u8]| regular::read(&path(name)).is_ok_and(|it| it == bytes);
         let mut written = files.iter().filter(|(name, bytes)| !is_there(name, bytes)).peekable();
         if written.peek().is_none() {
             return Ok(());
@@ -44,7 +46,8 @@ impl Store {
 
 /// Waits for the lock at `path`; none where the file system has no locks.
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    let options = &mut File::options();
+    let file = regular::open_as(path, options.write(true).create(true).truncate(false))?;
     match file.lock() {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
         locked => locked.map(|()| Some(file)),
@@ -53,6 +56,8 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::results::hashes::verified;
 

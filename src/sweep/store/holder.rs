@@ -4,10 +4,11 @@
 //! the lock to another one. So whoever takes a trial also leaves his name with it, and looks before each
 //! write whether it is still there.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+
+use crate::basis::regular;
 
 /// The name of this process: host, process and some digits, as two hosts may be called the same.
 pub(super) fn name() -> &'static str {
@@ -42,7 +43,7 @@ pub(super) struct TakenOver(pub(super) String);
 /// Makes sure that the name at `path` is that of this process; a trial that nobody ever took is
 /// everybody's.
 pub(super) fn check(path: &Path) -> io::Result<()> {
-    match fs::read_to_string(path) {
+    match regular::read_to_string(path) {
         Ok(other) if other != name() => Err(io::Error::other(TakenOver(other))),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -51,6 +52,8 @@ pub(super) fn check(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::basis::regular;
 use crate::data::{Changes, Dataset, Error, Inventory};
 use crate::plan::data::{BoxPlan, DataPlan, MOST_PIXELS};
 use crate::results::layout;
@@ -49,7 +50,7 @@ impl Images {
     /// # Errors
     /// If it is damaged.
     fn at(path: &Path) -> Result<Option<Images>, Damage> {
-        let Ok(bytes) = fs::read(path) else { return Ok(None) };
+        let Ok(bytes) = regular::read(path) else { return Ok(None) };
         let text = String::from_utf8(bytes).unwrap_or_default();
         let read = unsealed(&text).and_then(|text| toml::from_str(text).ok());
         let what = "is damaged: its hash is not the one that was written with it";

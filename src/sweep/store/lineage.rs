@@ -2,9 +2,8 @@
 //! is still the same one as long as it has a trial in common with what is there, or its file describes the same
 //! images and the same network. Everything else that has the folder's name is another experiment.
 
-use std::fs;
-
 use crate::basis::record::Status;
+use crate::basis::regular;
 use crate::config::frozen::Frozen;
 use crate::config::layering::Request;
 use crate::document::Node;
@@ -53,7 +52,7 @@ impl Store {
     /// The experiment of the folder and this one as their files have them, without what was laid over them: who
     /// sets a value for one run has no other experiment.
     fn written(&self, request: &Request, root: &Node) -> Option<(toml::Value, toml::Value)> {
-        let frozen = fs::read_to_string(self.root.join(FROZEN)).ok();
+        let frozen = regular::read_to_string(&self.root.join(FROZEN)).ok();
         let frozen = frozen.and_then(|text| Frozen::from_text(&text).ok());
         let folder = std::env::current_dir().ok()?;
         let bare = Request { file: request.file.clone(), ..Request::default() };
@@ -64,7 +63,7 @@ impl Store {
             return Some((before.to_toml(), now.to_toml()));
         }
         // Older results, or a file that is nothing without what is laid over it.
-        let before = fs::read_to_string(self.root.join(EXPERIMENT)).ok()?;
+        let before = regular::read_to_string(&self.root.join(EXPERIMENT)).ok()?;
         let mut root = root.clone();
         crate::config::presets::withdraw(&mut root);
         Some((toml::from_str(&before).ok()?, root.to_toml()))

@@ -5,6 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use crate::basis::regular;
+
 /// The right to work on a trial, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -14,7 +16,8 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock at `path`; none if another process holds it.
     pub(in crate::sweep) fn take(path: &Path) -> io::Result<Option<Lock>> {
-        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        let options = &mut File::options();
+        let file = regular::open_as(path, options.write(true).create(true).truncate(false))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -25,7 +28,7 @@ impl Lock {
 
 /// Whether somebody holds the lock at `path`.
 pub(super) fn is_held(path: &Path) -> bool {
-    File::open(path)
+    regular::open(path)
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 

@@ -1,7 +1,7 @@
 //! Rows of the small tables in a trial's folder: each with the hash of itself and of all before it.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use csv_core::{ReadRecordResult, Reader};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::basis::regular;
 use crate::results::seal::{COLUMN, Chain, Check};
 
 use super::file::{Lasting, sync_folder};
@@ -49,13 +50,13 @@ impl End {
 
 /// The rows of the table at `path`; none if it is missing.
 pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Rows<R> {
-    parsed(&fs::read(path).unwrap_or_default(), chain(path), |_| true)
+    parsed(&regular::read(path).unwrap_or_default(), chain(path), |_| true)
 }
 
 /// As [`read`], with cells by their place. A table whose columns are not `columns` in this order has no rows:
 /// its cells would be taken for others.
 pub(super) fn read_in_order<R: DeserializeOwned>(path: &Path, columns: &[&str]) -> Rows<R> {
-    parsed(&fs::read(path).unwrap_or_default(), chain(path), |header| {
+    parsed(&regular::read(path).unwrap_or_default(), chain(path), |header| {
         header.iter().eq(columns.iter().map(|name| name.as_bytes()))
     })
 }
@@ -95,8 +96,9 @@ pub(super) fn append<R: Serialize>(
     rows: impl IntoIterator<Item = R>,
     lasting: Lasting,
 ) -> io::Result<End> {
-    let mut file =
-        File::options().create(true).read(true).write(true).truncate(false).open(path)?;
+    let options = &mut File::options();
+    let options = options.create(true).read(true).write(true).truncate(false);
+    let mut file = regular::open_as(path, options)?;
     let there = file.metadata()?.len();
     let mut at = match end {
         Some(end) if end.bytes != there => {
@@ -254,6 +256,8 @@ impl<'a> Iterator for Lines<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     type Row = (usize, String, Option<f64>);

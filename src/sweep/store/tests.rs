@@ -1,11 +1,11 @@
 //! Two processes that both believe that a trial is theirs.
 
-use std::fs;
+use std::{fs, io};
 
 use crate::results::timings::Timing;
 use crate::train::checkpoint::Checkpoint;
 
-use super::{Mark, TrialStore};
+use super::{Mark, TrialStore, trouble};
 
 fn lines(store: &TrialStore) -> usize {
     store.timings().len()
@@ -33,6 +33,22 @@ fn a_process_that_was_overtaken_writes_nothing_more() {
     }
     assert_eq!((lines(&store), store.mark()), (1, None));
     assert_eq!(store.host().as_deref(), Some("n2"));
+}
+
+#[test]
+fn a_process_that_is_overtaken_while_it_writes_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = TrialStore::at(folder.path().join("trial"));
+    let _lock = store.lock().unwrap().unwrap();
+    let missing = || trouble("write", folder.path())(io::ErrorKind::NotFound.into());
+    let error = store.held(|| Err::<(), _>(missing())).unwrap_err();
+    assert!(!error.is_taken_over(), "{error}");
+    let error = store.held(|| {
+        // Whoever takes the trial removes files that are not finished: the own one cannot be renamed any more.
+        fs::write(store.folder().join("holder"), "n2-77-0123abcd").unwrap();
+        Err::<(), _>(missing())
+    });
+    assert!(error.unwrap_err().is_taken_over());
 }
 
 #[test]

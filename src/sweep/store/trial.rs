@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
+use crate::basis::regular;
 use crate::model::network::Weights;
 use crate::plan::Plan;
 use crate::results::layout::{
@@ -114,7 +115,7 @@ impl TrialStore {
 
     /// The machine of the process that took the trial last.
     pub fn host(&self) -> Option<String> {
-        let name = fs::read_to_string(self.file("holder")).ok()?;
+        let name = regular::read_to_string(&self.file("holder")).ok()?;
         holder::host_of(&name).map(str::to_owned)
     }
 
@@ -124,6 +125,16 @@ impl TrialStore {
         holder::check(&path).map_err(trouble("write to", &self.folder))
     }
 
+    /// Does `write` in a trial that is this process's. Another one that takes the trial in the meantime removes what
+    /// was not finished: then that is the reason why it failed.
+    pub(super) fn held<T>(
+        &self,
+        write: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.check_hold()?;
+        write().or_else(|error| self.check_hold().and(Err(error)))
+    }
+
     /// Adds rows to the file `name`.
     fn append<R: Serialize>(
         &self,
@@ -131,11 +142,11 @@ impl TrialStore {
         rows: impl IntoIterator<Item = R>,
         lasting: Lasting,
     ) -> Result<End, StoreError> {
-        self.check_hold()?;
         let path = self.file(name);
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let end = ends.get(name).copied();
-        let at = append(&path, end, rows, lasting).map_err(trouble("write", &path))?;
+        let at =
+            self.held(|| append(&path, end, rows, lasting).map_err(trouble("write", &path)))?;
         ends.insert(name, at);
         Ok(at)
     }
@@ -152,7 +163,7 @@ impl TrialStore {
 
     /// What the last process to work on the trial has left of itself.
     pub fn mark(&self) -> Option<Mark> {
-        let text = fs::read_to_string(self.file("mark")).ok()?;
+        let text = regular::read_to_string(&self.file("mark")).ok()?;
         let (word, run) = text.split_once(' ')?;
         match word {
             "works" => Some(Mark::Works(run.to_owned())),
@@ -163,10 +174,10 @@ impl TrialStore {
 
     /// Leaves a mark, or takes it away.
     pub fn set_mark(&self, mark: Option<&Mark>) -> Result<(), StoreError> {
-        self.check_hold()?;
         let path = self.file("mark");
         let text = match mark {
             None => {
+                self.check_hold()?;
                 // There may be none.
                 let _ = fs::remove_file(&path);
                 return Ok(());
@@ -174,7 +185,12 @@ impl TrialStore {
             Some(Mark::Works(run)) => format!("works {run}"),
             Some(Mark::Failed(run)) => format!("failed {run}"),
         };
-        fs::write(&path, text).map_err(trouble("write", &path))
+        let write = || {
+            let options = &mut File::options();
+            regular::open_as(&path, options.write(true).create(true).truncate(true))
+                .and_then(|mut file| file.write_all(text.as_bytes()))
+        };
+        self.held(|| write().map_err(trouble("write", &path)))
     }
 
     /// Removes everything that a trial has come to, before it starts again.
@@ -218,7 +234,7 @@ impl TrialStore {
             fs::remove_file(&path).map_err(trouble("remove", &path))?;
         }
         let text = toml::to_string(plan).expect("a plan is plain data");
-        write_as(&self.file(PLAN), sealed(&text).as_bytes(), Lasting::Process)
+        self.held(|| write_as(&self.file(PLAN), sealed(&text).as_bytes(), Lasting::Process))
     }
 
     /// The plan that ran.
@@ -227,7 +243,7 @@ impl TrialStore {
     /// If there is none, or it is damaged, or another version of the program wrote it.
     pub fn plan(&self) -> Result<Plan, StoreError> {
         let path = self.file(PLAN);
-        let text = fs::read_to_string(&path).map_err(trouble("read", &path))?;
+        let text = regular::read_to_string(&path).map_err(trouble("read", &path))?;
         let read = || match unsealed(&text) {
             Some(text) => toml::from_str(text).map_err(io::Error::other),
             None => Err(io::Error::other(NOT_AS_WRITTEN)),
@@ -251,7 +267,7 @@ impl TrialStore {
     /// fewer rows: the trial was trained for longer since.
     fn stored_outcome(&self, records: &[EpochRecord]) -> Result<Option<StoredOutcome>, Damage> {
         let path = self.file(OUTCOME);
-        let text = match fs::read(&path) {
+        let text = match regular::read(&path) {
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(_) => return Ok(None),
         };
@@ -281,7 +297,7 @@ impl TrialStore {
 
     /// The hash that the checkpoint in the file `name` says of what it holds.
     fn identity(&self, name: &str) -> Option<String> {
-        checkpoint::identity(&mut File::open(self.file(name)).ok()?)
+        checkpoint::identity(&mut regular::open(&self.file(name)).ok()?)
     }
 
     /// Whether the file `name`, which the trial's outcome names with its hash, is as it was then. A trial without an
@@ -292,7 +308,7 @@ impl TrialStore {
         let Some(hash) = stored.files.get(name) else { return Ok(()) };
         let found = match name.ends_with(".safetensors") {
             true => self.identity(name),
-            false => fs::read(&path).ok().map(|bytes| seal::hash(&bytes)),
+            false => regular::read(&path).ok().map(|bytes| seal::hash(&bytes)),
         };
         match found {
             Some(found) if found == *hash => Ok(()),
@@ -383,7 +399,7 @@ impl TrialStore {
     pub fn checkpoint(&self, name: &str) -> Result<Option<Checkpoint>, Damage> {
         let path = self.file(&format!("{name}.safetensors"));
         let damage = |error: &dyn std::fmt::Display| Damage::at(&path, format!("is {error}"));
-        match fs::read(&path) {
+        match regular::read(&path) {
             Ok(bytes) => Checkpoint::from_bytes(&bytes).map(Some).map_err(|error| damage(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(damage(&format!("not to be read: {error}"))),
@@ -406,7 +422,7 @@ impl TrialStore {
         // The first one takes the time: a file system that keeps a journal writes all of them with it.
         for name in LASTING {
             let path = self.file(name);
-            match File::open(&path) {
+            match regular::open(&path) {
                 Ok(file) => file.sync_all().map_err(trouble("write", &path))?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(trouble("open", &path)(error)),
@@ -454,12 +470,11 @@ impl TrialStore {
         checkpoint: Checkpoint,
         lasting: Lasting,
     ) -> Result<(), StoreError> {
-        self.check_hold()?;
         let path = self.file(&format!("{name}.safetensors"));
         let bytes = checkpoint
             .to_bytes()
             .map_err(|error| trouble("write", &path)(io::Error::other(error)))?;
-        write_as(&path, &bytes, lasting)
+        self.held(|| write_as(&path, &bytes, lasting))
     }
 
     /// The loss of every batch, as far as the table is whole.
@@ -496,10 +511,9 @@ impl TrialStore {
         name: &str,
         rows: impl IntoIterator<Item = R>,
     ) -> Result<(), StoreError> {
-        self.check_hold()?;
         self.forget_end(name);
         let path = self.file(name);
-        write_as(&path, &rows::table(&path, rows), Lasting::Process)
+        self.held(|| write_as(&path, &rows::table(&path, rows), Lasting::Process))
     }
 
     /// Writes rows with their header; [`settle`](Self::settle) has the disk take them.
@@ -508,27 +522,25 @@ impl TrialStore {
         name: &str,
         rows: impl IntoIterator<Item = R>,
     ) -> Result<(), StoreError> {
-        self.check_hold()?;
         self.forget_end(name);
-        write_as(&self.file(name), &csv_bytes(rows), Lasting::Process)
+        self.held(|| write_as(&self.file(name), &csv_bytes(rows), Lasting::Process))
     }
 
     /// Ends the trial.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), StoreError> {
-        self.check_hold()?;
         let epochs_blake3 = rows_hash(&self.epochs());
         let mut files = BTreeMap::new();
         if outcome.status == Status::Completed && outcome.best_epoch > 0 {
             files.extend(self.identity(BEST).map(|hash| (BEST.to_owned(), hash)));
             for name in [BATCHES, PREDICTIONS, CONFUSION] {
-                if let Ok(bytes) = fs::read(self.file(name)) {
+                if let Ok(bytes) = regular::read(&self.file(name)) {
                     files.insert(name.to_owned(), seal::hash(&bytes));
                 }
             }
         }
         let stored = StoredOutcome { epochs_blake3, files, outcome: outcome.clone() };
         let text = toml::to_string(&stored).expect("an outcome is plain data");
-        write_whole(&self.file(OUTCOME), sealed(&text).as_bytes())
+        self.held(|| write_whole(&self.file(OUTCOME), sealed(&text).as_bytes()))
     }
 
     /// Adds lines about the clock.

@@ -73,7 +73,7 @@ pub fn leaks(dataset: &Dataset, split: &Split) -> Vec<Copied> {
         what,
         of,
         among: images.len(),
-        pairs: copies(&looks, images, others, any),
+        pairs: copies(&looks, images, others, &any),
     };
     let other_class =
         |image: u32, other: u32| other < image && dataset.label(image) != dataset.label(other);
@@ -85,7 +85,7 @@ pub fn leaks(dataset: &Dataset, split: &Split) -> Vec<Copied> {
             what: "images",
             of: "images of another class",
             among: all.len(),
-            pairs: copies(&looks, &all, &all, other_class),
+            pairs: copies(&looks, &all, &all, &other_class),
         },
     ];
     found.into_iter().filter(|copied| !copied.pairs.is_empty()).collect()

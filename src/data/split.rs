@@ -146,7 +146,7 @@ fn without_copies(
     }
     let mut others = held.map(|images| &images[..]).concat();
     others.sort_unstable();
-    let found = copies(&dataset.looks, &train, &others, |_, _| true);
+    let found = copies(&dataset.looks, &train, &others, &|_, _| true);
     let origin = dataset.origin.clone();
     if !found.is_empty() && duplicates == Duplicates::Error {
         return Err(Error::Leaks { origin, total: found.len(), pairs: listed(dataset, &found) });

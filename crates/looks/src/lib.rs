@@ -22,6 +22,9 @@ pub const MOST_LEVELS: u8 = 12;
 /// Grey levels by which neighbours in a hash have to differ.
 const STEP: i16 = 4;
 
+/// Parts of a hash by which near ones are found, of 16 bits each.
+const BANDS: usize = 4;
+
 /// Rows and columns of the means.
 const CELLS: usize = 8;
 
@@ -80,12 +83,18 @@ impl Look {
         };
         let steps = means(&gray, [height, width], CELLS + 1);
         let (mut hash, mut mirrored) = (0_u64, 0_u64);
-        for row in steps.chunks_exact(CELLS + 1) {
-            for place in 0..CELLS {
-                let bit =
-                    |left: u8, right: u8| u64::from(i16::from(right) - i16::from(left) > STEP);
-                hash = (hash << 1) | bit(row[place], row[place + 1]);
-                mirrored = (mirrored << 1) | bit(row[CELLS - place], row[CELLS - place - 1]);
+        // Each band takes bits from all over the image: a row at its edge is the same in many images.
+        let mut next = [0; BANDS];
+        for (y, row) in steps.chunks_exact(CELLS + 1).enumerate() {
+            for x in 0..CELLS {
+                let band = (y + 3 * x) % BANDS;
+                let bit = |left: u8, right: u8| {
+                    let is_lighter = i16::from(right) - i16::from(left) > STEP;
+                    u64::from(is_lighter) << (16 * band + next[band])
+                };
+                hash |= bit(row[x], row[x + 1]);
+                mirrored |= bit(row[CELLS - x], row[CELLS - x - 1]);
+                next[band] += 1;
             }
         }
         let cells = means(&gray, [height, width], CELLS);
@@ -135,23 +144,22 @@ fn means(gray: &[u8], [height, width]: [usize; 2], columns: usize) -> Vec<u8> {
 }
 
 /// Each of `images` that is a copy of one of `others` which is `wanted` for it, with the one that it is most
-/// like; of equals, the first.
+/// like; of equals, the first. Both are indices into `looks`.
 pub fn copies(
     looks: &[Look],
     images: &[u32],
     others: &[u32],
-    wanted: impl Fn(u32, u32) -> bool + Sync,
+    // Not generic: it is compiled here, where it is optimised in development too.
+    wanted: &(dyn Fn(u32, u32) -> bool + Sync),
 ) -> Vec<Pair> {
-    // Both are looked into and never iterated over.
+    // It is looked into and never iterated over.
     let mut exact: HashMap<[u8; 16], Vec<u32>> = HashMap::new();
-    // If two hashes differ in at most 7 bits, one of their 8 bytes is the same.
-    let mut by_byte: Vec<Vec<u32>> = vec![Vec::new(); 8 * 256];
-    let bytes = |hash: u64| hash.to_le_bytes().into_iter().map(usize::from).enumerate();
+    let mut by_band: Vec<Vec<(u64, u32)>> = vec![Vec::new(); BANDS << 16];
     for other in others {
         let look = &looks[*other as usize];
         exact.entry(look.exact).or_default().push(*other);
-        for (place, byte) in bytes(look.hash) {
-            by_byte[place * 256 + byte].push(*other);
+        for band in 0..BANDS {
+            by_band[(band << 16) | usize::from(part(look.hash, band))].push((look.hash, *other));
         }
     }
     let copy = |image: &u32| -> Option<Pair> {
@@ -163,19 +171,23 @@ pub fn copies(
         }
         let mut best: Option<(Likeness, u32)> = None;
         for hash in [look.hash, look.mirrored] {
-            for (place, byte) in bytes(hash) {
-                for other in &by_byte[place * 256 + byte] {
-                    let found = &looks[*other as usize];
-                    let difference = hash ^ found.hash;
-                    // It has been met by an equal byte before this one, or is none.
-                    let is_known = bytes(difference).take(place).any(|(_, byte)| byte == 0);
-                    if is_known || difference.count_ones() > MOST_BITS || !is_wanted(other) {
-                        continue;
-                    }
-                    if let Some(likeness) = look.likeness(found)
-                        && best.is_none_or(|best| (likeness, *other) < best)
-                    {
-                        best = Some((likeness, *other));
+            // If two hashes differ in at most 7 bits, one of their 4 parts differs in at most one.
+            let is_met = |other: u64, band: usize| part(hash ^ other, band).count_ones() <= 1;
+            for band in 0..BANDS {
+                let own = part(hash, band);
+                for code in std::iter::once(own).chain((0..16).map(|bit| own ^ (1 << bit))) {
+                    for (found, other) in &by_band[(band << 16) | usize::from(code)] {
+                        if (hash ^ found).count_ones() > MOST_BITS
+                            || (0..band).any(|earlier| is_met(*found, earlier))
+                            || !is_wanted(other)
+                        {
+                            continue;
+                        }
+                        if let Some(likeness) = look.likeness(&looks[*other as usize])
+                            && best.is_none_or(|best| (likeness, *other) < best)
+                        {
+                            best = Some((likeness, *other));
+                        }
                     }
                 }
             }
@@ -183,6 +195,11 @@ pub fn copies(
         best.map(|(likeness, of)| Pair { image: *image, of, likeness })
     };
     images.par_iter().filter_map(copy).collect()
+}
+
+/// The bits of `hash` in one of its bands.
+fn part(hash: u64, band: usize) -> u16 {
+    (hash >> (16 * band)) as u16
 }
 
 #[cfg(test)]
@@ -227,7 +244,7 @@ mod tests {
             .collect();
         let all: Vec<u32> = (0..150).collect();
         let wanted = |image: u32, other: u32| other < image;
-        let found = copies(&looks, &all, &all, wanted);
+        let found = copies(&looks, &all, &all, &wanted);
         let expected: Vec<Pair> = all
             .iter()
             .filter_map(|image| {

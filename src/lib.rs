@@ -7,6 +7,7 @@
 pub use candlewick_basis as basis;
 
 pub use candlewick_augment as augment;
+pub use candlewick_looks as looks;
 pub use candlewick_measures as measures;
 pub use candlewick_weights as weights;
 pub mod charts;

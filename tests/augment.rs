@@ -33,14 +33,14 @@ optimizer = { sgd = { lr = 0.05, momentum = 0.9 } }
 "#;
 
 impl Bench {
-    fn run(&self, results: &str, arguments: &[&str]) {
+    pub(super) fn run(&self, results: &str, arguments: &[&str]) {
         let mut all = vec!["run", "experiment.toml", "--results", results];
         all.extend_from_slice(arguments);
         self.done(&all);
     }
 
     /// The only experiment's table of this name.
-    fn table(&self, results: &str, name: &str) -> String {
+    pub(super) fn table(&self, results: &str, name: &str) -> String {
         let mut folders = fs::read_dir(self.path().join(results)).unwrap();
         fs::read_to_string(folders.next().unwrap().unwrap().path().join(name)).unwrap()
     }
@@ -124,7 +124,7 @@ fn mixed_batches_train_and_repeat() {
 }
 
 /// Bright images with a dark left half, across and upright, in two classes.
-fn shapes(bench: &Bench) {
+pub(super) fn shapes(bench: &Bench) {
     for (class, shade) in [("bright", 250), ("dim", 90)] {
         let folder = bench.path().join("shapes").join(class);
         fs::create_dir_all(&folder).unwrap();
@@ -139,7 +139,7 @@ fn shapes(bench: &Bench) {
     }
 }
 
-const SHAPES: &str = r#"
+pub(super) const SHAPES: &str = r#"
 name = "shapes"
 [data]
 source = { folder = "shapes" }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use candlewick::data::{decode_centre, decode_image, load};
 use candlewick::plan::data::{
-    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
-    Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Fit, Group, Image, MOST_PIXELS, Normalise, OnBadImage,
+    Sampling, Source, Subset, TestSet,
 };
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgb};
 use tempfile::TempDir;
@@ -24,14 +24,16 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [8, 8], channels: 3 },
+        fit: Fit::Stretch,
         own_size: None,
         normalise: Normalise::None,
         on_bad_image,
         max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
         columns: Columns::default(),
-        group: None,
+        group: Group::None,
         duplicates: Duplicates::Keep,
+        sampling: Sampling::Shuffle,
     }
 }
 
@@ -40,7 +42,9 @@ fn refusal(name: &str, content: &[u8]) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    let error = decode_image(&path, &Image { size: [8, 8], channels: 3 }, MOST_PIXELS).unwrap_err();
+    let error =
+        decode_image(&path, &Image { size: [8, 8], channels: 3 }, &Fit::Stretch, MOST_PIXELS)
+            .unwrap_err();
     let message = error.to_string();
     message.strip_prefix(&format!("{}: ", path.display())).expect("names the file").to_owned()
 }
@@ -75,7 +79,7 @@ fn images_are_read_and_resized_as_pil_reads_and_resizes_them() {
         let (height, width) = size.split_once('x').unwrap();
         let size = [height.parse().unwrap(), width.parse().unwrap()];
         let plan = Image { size, channels: channels.parse().unwrap() };
-        let found = decode_image(&images().join(name), &plan, MOST_PIXELS).unwrap();
+        let found = decode_image(&images().join(name), &plan, &Fit::Stretch, MOST_PIXELS).unwrap();
         let expected: Vec<u8> = (0..hex.len() / 2)
             .map(|i| u8::from_str_radix(&hex[2 * i..][..2], 16).unwrap())
             .collect();
@@ -93,7 +97,9 @@ fn one_pixel_becomes_an_even_image() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("one.png");
     image::RgbImage::from_pixel(1, 1, Rgb([10, 200, 30])).save(&path).unwrap();
-    let pixels = decode_image(&path, &Image { size: [4, 5], channels: 3 }, MOST_PIXELS).unwrap();
+    let pixels =
+        decode_image(&path, &Image { size: [4, 5], channels: 3 }, &Fit::Stretch, MOST_PIXELS)
+            .unwrap();
     assert_eq!(pixels, [10, 200, 30].repeat(20));
 }
 
@@ -103,7 +109,9 @@ fn sixteen_bits_of_colour_are_rounded_to_eight() {
     let path = folder.path().join("deep.png");
     let pixel: Rgb<u16> = Rgb([0, 257 * 100 + 128, 65_535]);
     ImageBuffer::from_pixel(2, 2, pixel).save(&path).unwrap();
-    let pixels = decode_image(&path, &Image { size: [2, 2], channels: 3 }, MOST_PIXELS).unwrap();
+    let pixels =
+        decode_image(&path, &Image { size: [2, 2], channels: 3 }, &Fit::Stretch, MOST_PIXELS)
+            .unwrap();
     assert_eq!(pixels[..3], [0, 100, 255]);
 }
 
@@ -112,7 +120,10 @@ fn the_content_decides_about_the_format_and_not_the_name() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a jpeg.png");
     fs::write(&path, encoded(ImageFormat::Jpeg)).unwrap();
-    assert!(decode_image(&path, &Image { size: [8, 8], channels: 1 }, MOST_PIXELS).is_ok());
+    assert!(
+        decode_image(&path, &Image { size: [8, 8], channels: 1 }, &Fit::Stretch, MOST_PIXELS)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -164,7 +175,7 @@ fn a_long_side_is_refused_and_so_is_what_would_become_too_long() {
     let path = folder.path().join("narrow.png");
     fs::write(&path, encoded(3_000)).unwrap();
     let plan = Image { size: [224, 224], channels: 3 };
-    assert!(decode_image(&path, &plan, MOST_PIXELS).is_ok());
+    assert!(decode_image(&path, &plan, &Fit::Stretch, MOST_PIXELS).is_ok());
     let narrow = decode_centre(&path, &plan, MOST_PIXELS).unwrap_err().to_string();
     assert!(
         narrow.contains("3000×1 pixels are too narrow") || narrow.contains("1×3000"),
@@ -207,7 +218,8 @@ fn a_profile_of_colours_that_swells_is_left_out() {
     let decode = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        decode_image(&path, &Image { size: [8, 8], channels: 3 }, MOST_PIXELS).unwrap()
+        decode_image(&path, &Image { size: [8, 8], channels: 3 }, &Fit::Stretch, MOST_PIXELS)
+            .unwrap()
     };
     assert_eq!(decode("swollen.png", &swollen), decode("plain.png", &plain));
 }
@@ -255,10 +267,10 @@ fn flipped_and_missing_bytes_never_cause_a_panic() {
                 damaged[place] ^= change;
                 fs::write(&path, &damaged).unwrap();
                 // Whether it can still be read does not matter: that this returns does.
-                let _ = decode_image(&path, &plan, MOST_PIXELS);
+                let _ = decode_image(&path, &plan, &Fit::Stretch, MOST_PIXELS);
             }
             fs::write(&path, &whole[..place]).unwrap();
-            let _ = decode_image(&path, &plan, MOST_PIXELS);
+            let _ = decode_image(&path, &plan, &Fit::Stretch, MOST_PIXELS);
         }
     }
 }

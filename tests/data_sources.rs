@@ -3,6 +3,7 @@
 mod cifar;
 mod cifar_python;
 mod folders;
+mod groups;
 mod idx;
 mod npz;
 mod parquet;
@@ -14,8 +15,8 @@ use std::path::Path;
 
 use candlewick::data::{Part, load, survey};
 use candlewick::plan::data::{
-    BoxPlan, Columns, DataPlan, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
-    Subset, TestSet,
+    BoxPlan, Columns, DataPlan, Duplicates, Fit, Group, Image, MOST_PIXELS, Normalise, OnBadImage,
+    Sampling, Source, Subset, TestSet,
 };
 use image::Rgb;
 
@@ -28,18 +29,20 @@ fn plan(source: Source) -> DataPlan {
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [2, 2], channels: 3 },
+        fit: Fit::Stretch,
         own_size: None,
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
         max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
         columns: Columns::default(),
-        group: None,
+        group: Group::None,
         duplicates: Duplicates::Keep,
+        sampling: Sampling::Shuffle,
     }
 }
 
-fn folder(path: &Path) -> DataPlan {
+pub(super) fn folder(path: &Path) -> DataPlan {
     plan(Source::Folder(path.to_owned()))
 }
 

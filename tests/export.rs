@@ -7,7 +7,7 @@ use candlewick::data::Normalisation;
 use candlewick::export::{Input, Options, onnx};
 use candlewick::kernels::tape::numbers;
 use candlewick::model::network::{Network, Weights};
-use candlewick::plan::data::Image;
+use candlewick::plan::data::{Fit, Image};
 use candlewick::plan::model::ModelPlan;
 use candlewick::plan::network::network;
 use candlewick::train::card::Card;
@@ -99,6 +99,7 @@ fn card(model: ModelPlan, side: usize) -> Card {
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
         image: Image { size: [side, side], channels: 3 },
+        fit: Fit::Stretch,
         own_size: None,
         centre: false,
         evaluation: Chain::default(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The storeys, lowest first; each lists its rooms. The crates are rooms too: `lib.rs` calls them so.
 const STOREYS: [&[&str]; 12] = [
     &["basis"],
-    &["augment", "charts", "document", "measures", "weights"],
+    &["augment", "charts", "document", "looks", "measures", "weights"],
     &["config"],
     &["plan"],
     &["kernels", "data", "results"],

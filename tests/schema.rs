@@ -89,6 +89,10 @@ const WRONG_BY_MEANING: &[&str] = &[
     "columns-of-another-source",
     "conv-after-flatten",
     "crop-without-boxes",
+    "data-fit-beside-chain",
+    "data-group-brackets",
+    "data-group-pattern",
+    "data-group-prefix",
     "data-unknown-class",
     "dense-without-flatten",
     "duplicate-layer-names",
@@ -194,7 +198,14 @@ struct Digits;
 impl Survey for Digits {
     fn data(&self, _: &DataPlan) -> Result<DataFacts, String> {
         let classes = (0..10).map(|digit| digit.to_string()).collect();
-        Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
+        Ok(DataFacts {
+            classes,
+            images: 1797,
+            declared_test: 0,
+            declared_validation: 0,
+            counts: Vec::new(),
+            left_out: Vec::new(),
+        })
     }
 
     fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<WeightsFacts, String> {

@@ -13,7 +13,7 @@ use crate::sweep::notes::notes;
 use crate::sweep::store::Store;
 
 use super::arguments::Written;
-use super::check::held;
+use super::check::{MEASURED, held, what_was_listed};
 use super::error::{Error, Result};
 use super::output::say;
 
@@ -49,6 +49,9 @@ pub(super) fn begin(
     unchanged(experiment, store, images, true).map_err(Error::wrong)?;
     store.prepare()?;
     if view.is_for_people() {
+        if let Some(first) = experiment.trials.first() {
+            say(&what_was_listed(first, images, MEASURED)?);
+        }
         notes(root, experiment, images).iter().for_each(|note| say(&format!("{note}\n")));
         let needs = needs(experiment, images, 0);
         if needs.images < needs.decoded {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::basis::number::{count, number};
 use crate::basis::record::Status;
 use crate::config::layering::load;
-use crate::data::Cache;
+use crate::data::{Cache, leaks, left_out_as_copies, sizes, split};
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::changed::unchanged;
@@ -19,6 +19,7 @@ use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
 use crate::sweep::store::Store;
 use crate::sweep::survey::Files;
+use crate::terminal::data;
 use crate::terminal::layers::layers;
 use crate::terminal::transfer::transfer;
 use crate::terminal::weights::weights;
@@ -101,8 +102,17 @@ pub(super) fn check(arguments: &Check) -> Result {
         allocation,
         standing,
         notes: notes(&root, &experiment, &images),
+        data: what_was_listed(shown, &images, if arguments.data { usize::MAX } else { MEASURED })?,
     };
     print(&overview(&summary, shown, width()));
+    if arguments.data {
+        let plan = &shown.plan;
+        let dataset = images.get(&plan.data).map_err(Error::wrong)?;
+        let split = split(&dataset, &plan.data, plan.seed).map_err(Error::wrong)?;
+        let left_out = left_out_as_copies(&dataset, &plan.data, plan.seed).map_err(Error::wrong)?;
+        let copied = leaks(&dataset, &split).map_err(Error::wrong)?;
+        print(&data::read(&dataset, &split, &copied, left_out).map_err(Error::wrong)?);
+    }
     if let Some(differences) =
         store.other_experiment(&arguments.written.request(), &root, &experiment)
     {
@@ -129,6 +139,20 @@ struct Overview<'a> {
     allocation: Allocation,
     costs: Vec<Cost>,
     notes: Vec<String>,
+    /// What is known of its images.
+    data: String,
+}
+
+/// Images whose headers are read for the sizes that there are.
+pub(super) const MEASURED: usize = 500;
+
+/// What is known of the images of `trial` without decoding them, by the headers of at most `most` of them.
+pub(super) fn what_was_listed(trial: &Trial, images: &Cache, most: usize) -> Result<String> {
+    let plan = &trial.plan.data;
+    let facts = images.survey(plan).map_err(Error::wrong)?;
+    let Counts { train, validation, test } = Counts::of(plan, images);
+    let sizes = sizes(plan, most).map_err(Error::wrong)?;
+    Ok(data::data(plan, &facts, [train, validation, test], sizes.as_ref()))
 }
 
 fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
@@ -138,6 +162,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     if !experiment.description.is_empty() {
         let _ = writeln!(text, "{}", experiment.description.trim());
     }
+    let _ = write!(text, "\nthe images of trial {}\n{}", shown.number, overview.data);
     let _ = writeln!(text, "\nthe network of trial {}", shown.number);
     text.push_str(&layers(&shown.plan.model, width));
     text.push_str(&weights(&shown.plan.model));

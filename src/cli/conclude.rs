@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::analysis::Answers;
 use crate::basis::number::count;
 use crate::basis::record::Status;
-use crate::data::Cache;
+use crate::data::{Cache, left_out_as_copies};
+use crate::plan::data::Duplicates;
 use crate::plan::sweep::Experiment;
 use crate::progress::View;
 use crate::report::page;
@@ -14,6 +15,7 @@ use crate::sweep::clock::Stopwatch;
 use crate::sweep::slurm::script::quoted;
 use crate::sweep::standing::standing;
 use crate::sweep::store::Store;
+use crate::terminal::data::as_copies;
 use crate::terminal::ranking::ranking;
 
 use super::check::width;
@@ -21,6 +23,9 @@ use super::error::{Error, Result};
 use super::exit::Exit;
 use super::output::{print, say};
 use super::report::tell_damaged;
+
+/// Images that were left out are told with their reasons, so many of them.
+const REASONS: usize = 3;
 
 /// The end of a run, for people and scripts.
 pub(super) struct Conclusion<'a> {
@@ -54,13 +59,15 @@ impl Conclusion<'_> {
         print(&ranking(experiment, &standing.known, width()));
         for (path, images) in self.store.images() {
             let path = path.display();
-            if !images.skipped.is_empty() {
-                let images = images.skipped.len();
+            let skipped = &images.skipped;
+            if !skipped.is_empty() {
+                let images = skipped.len();
                 let were = if images == 1 { "was" } else { "were" };
                 print(&format!(
                     "{} could not be decoded and {were} left out: see {path}\n",
                     count(images, "image")
                 ));
+                skipped.iter().take(REASONS).for_each(|reason| print(&format!("  {reason}\n")));
             }
             if let Some(copies) = &images.copies {
                 print(&format!("{copies}: see {path}\n"));
@@ -72,6 +79,13 @@ impl Conclusion<'_> {
                     count(images.set_aside, "test image")
                 ));
             }
+        }
+        if let Some(first) = experiment.trials.first().map(|trial| &trial.plan)
+            && first.data.duplicates == Duplicates::DropFromTrain
+            && let Ok(dataset) = self.images.get(&first.data)
+            && let Ok(left_out) = left_out_as_copies(&dataset, &first.data, first.seed)
+        {
+            print(&as_copies(left_out));
         }
         let root = self.store.root().display();
         let reported = self.report();

@@ -12,7 +12,8 @@ use crate::data::{Cache, Dataset, Part as Declared, split};
 use crate::document::{KeyPath, read};
 use crate::plan::Plan;
 use crate::plan::data::{
-    DataPlan, Duplicates, Normalise, OnBadImage, Source, Subset, TestSet, data_plan,
+    DataPlan, Duplicates, Group, Normalise, OnBadImage, Sampling, Source, Subset, TestSet,
+    data_plan,
 };
 use crate::sweep::store::TrialStore;
 use crate::train::card::{Card, without_folders};
@@ -128,14 +129,16 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
         classes: Vec::new(),
         subset: Subset::All,
         image: card.image,
+        fit: card.fit,
         own_size: card.own_size.clone(),
         normalise: Normalise::None,
         on_bad_image: OnBadImage::Error,
         max_pixels: ready.max_pixels,
         boxes: boxes.unwrap_or_default(),
         columns,
-        group: None,
+        group: Group::None,
         duplicates: Duplicates::Keep,
+        sampling: Sampling::Shuffle,
     }
 }
 

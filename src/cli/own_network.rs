@@ -32,7 +32,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
         Some(names) => names,
         None => classes(&root)?,
     };
-    let Described { model, image, own_size, normalise, augment } =
+    let Described { model, image, fit, own_size, normalise, augment } =
         described(&root, classes.len()).map_err(wrong)?;
     let Normalisation { mean, std } = match normalise {
         Normalise::None => {
@@ -55,6 +55,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
         mean,
         std,
         image,
+        fit,
         own_size,
         centre: false,
         evaluation: augment.evaluation,

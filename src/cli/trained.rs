@@ -23,7 +23,7 @@ use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::model::weights::LoadError;
 use crate::plan::augment::augment;
-use crate::plan::data::{self, MOST_PIXELS};
+use crate::plan::data::{self, Fit, MOST_PIXELS};
 use crate::plan::model::{LayerPlan, WeightsPlan};
 use crate::plan::network::network;
 use crate::results::layout::BEST;
@@ -199,6 +199,7 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         mean: IMAGENET[0].to_vec(),
         std: IMAGENET[1].to_vec(),
         image,
+        fit: Fit::Stretch,
         own_size: None,
         centre: true,
         evaluation: Chain::default(),
@@ -360,10 +361,13 @@ pub(super) struct Decoder {
 impl Decoder {
     /// The pixels of an image file.
     pub(super) fn decode(&self, path: &Path) -> Result<Image, String> {
-        let Card { image, own_size, centre, evaluation, test_time, .. } = &self.card;
+        let Card { image, fit, own_size, centre, evaluation, test_time, .. } = &self.card;
         let Some(own_size) = own_size else {
-            let decode = if *centre { decode_centre } else { decode_image };
-            let pixels = decode(path, image, self.max_pixels).map_err(|error| error.to_string())?;
+            let pixels = match centre {
+                true => decode_centre(path, image, self.max_pixels),
+                false => decode_image(path, image, fit, self.max_pixels),
+            };
+            let pixels = pixels.map_err(|error| error.to_string())?;
             return Ok(Image::new(frame(&self.card), pixels));
         };
         let decoded = decode_own_size(path, image.channels, own_size, self.max_pixels);

@@ -8,14 +8,16 @@
 //! classes = "all"                   # or some of them by name
 //! subset = "none"                   # or { per-class = 20 }, { fraction = 0.1 } of the training images
 //! image = { size = [32, 32], channels = 3 }
+//! fit = "stretch"                   # or "crop", "pad"
 //! normalise = "dataset"             # or "none", { sample = 2000 }, { mean = [0.5], std = [0.25] }
 //! on-bad-image = "error"            # or "skip"
 //! max-pixels = 100_000_000
 //! crop = "none"                     # or "box"
 //! box-format = "pascal-voc"         # or "coco", "yolo", "albumentations"
 //! columns = { label = "breed" }     # of a table, where they have other names
-//! group = "none"                    # or a column: what has the same text in it stays together
-//! duplicates = "keep"               # or "drop", "error"
+//! group = "none"                    # or a column, { folder-prefix = 1 }, { name = "…" }: what stays together
+//! duplicates = "keep"               # or "drop", "drop-from-train", "error"
+//! sampling = "shuffle"               # or "balanced", { power = 0.5 }
 //! batch-size = 256
 //! drop-last = false
 //! ```
@@ -28,6 +30,9 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserial
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::fit::Fit;
+use super::group::Group;
+use super::sampling::Sampling;
 use super::written::{Choice, Written, alternatives, choice};
 use crate::augment::BoxFormat;
 use crate::basis::written::written;
@@ -50,6 +55,8 @@ pub struct Data {
     pub subset: Subset,
     /// Size and channels.
     pub image: Image,
+    /// How an image of another shape is brought to that size.
+    pub fit: Fit,
     /// Normalisation per channel.
     pub normalise: Written<Normalise>,
     /// What to do about an image that cannot be decoded.
@@ -66,8 +73,10 @@ pub struct Data {
     pub columns: Columns,
     /// Which images belong together and stay on one side of every split.
     pub group: Group,
-    /// What to do about images with the same pixels.
+    /// What to do about copies of images.
     pub duplicates: Duplicates,
+    /// How often the training images of each class are learnt from.
+    pub sampling: Sampling,
     /// Images in one step.
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -116,32 +125,7 @@ impl Columns {
     }
 }
 
-/// Which images belong together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Group {
-    /// Each image stands alone: `"none"`.
-    #[default]
-    None,
-    /// Those with the same text in this column of a table; of a folder, `"folder"`: those in the same
-    /// folder.
-    By(String),
-}
-
-written!(Group, "Group", {
-    "anyOf": [
-        { "const": "none", "description": "Each image stands alone." },
-        { "type": "string", "description": "A column of the table, or \"folder\" for folders of images." },
-    ],
-});
-
-impl<'de> Deserialize<'de> for Group {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(if text == "none" { Group::None } else { Group::By(text) })
-    }
-}
-
-/// What to do about images with the same pixels.
+/// What to do about copies of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
@@ -150,7 +134,10 @@ pub enum Duplicates {
     Keep,
     /// Leave out all but one, and all of those whose labels contradict each other.
     Drop,
-    /// Stop before training, naming the files.
+    /// Leave out training images that are copies, exact or near, of validation or test images.
+    DropFromTrain,
+    /// Stop before training, naming the files: where images have the same pixels, and where a training image is a
+    /// near copy of a validation or test image.
     Error,
 }
 
@@ -158,6 +145,16 @@ impl Duplicates {
     /// Whether they are kept.
     pub fn are_kept(&self) -> bool {
         *self == Duplicates::Keep
+    }
+
+    /// Whether some are left out.
+    pub fn leave_out(&self) -> bool {
+        matches!(self, Duplicates::Drop | Duplicates::DropFromTrain)
+    }
+
+    /// Whether it depends on a split what happens to copies.
+    pub fn look_at_splits(&self) -> bool {
+        matches!(self, Duplicates::DropFromTrain | Duplicates::Error)
     }
 }
 
@@ -433,6 +430,11 @@ pub enum Subset {
 }
 
 impl Subset {
+    /// Whether there are as many images of each class.
+    pub fn is_per_class(&self) -> bool {
+        matches!(self, Subset::PerClass(_))
+    }
+
     /// Whether it is no part.
     pub fn is_all(&self) -> bool {
         *self == Subset::All

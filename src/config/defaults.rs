@@ -10,8 +10,11 @@ use crate::document::{BUILT_IN, Node, SourceFile};
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Settings whose tables name one choice: a higher layer replaces them as a whole.
-pub const CHOICES: [&str; 16] = [
+pub const CHOICES: [&str; 19] = [
     "data.source",
+    "data.fit",
+    "data.group",
+    "data.sampling",
     "data.subset",
     "data.test",
     "data.normalise",

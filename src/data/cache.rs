@@ -10,7 +10,8 @@ use super::holding::{Holding, News, Teller};
 use super::load::load_into;
 use super::survey::survey;
 use crate::plan::data::{
-    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Image, OnBadImage, Source, TestSet,
+    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Fit, Group, Image, OnBadImage, Source,
+    TestSet,
 };
 
 /// Data sets by what they depend on. Trials with the same source, test source, image size and
@@ -28,10 +29,10 @@ pub struct Cache {
 
 /// Which images: the source, those to test on, the classes that take part, what their boxes are, and the columns
 /// of a table.
-type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Option<String>));
+type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Group));
 
-/// How they are read: size, own sizes, what becomes of bad images and of copies, and the limit of pixels.
-type Read = (Image, OwnSizes, OnBadImage, Duplicates, u64);
+/// How they are read: size, how images are brought to it, own sizes, what becomes of bad images and of copies, and the limit of pixels.
+type Read = (Image, Fit, OwnSizes, OnBadImage, Duplicates, u64);
 
 /// How images that keep their own sizes are read, as text; empty where all are resized.
 type OwnSizes = String;
@@ -96,10 +97,10 @@ impl Cache {
             serde_json::to_string(own_size).expect("how images are read is plain data")
         });
         let own_size = own_size.unwrap_or_default();
-        let DataPlan { image, on_bad_image, duplicates, max_pixels, .. } = *plan;
+        let DataPlan { image, fit, on_bad_image, duplicates, max_pixels, .. } = *plan;
         cell(
             &self.datasets,
-            (images(plan), (image, own_size, on_bad_image, duplicates, max_pixels)),
+            (images(plan), (image, fit, own_size, on_bad_image, duplicates, max_pixels)),
         )
         .get_or_init(|| self.load(plan).map(Arc::new))
         .clone()
@@ -141,7 +142,7 @@ fn cell<K: std::hash::Hash + Eq, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::data::{Bundled, MOST_PIXELS, Normalise, Subset};
+    use crate::plan::data::{Bundled, MOST_PIXELS, Normalise, Sampling, Subset};
     use rayon::prelude::*;
 
     fn plan(validation: f64, side: usize) -> DataPlan {
@@ -153,14 +154,16 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [side, side], channels: 1 },
+            fit: Fit::Stretch,
             own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
-            group: None,
+            group: Group::None,
             duplicates: Duplicates::Keep,
+            sampling: Sampling::Shuffle,
         }
     }
 

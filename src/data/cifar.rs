@@ -241,9 +241,7 @@ pub(super) fn count(
     kind.check(folder, label)?;
     if python(folder, kind).is_some() {
         let listing = list(folder, kind, columns)?;
-        let test = listing.picks(|part| part == Part::Test).len();
-        let images = listing.labels.len();
-        return Ok(Counts { images, test, validation: 0, classes: listing.classes });
+        return Ok(Counts::of(listing));
     }
     let files = kind.files(folder)?;
     let sum = |wanted: &dyn Fn(Part) -> bool| {
@@ -254,6 +252,9 @@ pub(super) fn count(
         images: sum(&|_| true),
         test: sum(&|part| part == Part::Test),
         validation: 0,
+        // They stand in the records, which are not read for that.
+        of_classes: Vec::new(),
+        left_out: Vec::new(),
     })
 }
 

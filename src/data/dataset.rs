@@ -12,6 +12,7 @@ use super::error::{BadImage, Error};
 use super::load::Looked;
 use super::pixels::Pixels;
 use crate::augment::{BBox, Chain, Frame};
+use crate::looks::Look;
 use crate::plan::data::Duplicates;
 
 /// What a source declares an image for.
@@ -59,6 +60,8 @@ pub struct Dataset {
     pub(super) groups: Vec<u32>,
     pub(super) group_names: Vec<String>,
     pub(super) skipped: Vec<BadImage>,
+    /// How each image looks, where splits depend on copies; else empty.
+    pub(super) looks: Vec<Look>,
     pub(super) set_aside: usize,
     /// What takes a look at every image: at once where all are decoded at once, else when somebody asks for it.
     pub(super) facts: OnceLock<Result<Facts, Error>>,
@@ -358,6 +361,14 @@ pub(super) fn keep<T>(all: &mut Vec<T>, stays: &[bool]) {
 
 #[cfg(test)]
 impl Dataset {
+    /// A plan for images of a test.
+    pub(super) fn plan(&self) -> crate::plan::data::DataPlan {
+        let text = r#"{"source":{"bundled":"digits"},"test":"declared","validation":0.0,
+            "image":{"size":[1,1],"channels":1},"normalise":"none","on-bad-image":"error",
+            "boxes":{"format":"pascal-voc","crop":false}}"#;
+        serde_json::from_str(text).expect("a plan")
+    }
+
     /// 1×1 gray images with these labels and parts; the value of image i is i.
     pub(super) fn of_labels(labels: &[u32], parts: &[Part]) -> Dataset {
         let count = labels.len();
@@ -381,6 +392,7 @@ impl Dataset {
             groups: Vec::new(),
             group_names: Vec::new(),
             skipped: Vec::new(),
+            looks: Vec::new(),
             set_aside: 0,
             facts: OnceLock::new(),
         };

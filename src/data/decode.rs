@@ -120,9 +120,17 @@ pub(super) fn measure_file(path: &Path, max_pixels: u64) -> Result<Frame, String
         return Err("not a file".to_owned());
     }
     let file = File::open(path).map_err(|cause| reason(&cause))?;
-    let mut file = BufReader::new(file);
+    measure(BufReader::new(file), metadata.len(), max_pixels)
+}
+
+/// What the header of an encoded image of `length` bytes says; an error is the reason in words.
+pub(super) fn measure(
+    mut file: impl BufRead + Seek,
+    length: u64,
+    max_pixels: u64,
+) -> Result<Frame, String> {
     let format = format_of(file.fill_buf().map_err(|cause| reason(&cause))?)?;
-    let (decoder, orientation) = decoder(file, metadata.len(), format, max_pixels)?;
+    let (decoder, orientation) = decoder(file, length, format, max_pixels)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     let channels = if decoder.color_type().has_color() { 3 } else { 1 };

@@ -15,8 +15,8 @@ pub struct Copies {
     count: usize,
     /// Those of them whose label is another one than that image's.
     contradicting: usize,
-    /// Whether they were left out.
-    left_out: bool,
+    /// What becomes of them.
+    fate: Duplicates,
     /// The first of them, each with the one before it.
     examples: Vec<String>,
 }
@@ -51,9 +51,15 @@ impl Copies {
         if let Some(first) = self.examples.first() {
             text.push_str(&format!(", such as {first}"));
         }
-        text.push_str(match self.left_out {
-            true => "; they were left out",
-            false => "; such copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out",
+        text.push_str(match self.fate {
+            Duplicates::Drop => "; they were left out",
+            Duplicates::DropFromTrain => {
+                "; no trial learns from those that it is chosen by or tested on"
+            }
+            Duplicates::Keep | Duplicates::Error => {
+                "; such copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \
+                 \"drop-from-train\" those that a split would have on both sides"
+            }
         });
         Some(text)
     }
@@ -94,13 +100,13 @@ impl Dataset {
         }
         match wanted {
             _ if copies.count == 0 => {}
-            Duplicates::Keep => {}
+            // Splits look at them.
+            Duplicates::Keep | Duplicates::DropFromTrain => {}
             Duplicates::Error => {
                 let (origin, of) = (self.origin.clone(), self.len());
                 return Err(Error::Duplicates { origin, found: copies, of });
             }
             Duplicates::Drop => {
-                copies.left_out = true;
                 // One of those that are tested on stays before one that is chosen by or learnt from.
                 let rank = |index: usize| match self.parts[index] {
                     Part::Test => 0,

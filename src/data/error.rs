@@ -144,9 +144,26 @@ pub enum Error {
         /// Out of how many.
         of: usize,
     },
+    /// Training images that are copies of validation or test images, where there shall be none.
+    #[error(
+        "{origin}: {total} training images are copies of validation or test images:{}\n(data.duplicates = \"drop-from-train\" leaves them out, \"keep\" keeps them; how near copies are found is told in the reference)",
+        lines(pairs)
+    )]
+    Leaks {
+        /// The source.
+        origin: String,
+        /// How many there are.
+        total: usize,
+        /// The first of them, a line each.
+        pairs: Vec<String>,
+    },
     /// A group of images on both sides of a split that the source declares.
     #[error(
-        "the group `{group}` of {origin} has images for {} and for {}; images of a group stay on one side: mend the declared split, or data.group",
+        "the group `{group}` of {origin}{} has images for {} and for {}; images of a group stay on one side: mend the declared split, or data.group",
+        match more {
+            0 => String::new(),
+            more => format!(", and {more} more,"),
+        },
         parts[0],
         parts[1]
     )]
@@ -155,6 +172,8 @@ pub enum Error {
         origin: String,
         /// The group.
         group: String,
+        /// How many others are like it.
+        more: usize,
         /// Two uses of its images.
         parts: [&'static str; 2],
     },
@@ -229,6 +248,10 @@ pub(super) fn enumerate(names: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+fn lines(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
 }
 
 fn list(images: &[BadImage], total: usize) -> String {

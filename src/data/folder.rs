@@ -26,20 +26,9 @@ struct Entries {
     images: Vec<String>,
 }
 
-/// The images of the class folders in `folder`; with `grouped`, those of one folder belong together.
-/// `classes` are those that were named, if any were.
-pub(super) fn list(folder: &Path, grouped: bool, classes: &[String]) -> Result<Listing, Error> {
-    // Whoever names classes, or groups by folders inside of them, knows which folders are which.
-    let mut listing = listed(folder, grouped || !classes.is_empty())?;
-    if grouped {
-        let folder_of =
-            |name: &String| name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
-        listing.groups = listing.names.iter().map(folder_of).collect();
-    }
-    Ok(listing)
-}
-
-fn listed(folder: &Path, is_known: bool) -> Result<Listing, Error> {
+/// The images of the class folders in `folder`. Whoever names classes, or groups by folders inside of them,
+/// knows which folders are which: then it `is_known`.
+pub(super) fn list(folder: &Path, is_known: bool) -> Result<Listing, Error> {
     match fs::metadata(folder) {
         Err(cause) => return Err(Error::unreadable(folder, &cause)),
         Ok(metadata) if !metadata.is_dir() => {

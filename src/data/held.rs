@@ -14,13 +14,13 @@ use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
 use super::error::Error;
+use super::fit::fit_with_box;
 use super::holding::{Holding, News, Teller};
 use super::inventory::stamps;
 use super::listing::{Images, Listing, Opened};
 use super::normalise::sums;
 use super::own_size::arrive;
 use super::pixel_file::{BESIDE, Decoded, PixelFile};
-use super::resize::fit_with_box;
 use crate::augment::{BBox, Frame};
 use crate::basis::number::number;
 use crate::plan::data::{Bundled, DataPlan, Normalise, Source, Subset, TestSet};
@@ -238,7 +238,14 @@ impl Held {
                 let frame = Frame { height, width, channels: self.plan.image.channels };
                 let mut pixels = vec![0; frame.bytes()];
                 let bbox = RESIZER.with_borrow_mut(|resizer| {
-                    fit_with_box(picture, bbox, &self.plan.image, resizer, &mut pixels)
+                    fit_with_box(
+                        picture,
+                        bbox,
+                        &self.plan.image,
+                        &self.plan.fit,
+                        resizer,
+                        &mut pixels,
+                    )
                 });
                 Decoded { frame, bbox, pixels }
             }
@@ -450,7 +457,7 @@ mod tests {
     use super::*;
     use crate::augment::Chain;
     use crate::plan::data::{
-        BoxPlan, Columns, Duplicates, Image, MOST_PIXELS, OnBadImage, OwnSize,
+        BoxPlan, Columns, Duplicates, Fit, Group, Image, MOST_PIXELS, OnBadImage, OwnSize, Sampling,
     };
     use std::path::PathBuf;
     use std::sync::Arc;
@@ -470,8 +477,10 @@ mod tests {
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
-            group: None,
+            group: Group::None,
             duplicates: Duplicates::Keep,
+            fit: Fit::Stretch,
+            sampling: Sampling::Shuffle,
         }
     }
 

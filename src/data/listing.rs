@@ -113,25 +113,28 @@ impl Listing {
     }
 
     /// The picked images whose files are surely none that can be read, without opening all of them. As bad images
-    /// they are an error, or left out here too, as `policy` says.
-    pub(super) fn check_files(&mut self, policy: OnBadImage) -> Result<(), Error> {
-        let Images::Files(files) = &self.images else { return Ok(()) };
+    /// they are an error, or left out here too and
+    /// told, as `policy` says.
+    pub(super) fn check_files(&mut self, policy: OnBadImage) -> Result<Vec<String>, Error> {
+        let Images::Files(files) = &self.images else { return Ok(Vec::new()) };
         let picks = self.picks(|_| true);
         let check = |pick: &usize| {
             let path = &files[*pick].path;
             Some((*pick, check_file(path).err()?))
         };
         let bad: Vec<(usize, String)> = picks.par_iter().filter_map(check).collect();
+        let named = |(pick, reason): (usize, String)| {
+            let path: &PathBuf = &files[pick].path;
+            BadImage { file: path.display().to_string(), reason }
+        };
         if !bad.is_empty() && policy == OnBadImage::Error {
-            let named = |(pick, reason): (usize, String)| {
-                let path: &PathBuf = &files[pick].path;
-                BadImage { file: path.display().to_string(), reason }
-            };
             let bad = bad.into_iter().map(named).collect();
             return Err(Error::bad_images(&self.origin, picks.len(), bad));
         }
-        bad.iter().for_each(|(pick, _)| self.labels[*pick] = OUTSIDE);
-        Ok(())
+        let picks: Vec<usize> = bad.iter().map(|(pick, _)| *pick).collect();
+        let left_out = bad.into_iter().map(|bad| named(bad).to_string()).collect();
+        picks.into_iter().for_each(|pick| self.labels[pick] = OUTSIDE);
+        Ok(left_out)
     }
 
     /// Opens the pixels for random access: those of blocks are read.

@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::dataset::{Dataset, Facts, Part, keep};
 use super::decode::{check_size, decode_file};
 use super::error::{BadImage, Error};
+use super::fit::{fit, fit_with_box};
 use super::held::{Held, Listed, Means, Seen};
 use super::holding::{Holding, Teller};
+use super::leaks::looks;
 use super::listing::{OUTSIDE, Opened, check_taught, relabel};
 use super::own_size::arrive;
 use super::pixels::Pixels;
-use super::resize::{fit, fit_with_box};
 use super::source::list_classes;
 use super::survey::check_test;
 use crate::augment::{self, BBox, Frame};
-use crate::plan::data::{DataPlan, Duplicates, Image, OnBadImage, OwnSize, TestSet};
+use crate::plan::data::{DataPlan, Duplicates, Fit, Image, OnBadImage, OwnSize, TestSet};
 
 /// Reads, decodes and resizes all images that `plan` names, and holds them in memory; the split is made later, by each
 /// trial.
@@ -39,6 +40,14 @@ pub fn load(plan: &DataPlan) -> Result<Dataset, Error> {
 /// needed, unless one of them may be left out or have a size or a box that only shows in its file: then all are looked
 /// at first.
 pub(super) fn load_into(plan: &DataPlan, means: Means) -> Result<Dataset, Error> {
+    let mut dataset = with_pixels(plan, means)?;
+    if plan.duplicates.look_at_splits() {
+        dataset.looks = looks(&dataset)?;
+    }
+    Ok(dataset)
+}
+
+fn with_pixels(plan: &DataPlan, means: Means) -> Result<Dataset, Error> {
     let (parts, set_aside) = listed(plan)?;
     let dataset = Dataset::listed(&parts, plan, set_aside);
     if let Some((pixels, found)) = in_memory(&parts, plan, means.holding.memory)? {
@@ -84,15 +93,20 @@ fn listed(plan: &DataPlan) -> Result<(Vec<Listed>, usize), Error> {
     Ok((parts, declared))
 }
 
-/// Decodes one image file to the size and channels of `plan`, as [`load`] does.
+/// Decodes one image file to the size and channels of `plan`, brought there as `how` says, as [`load`] does.
 ///
 /// # Shapes
 /// [height, width, channels]
-pub fn decode_image(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u8>, Error> {
+pub fn decode_image(
+    path: &Path,
+    plan: &Image,
+    how: &Fit,
+    max_pixels: u64,
+) -> Result<Vec<u8>, Error> {
     let picture = decode_file(path, max_pixels)
         .map_err(|reason| Error::format(path.display().to_string(), reason))?;
     let mut pixels = vec![0; plan.size[0] * plan.size[1] * plan.channels];
-    fit(picture, plan, &mut Resizer::new(), &mut pixels);
+    fit(picture, plan, how, &mut Resizer::new(), &mut pixels);
     Ok(pixels)
 }
 
@@ -108,7 +122,7 @@ pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u
     let [height, width] = plan.size;
     let mut pixels = vec![0; height * width * plan.channels];
     if (picture.height, picture.width) == (height, width) {
-        fit(picture, plan, &mut Resizer::new(), &mut pixels);
+        fit(picture, plan, &Fit::Stretch, &mut Resizer::new(), &mut pixels);
         return Ok(pixels);
     }
     let shorter = height.min(width) as f64 * 8.0 / 7.0;
@@ -125,7 +139,7 @@ pub fn decode_centre(path: &Path, plan: &Image, max_pixels: u64) -> Result<Vec<u
     })?;
     let whole = Image { size, channels: plan.channels };
     let mut resized = vec![0; size[0] * size[1] * plan.channels];
-    fit(picture, &whole, &mut Resizer::new(), &mut resized);
+    fit(picture, &whole, &Fit::Stretch, &mut Resizer::new(), &mut resized);
     // torchvision's CenterCrop rounds half to even.
     let [top, left] =
         [0, 1].map(|axis| ((size[axis] - plan.size[axis]) as f64 / 2.0).round_ties_even() as usize);
@@ -169,6 +183,7 @@ impl Dataset {
             groups: Vec::new(),
             group_names: Vec::new(),
             skipped: Vec::new(),
+            looks: Vec::new(),
             set_aside,
             facts: OnceLock::new(),
         };
@@ -262,7 +277,7 @@ fn decode(
         .zip(picks)
         .map_init(Resizer::new, |resizer, (out, pick)| {
             let (picture, bbox) = listing.picture(opened, *pick, plan)?;
-            Ok(fit_with_box(picture, bbox, &plan.image, resizer, out))
+            Ok(fit_with_box(picture, bbox, &plan.image, &plan.fit, resizer, out))
         })
         .collect();
     for (place, (pick, decoded)) in picks.iter().zip(decoded).enumerate() {
@@ -554,7 +569,8 @@ impl Looked {
 mod tests {
     use super::*;
     use crate::plan::data::{
-        BoxPlan, Bundled, Columns, Duplicates, MOST_PIXELS, Normalise, Source, Subset,
+        BoxPlan, Bundled, Columns, Duplicates, Group, MOST_PIXELS, Normalise, Sampling, Source,
+        Subset,
     };
 
     fn plan(set: Bundled, size: usize, channels: usize) -> DataPlan {
@@ -566,14 +582,16 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [size, size], channels },
+            fit: Fit::Stretch,
             own_size: None,
             normalise: Normalise::Dataset,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
-            group: None,
+            group: Group::None,
             duplicates: Duplicates::Keep,
+            sampling: Sampling::Shuffle,
         }
     }
 

@@ -136,7 +136,7 @@ impl Rows {
 
 /// The images of the table at `path`, as `plan` says how to read it.
 pub(super) fn list(path: &Path, plan: &DataPlan) -> Result<Listing, Error> {
-    let rows = rows(path, plan.boxes, &plan.columns, plan.group.as_deref())?;
+    let rows = rows(path, plan.boxes, &plan.columns, plan.group.column())?;
     let (classes, labels) = classes_of(&rows.labels);
     Ok(rows.into_listing(path.display().to_string(), classes, labels))
 }

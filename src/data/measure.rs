@@ -38,7 +38,7 @@ pub struct Measured {
 /// # Errors
 /// If the folder is laid out in another way, or holds a class of which no image can be read.
 pub fn measure(folder: &Path) -> Result<Measured, Error> {
-    let listing = folder::list(folder, false, &[])?;
+    let listing = folder::list(folder, false)?;
     let files = match &listing.images {
         Images::Files(files) => &files[..],
         _ => &[],

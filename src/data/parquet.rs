@@ -150,7 +150,7 @@ impl Rows {
         };
         let parts =
             split.as_deref().map(|name| parts(texts("columns.split", name)?)).transpose()?;
-        let groups = plan.group.as_deref().map(|name| texts("group", name)).transpose()?;
+        let groups = plan.group.column().map(|name| texts("group", name)).transpose()?;
         let groups = groups.unwrap_or_default();
         Ok(Rows { images, labels, classes, named, parts, groups })
     }

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use super::dataset::Part;
 use super::error::Error;
+use super::group::{apart, group};
 use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest, npz, parquet, tar};
-use crate::plan::data::{Bundled, DataPlan, Source};
+use crate::plan::data::{Bundled, DataPlan, Source, TestSet};
 
 /// The images of `source` without their pixels, as `plan` says how to read it.
 fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     match source {
         Source::Bundled(set) => bundled::list(*set),
-        Source::Folder(path) => folder::list(path, plan.group.is_some(), &plan.classes),
+        Source::Folder(path) => {
+            folder::list(path, !plan.group.is_none() || !plan.classes.is_empty())
+        }
         Source::Idx(path) => idx::list(path),
         Source::Cifar10(path) => cifar::list(path, &cifar::CIFAR10, &plan.columns),
         Source::Cifar100(path) => cifar::list(path, &cifar::CIFAR100, &plan.columns),
@@ -26,8 +29,12 @@ fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
 
 /// The images of `source` that belong to the classes of `plan`.
 pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
-    let listing = list(source, plan)?;
-    if plan.classes.is_empty() { Ok(listing) } else { listing.only(&plan.classes) }
+    let mut listing = list(source, plan)?;
+    if !plan.classes.is_empty() {
+        listing = listing.only(&plan.classes)?;
+    }
+    group(&mut listing, source, &plan.group)?;
+    Ok(listing)
 }
 
 /// The files from which the images of `source` that belong to the classes of `plan` are read, and their labels.
@@ -63,14 +70,18 @@ pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
         other => {
             let mut listing = list_classes(other, plan)?;
             listing.check()?;
-            listing.check_files(plan.on_bad_image)?;
+            let left_out = listing.check_files(plan.on_bad_image)?;
             let way_out = "all of its images were left out because they cannot be read";
             let Listing { origin, classes, labels, parts, .. } = &listing;
             check_taught(origin, classes, labels, parts, way_out)?;
-            let of = |part: Part| listing.picks(|other| other == part).len();
-            let (test, validation) = (of(Part::Test), of(Part::Validation));
-            let images = listing.picks(|_| true).len();
-            Ok(Counts { images, test, validation, classes: listing.classes })
+            if plan.test == TestSet::Declared {
+                let groups = |is_tested: bool| {
+                    let picks = listing.picks(|part| (part == Part::Test) == is_tested);
+                    picks.into_iter().filter_map(|pick| listing.groups.get(pick))
+                };
+                apart(origin, groups(false), groups(true))?;
+            }
+            Ok(Counts { left_out, ..Counts::of(listing) })
         }
     }
 }
@@ -84,6 +95,25 @@ pub(super) struct Counts {
     pub(super) test: usize,
     /// Of these, the declared validation part.
     pub(super) validation: usize,
+    /// Of each class, outside of the declared test part; empty where that is not known.
+    pub(super) of_classes: Vec<usize>,
+    /// Images that are left out, each with the reason.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Counts {
+    /// What `listing` holds, of which nothing is left out.
+    pub(super) fn of(listing: Listing) -> Counts {
+        let of = |part: Part| listing.picks(|other| other == part).len();
+        let (test, validation) = (of(Part::Test), of(Part::Validation));
+        let images = listing.picks(|_| true).len();
+        let mut of_classes = vec![0; listing.classes.len()];
+        for pick in listing.picks(|part| part != Part::Test) {
+            of_classes[listing.labels[pick] as usize] += 1;
+        }
+        let classes = listing.classes;
+        Counts { images, test, validation, classes, of_classes, left_out: Vec::new() }
+    }
 }
 
 /// The source in words, as messages name it.

@@ -6,7 +6,7 @@
 //! 2. *Validation*: with a fold, that fold of everything else (declared training and validation
 //!    images together); else the declared validation images, which beat `validation = …`; else a
 //!    part by class that depends on the seed.
-//! 3. *Training*: the rest, or a subset of it that depends on the seed.
+//! 3. *Training*: the rest without copies of the others, if copies are not kept, or a subset of it that depends on the seed.
 //!
 //! Where images belong to groups, parts and folds are made of whole groups.
 
@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 
 use super::dataset::{Dataset, Part};
 use super::error::Error;
+use super::leaks::listed;
 use crate::basis::seed::{Stream, derive};
-use crate::plan::data::{DataPlan, Fold, Subset, TestSet};
+use crate::looks::copies;
+use crate::plan::data::{DataPlan, Duplicates, Fold, Subset, TestSet};
 
 /// The images of a trial by their use, as ascending indices into the data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,7 @@ pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Err
     };
     let train = without(&rest, &validation);
     whole_groups(dataset, [("training", &train), ("validation", &validation), ("test", &test)])?;
+    let train = without_copies(dataset, train, [&validation, &test], plan.duplicates)?;
     let train = subset(dataset, train, plan.subset, seed)?;
     if train.is_empty() {
         return Err(Error::EmptyPart(format!(
@@ -69,6 +72,19 @@ pub fn split(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<Split, Err
         )));
     }
     Ok(Split { train, validation, test })
+}
+
+/// How many training images a trial with `plan` and `seed` leaves out because they are copies of images that it is
+/// chosen by or tested on.
+pub fn left_out_as_copies(dataset: &Dataset, plan: &DataPlan, seed: u64) -> Result<usize, Error> {
+    if plan.duplicates != Duplicates::DropFromTrain {
+        return Ok(0);
+    }
+    let learnt = |duplicates| {
+        let plan = DataPlan { duplicates, subset: Subset::All, ..plan.clone() };
+        split(dataset, &plan, seed).map(|split| split.train.len())
+    };
+    Ok(learnt(Duplicates::Keep)? - learnt(Duplicates::DropFromTrain)?)
 }
 
 /// A part of `pool`, drawn from each class in proportion. The total is the part of the whole,
@@ -116,6 +132,38 @@ fn part_by_class(
     }
     drawn.sort_unstable();
     Ok(drawn)
+}
+
+/// The training images that are no copies of those that are `held` out, if copies are not kept.
+fn without_copies(
+    dataset: &Dataset,
+    train: Vec<u32>,
+    held: [&Vec<u32>; 2],
+    duplicates: Duplicates,
+) -> Result<Vec<u32>, Error> {
+    if !duplicates.look_at_splits() {
+        return Ok(train);
+    }
+    let mut others = held.map(|images| &images[..]).concat();
+    others.sort_unstable();
+    let found = copies(&dataset.looks, &train, &others, &|_, _| true);
+    let origin = dataset.origin.clone();
+    if !found.is_empty() && duplicates == Duplicates::Error {
+        return Err(Error::Leaks { origin, total: found.len(), pairs: listed(dataset, &found) });
+    }
+    let found: Vec<u32> = found.iter().map(|pair| pair.image).collect();
+    let left = without(&train, &found);
+    let [before, after] = [&train, &left].map(|images| by_class(dataset, images));
+    let emptied = before.iter().zip(&after).zip(&dataset.classes);
+    let emptied = emptied.filter(|((before, after), _)| after.is_empty() && !before.is_empty());
+    let classes: Vec<String> = emptied.map(|(_, class)| class.clone()).collect();
+    if !classes.is_empty() {
+        let way_out = "all that there are are copies of validation or test images, which \
+                       data.duplicates = \"drop-from-train\" leaves out"
+            .to_owned();
+        return Err(Error::EmptyClasses { origin, classes, way_out });
+    }
+    Ok(left)
 }
 
 /// The part of the training images that is learnt from: the first ones of each class in an order that
@@ -206,8 +254,8 @@ fn class_counts(dataset: &Dataset, images: &[u32]) -> Vec<(usize, f64)> {
     counts.into_iter().collect()
 }
 
-/// As [`part_by_class`], of whole groups: each is taken that brings the classes' counts nearer to the part,
-/// by the sum of squared distances. No class gives its last image away.
+/// As [`part_by_class`], of whole groups: each goes to the part or to the rest, whichever then has the less of
+/// its classes, measured by what either shall have of them. No class gives its last image away.
 fn part_by_group(
     dataset: &Dataset,
     pool: &[u32],
@@ -217,18 +265,22 @@ fn part_by_group(
 ) -> Result<Vec<u32>, Error> {
     let mut totals = vec![0.0; dataset.classes.len()];
     class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
-    let mut held = vec![0.0; totals.len()];
+    let mut sides = [part, 1.0 - part].map(|share| (share, vec![0.0; totals.len()]));
     let mut drawn = Vec::new();
     for images in shuffled_groups(dataset, pool, stream) {
         let counts = class_counts(dataset, &images);
-        let nearer = |(class, count): &(usize, f64)| {
-            let (now, wanted) = (held[*class], part * totals[*class]);
-            (now + count - wanted).powi(2) - (now - wanted).powi(2)
-        };
-        let is_nearer = counts.iter().map(nearer).sum::<f64>() < 0.0;
+        let [drawn_less, rest_less] = [0, 1].map(|side| {
+            let (share, held): &(f64, Vec<f64>) = &sides[side];
+            let more = |(class, count): &(usize, f64)| {
+                ((held[*class] + count).powi(2) - held[*class].powi(2)) / totals[*class].powi(2)
+            };
+            counts.iter().map(more).sum::<f64>() / share
+        });
+        let held = &sides[0].1;
         let leaves_some = counts.iter().all(|(class, count)| held[*class] + count < totals[*class]);
-        if is_nearer && leaves_some {
-            counts.iter().for_each(|(class, count)| held[*class] += count);
+        let side = usize::from(!(drawn_less < rest_less && leaves_some));
+        counts.iter().for_each(|(class, count)| sides[side].1[*class] += count);
+        if side == 0 {
             drawn.extend(images);
         }
     }
@@ -291,20 +343,25 @@ fn whole_groups(dataset: &Dataset, parts: [(&'static str, &Vec<u32>); 3]) -> Res
         return Ok(());
     }
     let mut known: BTreeMap<u32, &'static str> = BTreeMap::new();
+    let mut torn: BTreeMap<u32, [&'static str; 2]> = BTreeMap::new();
     for (part, images) in parts {
         for image in images {
             let group = dataset.groups[*image as usize];
             let first = *known.entry(group).or_insert(part);
             if first != part {
-                return Err(Error::TornGroup {
-                    origin: dataset.origin.clone(),
-                    group: dataset.group_names[group as usize].clone(),
-                    parts: [first, part],
-                });
+                torn.entry(group).or_insert([first, part]);
             }
         }
     }
-    Ok(())
+    match torn.first_key_value() {
+        None => Ok(()),
+        Some((group, parts)) => Err(Error::TornGroup {
+            origin: dataset.origin.clone(),
+            group: dataset.group_names[*group as usize].clone(),
+            more: torn.len() - 1,
+            parts: *parts,
+        }),
+    }
 }
 
 /// The images of `pool` by their labels.
@@ -325,7 +382,8 @@ fn without(pool: &[u32], taken: &[u32]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::plan::data::{
-        BoxPlan, Bundled, Columns, Duplicates, Image, MOST_PIXELS, Normalise, OnBadImage, Source,
+        BoxPlan, Bundled, Columns, Fit, Group, Image, MOST_PIXELS, Normalise, OnBadImage, Sampling,
+        Source,
     };
     use proptest::prelude::*;
 
@@ -338,14 +396,16 @@ mod tests {
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [1, 1], channels: 1 },
+            fit: Fit::Stretch,
             own_size: None,
             normalise: Normalise::None,
             on_bad_image: OnBadImage::Error,
             max_pixels: MOST_PIXELS,
             boxes: BoxPlan::default(),
             columns: Columns::default(),
-            group: None,
+            group: Group::None,
             duplicates: Duplicates::Keep,
+            sampling: Sampling::Shuffle,
         }
     }
 
@@ -474,6 +534,21 @@ mod tests {
         dataset
     }
 
+    /// `groups[g][c]` images of class c in group g.
+    fn of_groups(groups: &[Vec<usize>]) -> Dataset {
+        let (mut labels, mut of_group) = (Vec::new(), Vec::new());
+        for (group, counts) in groups.iter().enumerate() {
+            for (class, count) in counts.iter().enumerate() {
+                labels.extend(vec![class as u32; *count]);
+                of_group.extend(vec![group as u32; *count]);
+            }
+        }
+        let mut dataset = Dataset::of_labels(&labels, &vec![Part::Undeclared; labels.len()]);
+        dataset.groups = of_group;
+        dataset.group_names = (0..groups.len()).map(|group| format!("p{group}")).collect();
+        dataset
+    }
+
     fn are_apart(dataset: &Dataset, one: &[u32], other: &[u32]) -> bool {
         let group = |image: &u32| dataset.groups[*image as usize];
         one.iter().all(|image| !other.iter().any(|it| group(it) == group(image)))
@@ -548,6 +623,43 @@ mod tests {
             }
             for fold in &folds {
                 prop_assert_eq!(fold.train.len() + fold.validation.len(), dataset.len());
+            }
+        }
+
+        #[test]
+        fn groups_stay_on_one_side_and_folds_deal_out_every_image_once(
+            // For each group, how many images of each of three classes it has.
+            groups in prop::collection::vec(prop::collection::vec(0_usize..4, 3), 24..60),
+            of in 2_usize..6,
+            seed in 0_u64..100,
+        ) {
+            let dataset = of_groups(&groups);
+            prop_assume!((0..3).all(|class| dataset.labels.iter().filter(|it| **it == class).count() >= 20));
+            let all: Vec<u32> = (0..dataset.len() as u32).collect();
+            let folds: Vec<Split> = (0..of)
+                .map(|index| {
+                    let plan = plan(TestSet::Part(0.2), 0.5, Some(Fold { index, of }));
+                    split(&dataset, &plan, seed).unwrap()
+                })
+                .collect();
+            let mut dealt: Vec<u32> = folds.iter().flat_map(|fold| fold.validation.clone()).collect();
+            dealt.extend(&folds[0].test);
+            dealt.sort_unstable();
+            prop_assert_eq!(&dealt, &all);
+            let share = |images: &[u32], class| of_class(&dataset, images, class) as f64;
+            for Split { train, validation, test } in &folds {
+                prop_assert_eq!(test, &folds[0].test);
+                prop_assert!(are_apart(&dataset, train, validation));
+                prop_assert!(are_apart(&dataset, train, test));
+                prop_assert!(are_apart(&dataset, validation, test));
+                for class in 0..3 {
+                    let total = share(&all, class);
+                    let rest = total - share(test, class);
+                    // A group has three of a class at most, so nothing can be nearer than that for sure.
+                    prop_assert!((share(test, class) - 0.2 * total).abs() <= 4.0, "test {} of {}", share(test, class), total);
+                    let wanted = rest / of as f64;
+                    prop_assert!((share(validation, class) - wanted).abs() <= 5.0, "fold {} of {}", share(validation, class), rest);
+                }
             }
         }
 

@@ -2,6 +2,7 @@
 
 use super::dataset::Part;
 use super::error::Error;
+use super::group::apart;
 use super::listing::relabel;
 use super::source::{count, in_words, list_classes};
 use crate::plan::data::{DataFacts, DataPlan, TestSet};
@@ -11,15 +12,24 @@ use crate::plan::data::{DataFacts, DataPlan, TestSet};
 pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
     let main = count(plan)?;
     check_test(plan, main.test)?;
+    let mut left_out = main.left_out;
     let (mut images, mut declared_test) = (main.images, main.test);
     if let TestSet::Source(source) = &plan.test {
         let origin = in_words(&plan.source);
         let mut test = list_classes(source, plan)?;
-        test.check_files(plan.on_bad_image)?;
+        left_out.extend(test.check_files(plan.on_bad_image)?);
         relabel((&origin, &main.classes), (&test.origin, &test.classes))?;
         declared_test = test.picks(|part| part == Part::Test).len();
         if declared_test == 0 {
             declared_test = test.picks(|_| true).len();
+        }
+        if !plan.group.is_none() {
+            let main = list_classes(&plan.source, plan)?;
+            let taught = main.picks(|part| part != Part::Test);
+            let has_part = test.parts.contains(&Part::Test);
+            let tested = test.picks(|part| !has_part || part == Part::Test);
+            let training = taught.iter().map(|pick| &main.groups[*pick]);
+            apart(&test.origin, training, tested.iter().map(|pick| &test.groups[*pick]))?;
         }
         images = main.images - main.test + declared_test;
     } else if plan.test == TestSet::Part(0.0) {
@@ -30,6 +40,8 @@ pub fn survey(plan: &DataPlan) -> Result<DataFacts, Error> {
         images,
         declared_test,
         declared_validation: main.validation,
+        counts: main.of_classes,
+        left_out,
     })
 }
 

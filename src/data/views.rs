@@ -9,6 +9,7 @@ use super::dataset::Dataset;
 use super::epochs::{PIECE, TrialEpochs};
 use super::error::Error;
 use super::normalise::{Normalisation, Table};
+use super::sampling::Order;
 use crate::augment::{Chain, Frame, Image};
 use crate::basis::seed::{Stream, derive};
 use crate::plan::Plan;
@@ -97,11 +98,11 @@ impl Views {
     pub fn training(
         &self,
         epoch: u64,
-        order: &[u32],
+        order: &Order,
         places: Range<usize>,
         batch: usize,
     ) -> Result<Batch, Error> {
-        let images = &order[places.clone()];
+        let images = &order.images()[places.clone()];
         let mut batch_of = self.labelled(images);
         if self.plan.train.is_empty() {
             self.write(images, &mut batch_of.pixels)?;
@@ -132,7 +133,7 @@ impl Views {
                 Ok(pixels)
             }
             View::Variant(variant) => {
-                let bytes = self.augment(variant, images)?;
+                let bytes = self.augment(variant, images, |_| 0)?;
                 let mut pixels = vec![0.0; bytes.len()];
                 let size = self.frame.bytes();
                 pixels
@@ -274,7 +275,7 @@ impl Views {
     fn write_augmented(
         &self,
         epoch: u64,
-        order: &[u32],
+        order: &Order,
         places: Range<usize>,
         into: &mut [f32],
     ) -> Result<(), Error> {
@@ -284,17 +285,17 @@ impl Views {
         let mut rest = into;
         let mut tasks = Vec::new();
         for piece in pieces {
-            let whole = piece * PIECE..((piece + 1) * PIECE).min(order.len());
+            let whole = piece * PIECE..((piece + 1) * PIECE).min(order.images().len());
             let part = whole.start.max(places.start)..whole.end.min(places.end);
             let (out, after) = std::mem::take(&mut rest).split_at_mut(part.len() * bytes);
             rest = after;
             tasks.push((piece, whole, part, out));
         }
         tasks.into_par_iter().try_for_each(|(piece, whole, part, out)| {
-            let images = &order[whole.clone()];
+            let images = &order.images()[whole.clone()];
             let size = images.len() * bytes;
             let again = part.end < whole.end;
-            let make = || self.augment(epoch, images);
+            let make = || self.augment(epoch, images, |place| order.repeat(whole.start + place));
             let pixels = self.epochs.piece(epoch, piece, images.len(), size, again, make)?;
             let from = (part.start - whole.start) * bytes;
             let pixels = pixels[from..].chunks_exact(bytes);
@@ -305,16 +306,22 @@ impl Views {
         })
     }
 
-    /// The pixels of `images` in epoch `epoch`.
-    fn augment(&self, epoch: u64, images: &[u32]) -> Result<Vec<u8>, Error> {
+    /// The pixels of `images` in epoch `epoch`; `repeat` says how often the one at a place has come before.
+    fn augment(
+        &self,
+        epoch: u64,
+        images: &[u32],
+        repeat: impl Fn(usize) -> u32,
+    ) -> Result<Vec<u8>, Error> {
         let mut pixels = Vec::with_capacity(images.len() * self.frame.bytes());
         let mut image = Image::new(self.frame, vec![0; self.frame.bytes()]);
         let mut boxes = Vec::new();
-        for index in images {
+        for (place, index) in images.iter().enumerate() {
             image.reset(self.dataset.frame(*index), &self.dataset.image(*index)?);
             boxes.clear();
             boxes.extend(self.dataset.bbox(*index));
-            let mut stream = augmentation_stream(self.seed, self.fold, epoch, *index);
+            let mut stream =
+                augmentation_stream(self.seed, self.fold, epoch, *index, repeat(place));
             let AugmentPlan { train, boxes: rules, .. } = &self.plan;
             train.apply(&mut image, &mut boxes, *rules, &mut stream, None);
             pixels.extend_from_slice(image.pixels());
@@ -323,9 +330,17 @@ impl Views {
     }
 }
 
-/// Everything that chance decides about image `image` in epoch `epoch`.
-pub fn augmentation_stream(seed: u64, fold: Option<Fold>, epoch: u64, image: u32) -> Stream {
-    derive(seed, "augmentation", &[fold_number(fold), epoch, u64::from(image)])
+/// Everything that chance decides about image `image` in epoch `epoch` when it comes after so many times before.
+pub fn augmentation_stream(
+    seed: u64,
+    fold: Option<Fold>,
+    epoch: u64,
+    image: u32,
+    repeat: u32,
+) -> Stream {
+    let counters = [fold_number(fold), epoch, u64::from(image), u64::from(repeat)];
+    let counters = if repeat == 0 { &counters[..3] } else { &counters };
+    derive(seed, "augmentation", counters)
 }
 
 /// Everything that chance decides about the mixing of batch `batch` of epoch `epoch`.
@@ -333,14 +348,6 @@ pub fn mixing_stream(seed: u64, fold: Option<Fold>, epoch: u64, batch: usize) ->
     derive(seed, "mixing", &[fold_number(fold), epoch, batch as u64])
 }
 
-/// The order in which epoch `epoch` goes through the training images. It depends on the seed, the
-/// fold and the epoch only, so trials that share them see the same batches.
-pub fn order(train: &[u32], seed: u64, fold: Option<Fold>, epoch: u64) -> Vec<u32> {
-    let mut order = train.to_vec();
-    derive(seed, "order of images", &[fold_number(fold), epoch]).shuffle(&mut order);
-    order
-}
-
-fn fold_number(fold: Option<Fold>) -> u64 {
+pub(super) fn fold_number(fold: Option<Fold>) -> u64 {
     fold.map_or(0, |fold| fold.index as u64 + 1)
 }

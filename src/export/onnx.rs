@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::augment::Chain;
 use crate::model::network::Weights;
 use crate::model::weights::bytes;
+use crate::plan::data::{CropSettings, Fit, Interpolation, PadSettings};
 use crate::train::card::Card;
 
 use super::error::ExportError;
@@ -80,9 +81,15 @@ struct Preprocessing<'a> {
     /// Height and width to which images are brought.
     size: [usize; 2],
     channels: usize,
-    /// "stretch"; or "none", where the chain brings images of any size to this one; or "centre": the shorter
-    /// side to 8/7 of the size, then the centre is cut out.
+    /// "stretch", "crop" or "pad", as data.fit is; or "none", where the chain brings images of any size to this
+    /// one; or "centre": the shorter side to 8/7 of the size, then the centre is cut out.
     resize: &'static str,
+    /// Of "crop" and "pad": "linear" (OpenCV's) or "antialias".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interpolation: Option<Interpolation>,
+    /// Of "pad": the value of each channel around the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fill: Option<Vec<u8>>,
     /// Transforms behind that.
     #[serde(skip_serializing_if = "Option::is_none")]
     chain: Option<Chain>,
@@ -173,14 +180,26 @@ fn metadata(card: &Card, input: Input, hash: String) -> Vec<Property> {
     fn json(value: &impl Serialize) -> String {
         serde_json::to_string(value).expect("plain data")
     }
+    let interpolation = match card.fit {
+        Fit::Stretch => None,
+        Fit::Crop(CropSettings { interpolation }) | Fit::Pad(PadSettings { interpolation, .. }) => {
+            Some(interpolation)
+        }
+    };
+    let fill = match card.fit {
+        Fit::Pad(PadSettings { fill, .. }) => Some(fill.channels()[..card.image.channels].to_vec()),
+        Fit::Stretch | Fit::Crop(_) => None,
+    };
     let preprocessing = Preprocessing {
         size: card.image.size,
         channels: card.image.channels,
         resize: match (card.centre, &card.own_size) {
             (true, _) => "centre",
             (false, Some(_)) => "none",
-            (false, None) => "stretch",
+            (false, None) => card.fit.name(),
         },
+        interpolation,
+        fill,
         chain: Some(card.chain()).filter(|chain| !chain.is_empty()),
         mean: &card.mean,
         std: &card.std,

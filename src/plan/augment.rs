@@ -7,7 +7,7 @@ use crate::config::augment::{Augment, WrittenChain};
 use crate::config::data::Image;
 use crate::document::{KeyPath, Node, Problem};
 
-use super::data::OwnSize;
+use super::data::{Fit, OwnSize};
 use super::section::take;
 
 /// The augmentation of one trial. Validation and test images get `evaluation` only.
@@ -52,14 +52,14 @@ const OWN_SIZES: [[usize; 2]; 5] = [[480, 640], [640, 480], [512, 512], [200, 60
 /// What `[augment]` of `root` comes to for images that `[data]` brings to the size of `image`.
 pub(super) fn augmentation(
     root: &Node,
-    image: Option<Image>,
+    image: Option<(Image, Fit)>,
     problems: &mut Vec<Problem>,
 ) -> Option<Augmentation> {
     let written = match root.get("augment") {
         Some(node) => Some(take(Augment::read(node), problems)?),
         None => None,
     };
-    let image = image?;
+    let (image, fit) = image?;
     // Sizes that cannot be are told elsewhere.
     if !image.is_sound() {
         return None;
@@ -68,7 +68,23 @@ pub(super) fn augmentation(
     let frame = Frame { height, width, channels: image.channels };
     match written {
         None => Some(Augmentation { plan: AugmentPlan::default(), own_size: None, out: frame }),
-        Some(written) => take(augment(&written, frame), problems),
+        Some(written) => {
+            let found = take(augment(&written, frame), problems)?;
+            if found.own_size.is_some() && !fit.is_stretch() {
+                let at = KeyPath::root().key("data").key("fit");
+                let message = format!(
+                    "\"{}\" does nothing here: images come in their own sizes to [augment], whose chain \
+                     begins with a step that brings them to a size",
+                    fit.name()
+                );
+                let problem =
+                    Problem::value(at, message).label("images are not brought to a size before");
+                problems
+                    .push(problem.help("remove data.fit, or the step that the chain begins with"));
+                return None;
+            }
+            Some(found)
+        }
     }
 }
 

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{BoxFormat, BoxRules, Chain};
-use crate::config::data::{Classes, Crop, Data, Group};
+use crate::config::data::{Classes, Crop, Data};
 use crate::document::{KeyPath, Problem, WrittenPath};
 
 pub use crate::config::data::{
     Bundled, Columns, Duplicates, Image, Moments, Normalise, OnBadImage, Source, Subset, TestSet,
 };
+pub use crate::config::fit::{CropSettings, Fit, Interpolation, PadSettings};
+pub use crate::config::group::{Group, Pattern};
+pub use crate::config::sampling::Sampling;
 
 /// The data of one trial. Trials with equal `source`, `test`, `image` and `on_bad_image` share the
 /// decoded images; the split depends on the trial's seed and `fold` too.
@@ -34,7 +37,10 @@ pub struct DataPlan {
     pub subset: Subset,
     /// The size every image is brought to.
     pub image: Image,
-    /// How images come to that size, if they are not simply resized to it.
+    /// How an image of another shape is brought to that size.
+    #[serde(default, skip_serializing_if = "Fit::is_stretch")]
+    pub fit: Fit,
+    /// How images come to that size, if transforms bring them to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_size: Option<OwnSize>,
     /// What is subtracted and divided by, after scaling to [0, 1].
@@ -50,12 +56,15 @@ pub struct DataPlan {
     /// What the columns of a table are called.
     #[serde(default, skip_serializing_if = "Columns::are_usual")]
     pub columns: Columns,
-    /// The column of a table, or `folder`, that says which images stay together in every split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// What happens to images with the same pixels.
+    /// Which images stay together in every split.
+    #[serde(default, skip_serializing_if = "Group::is_none")]
+    pub group: Group,
+    /// What happens to copies of images.
     #[serde(default, skip_serializing_if = "Duplicates::are_kept")]
     pub duplicates: Duplicates,
+    /// How often the training images of each class are learnt from.
+    #[serde(default, skip_serializing_if = "Sampling::is_shuffle")]
+    pub sampling: Sampling,
 }
 
 /// Images that keep their own sizes until transforms bring them to that of the network.
@@ -117,6 +126,11 @@ pub struct DataFacts {
     pub declared_test: usize,
     /// Of these, the images of the declared validation set.
     pub declared_validation: usize,
+    /// How many images of each class there are outside of the declared test set; empty where that is not known
+    /// without reading them.
+    pub counts: Vec<usize>,
+    /// Images that are left out because their files cannot be read, each with the reason.
+    pub left_out: Vec<String>,
 }
 
 /// A number of `[data]` that cannot be.
@@ -128,7 +142,13 @@ struct Amiss {
 }
 
 /// What is wrong with the numbers that say which images there are, whether a file says them or a card.
-fn amiss(validation: f64, test: Option<f64>, subset: Subset, max_pixels: u64) -> Vec<Amiss> {
+fn amiss(
+    validation: f64,
+    test: Option<f64>,
+    subset: Subset,
+    sampling: Sampling,
+    max_pixels: u64,
+) -> Vec<Amiss> {
     let part = |part: f64| (0.0..1.0).contains(&part);
     let mut found = Vec::new();
     let mut that = |sound: bool, keys, message: String, label| {
@@ -165,6 +185,14 @@ fn amiss(validation: f64, test: Option<f64>, subset: Subset, max_pixels: u64) ->
             "a part of the training images",
         ),
     }
+    if let Sampling::Power(power) = sampling {
+        that(
+            (0.0..=1.0).contains(&power),
+            &["sampling", "power"],
+            format!("a power of {power} is not in [0, 1]"),
+            "0 is balanced, 1 as often as there are images",
+        );
+    }
     let message = "an image has at least one pixel".to_owned();
     that(max_pixels >= 1, &["max-pixels"], message, "no pixels");
     found
@@ -181,7 +209,7 @@ impl DataPlan {
             TestSet::Part(part) => Some(part),
             TestSet::Declared | TestSet::Source(_) => None,
         };
-        let amiss = amiss(self.validation, part, self.subset, self.max_pixels);
+        let amiss = amiss(self.validation, part, self.subset, self.sampling, self.max_pixels);
         if let Some(Amiss { keys, message, .. }) = amiss.into_iter().next() {
             return Err(format!("data.{}: {message}", keys.join(".")));
         }
@@ -225,7 +253,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         TestSet::Part(part) => Some(part),
         TestSet::Declared | TestSet::Source(_) => None,
     };
-    for amiss in amiss(data.validation, part, data.subset, data.max_pixels) {
+    for amiss in amiss(data.validation, part, data.subset, data.sampling, data.max_pixels) {
         let at = amiss.keys.iter().fold(at.clone(), |at, key| at.key(key));
         that(false, at, amiss.message, amiss.label);
     }
@@ -252,26 +280,60 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
         "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
         "nothing to crop to",
     );
-    if let Group::By(column) = &data.group {
-        let (sound, help) = match &data.source.0 {
-            Source::Csv(_) | Source::Parquet(_) => (true, ""),
-            Source::Folder(_) => (
-                column == "folder",
-                "images of one folder belong together with group = \"folder\"; a column can be named of a \
-                 table, { csv = … }",
-            ),
-            _ => (false, "tables, { csv = … }, name them in a column"),
-        };
-        if !sound {
-            let message = format!("the source has no column \"{column}\" to group images by");
-            let problem = Problem::value(at.key("group"), message).label("no such groups");
-            problems.push(problem.help(help));
-        }
-    }
+    problems.extend(check_group(&data.group, &data.source.0));
     problems.extend(check_columns(data));
     problems.extend(check_image(data.image));
     problems.extend(check_moments(&data.normalise.0, data.image));
     problems
+}
+
+/// What is wrong with `data.group` for images of `source`.
+fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
+    let at = KeyPath::root().key("data").key("group");
+    let has_names = matches!(source, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_));
+    let cannot = |message: &str, label: &str, help: &str| {
+        Some(Problem::value(at.clone(), message).label(label).help(help))
+    };
+    match group {
+        Group::None => None,
+        Group::By(column) => {
+            let help = match source {
+                Source::Csv(_) | Source::Parquet(_) => return None,
+                Source::Folder(_) if column == "folder" => return None,
+                Source::Folder(_) => {
+                    "images of one folder belong together with group = \"folder\"; { folder-prefix = 1 } and \
+                     { name = \"…\" } look at their paths; a column can be named of a table, { csv = … }"
+                }
+                _ if has_names => "{ name = \"…\" } finds groups in the paths of images",
+                _ => "tables, { csv = … }, name them in a column",
+            };
+            let message = format!("the source has no column \"{column}\" to group images by");
+            cannot(&message, "no such groups", help)
+        }
+        Group::FolderPrefix(0) => cannot(
+            "paths always agree in 0 folders",
+            "no folders",
+            "{ folder-prefix = 1 } is the least",
+        ),
+        Group::FolderPrefix(_) => match source {
+            Source::Folder(_) => None,
+            _ => {
+                let help = "{ folder = … } has them; a table names groups in a column";
+                cannot("the source has no folders to group images by", "no such groups", help)
+            }
+        },
+        Group::Name(pattern) => match (has_names, pattern.compiled()) {
+            (false, _) => {
+                let help = "{ folder = … }, { csv = … } and { gtsrb = … } have them";
+                cannot("the images of the source have no names", "no such groups", help)
+            }
+            (true, Ok(_)) => None,
+            (true, Err(message)) => {
+                let problem = Problem::value(at.key("name"), message).label("cannot be used");
+                Some(problem.help("one pair of brackets holds the group: \"^(p[0-9]+)_\""))
+            }
+        },
+    }
 }
 
 /// What is wrong with the keys of `data.columns`.
@@ -351,16 +413,15 @@ pub fn data_plan(
         },
         subset: data.subset,
         image: data.image,
+        fit: data.fit,
         own_size: None,
         normalise: data.normalise.0.clone(),
         on_bad_image: data.on_bad_image,
         max_pixels: data.max_pixels,
         boxes: BoxPlan { format: data.box_format, crop: data.crop == Crop::Box },
         columns: data.columns.clone(),
-        group: match &data.group {
-            Group::None => None,
-            Group::By(column) => Some(column.clone()),
-        },
+        group: data.group.clone(),
         duplicates: data.duplicates,
+        sampling: data.sampling,
     }
 }

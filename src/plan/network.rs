@@ -9,7 +9,7 @@ use crate::document::{KeyPath, Node, Problem, Problems, read};
 
 use super::architecture::architecture;
 use super::augment::{AugmentPlan, Augmentation, augmentation};
-use super::data::{Image, Normalise, OwnSize, check_image, check_moments};
+use super::data::{Fit, Image, Normalise, OwnSize, check_image, check_moments};
 use super::model::ModelPlan;
 use super::section::{section, take, unknown_keys};
 use super::transfer::{Case, transferred};
@@ -21,7 +21,9 @@ pub struct Described {
     pub model: ModelPlan,
     /// The size that images are brought to.
     pub image: Image,
-    /// How they come to it, if they are not simply resized.
+    /// How an image of another shape is brought to that size.
+    pub fit: Fit,
+    /// How they come to it, if transforms bring them to it.
     pub own_size: Option<OwnSize>,
     /// How pixels become numbers.
     pub normalise: Normalise,
@@ -44,10 +46,12 @@ fn describe(root: &Node, classes: usize, problems: &mut Vec<Problem>) -> Option<
         return None;
     };
     let image = section::<Image>(data, &at, "image", problems)?;
+    let fit = section::<Fit>(data, &at, "fit", problems)?;
     let normalise = section::<Written<Normalise>>(data, &at, "normalise", problems)?.0;
     problems.extend(check_image(image));
     problems.extend(check_moments(&normalise, image));
-    let Augmentation { plan: augment, own_size, out } = augmentation(root, Some(image), problems)?;
+    let Augmentation { plan: augment, own_size, out } =
+        augmentation(root, Some((image, fit)), problems)?;
     let (defaults, elements) = model(root, problems)?;
     let Frame { height, width, channels } = out;
     let network = architecture(&elements, &defaults, [channels, height, width], classes);
@@ -61,7 +65,7 @@ fn describe(root: &Node, classes: usize, problems: &mut Vec<Problem>) -> Option<
     // All of it is pretrained, and nothing learns.
     model.transfer = None;
     model.layers.iter_mut().for_each(|layer| layer.tuning = None);
-    Some(Described { model, image, own_size, normalise, augment })
+    Some(Described { model, image, fit, own_size, normalise, augment })
 }
 
 /// The network that `[model]` of `root` describes for images of shape `input` and `classes`.

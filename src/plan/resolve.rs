@@ -126,7 +126,7 @@ pub(super) fn parts(
         is_sound
     });
     let facts = sound.and_then(|data| take(facts(data, fold, survey), &mut problems));
-    let image = data.as_ref().map(|data| data.image);
+    let image = data.as_ref().map(|data| (data.image, data.fit));
     let augmentation = augmentation(root, image, &mut problems);
     // Without facts the layers are still checked, as if there were ten classes.
     let classes = facts.as_ref().map_or(10, |facts| facts.classes.len());

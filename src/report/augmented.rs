@@ -62,7 +62,7 @@ impl Augmented<'_> {
     pub fn variant(&self, image: u32, epoch: u64) -> Result<Variant, Error> {
         let plan = self.plan;
         let mut variant = self.original(image)?;
-        let mut stream = augmentation_stream(plan.seed, plan.data.fold, epoch, image);
+        let mut stream = augmentation_stream(plan.seed, plan.data.fold, epoch, image, 0);
         plan.augment.train.apply(
             &mut variant.image,
             &mut variant.boxes,

@@ -12,7 +12,7 @@ use crate::analysis::Answers;
 use crate::augment::Frame;
 use crate::data::{Cache, Dataset};
 use crate::plan::Plan;
-use crate::sweep::store::Store;
+use crate::sweep::store::{Store, TrialStore};
 
 /// The longer side of a picture in pixels, at most.
 const SIDE: u32 = 64;
@@ -40,6 +40,15 @@ pub(super) fn dataset(
     } else {
         Err("the images are other ones than those that trials were run on".to_owned())
     }
+}
+
+/// The plan of the best setting's first trial, and its images; or why there are none.
+pub(super) fn of_best(answers: &Answers, images: &Cache) -> Result<(Plan, Arc<Dataset>), String> {
+    let trial = answers.best().and_then(|best| answers.completed(best).next());
+    let trial = trial.ok_or("no trial was completed")?;
+    let plan = TrialStore::at(answers.folder(trial)).plan().map_err(|error| error.to_string())?;
+    let dataset = dataset(answers, &plan, images)?;
+    Ok((plan, dataset))
 }
 
 /// An image as a data URI.

@@ -5,6 +5,7 @@ pub mod augmented;
 mod calibration;
 mod cases;
 mod confusion;
+mod copies;
 mod cost;
 mod curves;
 mod effects;

@@ -17,7 +17,7 @@ use crate::sweep::store::{StoreError, write_whole};
 
 use super::section::Section;
 use super::{
-    augmentation, calibration, cases, confusion, cost, curves, effects, failures, numbers,
+    augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures, numbers,
     pictures, question, ranking, reproduce,
 };
 
@@ -87,6 +87,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
         sections.extend(pictures::section(answers, predictions, images));
         sections.extend(calibration::section(predictions));
     }
+    sections.extend(copies::section(answers, images));
     sections.extend(cost::section(answers));
     sections.extend(augmentation::section(answers, images));
     sections.extend(failures::section(answers));

@@ -7,9 +7,8 @@ use maud::{Markup, html};
 use crate::analysis::Answers;
 use crate::analysis::predictions::{Mistake, Predictions};
 use crate::data::{Cache, Dataset};
-use crate::sweep::store::TrialStore;
 
-use super::images::{self, data_uri};
+use super::images::{data_uri, of_best};
 use super::section::Section;
 
 /// Mistakes in the page, and of one cell of the matrix.
@@ -30,8 +29,8 @@ pub(super) fn section(
     if chosen.is_empty() {
         return None;
     }
-    let (pictures, why) = match dataset(answers, images) {
-        Ok(dataset) => (pictures(&dataset, &chosen[..chosen.len().min(PICTURES)]), None),
+    let (pictures, why) = match of_best(answers, images) {
+        Ok((_, dataset)) => (pictures(&dataset, &chosen[..chosen.len().min(PICTURES)]), None),
         Err(why) => (BTreeMap::new(), Some(why)),
     };
     let all = predictions.mistakes.len();
@@ -84,14 +83,6 @@ fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) 
             }
         }
     }
-}
-
-/// The images of the best setting's first trial; or why there are none.
-fn dataset(answers: &Answers, images: &Cache) -> Result<std::sync::Arc<Dataset>, String> {
-    let trial = answers.best().and_then(|best| answers.completed(best).next());
-    let trial = trial.ok_or("no trial was completed")?;
-    let plan = TrialStore::at(answers.folder(trial)).plan().map_err(|error| error.to_string())?;
-    images::dataset(answers, &plan, images)
 }
 
 /// The pictures of `mistakes` as data URIs, by name.

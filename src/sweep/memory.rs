@@ -65,7 +65,8 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
             let bytes = image_bytes(count, data.image);
             let own_size = &data.own_size;
             in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(data.image));
-            let set = format!("{:?} {:?} {:?} {own_size:?}", data.source, data.test, data.image);
+            let how = (data.image, data.fit, own_size);
+            let set = format!("{:?} {:?} {how:?}", data.source, data.test);
             sets.insert(set, bytes);
             bytes
         });

@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::basis::number::number;
+use crate::config::train::ClassWeights;
 use crate::data;
 use crate::document::{Content, KeyPath, Node, Place};
 use crate::plan::Plan;
-use crate::plan::data::{Duplicates, OnBadImage, Subset};
+use crate::plan::data::{OnBadImage, Subset};
 use crate::plan::model::{LayerKind, LayerPlan, Tail};
 use crate::plan::sweep::Experiment;
 use crate::plan::train::TrainPlan;
@@ -18,7 +19,8 @@ use super::counts::Counts;
 pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<String> {
     let warnings = norms_of_little(experiment, images);
     let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
-    let notes = batches_of_all(root, experiment, images);
+    let mut notes = batches_of_all(root, experiment, images);
+    notes.extend(imbalance(experiment, images));
     let notes = notes.iter().map(|note| format!("note: {note}"));
     experiment.merged.iter().cloned().chain(warnings).chain(notes).collect()
 }
@@ -57,6 +59,51 @@ fn batches_of_all(root: &Node, experiment: &Experiment, images: &data::Cache) ->
     notes
 }
 
+/// The largest class has so many times as many images as the smallest, where that is told.
+const UNEVEN: usize = 3;
+
+/// Classes of which there are far fewer images than of others, and what makes up for that; and where that is
+/// done twice.
+fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    let mut seen = HashSet::new();
+    for trial in &experiment.trials {
+        let (plan, weights) = (&trial.plan.data, &trial.plan.train.class_weights);
+        let is_weighed = *weights != ClassWeights::None;
+        if !seen.insert((Arc::as_ptr(plan), is_weighed)) {
+            continue;
+        }
+        if is_weighed && !plan.sampling.is_shuffle() {
+            notes.insert(
+                "data.sampling and train.class-weights both make up for classes with few images, and so do it \
+                 twice: one of them is enough"
+                    .to_owned(),
+            );
+        }
+        let Ok(facts) = images.survey(plan) else { continue };
+        let of_classes = facts.classes.iter().zip(&facts.counts);
+        let is_level = is_weighed || !plan.sampling.is_shuffle() || plan.subset.is_per_class();
+        let (Some((large, most)), Some((small, least))) = (
+            of_classes.clone().max_by_key(|(_, count)| **count),
+            of_classes.min_by_key(|(_, count)| **count),
+        ) else {
+            continue;
+        };
+        if is_level || *most < UNEVEN * least {
+            continue;
+        }
+        notes.insert(format!(
+            "class {large} has {:.1} times as many images as class {small}, {} and {}: data.sampling = \"balanced\" shows \
+             both as often, and train.class-weights = \"balanced\" weighs their losses; train.best = \"val_f1\" heeds \
+             small classes",
+            *most as f64 / *least as f64,
+            number(*most as u64),
+            number(*least as u64)
+        ));
+    }
+    notes
+}
+
 /// What batch norms get too little of, each sentence once.
 fn norms_of_little(experiment: &Experiment, images: &data::Cache) -> Vec<String> {
     let mut told = BTreeSet::new();
@@ -74,7 +121,7 @@ fn norms_of_little(experiment: &Experiment, images: &data::Cache) -> Vec<String>
         // How large the last batch is, is said only where it is known.
         let is_known = !matches!(plan.data.subset, Subset::Fraction(_))
             && plan.data.group.is_none()
-            && plan.data.duplicates != Duplicates::Drop
+            && !plan.data.duplicates.leave_out()
             && plan.data.on_bad_image == OnBadImage::Error;
         let train = if is_known { train } else { 0 };
         if let Some(sentence) = norms_of_one_value(plan, train)

@@ -5,6 +5,7 @@ pub mod advice;
 pub mod compare;
 pub mod confusion;
 pub mod curves;
+pub mod data;
 mod grid;
 pub mod layers;
 pub mod printed;

@@ -10,7 +10,7 @@ use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
 use crate::plan::augment::{behind, behind_own_size};
-use crate::plan::data::{DataPlan, Image, OwnSize};
+use crate::plan::data::{DataPlan, Fit, Image, OwnSize};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -37,7 +37,10 @@ pub struct Card {
     pub std: Vec<f32>,
     /// Size and channels that images are decoded to.
     pub image: Image,
-    /// What happens to them as they are read, where they are not simply resized to that size.
+    /// How an image of another shape is brought to that size.
+    #[serde(default, skip_serializing_if = "Fit::is_stretch")]
+    pub fit: Fit,
+    /// What happens to them as they are read, where transforms bring them to that size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_size: Option<OwnSize>,
     /// Whether they are cut to their centre for that, instead of being stretched.
@@ -100,6 +103,7 @@ impl Card {
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
+            fit: plan.data.fit,
             own_size: plan.data.own_size.clone(),
             centre: false,
             evaluation: plan.augment.evaluation.clone(),
@@ -164,7 +168,7 @@ impl Card {
         }
         if let Some(data) = &self.data {
             data.check()?;
-            if data.image != self.image || data.own_size != self.own_size {
+            if data.image != self.image || data.fit != self.fit || data.own_size != self.own_size {
                 return Err("its data brings images to another size than it says".to_owned());
             }
         }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::data::{Batch, View, Views};
+use crate::data::{Batch, Order, View, Views};
 use crate::plan::model::ModelPlan;
 use crate::transfer::extractor::Extractor;
 use crate::transfer::features::{Features, Table};
@@ -120,7 +120,7 @@ impl Inputs {
     pub(super) fn training(
         &self,
         epoch: u64,
-        order: &[u32],
+        order: &Order,
         places: Range<usize>,
         batch: usize,
     ) -> Result<Batch, TrainError> {
@@ -128,7 +128,7 @@ impl Inputs {
             return Ok(self.views.training(epoch, order, places, batch)?);
         };
         match frozen.training_view(&self.views, epoch) {
-            Some(view) => self.seen(frozen, view, &order[places]),
+            Some(view) => self.seen(frozen, view, &order.images()[places]),
             None => {
                 let mut made = self.views.training(epoch, order, places, batch)?;
                 made.pixels = frozen.extractor.features(&made.pixels)?;

@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
 use crate::config::train::ClassWeights;
-use crate::data::{Batch, Dataset, Normalisation, Split, TrialEpochs, Views};
+use crate::data::{Batch, Dataset, Normalisation, Order, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::loss::{Loss, Targets, cross_entropy};
@@ -322,19 +322,20 @@ impl<'a> Trainer<'a> {
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<EpochRecord>, TrainError> {
         let plan = &self.plan.train;
         let epoch = self.records.len() + 1;
-        let fold = self.plan.data.fold;
-        let order = crate::data::order(&self.data.split.train, self.plan.seed, fold, epoch as u64);
+        let (dataset, train) = (&self.data.dataset, &self.data.split.train);
+        let order = Order::new(dataset, train, &self.plan.data, self.plan.seed, epoch as u64);
         let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
         let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
         self.begin(epoch)?;
         let inputs = self.inputs.clone();
-        let is_made = inputs.prepare_training(epoch as u64, &order)?;
+        let is_made = inputs.prepare_training(epoch as u64, &order.distinct())?;
         let maker = self.maker(is_made)?;
         let size = plan.batch_size;
-        let batches = plan.batches(order.len());
+        let images = order.images().len();
+        let batches = plan.batches(images);
         let make = |index: usize| {
             let index = done + index;
-            let places = index * size..((index + 1) * size).min(order.len());
+            let places = index * size..((index + 1) * size).min(images);
             inputs.training(epoch as u64, &order, places, index)
         };
         let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, made);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use candlewick::data::{Part, load, split};
-use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Source, TestSet};
+use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Group, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, folder, images};
@@ -113,7 +113,7 @@ fn copies_are_counted_and_told_left_out_or_refused() {
     assert_eq!(
         kept.copies().unwrap().sentence().unwrap(),
         "2 images have the pixels of others, 1 of them with another label, such as a/2.png of a/2 again.png; such \
-         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out"
+         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \"drop-from-train\" those that a split would have on both sides"
     );
     let dropped = load(&DataPlan { duplicates: Duplicates::Drop, ..plan.clone() }).unwrap();
     // Of those that contradict each other nobody knows which is right.
@@ -145,7 +145,7 @@ fn images_of_one_folder_belong_together_if_that_is_asked_for() {
         .map(|index| format!("{}/p{}/{index}.png", ["a", "b"][index % 2], index / 6))
         .collect();
     images(root.path(), &paths);
-    let group = Some("folder".to_owned());
+    let group = Group::By("folder".to_owned());
     let plan = DataPlan { group, validation: 0.25, ..folder(root.path()) };
     let dataset = load(&plan).unwrap();
     let split = split(&dataset, &plan, 1).unwrap();

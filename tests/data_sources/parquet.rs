@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candlewick::data::{Inventory, Part, load, split, survey};
-use candlewick::plan::data::{Columns, DataPlan, OnBadImage, Source, TestSet};
+use candlewick::plan::data::{Columns, DataPlan, Group, OnBadImage, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, plan, survive_damage_at_every};
@@ -31,7 +31,7 @@ fn hub(pattern: &str, label: &str) -> DataPlan {
 /// The first value of each image.
 fn reds(plan: &DataPlan) -> Vec<u8> {
     let dataset = load(plan).unwrap();
-    (0..dataset.len() as u32).map(|index| dataset.image(index)[0]).collect()
+    (0..dataset.len() as u32).map(|index| dataset.image(index).unwrap()[0]).collect()
 }
 
 fn refusal(plan: &DataPlan) -> String {
@@ -81,7 +81,7 @@ fn a_column_says_which_images_stay_together() {
     let columns = columns(Some("photo"), Some("animal"), None);
     let plan = DataPlan {
         columns,
-        group: Some("owner".to_owned()),
+        group: Group::By("owner".to_owned()),
         validation: 0.3,
         ..made("none.parquet")
     };
@@ -91,7 +91,7 @@ fn a_column_says_which_images_stay_together() {
         let held = pair.map(|index: u32| parts.validation.contains(&index));
         assert_eq!(held[0], held[1], "{pair:?}");
     }
-    let none = DataPlan { group: Some("herd".to_owned()), ..plan };
+    let none = DataPlan { group: Group::By("herd".to_owned()), ..plan };
     assert!(
         refusal(&none)
             .contains("has no column `herd`, but `photo`, `animal`, `owner`, `use`; data.group")

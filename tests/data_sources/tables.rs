@@ -5,7 +5,7 @@ use std::fs;
 
 use candlewick::augment::BoxFormat;
 use candlewick::data::{Part, load, split, survey};
-use candlewick::plan::data::{BoxPlan, DataPlan, OnBadImage, Source};
+use candlewick::plan::data::{BoxPlan, DataPlan, Group, OnBadImage, Source};
 use image::Rgb;
 use tempfile::TempDir;
 
@@ -329,7 +329,8 @@ fn images_of_one_group_stay_on_one_side_and_a_group_has_a_column() {
         })
         .collect();
     let (root, plan) = table(&format!("path,label,Patient\n{rows}"));
-    let grouped = DataPlan { group: Some("patient".to_owned()), validation: 1.0 / 3.0, ..plan };
+    let grouped =
+        DataPlan { group: Group::By("patient".to_owned()), validation: 1.0 / 3.0, ..plan };
     let dataset = load(&grouped).unwrap();
     for seed in 0..10 {
         let split = split(&dataset, &grouped, seed).unwrap();
@@ -337,7 +338,7 @@ fn images_of_one_group_stay_on_one_side_and_a_group_has_a_column() {
         assert!(groups(&split.train).is_disjoint(&groups(&split.validation)), "{split:?}");
         assert_eq!(split.validation.len(), 8);
     }
-    let wrong = DataPlan { group: Some("person".to_owned()), ..grouped };
+    let wrong = DataPlan { group: Group::By("person".to_owned()), ..grouped };
     assert_eq!(
         complaint(&wrong, root.path()),
         "DATA/signs.csv: has no column `person`; its first line names path, label, Patient; data.group names one of \

@@ -115,6 +115,6 @@ pub use boxes::{BBox, BoxFormat, BoxRules};
 pub use chain::{Applied, Chain, Step};
 pub use image::{Frame, Image};
 pub use mixing::{Mixed, Mixing};
-pub use parameters::Range;
+pub use parameters::{Fill, Range};
 pub use registry::{AnyTransform, KINDS, Reader, kind_of};
 pub use transform::{Fault, Scene, Transform};

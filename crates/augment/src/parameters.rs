@@ -331,8 +331,8 @@ impl Border {
 }
 
 /// What fills places outside of the image: one value for all channels, or one for each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fill([u8; 3]);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Fill([u8; 3]);
 
 impl Fill {
     /// These values for red, green and blue.
@@ -341,7 +341,7 @@ impl Fill {
     }
 
     /// The value of each channel.
-    pub(super) fn channels(self) -> [u8; 3] {
+    pub fn channels(self) -> [u8; 3] {
         self.0
     }
 }

@@ -79,6 +79,9 @@ pub(in crate::cli) struct Check {
     /// The trial whose network is shown
     #[arg(long, value_name = "N")]
     pub(in crate::cli) trial: Option<usize>,
+    /// Read all images of that trial, too: parts by class, what cannot be read, and copies across parts and classes
+    #[arg(long)]
+    pub(in crate::cli) data: bool,
 }
 
 impl Written {

@@ -8,8 +8,8 @@ use crate::basis::seed::{Stream, derive};
 use crate::config::layering::{Request, load};
 use crate::export::{Input, Options, onnx};
 use crate::plan::data::{
-    BoxPlan, Bundled, Columns, DataPlan, Duplicates, Fold, Normalise, OnBadImage, Source, Subset,
-    TestSet,
+    BoxPlan, Bundled, Columns, DataPlan, Duplicates, Fit, Fold, Group, Normalise, OnBadImage,
+    Sampling, Source, Subset, TestSet,
 };
 
 /// A part of everything that networks are made of.
@@ -55,6 +55,7 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
         mean: vec![0.5],
         std: vec![0.25],
         image: data::Image { size: [12, 12], channels: 1 },
+        fit: Fit::Stretch,
         own_size: None,
         centre: false,
         evaluation: chain("[{ resize = [10, 10], p = 1.0 }]"),
@@ -81,14 +82,16 @@ fn images() -> DataPlan {
         classes: CLASSES.map(str::to_owned).to_vec(),
         subset: Subset::Fraction(0.5),
         image: data::Image { size: [12, 12], channels: 1 },
+        fit: Fit::Stretch,
         own_size: None,
         normalise: Normalise::Dataset,
         on_bad_image: OnBadImage::Error,
         max_pixels: MOST_PIXELS,
         boxes: BoxPlan::default(),
         columns: Columns::default(),
-        group: None,
+        group: Group::None,
         duplicates: Duplicates::Keep,
+        sampling: Sampling::Shuffle,
     }
 }
 

@@ -17,7 +17,14 @@ pub(in crate::plan) struct Digits;
 impl Survey for Digits {
     fn data(&self, _: &DataPlan) -> Result<DataFacts, String> {
         let classes = (0..10).map(|digit| digit.to_string()).collect();
-        Ok(DataFacts { classes, images: 1797, declared_test: 0, declared_validation: 0 })
+        Ok(DataFacts {
+            classes,
+            images: 1797,
+            declared_test: 0,
+            declared_validation: 0,
+            counts: Vec::new(),
+            left_out: Vec::new(),
+        })
     }
 
     fn weights(&self, _: &WeightsPlan, _: &ModelPlan) -> Result<WeightsFacts, String> {

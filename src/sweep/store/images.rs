@@ -110,11 +110,15 @@ impl Store {
         if plan.boxes != BoxPlan::default() {
             key.push_str(&format!(" {:?}", plan.boxes));
         }
+        if !plan.fit.is_stretch() {
+            key.push_str(&format!(" {:?}", plan.fit));
+        }
         if let Some(own_size) = &plan.own_size {
             key.push_str(&format!(" {own_size:?}"));
         }
-        if let Some(group) = &plan.group {
-            key.push_str(&format!(" group {group:?}"));
+        if !plan.group.is_none() {
+            let group = serde_json::to_string(&plan.group).expect("a group is plain data");
+            key.push_str(&format!(" group {group}"));
         }
         if !plan.columns.are_usual() {
             key.push_str(&format!(" {:?}", plan.columns));

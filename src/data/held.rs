@@ -76,6 +76,9 @@ pub(super) struct Seen {
     pub(super) hash: [u8; 32],
 }
 
+/// What was seen of an image, with its pixels, or why there are none.
+type LookedAt<'a> = Result<(Seen, Cow<'a, [u8]>), String>;
+
 impl Held {
     /// The images of `parts`, one behind the other.
     pub(super) fn new(parts: Vec<Listed>, plan: &DataPlan, means: Means) -> Result<Held, Error> {
@@ -293,7 +296,7 @@ impl Held {
         }
     }
 
-    fn seen(&self, pick: usize) -> Result<(Seen, Cow<'_, [u8]>), String> {
+    fn seen(&self, pick: usize) -> LookedAt<'_> {
         let slot = if self.kept.is_empty() { self.resident.get(pick) } else { None };
         let [height, width] = self.plan.image.size;
         let frame = Frame { height, width, channels: self.plan.image.channels };
@@ -313,11 +316,7 @@ impl Held {
 
     /// Images whose sizes are not known, of which the first one's record is at `next`: records are read as long as
     /// they are there, since each says where the one behind it is.
-    fn next_own_sizes(
-        &self,
-        chunk: std::ops::Range<usize>,
-        next: &mut u64,
-    ) -> Vec<Result<(Seen, Cow<'_, [u8]>), String>> {
+    fn next_own_sizes(&self, chunk: std::ops::Range<usize>, next: &mut u64) -> Vec<LookedAt<'_>> {
         let mut found = Vec::with_capacity(chunk.len());
         for pick in chunk.clone() {
             let Some(image) = self.file.as_ref().and_then(|file| file.read(*next, pick, None))

@@ -241,7 +241,7 @@ fn in_memory(
         if room.is_none_or(|room| room as u64 > limit) && limit < u64::MAX {
             return Ok(None);
         }
-        if !room.is_some_and(|room| bytes.try_reserve_exact(room).is_ok()) {
+        if room.is_none_or(|room| bytes.try_reserve_exact(room).is_err()) {
             return Err(Error::TooLarge { images: count, height, width, channels });
         }
     }

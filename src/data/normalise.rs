@@ -72,7 +72,7 @@ pub fn normalisation(
             let mut sample = train.to_vec();
             derive(seed, "images for normalisation", &[]).shuffle(&mut sample);
             sample.truncate(*images);
-            let of = |image: &u32| Ok(sums(&*dataset.image(*image)?, channels));
+            let of = |image: &u32| Ok(sums(&dataset.image(*image)?, channels));
             let sums = sample.par_iter().map(of).collect::<Result<Vec<_>, Error>>()?;
             Ok(of_sums(dataset, &sample, &sums))
         }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use fast_image_resize::Resizer;
@@ -257,8 +257,8 @@ impl Held {
                 Decoded { frame: image.frame(), bbox, pixels: image.pixels().to_vec() }
             }
         };
-        if let Images::Files(files) = &listing.images
-            && look_of(&files[index].path) != self.looks[pick]
+        if let Some(file) = listing.images.file(index)
+            && look_of(file) != self.looks[pick]
         {
             return Err("was changed while it was in use".to_owned());
         }
@@ -391,12 +391,16 @@ fn bytes(plan: &DataPlan) -> usize {
 
 /// How the system describes the file of each pick.
 fn file_looks(part: &Listed) -> Vec<u64> {
-    match &part.listing.images {
-        Images::Files(files) => {
-            part.picks.par_iter().map(|pick| look_of(&files[*pick].path)).collect()
+    let images = &part.listing.images;
+    let look = |known: &mut Option<(PathBuf, u64)>, pick: &usize| {
+        let Some(file) = images.file(*pick) else { return 0 };
+        // Many images may lie in one file.
+        match known {
+            Some((path, look)) if path == file => *look,
+            _ => known.insert((file.to_owned(), look_of(file))).1,
         }
-        _ => vec![0; part.picks.len()],
-    }
+    };
+    part.picks.par_iter().map_init(|| None, look).collect()
 }
 
 /// How the system describes the file at `path`: equal as long as nobody touches it.
@@ -458,7 +462,6 @@ mod tests {
     use crate::plan::data::{
         BoxPlan, Columns, Duplicates, Fit, Group, Image, MOST_PIXELS, OnBadImage, OwnSize, Sampling,
     };
-    use std::path::PathBuf;
     use std::sync::Arc;
 
     fn plan(source: Source) -> DataPlan {

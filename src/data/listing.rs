@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -49,6 +49,21 @@ pub(super) trait Inside: Send + Sync {
     /// What a file of the image `index` would hold; an error is the reason in words. One that is longer than
     /// `max_pixels` can be is none.
     fn read(&self, index: usize, max_pixels: u64) -> Result<Vec<u8>, String>;
+
+    /// The file in which the image `index` lies.
+    fn file(&self, index: usize) -> &Path;
+}
+
+impl Images {
+    /// The file that the image `index` is decoded from when it is needed; none where the pixels were read already or
+    /// are in the program.
+    pub(super) fn file(&self, index: usize) -> Option<&Path> {
+        match self {
+            Images::Files(files) => Some(&files[index].path),
+            Images::Inside(images) => Some(images.file(index)),
+            Images::Encoded(_) | Images::Blocks(_) => None,
+        }
+    }
 }
 
 /// The pixels of a listing's blocks, each with the index of its first image; empty where images are files of their own.

@@ -527,6 +527,11 @@ struct Stretch {
 }
 
 impl Stored {
+    /// The number of the file in which image `index` lies.
+    fn file_of(&self, index: usize) -> usize {
+        self.starts.partition_point(|start| *start <= index) - 1
+    }
+
     fn open(&self, place: Place) -> Result<ColumnReaderImpl<ByteArrayType>, String> {
         let file = &self.files[place.file];
         let table = file.table()?;
@@ -538,7 +543,7 @@ impl Stored {
 
     /// Where image `index` stands.
     fn place(&self, index: usize) -> Result<Place, String> {
-        let file = self.starts.partition_point(|start| *start <= index) - 1;
+        let file = self.file_of(index);
         let (group, row) = self.files[file].table()?.place(index - self.starts[file]);
         Ok(Place { file, group, row })
     }
@@ -590,5 +595,9 @@ impl Inside for Stored {
                     .to_owned(),
             ),
         }
+    }
+
+    fn file(&self, index: usize) -> &Path {
+        &self.files[self.file_of(index)].path
     }
 }

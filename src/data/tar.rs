@@ -109,6 +109,10 @@ impl Inside for Members {
             _ => reason(&cause),
         })
     }
+
+    fn file(&self, index: usize) -> &Path {
+        &self.files[self.places[index].0 as usize]
+    }
 }
 
 /// The samples of one file.

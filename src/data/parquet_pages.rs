@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use parquet::basic::Encoding;
+use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{
@@ -103,8 +105,53 @@ impl Table {
         let chunk = group.column(column);
         let rows = group.num_rows() as usize;
         let pages = SerializedPageReader::new(Arc::clone(&self.pages), chunk, rows, None);
-        let pages = pages.map_err(|error| in_words(&error))?;
+        let pages =
+            Checked { pages: pages.map_err(|error| in_words(&error))?, has_dictionary: false };
         Ok(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)))
+    }
+}
+
+/// Pages in an order that can be decoded: the decoder panics where a page refers to a dictionary that has not come.
+struct Checked<P> {
+    pages: P,
+    has_dictionary: bool,
+}
+
+impl<P: PageReader> PageReader for Checked<P> {
+    fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        let by_dictionary = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+        match &page {
+            Some(Page::DictionaryPage { .. }) => self.has_dictionary = true,
+            Some(Page::DataPage { encoding, .. } | Page::DataPageV2 { encoding, .. })
+                if by_dictionary.contains(encoding) && !self.has_dictionary =>
+            {
+                let problem = "a page refers to a dictionary that is not there";
+                return Err(ParquetError::General(problem.to_owned()));
+            }
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> ParquetResult<()> {
+        self.pages.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> ParquetResult<bool> {
+        self.pages.at_record_boundary()
+    }
+}
+
+impl<P: PageReader> Iterator for Checked<P> {
+    type Item = ParquetResult<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
     }
 }
 

@@ -113,6 +113,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "negative-rate",
     "nesterov-without-momentum",
     "normalise-channels",
+    "norms-and-channels-of-today",
     "pool-larger-than-map",
     "pool-padding-too-large",
     "preset-beside-layers",

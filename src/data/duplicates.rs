@@ -80,7 +80,7 @@ impl Dataset {
         // The maps are looked into and never iterated over.
         let mut first: HashMap<[u8; 32], usize> = HashMap::new();
         let mut contradicts: HashSet<[u8; 32]> = HashSet::new();
-        let mut copies = Copies::default();
+        let mut copies = Copies { fate: wanted, ..Copies::default() };
         for (index, hash) in hashes.iter().enumerate() {
             let Some(original) = first.get(hash).copied() else {
                 first.insert(*hash, index);

@@ -116,6 +116,16 @@ fn copies_are_counted_and_told_left_out_or_refused() {
          copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \"drop-from-train\" those that a split would have on both sides"
     );
     let dropped = load(&DataPlan { duplicates: Duplicates::Drop, ..plan.clone() }).unwrap();
+    let fate = |duplicates| {
+        let dataset = load(&DataPlan { duplicates, ..plan.clone() }).unwrap();
+        let sentence = dataset.copies().unwrap().sentence().unwrap();
+        sentence.rsplit("; ").next().unwrap().to_owned()
+    };
+    assert_eq!(fate(Duplicates::Drop), "they were left out");
+    assert_eq!(
+        fate(Duplicates::DropFromTrain),
+        "no trial learns from those that it is chosen by or tested on"
+    );
     // Of those that contradict each other nobody knows which is right.
     assert_eq!(dropped.names(), ["a/2 again.png", "b/1.png", "b/3.png"]);
     assert_eq!((dropped.image(1).unwrap()[0], dropped.labels()), (3, &[0, 1, 1][..]));

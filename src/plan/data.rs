@@ -290,7 +290,8 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
 /// What is wrong with `data.group` for images of `source`.
 fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
     let at = KeyPath::root().key("data").key("group");
-    let has_names = matches!(source, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_));
+    let has_names =
+        matches!(source, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_) | Source::Tar(_));
     let cannot = |message: &str, label: &str, help: &str| {
         Some(Problem::value(at.clone(), message).label(label).help(help))
     };
@@ -324,7 +325,7 @@ fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
         },
         Group::Name(pattern) => match (has_names, pattern.compiled()) {
             (false, _) => {
-                let help = "{ folder = … }, { csv = … } and { gtsrb = … } have them";
+                let help = "{ folder = … }, { csv = … }, { gtsrb = … } and { tar = … } have them";
                 cannot("the images of the source have no names", "no such groups", help)
             }
             (true, Ok(_)) => None,

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candlewick::data::{Inventory, Part, load, survey};
-use candlewick::plan::data::{Columns, DataPlan, OnBadImage, Source, TestSet};
+use candlewick::data::{Inventory, Part, load, split, survey};
+use candlewick::plan::data::{Columns, DataPlan, Group, OnBadImage, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, plan, survive_damage_at_every};
@@ -117,6 +117,35 @@ fn names_of_any_length_are_read_as_both_forms_of_tar_write_them() {
         );
         assert_eq!(dataset.names()[1], format!("{file}/folder/{}.png", "ö".repeat(140)));
         assert_eq!(reds(&plan), [75, 140]);
+    }
+}
+
+#[test]
+fn names_of_members_say_which_images_stay_together() {
+    let png = png();
+    let names: Vec<[String; 2]> = (0..24)
+        .map(|index| {
+            let stem = format!("p{}_{index:02}", index / 4);
+            [format!("{stem}.png"), format!("{stem}.cls")]
+        })
+        .collect();
+    let members: Vec<(&str, &[u8])> = names
+        .iter()
+        .enumerate()
+        .flat_map(|(index, [image, label])| {
+            let class: &[u8] = if index % 2 == 0 { b"0" } else { b"1" };
+            [(image.as_str(), &png[..]), (label.as_str(), class)]
+        })
+        .collect();
+    let (_root, plan) = written(&tar(&members));
+    let group = Group::Name(candlewick::config::group::Pattern("/(p[0-9]+)_".to_owned()));
+    let plan = DataPlan { group, validation: 0.3, ..plan };
+    let dataset = load(&plan).unwrap();
+    let validation = split(&dataset, &plan, 1).unwrap().validation;
+    assert!(!validation.is_empty());
+    for patient in 0..6 {
+        let held = (patient * 4..patient * 4 + 4).filter(|index| validation.contains(index));
+        assert!([0, 4].contains(&held.count()), "{validation:?}");
     }
 }
 

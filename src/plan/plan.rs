@@ -15,6 +15,9 @@ use crate::basis::device::Kind;
 /// taken for new ones.
 pub(super) const REVISION: u32 = 4;
 
+/// As [`REVISION`], of plans that keep groups of images together: changes when parts of groups are drawn otherwise.
+const GROUPS: u32 = 2;
+
 fn is_nothing(augment: &Arc<AugmentPlan>) -> bool {
     augment.is_nothing()
 }
@@ -65,6 +68,9 @@ impl BodyText {
         model: &ModelPlan,
     ) -> Self {
         let mut text = section("data", data);
+        if !data.group.is_none() {
+            text.push_str(&format!("groups = {GROUPS}\n"));
+        }
         if !augment.is_nothing() {
             text.push('\n');
             text.push_str(&section("augment", augment));

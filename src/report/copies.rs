@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::analysis::Answers;
+use crate::basis::number::count;
 use crate::data::{Cache, Copied, Dataset, leaks, split};
 use crate::looks::{Likeness, Pair};
 
@@ -30,8 +31,8 @@ pub(super) fn section(answers: &Answers, images: &Cache) -> Option<Section> {
         p {
             "Images that are copies of others: the same pixels, or nearly the same picture, as it is or mirrored. Copies "
             "of training images in the test set make its results better than they are. Parts are those of the best "
-            "setting's first trial; " code { "data.duplicates = \"drop-from-train\"" } " leaves training images out "
-            "that are copies of others that are not learnt from."
+            "setting's first trial; " code { "data.duplicates = \"drop-from-train\"" } " leaves out training images "
+            "that are copies of validation or test images."
         }
         @for copied in &found { (kind(&dataset, copied)) }
     };
@@ -53,9 +54,9 @@ fn card(dataset: &Dataset, Pair { image, of, likeness }: &Pair) -> Markup {
     let class = |index: u32| &dataset.classes()[dataset.label(index) as usize];
     let words = match likeness {
         Likeness::Exact => "same pixels".to_owned(),
-        Likeness::Near { levels, mirrored: false } => format!("{levels} grey levels apart"),
-        Likeness::Near { levels, mirrored: true } => {
-            format!("mirrored, {levels} grey levels apart")
+        Likeness::Near { levels, mirrored } => {
+            let how = if *mirrored { "mirrored, " } else { "" };
+            format!("{how}{} apart", count(usize::from(*levels), "grey level"))
         }
     };
     html! {

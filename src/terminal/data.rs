@@ -92,7 +92,7 @@ fn of_sizes(plan: &DataPlan, facts: &DataFacts, sizes: &Sizes) -> String {
         let _ = write!(found, ", aspect ratios {:.2} to {:.2}", ratios[0], ratios[1]);
     }
     if *looked_at < facts.images {
-        let _ = write!(found, ", by {} of them", number(*looked_at as u64));
+        let _ = write!(found, " ({} of them were looked at)", number(*looked_at as u64));
     }
     let becomes = if plan.own_size.is_some() {
         format!("the chains of [augment] bring them to {wanted}")

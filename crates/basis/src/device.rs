@@ -38,6 +38,15 @@ impl Kind {
 }
 
 impl Device {
+    /// The first device of a kind.
+    pub fn first(kind: Kind) -> Device {
+        match kind {
+            Kind::Cpu => Device::Cpu,
+            Kind::Cuda => Device::Cuda(0),
+            Kind::Metal => Device::Metal,
+        }
+    }
+
     /// Its kind.
     pub fn kind(self) -> Kind {
         match self {

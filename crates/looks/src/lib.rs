@@ -43,9 +43,9 @@ pub struct Look {
 pub enum Likeness {
     /// They have the same pixels.
     Exact,
-    /// One is a near copy of the other; the means of their cells differ by so many grey levels at most.
+    /// One is a near copy of the other.
     Near {
-        /// The greatest difference.
+        /// The greatest difference between the means of two cells at the same place, in grey levels.
         levels: u8,
         /// Whether one of them is mirrored.
         mirrored: bool,
@@ -123,8 +123,8 @@ impl Look {
     }
 }
 
-/// The means of 8 rows of so many cells. Neighbours share the pixels on their edge, so that a mirrored image
-/// has mirrored cells.
+/// The mean grey level of each cell, in 8 rows of `columns` cells. Two neighbours share the pixels on their edge, so
+/// that a mirrored image has mirrored cells.
 fn means(gray: &[u8], [height, width]: [usize; 2], columns: usize) -> Vec<u8> {
     let edges = |cell: usize, cells: usize, side: usize| {
         cell * side / cells..((cell + 1) * side).div_ceil(cells)
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn every_copy_is_found_that_comparing_all_pairs_finds() {
-        // Gradients that differ a little, of which many are near copies.
+        // Gradients that differ a little: many of them are near copies of others.
         let looks: Vec<Look> = (0..150_usize)
             .map(|number| {
                 let (slope, bend) = (number % 15, number / 15);

@@ -20,8 +20,8 @@ use super::{Again, Compared, Repro, execute};
 #[derive(Debug)]
 pub struct Tables {
     axes: Vec<String>,
-    /// The rows of `metrics.csv` by digest.
-    epochs: BTreeMap<String, Vec<metrics::Row>>,
+    /// The rows of `metrics.csv` by the number of their trial.
+    epochs: BTreeMap<usize, Vec<metrics::Row>>,
 }
 
 impl Tables {
@@ -35,9 +35,9 @@ impl Tables {
     /// # Errors
     /// If `metrics.csv` is missing or damaged.
     pub fn read(root: &Path, trials: &Trials) -> Result<Tables, TableError> {
-        let mut epochs = BTreeMap::<String, Vec<metrics::Row>>::new();
+        let mut epochs = BTreeMap::<usize, Vec<metrics::Row>>::new();
         metrics::read(root, Damage::Refused, |row| {
-            epochs.entry(row.digest.clone()).or_default().push(row);
+            epochs.entry(row.trial).or_default().push(row);
             Ok(())
         })?;
         Ok(Tables { axes: trials.axes.clone(), epochs })
@@ -56,13 +56,13 @@ impl Tables {
                           its weights or images are others";
             return Repro::Impossible(reason.to_owned());
         };
-        let epochs = self.epochs.get(&row.digest).map_or(&[][..], Vec::as_slice);
+        let epochs = self.epochs.get(&row.number).map_or(&[][..], Vec::as_slice);
         let is_failed = row.status == Status::Failed.name();
         if epochs.is_empty() && !is_failed {
             return Repro::Impossible("it has no finished epoch".to_owned());
         }
         let until = (!is_failed).then_some(epochs.len());
-        let fresh = match execute(trial, until, Device::Cpu, again, callback) {
+        let fresh = match execute(trial, until, Device::first(trial.plan.device), again, callback) {
             Ok(fresh) => fresh,
             Err(ended) => return ended,
         };

@@ -167,7 +167,7 @@ pub(crate) fn local_response_norm(
     let dims = x.dims().to_vec();
     let (batch, channels) = (dims[0], dims[1]);
     let pixels = dims[2..].iter().product::<usize>();
-    // Which channels are in the sum of which.
+    // Row c has a 1 for each channel of the window around channel c: the matrix times the squares gives the sums.
     let mut band = vec![0.0f32; channels * channels];
     for channel in 0..channels {
         settings.window(channel, channels).for_each(|other| band[channel * channels + other] = 1.0);

@@ -22,6 +22,9 @@ pub const MOST_LEVELS: u8 = 12;
 /// Grey levels by which neighbours in a hash have to differ.
 const STEP: i16 = 4;
 
+/// Of the 64 pairs of neighbours in an image, so many have to differ for a near copy.
+const LEAST_BITS: u32 = 4;
+
 /// Parts of a hash by which near ones are found, of 16 bits each.
 const BANDS: usize = 4;
 
@@ -101,10 +104,18 @@ impl Look {
         Look { exact, hash, mirrored, cells: cells.try_into().expect("8×8 cells") }
     }
 
+    /// Whether hardly any neighbours differ: such images are alike, and no copies of each other.
+    fn is_flat(&self) -> bool {
+        (self.hash | self.mirrored).count_ones() < LEAST_BITS
+    }
+
     /// How much it is like another one, if it is a copy.
     pub fn likeness(&self, other: &Look) -> Option<Likeness> {
         if self.exact == other.exact {
             return Some(Likeness::Exact);
+        }
+        if self.is_flat() || other.is_flat() {
+            return None;
         }
         let is_near = |one: u64, other: u64| (one ^ other).count_ones() <= MOST_BITS;
         let levels = |place: fn(usize) -> usize| {
@@ -158,6 +169,9 @@ pub fn copies(
     for other in others {
         let look = &looks[*other as usize];
         exact.entry(look.exact).or_default().push(*other);
+        if look.is_flat() {
+            continue;
+        }
         for band in 0..BANDS {
             by_band[(band << 16) | usize::from(part(look.hash, band))].push((look.hash, *other));
         }
@@ -168,6 +182,9 @@ pub fn copies(
         let same = exact.get(&look.exact).into_iter().flatten().copied().find(&is_wanted);
         if let Some(of) = same {
             return Some(Pair { image: *image, of, likeness: Likeness::Exact });
+        }
+        if look.is_flat() {
+            return None;
         }
         let mut best: Option<(Likeness, u32)> = None;
         for hash in [look.hash, look.mirrored] {
@@ -226,11 +243,25 @@ mod tests {
 
     #[test]
     fn a_lighter_cell_is_a_copy_up_to_the_limit() {
-        let with = |more: u8| look(32, 32, |x, y| 100 + if x < 4 && y < 4 { more } else { 0 });
+        let with = |more: u8| {
+            let cells = |x: usize, y: usize| (x / 4 * 37 + y / 4 * 11) % 120;
+            look(32, 32, |x, y| cells(x, y) as u8 + if x < 4 && y < 4 { more } else { 0 })
+        };
         let levels = |more: u8| with(0).likeness(&with(more));
         assert_eq!(levels(0), Some(Likeness::Exact));
         assert_eq!(levels(12), Some(Likeness::Near { levels: 12, mirrored: false }));
         assert_eq!(levels(13), None);
+    }
+
+    #[test]
+    fn flat_images_are_copies_only_if_they_have_the_same_pixels() {
+        let flat = |level: u8| look(32, 32, |x, _| level + u8::from(x > 16));
+        assert_eq!(flat(100).likeness(&flat(101)), None);
+        assert_eq!(flat(100).likeness(&flat(100)), Some(Likeness::Exact));
+        let looks = [flat(100), flat(101), flat(100)];
+        let found = copies(&looks, &[0, 1, 2], &[0, 1, 2], &|image, other| other < image);
+        let exact = Pair { image: 2, of: 0, likeness: Likeness::Exact };
+        assert_eq!(found, [exact]);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 
 Makes N JPEGs (1,000,000 if not said) of 64x64 pixels in colour, in folders of classes, from the 60,000 training images
 of Fashion-MNIST in the folder FASHION (its IDX files), each turned, shifted, scaled and coloured as its number says.
-Then it runs two epochs of one experiment: on all images with `data-memory` as said; and, if everything has room in
-memory, with everything there. It prints the time to the first step, the time of each epoch and the most memory that
+Then it runs two epochs of one experiment: on all images with `data-memory` as said; and, of up to 100,000
+images, with all of them in memory. It prints the time to the first step, the time of each epoch and the most memory that
 the run held, and compares the tables. Needs numpy and Pillow.
 """
 

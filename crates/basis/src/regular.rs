@@ -37,7 +37,10 @@ pub fn open_as(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// As for [`open`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let mut bytes = Vec::new();
+    // A few bytes on the disk can claim any length.
+    bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -64,6 +67,17 @@ mod tests {
         assert!(open_as(&path, File::options().append(true)).is_ok());
         let missing = open(&folder.path().join("b.csv")).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_that_claims_more_bytes_than_there_is_memory_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        // Not every file system has such long files.
+        if file.set_len(i64::MAX as u64 - 4096).is_ok() {
+            assert_eq!(read(&path).unwrap_err().kind(), io::ErrorKind::OutOfMemory);
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn tables_and_weights_are_the_same_wherever_the_images_are() {
         assert!(!bench.path().join("whole/.images").exists());
         let expected = files.map(|(_, name)| results(&bench, "whole", name));
         for (index, (what, sets)) in WAYS.into_iter().enumerate() {
-            // The same folder of decoded images for all of them, but not the same results.
+            // Each way has a folder of decoded images of its own.
             let folder = format!("held/{normalise}/{index}").replace(['"', ' ', '{', '}'], "");
             for ((file, name), expected) in files.into_iter().zip(&expected) {
                 run(file, &folder, sets, "3");

@@ -5,7 +5,7 @@ use crate::data::Cache;
 use crate::document::{Content, Node, Problems};
 use crate::plan::resolve::advisable;
 use crate::plan::transfer::Case;
-use crate::sweep::memory::hold_usually;
+use crate::sweep::memory::hold_before;
 use crate::sweep::survey::{self, Files};
 use crate::terminal::advice::advice;
 
@@ -19,7 +19,7 @@ pub(super) fn advise(arguments: &Advise) -> Result {
     let root = load(&arguments.written.request())?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    hold_usually(&images, Some(&arguments.written.results));
+    hold_before(&images, &root, &arguments.written.results);
     let files = Files::new(&images, &arguments.written.results);
     let (plan, border) =
         advisable(&root, &files).map_err(|problems| Problems::located(problems, &root))?;

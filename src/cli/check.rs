@@ -13,7 +13,9 @@ use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::changed::unchanged;
 use crate::sweep::cost::{Cost, costs, span};
 use crate::sweep::counts::Counts;
-use crate::sweep::memory::{Needs, data_cache, feature_bytes, hold, limit_in_bytes, needs};
+use crate::sweep::memory::{
+    Needs, data_cache, feature_bytes, hold, hold_before, limit_in_bytes, needs,
+};
 use crate::sweep::notes::notes;
 use crate::sweep::slots::Allocation;
 use crate::sweep::standing::{Known, Standing, standing};
@@ -41,6 +43,7 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
         _ => "",
     };
     let store = Store::at(&written.results, name);
+    hold_before(images, &root, &written.results);
     let experiment = expand(&root, &Files::new(images, &written.results), &store)?;
     if let Some(problem) = too_many_features(&experiment, images, &written.results) {
         return Err(Problems::located(vec![problem], &root).into());

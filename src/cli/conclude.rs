@@ -24,7 +24,7 @@ use super::exit::Exit;
 use super::output::{print, say};
 use super::report::tell_damaged;
 
-/// Images that were left out are told with their reasons, so many of them.
+/// Of so many images that were left out the reasons are told.
 const REASONS: usize = 3;
 
 /// The end of a run, for people and scripts.
@@ -82,10 +82,11 @@ impl Conclusion<'_> {
         }
         if let Some(first) = experiment.trials.first().map(|trial| &trial.plan)
             && first.data.duplicates == Duplicates::DropFromTrain
-            && let Ok(dataset) = self.images.get(&first.data)
+            // Nothing is decoded for a line.
+            && let Some(dataset) = self.images.loaded(&first.data)
             && let Ok(left_out) = left_out_as_copies(&dataset, &first.data, first.seed)
         {
-            print(&as_copies(left_out));
+            print(&as_copies(left_out, "trial 1"));
         }
         let root = self.store.root().display();
         let reported = self.report();

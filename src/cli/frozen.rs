@@ -9,7 +9,7 @@ use crate::document::Node;
 use crate::plan::sweep::Experiment;
 use crate::results::hashes::verified;
 use crate::results::layout::FROZEN;
-use crate::sweep::memory::hold;
+use crate::sweep::memory::{hold, hold_before};
 use crate::sweep::slurm::submission::Submission;
 use crate::sweep::store::{Store, host};
 use crate::sweep::survey::expand_in;
@@ -71,8 +71,10 @@ impl FrozenExperiment {
         }
         let root = frozen.load()?;
         let store = Store::of(&results);
+        let folder = results.parent().unwrap_or(&results);
+        hold_before(images, &root, folder);
         let experiment = expand_in(&store, &root, images)?;
-        hold(images, &experiment, results.parent().unwrap_or(&results));
+        hold(images, &experiment, folder);
         Ok(FrozenExperiment { frozen, root, experiment, store })
     }
 }

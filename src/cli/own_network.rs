@@ -8,6 +8,7 @@ use crate::data::{Cache, Normalisation, normalisation, split};
 use crate::document::{KeyPath, Node, read};
 use crate::plan::data::{DataPlan, Moments, Normalise, data_plan};
 use crate::plan::network::{Described, described};
+use crate::sweep::memory::hold_usually;
 use crate::train::card::Card;
 
 use super::arguments::{Trained, request};
@@ -97,7 +98,9 @@ fn data(root: &Node) -> Result<DataPlan, String> {
 /// Mean and standard deviation of the training images, as training would take them.
 fn of_training_images(plan: DataPlan, seed: u64) -> Result<Normalisation, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let dataset = Cache::new(cores).get(&plan).map_err(|error| error.to_string())?;
+    let images = Cache::new(cores);
+    hold_usually(&images, None);
+    let dataset = images.get(&plan).map_err(|error| error.to_string())?;
     let split = split(&dataset, &plan, seed).map_err(|error| error.to_string())?;
     let found = normalisation(&dataset, &split.train, &plan.normalise, seed)
         .map_err(|error| error.to_string())?;

@@ -14,14 +14,13 @@ use crate::plan::data::{
     TestSet,
 };
 
-/// Data sets by what they depend on. Trials with the same source, test source, image size and
-/// policy for bad images get the same data set; whoever asks first loads it, the others wait.
+/// Data sets by [what they depend on](DataPlan::of_images). Whoever asks first for one loads it, the others wait.
 #[derive(Debug)]
 pub struct Cache {
     threads: usize,
-    holding: OnceLock<Holding>,
-    /// Bytes of memory that data sets have not taken.
-    left: Mutex<u64>,
+    holding: Mutex<Holding>,
+    /// Bytes of memory that data sets have taken.
+    taken: Mutex<u64>,
     teller: Teller,
     datasets: Shelf<(Images, Read), Arc<Dataset>>,
     facts: Shelf<(Images, OnBadImage), DataFacts>,
@@ -50,8 +49,8 @@ enum Testing {
     Source(Source),
 }
 
-/// One cell per key. A cell is filled outside the lock on the map, so different data sets can be
-/// loaded at the same time. The map is never iterated over, so its order does not matter.
+/// One cell per key. A cell is filled outside the lock on the map, so that others can be read meanwhile. The map is
+/// never iterated over, so its order does not matter.
 type Shelf<K, V> = Mutex<HashMap<K, Arc<OnceLock<Result<V, Error>>>>>;
 
 impl Cache {
@@ -59,20 +58,17 @@ impl Cache {
     pub fn new(threads: usize) -> Self {
         Cache {
             threads: threads.max(1),
-            holding: OnceLock::new(),
-            left: Mutex::new(u64::MAX),
+            holding: Mutex::default(),
+            taken: Mutex::default(),
             teller: Teller::default(),
             datasets: Mutex::default(),
             facts: Mutex::default(),
         }
     }
 
-    /// Holds images like this from now on; what was said first counts. Else all of them are in memory.
+    /// Holds images of data sets that are loaded from now on like this. Else all of them are in memory.
     pub fn hold(&self, holding: Holding) {
-        let memory = holding.memory;
-        if self.holding.set(holding).is_ok() {
-            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = memory;
-        }
+        *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = holding;
     }
 
     /// Has `tell` called with what there is to know while images are looked at.
@@ -93,30 +89,36 @@ impl Cache {
     /// The decoded images, as [`load`] says. An error is kept too: every trial that wants the data
     /// gets the same one.
     pub fn get(&self, plan: &DataPlan) -> Result<Arc<Dataset>, Error> {
-        let own_size = plan.own_size.as_ref().map(|own_size| {
-            serde_json::to_string(own_size).expect("how images are read is plain data")
-        });
-        let own_size = own_size.unwrap_or_default();
-        let DataPlan { image, fit, on_bad_image, duplicates, max_pixels, .. } = *plan;
-        cell(
-            &self.datasets,
-            (images(plan), (image, fit, own_size, on_bad_image, duplicates, max_pixels)),
-        )
-        .get_or_init(|| self.load(plan).map(Arc::new))
-        .clone()
+        cell(&self.datasets, key(plan)).get_or_init(|| self.load(plan).map(Arc::new)).clone()
+    }
+
+    /// The decoded images, if somebody has loaded them.
+    pub fn loaded(&self, plan: &DataPlan) -> Option<Arc<Dataset>> {
+        cell(&self.datasets, key(plan)).get()?.as_ref().ok().cloned()
     }
 
     /// Loads what memory has room for after the data sets before it.
     fn load(&self, plan: &DataPlan) -> Result<Dataset, Error> {
         // One data set after the other, or two would take the same room.
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let Holding { disk, .. } = self.holding.get().cloned().unwrap_or_default();
-        let holding = Holding { memory: *left, disk };
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Holding { memory, disk } =
+            self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let left = if memory == u64::MAX { memory } else { memory.saturating_sub(*taken) };
+        let holding = Holding { memory: left, disk };
         let means = Means { holding, threads: self.threads, teller: self.teller.clone() };
         let dataset = apart(self.threads, || load_into(plan, means))??;
-        *left = left.saturating_sub(dataset.memory());
+        *taken = taken.saturating_add(dataset.memory());
         Ok(dataset)
     }
+}
+
+fn key(plan: &DataPlan) -> (Images, Read) {
+    let own_size = plan.own_size.as_ref().map(|own_size| {
+        serde_json::to_string(own_size).expect("how images are read is plain data")
+    });
+    let own_size = own_size.unwrap_or_default();
+    let DataPlan { image, fit, on_bad_image, duplicates, max_pixels, .. } = *plan;
+    (images(plan), (image, fit, own_size, on_bad_image, duplicates, max_pixels))
 }
 
 fn images(plan: &DataPlan) -> Images {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
+use super::held::Held;
 use super::load::Looked;
 use super::pixels::Pixels;
 use crate::augment::{BBox, Chain, Frame};
@@ -162,13 +163,14 @@ impl Dataset {
             Pixels::Whole { .. } => Ok(Cow::Borrowed(self.pixels.whole(index, self.frame(index)))),
             Pixels::Held(held) => held.image(index, self.frame(index)).map_err(|reason| {
                 // One that is bad is seldom alone, and all of them are told at once.
-                let bad = || {
-                    let file = held.file_of(index, &self.names[index as usize]);
-                    Error::bad_images(&self.origin, self.len(), vec![BadImage { file, reason }])
-                };
-                self.facts().err().unwrap_or_else(bad)
+                self.facts().err().unwrap_or_else(|| self.bad_image(held, index, reason))
             }),
         }
+    }
+
+    fn bad_image(&self, held: &Held, index: u32, reason: String) -> Error {
+        let file = held.file_of(index, &self.names[index as usize]);
+        Error::bad_images(&self.origin, self.len(), vec![BadImage { file, reason }])
     }
 
     /// What is known when every image has been looked at. Whoever asks first takes the look, the others wait.
@@ -247,10 +249,16 @@ impl Dataset {
         let mut hasher = self.hashed_before_pixels();
         match &self.pixels {
             Pixels::Whole { bytes, .. } => _ = hasher.update(bytes),
-            Pixels::Held(_) => {
+            Pixels::Held(held) => {
                 let all: Vec<u32> = (0..self.len() as u32).collect();
                 for together in all.chunks(TOGETHER) {
-                    let images = together.par_iter().map(|index| self.image(*index));
+                    // Not as for others, who would have all images looked at if there is a bad one: what is known
+                    // of all of them is not there yet.
+                    let image = |index: &u32| {
+                        held.image(*index, self.frame(*index))
+                            .map_err(|reason| self.bad_image(held, *index, reason))
+                    };
+                    let images = together.par_iter().map(image);
                     for image in images.collect::<Result<Vec<_>, Error>>()? {
                         hasher.update(&image);
                     }

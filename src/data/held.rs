@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::error::Error;
 use super::fit::fit_with_box;
-use super::holding::{Holding, News, Teller};
+use super::holding::{Disk, Holding, News, Teller};
 use super::inventory::stamps;
 use super::listing::{Images, Listing, Opened};
 use super::normalise::sums;
@@ -23,18 +23,21 @@ use super::own_size::arrive;
 use super::pixel_file::{BESIDE, Decoded, PixelFile};
 use crate::augment::{BBox, Frame};
 use crate::basis::number::number;
-use crate::plan::data::{Bundled, DataPlan, Normalise, Source, Subset, TestSet};
+use crate::plan::data::{Bundled, DataPlan, Source, TestSet};
 
-/// Changes whenever images come to other pixels or records are written in another way.
-const FORMAT: &str = concat!("decoded images 1, candlewick ", env!("CARGO_PKG_VERSION"));
+/// Begins what the name of a file is the hash of.
+const FORMAT: &str = "decoded images 1";
 
-/// Images of which one at a time is decoded, so that trials that ask for the same one do not decode it twice.
+/// Why the image of a file that was touched since it was listed is not decoded.
+const CHANGED: &str = "was changed while it was in use";
+
+/// Locks: an image is decoded under one of them, so that two trials do not decode it at once.
 const CLAIMS: usize = 256;
 
 /// Bytes of images that are looked at together, at least.
 const TOGETHER: usize = 4 << 20;
 
-/// Images from which on it is told how many have been looked at.
+/// From this many images on, progress is told.
 const MANY: usize = 10_000;
 
 /// The images of a listing that are wanted.
@@ -83,9 +86,10 @@ impl Held {
     /// The images of `parts`, one behind the other.
     pub(super) fn new(parts: Vec<Listed>, plan: &DataPlan, means: Means) -> Result<Held, Error> {
         let looks = parts.iter().flat_map(file_looks).collect::<Vec<_>>();
-        let key = key(&parts, plan, &looks);
+        let disk = means.holding.disk.as_ref();
+        let key = key(&parts, plan, &looks, disk.map_or("", |disk| &disk.program));
         let wanted = looks.len() as u64 * (BESIDE + bytes(plan) as u64);
-        let open = |(folder, most): &(std::path::PathBuf, u64)| {
+        let open = |Disk { folder, most, .. }: &Disk| {
             let [height, width] = plan.image.size;
             let pixels = plan.max_pixels.max((height * width) as u64);
             let sizes = (plan.image.channels, pixels);
@@ -102,7 +106,7 @@ impl Held {
                 }
             }
         };
-        let file = means.holding.disk.as_ref().and_then(open);
+        let file = disk.and_then(open);
         let open = |part: Listed| {
             let opened = part.listing.open()?;
             Ok((part, opened))
@@ -121,6 +125,11 @@ impl Held {
                 Images::Files(files) => picks.iter().any(|pick| files[*pick].bbox.is_some()),
                 _ => false,
             })
+    }
+
+    /// Whether images are read much faster one after the other than in any order.
+    pub(super) fn is_sequential(&self) -> bool {
+        self.parts.iter().any(|(part, _)| part.listing.images.is_sequential())
     }
 
     /// Whether images keep sizes of their own, which only show when they are decoded.
@@ -260,7 +269,7 @@ impl Held {
         if let Some(file) = listing.images.file(index)
             && look_of(file) != self.looks[pick]
         {
-            return Err("was changed while it was in use".to_owned());
+            return Err(CHANGED.to_owned());
         }
         Ok(decoded)
     }
@@ -269,7 +278,12 @@ impl Held {
     /// memory, as far as there is room, and the file.
     pub(super) fn look(&self, what: &str, mut each: impl FnMut(Result<(Seen, &[u8]), String>)) {
         let picks = self.looks.len();
-        let together = (TOGETHER / bytes(&self.plan)).max(8 * self.means.threads);
+        // Of images in sizes of their own, one may be larger than thousands of the others.
+        let least = if self.has_own_sizes() { 2 } else { 8 } * self.means.threads;
+        let together = match self.has_own_sizes() {
+            true => least,
+            false => (TOGETHER / bytes(&self.plan)).max(least),
+        };
         let (mut done, mut told, mut next) = (0, 0, 0);
         while done < picks {
             let chunk = done..(done + together).min(picks);
@@ -352,6 +366,11 @@ impl Held {
     }
 }
 
+/// Whether an image has no pixels for this reason only because its file was touched: that is no bad image.
+pub(super) fn is_changed(reason: &str) -> bool {
+    reason == CHANGED
+}
+
 /// Does `work` on `threads` threads of its own. A trial runs on a thread of rayon's; were images decoded on the same
 /// threads, this one could, while it waits for them, pick up another trial that asks for the same data, and then wait
 /// for itself.
@@ -415,23 +434,17 @@ fn look_of(path: &Path) -> u64 {
 }
 
 /// The hash of everything that the pixels, and what is said of them, depend on.
-fn key(parts: &[Listed], plan: &DataPlan, looks: &[u64]) -> [u8; 32] {
+fn key(parts: &[Listed], plan: &DataPlan, looks: &[u64], program: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let mut text = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     };
     text(FORMAT);
-    // What each trial makes of the images, and where they lie, is no part of it.
-    let how = DataPlan {
-        source: Source::Bundled(Bundled::Digits),
-        test: TestSet::Declared,
-        validation: 0.0,
-        fold: None,
-        subset: Subset::All,
-        normalise: Normalise::None,
-        ..plan.clone()
-    };
+    text(program);
+    // Where the images lie is no part of it.
+    let how = DataPlan { source: Source::Bundled(Bundled::Digits), ..plan.of_images() };
+    let how = DataPlan { test: TestSet::Declared, ..how };
     text(&serde_json::to_string(&how).expect("a plan is plain data"));
     for Listed { listing, picks } in parts {
         listing.classes.iter().for_each(|class| text(class));
@@ -459,8 +472,10 @@ mod tests {
     use super::super::load::{load, load_into};
     use super::*;
     use crate::augment::Chain;
+    use crate::config::data::Subset;
     use crate::plan::data::{
-        BoxPlan, Columns, Duplicates, Fit, Group, Image, MOST_PIXELS, OnBadImage, OwnSize, Sampling,
+        BoxPlan, Columns, Duplicates, Fit, Group, Image, MOST_PIXELS, Normalise, OnBadImage,
+        OwnSize, Sampling,
     };
     use std::sync::Arc;
 
@@ -530,6 +545,8 @@ mod tests {
     }
 
     fn means(memory: u64, disk: Option<(PathBuf, u64)>) -> (Means, Arc<Mutex<Vec<String>>>) {
+        let program = String::new();
+        let disk = disk.map(|(folder, most)| Disk { folder, most, program });
         let told = Arc::new(Mutex::new(Vec::new()));
         let (teller, into) = (Teller::default(), told.clone());
         teller.set(Box::new(move |news| {

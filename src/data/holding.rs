@@ -8,9 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Holding {
     /// Bytes of memory for all data sets together.
     pub memory: u64,
-    /// A folder for those that memory has no room for, which may be deleted at any time, and the bytes that all files
-    /// in it may take; none: they are decoded each time.
-    pub disk: Option<(PathBuf, u64)>,
+    /// Where those are kept that memory has no room for; none: they are decoded each time.
+    pub disk: Option<Disk>,
+}
+
+/// A folder for decoded images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The folder, which may be deleted at any time.
+    pub folder: PathBuf,
+    /// Bytes that all files in it may take.
+    pub most: u64,
+    /// What names the program, such as the hash of its file: another one may come to other pixels, and does not take
+    /// those of this one.
+    pub program: String,
 }
 
 impl Default for Holding {

@@ -52,9 +52,19 @@ pub(super) trait Inside: Send + Sync {
 
     /// The file in which the image `index` lies.
     fn file(&self, index: usize) -> &Path;
+
+    /// Whether images are read much faster one after the other than in any order.
+    fn is_sequential(&self) -> bool {
+        false
+    }
 }
 
 impl Images {
+    /// Whether images are read much faster one after the other than in any order.
+    pub(super) fn is_sequential(&self) -> bool {
+        matches!(self, Images::Inside(images) if images.is_sequential())
+    }
+
     /// The file that the image `index` is decoded from when it is needed; none where the pixels were read already or
     /// are in the program.
     pub(super) fn file(&self, index: usize) -> Option<&Path> {
@@ -127,9 +137,8 @@ impl Listing {
         Ok(self)
     }
 
-    /// The picked images whose files are surely none that can be read, without opening all of them. As bad images
-    /// they are an error, or left out here too and
-    /// told, as `policy` says.
+    /// Finds picked images that surely cannot be read, without opening all files. As `policy` says, they are an error,
+    /// or are left out and told.
     pub(super) fn check_files(&mut self, policy: OnBadImage) -> Result<Vec<String>, Error> {
         let Images::Files(files) = &self.images else { return Ok(Vec::new()) };
         let picks = self.picks(|_| true);

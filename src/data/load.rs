@@ -11,7 +11,7 @@ use super::dataset::{Dataset, Facts, Part, keep};
 use super::decode::{check_size, decode_file};
 use super::error::{BadImage, Error};
 use super::fit::{fit, fit_with_box};
-use super::held::{Held, Listed, Means, Seen};
+use super::held::{Held, Listed, Means, Seen, is_changed};
 use super::holding::{Holding, Teller};
 use super::leaks::looks;
 use super::listing::{OUTSIDE, Opened, check_taught, relabel};
@@ -294,8 +294,8 @@ fn decode(
     all.truncate(end);
 }
 
-/// Images of their own sizes that are decoded before they are put with the others.
-const AT_ONCE: usize = 256;
+/// Images of their own sizes that are decoded before they are put with the others: one may take 300 MB.
+const AT_ONCE: usize = 32;
 
 /// As [`decode`], for images that keep their own sizes, with the place of each one's first byte: whether all have room.
 fn decode_own_sizes(
@@ -346,7 +346,7 @@ fn held(mut held: Held, mut dataset: Dataset, plan: &DataPlan) -> Result<Dataset
     }
     let may_be_left_out =
         plan.on_bad_image != OnBadImage::Error || plan.duplicates != Duplicates::Keep;
-    if !may_be_left_out && !held.has_own_sizes() && !held.has_boxes() {
+    if !may_be_left_out && !held.has_own_sizes() && !held.has_boxes() && !held.is_sequential() {
         held.settle((0..dataset.len() as u32).map(|index| dataset.frame(index)));
         dataset.pixels = Pixels::Held(Box::new(held));
         if !dataset.group_names.is_empty() {
@@ -374,13 +374,20 @@ fn held(mut held: Held, mut dataset: Dataset, plan: &DataPlan) -> Result<Dataset
     if own {
         held.place(frames.iter().copied());
     }
+    let changed = |found: &Found| matches!(found, Err(image) if is_changed(&image.reason));
+    if let Some(Err(image)) = found.iter().find(|found| changed(found)) {
+        return Err(Error::bad_images(&dataset.origin, picks, vec![image.clone()]));
+    }
     let (kept, bad): (Vec<u32>, Vec<u32>) =
         (0..picks as u32).partition(|pick| found[*pick as usize].is_ok());
     held.kept = kept;
     dataset.pixels = Pixels::Held(Box::new(held));
     let mut dataset = Finding { dataset, found, sums, hashes }.finish(plan)?;
     let all: Vec<Frame> = (0..dataset.len() as u32).map(|index| dataset.frame(index)).collect();
-    if let Pixels::Held(held) = &dataset.pixels {
+    // A bad image may be one that could only not be read this time.
+    if bad.is_empty()
+        && let Pixels::Held(held) = &dataset.pixels
+    {
         held.keep_look(&Looked::of(&dataset, held, bad, frames)?);
     }
     if let Pixels::Held(held) = &mut dataset.pixels {

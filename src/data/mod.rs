@@ -54,7 +54,7 @@ pub use duplicates::Copies;
 pub use epochs::{Epochs, TrialEpochs, Work};
 pub use error::{BadImage, Error};
 pub use folder::images_in;
-pub use holding::{Holding, News};
+pub use holding::{Disk, Holding, News};
 pub use inventory::{Changes, Inventory, SourceFile};
 pub use leaks::{Copied, leaks, listed};
 pub use load::{decode_centre, decode_image, decode_own_size, load};

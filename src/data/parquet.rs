@@ -597,6 +597,11 @@ impl Inside for Stored {
         }
     }
 
+    /// A row is reached through the rows before it in its group.
+    fn is_sequential(&self) -> bool {
+        true
+    }
+
     fn file(&self, index: usize) -> &Path {
         &self.files[self.file_of(index)].path
     }

@@ -6,7 +6,7 @@
 //! file. What does not have its hash counts as if it were not there. So a file may be torn, swapped or deleted at any
 //! time, and is never made to last: whatever it lacks is decoded again.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::holding::{News, Teller};
 use crate::augment::{BBox, Frame};
+use crate::basis::regular;
 
 /// Bytes of a record before the pixels: height, width, and the corners of a box.
 const HEAD: usize = 2 * 4 + 4 * 8;
@@ -66,8 +67,16 @@ impl PixelFile {
         fs::create_dir_all(folder)?;
         let name = &blake3::Hash::from_bytes(key).to_hex()[..32];
         let path = folder.join(format!("{name}.{PIXELS}"));
-        let file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let options = &mut OpenOptions::new();
+        let options = options.create(true).truncate(false).read(true).write(true);
+        let file = regular::open_as(&path, options)?;
+        // As long as it is held, nobody removes the file. Some file systems have no locks, and no image is lost
+        // without one.
+        let _ = file.lock_shared();
+        // Others that open files here see what this one is to take. What is not written takes no room.
+        if file.metadata()?.len() < wanted.min(most) {
+            file.set_len(wanted.min(most))?;
+        }
         let limit = most.saturating_sub(make_room(folder, &path, most.saturating_sub(wanted)));
         let is_full = AtomicBool::new(false);
         Ok(PixelFile { file, path, key, channels, max_pixels, limit, is_full, teller })
@@ -134,7 +143,7 @@ impl PixelFile {
 
     /// What a look at all images has come to, if there was one.
     pub(super) fn looked<T: DeserializeOwned>(&self) -> Option<T> {
-        let bytes = fs::read(self.path.with_extension(LOOKED)).ok()?;
+        let bytes = regular::read(&self.path.with_extension(LOOKED)).ok()?;
         let (hash, text) = bytes.split_at_checked(HASH)?;
         let is_whole = blake3::keyed_hash(&self.key, text).as_bytes()[..] == *hash;
         is_whole.then(|| serde_json::from_slice(text).ok()).flatten()
@@ -178,22 +187,26 @@ impl PixelFile {
     }
 }
 
-/// Removes files from `folder`, but not the one at `own`, until they take `most` bytes or less: how many they take then.
+/// Removes files from `folder` that nobody has open, but not the one at `own`, until they take `most` bytes or less: how
+/// many they take then. Those that are open count with all that they are to take.
 fn make_room(folder: &Path, own: &Path, most: u64) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let mut others: Vec<(std::time::SystemTime, PathBuf, u64)> = entries
+    let mut others: Vec<(bool, std::time::SystemTime, PathBuf, u64)> = entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| is_pixel_file(path) && path != own)
         .filter_map(|path| {
-            let metadata = fs::metadata(&path).ok()?;
-            Some((written(&metadata), path, on_disk(&metadata)))
+            let file = regular::open(&path).ok()?;
+            let metadata = file.metadata().ok()?;
+            let is_open = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+            let bytes = if is_open { metadata.len() } else { on_disk(&metadata) };
+            Some((is_open, written(&metadata), path, bytes))
         })
         .collect();
     others.sort();
     let mut taken: u64 = others.iter().map(|(.., bytes)| bytes).sum();
-    for (_, path, bytes) in others {
-        if taken <= most {
+    for (is_open, _, path, bytes) in others {
+        if taken <= most || is_open {
             break;
         }
         if fs::remove_file(&path).is_ok() {
@@ -351,10 +364,16 @@ mod tests {
         (0..4).for_each(|index| file.write(index * SIZE, index as usize, &image(1)));
         assert_eq!(fs::metadata(&file.path).unwrap().len(), 2 * SIZE);
         assert_eq!(file.read(3 * SIZE, 3, Some(image(1).frame)), None);
-        let other = open(folder.path(), [8; 32], SIZE);
-        assert!(!file.path.exists() && other.path.exists() && stranger.exists());
-        // Whoever has it open goes on with it.
+        // As long as somebody has it open it stays, and others have what is left.
+        let other = open(folder.path(), [8; 32], 3 * SIZE);
+        (0..4).for_each(|index| other.write(index * SIZE, index as usize, &image(1)));
+        assert!(other.read(0, 0, None).is_some() && other.read(SIZE, 1, None).is_none());
         assert_eq!(file.read(0, 0, None), Some(image(1)));
+        drop(other);
+        let path = file.path.clone();
+        drop(file);
+        let other = open(folder.path(), [9; 32], SIZE);
+        assert!(!path.exists() && other.path.exists() && stranger.exists());
     }
 
     #[cfg(target_os = "linux")]
@@ -362,13 +381,12 @@ mod tests {
     fn a_full_disk_is_told_once_and_nothing_is_read_from_it() {
         use std::sync::{Arc, Mutex};
         let folder = tempfile::tempdir().unwrap();
-        let name = &blake3::Hash::from_bytes(KEY).to_hex()[..32];
-        let path = folder.path().join(format!("{name}.{PIXELS}"));
-        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let (teller, into) = (Teller::default(), told.clone());
         teller.set(Box::new(move |news| into.lock().unwrap().push(format!("{news:?}"))));
         let file = PixelFile::open((folder.path(), 1 << 20), KEY, (3, 100), SIZE, teller).unwrap();
+        let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let file = PixelFile { file: full, ..file };
         (0..3).for_each(|index| file.write(index * SIZE, index as usize, &image(1)));
         assert_eq!(file.read(0, 0, Some(image(1).frame)), None);
         let told = told.lock().unwrap();

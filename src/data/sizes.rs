@@ -29,8 +29,12 @@ pub struct Sizes {
 pub fn sizes(plan: &DataPlan, most: usize) -> Result<Option<Sizes>, Error> {
     let listing = list_classes(&plan.source, plan)?;
     let picks = listing.picks(|_| true);
-    let step = picks.len().div_ceil(most.max(1)).max(1);
-    let picks: Vec<usize> = picks.into_iter().step_by(step).collect();
+    // Where each image is reached through those before it, the first ones have to do.
+    let step = match listing.images.is_sequential() {
+        true => 1,
+        false => picks.len().div_ceil(most.max(1)).max(1),
+    };
+    let picks: Vec<usize> = picks.into_iter().step_by(step).take(most.max(1)).collect();
     let frames: Vec<Frame> = match &listing.images {
         Images::Files(files) => picks
             .par_iter()

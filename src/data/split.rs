@@ -134,7 +134,7 @@ fn part_by_class(
     Ok(drawn)
 }
 
-/// The training images that are no copies of those that are `held` out, if copies are not kept.
+/// The training images without copies of the `held` ones, unless copies are kept.
 fn without_copies(
     dataset: &Dataset,
     train: Vec<u32>,

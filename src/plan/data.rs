@@ -15,8 +15,8 @@ pub use crate::config::fit::{CropSettings, Fit, Interpolation, PadSettings};
 pub use crate::config::group::{Group, Pattern};
 pub use crate::config::sampling::Sampling;
 
-/// The data of one trial. Trials with equal `source`, `test`, `image` and `on_bad_image` share the
-/// decoded images; the split depends on the trial's seed and `fold` too.
+/// The data of one trial. Trials whose plans agree [in what decoded images depend on](DataPlan::of_images) share these;
+/// the split depends on the trial's seed and `fold` too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DataPlan {
@@ -199,6 +199,24 @@ fn amiss(
 }
 
 impl DataPlan {
+    /// What decoded images depend on: the plan without what each trial makes of them.
+    pub fn of_images(&self) -> DataPlan {
+        let test = match &self.test {
+            // All are decoded, and the part is drawn later.
+            TestSet::Part(part) if *part > 0.0 => TestSet::Declared,
+            test => test.clone(),
+        };
+        DataPlan {
+            test,
+            validation: 0.0,
+            fold: None,
+            subset: Subset::All,
+            normalise: Normalise::None,
+            sampling: Sampling::Shuffle,
+            ..self.clone()
+        }
+    }
+
     /// Finds out whether images can be split as it says. A plan that was made of an experiment can be by the way
     /// it was made; one that comes from a file may say anything.
     ///

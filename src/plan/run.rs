@@ -51,7 +51,7 @@ impl Default for RunPlan {
 }
 
 /// `[run]` of `root`.
-pub(super) fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
+pub fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
     let at = KeyPath::root().key("run");
     let Some(node) = root.get("run") else { return Ok(RunPlan::default()) };
     let written: written::Run = read(node, &at)?;

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::data::{self, Holding, cached_bytes};
+use crate::data::{self, Disk, Holding, cached_bytes};
+use crate::document::Node;
 use crate::plan::memory::{image_bytes, trial_bytes};
-use crate::plan::run::{DataCache, Memory, RunPlan};
+use crate::plan::run::{DataCache, Memory, RunPlan, run};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::plan::{self, Plan};
 
 use super::counts::Counts;
+use super::platform::Platform;
 use crate::transfer::features::free_space;
 
 /// The memory of the machine, or of the group of processes that this one is confined to, in bytes;
@@ -65,9 +67,7 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
             let bytes = image_bytes(count, data.image);
             let own_size = &data.own_size;
             in_own_sizes |= own_size.as_ref().is_some_and(|own_size| !own_size.settles(data.image));
-            let how = (data.image, data.fit, own_size);
-            let set = format!("{:?} {:?} {how:?}", data.source, data.test);
-            sets.insert(set, bytes);
+            sets.insert(format!("{:?}", data.of_images()), bytes);
             bytes
         });
         if !augment.train.is_empty() {
@@ -123,25 +123,37 @@ pub fn data_cache(run: &RunPlan, results: &Path) -> Option<(PathBuf, u64)> {
 /// if there is one.
 pub fn hold_usually(images: &data::Cache, results: Option<&Path>) {
     let memory = installed().map_or(u64::MAX, |bytes| bytes / 2);
-    let disk = results.map(|results| room(results.join(IMAGES), USUAL_SIZE));
+    let disk = results.map(|results| disk(results.join(IMAGES), USUAL_SIZE));
     images.hold(Holding { memory, disk });
 }
 
 /// The bytes of decoded images on disk where nothing is said.
 const USUAL_SIZE: u64 = 100_000_000_000;
 
-/// The folder, and how many bytes of `size` it has room for.
-fn room(folder: PathBuf, size: u64) -> (PathBuf, u64) {
+/// The folder with so many bytes of `size` as it has room for.
+fn disk(folder: PathBuf, size: u64) -> Disk {
     let free = free_space(&folder).unwrap_or(u64::MAX);
     let room = cached_bytes(&folder).saturating_add((free as f64 * OF_FREE) as u64);
-    (folder, size.min(room))
+    Disk { folder, most: size.min(room), program: Platform::here().binary.clone() }
+}
+
+/// Has `images` held as `[run]` of the experiment `root` says, before its trials are known: working these out may take
+/// images. Its results are in a folder of `results`.
+pub fn hold_before(images: &data::Cache, root: &Node, results: &Path) {
+    // What is wrong with it is told with the trials.
+    hold_for(images, &run(root).unwrap_or_default(), 0, results);
 }
 
 /// Has `images` held as `experiment` says; its results are in a folder of `results`.
 pub fn hold(images: &data::Cache, experiment: &Experiment, results: &Path) {
     let most = experiment.trials.iter().map(|trial| trial_bytes(&trial.plan)).max().unwrap_or(0);
-    let disk = data_cache(&experiment.run, results).map(|(folder, size)| room(folder, size));
-    images.hold(Holding { memory: data_memory(&experiment.run, most), disk });
+    hold_for(images, &experiment.run, most, results);
+}
+
+/// Leaves room for a trial that takes `most`.
+fn hold_for(images: &data::Cache, run: &RunPlan, most: u64, results: &Path) {
+    let disk = data_cache(run, results).map(|(folder, size)| disk(folder, size));
+    images.hold(Holding { memory: data_memory(run, most), disk });
 }
 
 /// The bytes of the features that `trial` keeps, by estimate; 0 if it keeps none.

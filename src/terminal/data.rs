@@ -154,7 +154,7 @@ pub fn read(
         }
         text.push('\n');
     }
-    text.push_str(&as_copies(left_out));
+    text.push_str(&as_copies(left_out, "this trial"));
     let used: usize = parts.iter().map(|part| part.len()).sum();
     if used + left_out < dataset.len() {
         let left = count(dataset.len() - used - left_out, "image");
@@ -184,13 +184,13 @@ pub fn read(
     Ok(text)
 }
 
-/// How many training images were left out as copies; nothing if none were.
-pub fn as_copies(left_out: usize) -> String {
+/// How many training images of a trial were left out as copies; nothing if none were.
+pub fn as_copies(left_out: usize, trial: &str) -> String {
     let are = if left_out == 1 { "is a copy" } else { "are copies" };
     match left_out {
         0 => String::new(),
         _ => format!(
-            "{} {are} of images to choose by or to test on, and left out\n",
+            "{} of {trial} {are} of validation or test images and were left out\n",
             count(left_out, "training image")
         ),
     }

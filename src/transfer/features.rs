@@ -227,7 +227,10 @@ fn split<'a>(bytes: &'a [u8], name: &str, width: usize) -> Option<(&'a [u8], &'a
 
 /// How many bytes are free where `folder` is or would be; none if that cannot be known.
 pub fn free_space(folder: &Path) -> Option<u64> {
-    let there = folder.ancestors().find(|folder| folder.exists())?;
+    // Of a relative path, what is there at last is the working folder, whose name is empty.
+    let is_empty = |folder: &Path| folder.as_os_str().is_empty();
+    let there = folder.ancestors().find(|folder| is_empty(folder) || folder.exists())?;
+    let there = if is_empty(there) { Path::new(".") } else { there };
     let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
     let there = there.canonicalize().ok()?;
     // The innermost mount holds it.

@@ -185,6 +185,7 @@ pub(super) fn list(
     let classes = kind.classes(label);
     let place = kind.label_bytes - if kind.is_coarse(label) { 2 } else { 1 };
     let (mut labels, mut parts, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut beside = Vec::new();
     for (path, part, count) in kind.files(folder)? {
         let bytes = read(&path, count * kind.record())?;
         for (index, record) in bytes.chunks_exact(kind.record()).enumerate() {
@@ -202,6 +203,7 @@ pub(super) fn list(
             labels.push(u32::from(label));
         }
         parts.resize(labels.len(), part);
+        beside.push(path.clone());
         let read = move || {
             let bytes = read(&path, count * kind.record())?;
             Ok(Cow::Owned(interleave(&bytes, kind.label_bytes)))
@@ -218,7 +220,7 @@ pub(super) fn list(
         names,
         groups: Vec::new(),
         images: Images::Blocks(blocks),
-        beside: Vec::new(),
+        beside,
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::cifar_python::{self, Files, Paths};
@@ -13,6 +14,7 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Block, Images, Listing};
 use super::source::Counts;
+use crate::basis::regular;
 use crate::plan::data::Columns;
 
 pub(super) const SIDE: usize = 32;
@@ -262,7 +264,11 @@ pub(super) fn count(
 
 /// The file, which must not have changed its size since it was measured.
 fn read(path: &Path, size: usize) -> Result<Vec<u8>, Error> {
-    let bytes = fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
+    let mut bytes = Vec::new();
+    // One byte more than wanted shows that there is more.
+    regular::open(path)
+        .and_then(|file| file.take(size as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|cause| Error::unreadable(path, &cause))?;
     if bytes.len() != size {
         return Err(Error::format(path.display().to_string(), "changed while it was read"));
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::listing::classes_of;
+use crate::basis::regular;
 
 /// The file with the names of classes.
 const FILE: &str = "classes.txt";
@@ -22,7 +23,7 @@ pub(super) fn file(folder: &Path) -> Option<PathBuf> {
 /// `folder`, if they have any.
 pub(super) fn classes(folder: &Path, values: &[u64]) -> Result<(Vec<String>, Vec<u32>), Error> {
     let path = folder.join(FILE);
-    let names: Option<Vec<String>> = match std::fs::read_to_string(&path) {
+    let names: Option<Vec<String>> = match regular::read_to_string(&path) {
         Ok(text) => Some(text.lines().map(|line| line.trim().to_owned()).collect()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
         Err(cause) => return Err(Error::unreadable(&path, &cause)),

@@ -19,6 +19,7 @@ use super::jpeg;
 use super::listing::WrittenBox;
 use crate::augment::{BBox, Frame};
 use crate::basis::number::number;
+use crate::basis::regular;
 
 /// No side of an image may be longer: resizing keeps numbers for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
@@ -65,13 +66,18 @@ pub(super) struct Picture<'a> {
 
 /// Reads and decodes a file; an error is the reason in words.
 pub(super) fn decode_file(path: &Path, max_pixels: u64) -> Result<Picture<'static>, String> {
-    let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
-    if !metadata.is_file() {
-        return Err("not a file".to_owned());
-    }
-    check_length(metadata.len(), max_pixels)?;
-    let bytes = std::fs::read(path).map_err(|cause| reason(&cause))?;
+    let (file, length) = open(path)?;
+    check_length(length, max_pixels)?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    // It may grow meanwhile.
+    file.take(length).read_to_end(&mut bytes).map_err(|cause| reason(&cause))?;
     decode(&bytes, max_pixels)
+}
+
+/// The file at `path` and its length, if it is a regular one; an error is the reason in words.
+fn open(path: &Path) -> Result<(File, u64), String> {
+    let opened = regular::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    opened.map(|(length, file)| (file, length)).map_err(|cause| reason(&cause))
 }
 
 /// Says so if so many bytes are more than an image of `max_pixels` has.
@@ -100,11 +106,11 @@ pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture<'static>, 
 /// is; an error is the reason in words. What is called as it should be is not opened: there may be millions.
 pub(super) fn check_file(path: &Path) -> Result<(), String> {
     if !std::fs::metadata(path).map_err(|cause| reason(&cause))?.is_file() {
-        return Err("not a file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     if ending.is_some_and(|ending| NOT_READ.contains(&&ending[..])) {
-        let file = File::open(path).map_err(|cause| reason(&cause))?;
+        let (file, _) = open(path)?;
         let mut start = Vec::new();
         file.take(512).read_to_end(&mut start).map_err(|cause| reason(&cause))?;
         format_of(&start)?;
@@ -115,12 +121,8 @@ pub(super) fn check_file(path: &Path) -> Result<(), String> {
 /// What the header of a file says of the image that [`decode_file`] would give; an error is the
 /// reason in words.
 pub(super) fn measure_file(path: &Path, max_pixels: u64) -> Result<Frame, String> {
-    let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
-    if !metadata.is_file() {
-        return Err("not a file".to_owned());
-    }
-    let file = File::open(path).map_err(|cause| reason(&cause))?;
-    measure(BufReader::new(file), metadata.len(), max_pixels)
+    let (file, length) = open(path)?;
+    measure(BufReader::new(file), length, max_pixels)
 }
 
 /// What the header of an encoded image of `length` bytes says; an error is the reason in words.

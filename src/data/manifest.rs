@@ -21,6 +21,7 @@ use super::error::{Error, reason};
 use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
 use super::part_names::PartNames;
 use crate::augment::BoxFormat;
+use crate::basis::regular;
 use crate::plan::data::{BoxPlan, Columns, DataPlan};
 
 const SPLIT: &str = "split";
@@ -148,7 +149,7 @@ pub(super) fn rows(
     columns: &Columns,
     group: Option<&str>,
 ) -> Result<Rows, Error> {
-    let file = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
+    let file = regular::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
     let first = file.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -14,6 +14,7 @@ use super::dataset::Part;
 use super::error::{Error, enumerate};
 use super::listing::{Block, Images, Listing};
 use super::shards::parent;
+use crate::basis::regular;
 use crate::plan::data::Columns;
 use crate::weights::{Archive, Dtype, Entry, Format, WeightsError};
 
@@ -95,7 +96,7 @@ fn open(path: &Path) -> Result<Archive, Error> {
         return Err(wrong("is not a file; give the one that numpy.savez wrote"));
     }
     let mut start = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = regular::open(path).map_err(unreadable)?;
     file.take(2).read_to_end(&mut start).map_err(unreadable)?;
     if start != b"PK" {
         return Err(wrong("does not begin as what numpy.savez writes does"));

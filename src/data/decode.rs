@@ -17,6 +17,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 use super::error::reason;
 use super::jpeg;
 use super::listing::WrittenBox;
+use super::tiff;
 use crate::augment::{BBox, Frame};
 use crate::basis::number::number;
 use crate::basis::regular;
@@ -99,7 +100,7 @@ pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture<'static>, 
     let image = DynamicImage::from_decoder(decoder);
     let mut image = image.map_err(|error| in_words(format, &error))?;
     image.apply_orientation(orientation);
-    Ok(plain(image))
+    Ok(plain(image, format == ImageFormat::Tiff && tiff::is_premultiplied(bytes)))
 }
 
 /// Whether the file at `path` is there and, if it is called like an image in a format that is not read, is in one that
@@ -240,31 +241,36 @@ fn in_words(format: ImageFormat, error: &ImageError) -> String {
     }
 }
 
-/// Gray stays gray, everything else becomes RGB; alpha is composited on white.
-fn plain(image: DynamicImage) -> Picture<'static> {
+/// Gray stays gray, everything else becomes RGB; alpha is composited on white, by which colours may have been multiplied.
+fn plain(image: DynamicImage, is_premultiplied: bool) -> Picture<'static> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, pixels) = match image {
         DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
         DynamicImage::ImageLuma16(_) => (1, image.into_luma8().into_raw()),
         DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_) => {
-            (1, on_white::<2>(image.into_luma_alpha8().into_raw()))
+            (1, on_white::<2>(image.into_luma_alpha8().into_raw(), is_premultiplied))
         }
         DynamicImage::ImageRgb8(colour) => (3, colour.into_raw()),
-        _ if image.color().has_alpha() => (3, on_white::<4>(image.into_rgba8().into_raw())),
+        _ if image.color().has_alpha() => {
+            (3, on_white::<4>(image.into_rgba8().into_raw(), is_premultiplied))
+        }
         _ => (3, image.into_rgb8().into_raw()),
     };
     Picture { height, width, channels, pixels: Cow::Owned(pixels) }
 }
 
 /// Composites pixels of `N` bytes, the last of which is alpha, on white.
-fn on_white<const N: usize>(mut pixels: Vec<u8>) -> Vec<u8> {
+fn on_white<const N: usize>(mut pixels: Vec<u8>, is_premultiplied: bool) -> Vec<u8> {
     let count = pixels.len() / N;
     // In place: what is written is never ahead of what is read.
     for index in 0..count {
         let alpha = u32::from(pixels[index * N + N - 1]);
         for channel in 0..N - 1 {
             let value = u32::from(pixels[index * N + channel]);
-            let white = (value * alpha + 255 * (255 - alpha) + 127) / 255;
+            let white = match is_premultiplied {
+                true => (value + 255 - alpha).min(255),
+                false => (value * alpha + 255 * (255 - alpha) + 127) / 255,
+            };
             pixels[index * (N - 1) + channel] = white as u8;
         }
     }

@@ -107,13 +107,19 @@ impl Kind {
 
     /// Says so if it has no labels called `label`.
     fn check(&self, folder: &Path, label: Option<&str>) -> Result<(), Error> {
-        let known = ["fine_labels", "fine_label", "coarse_labels", "coarse_label"];
+        let (known, has): (&[&str], &str) = match self.coarse.is_empty() {
+            true => (&["labels"], "labels of one kind, which data.columns need not name"),
+            false => (
+                &["fine_labels", "fine_label", "coarse_labels", "coarse_label"],
+                "fine_labels and coarse_labels",
+            ),
+        };
         match label.filter(|label| !known.contains(label)) {
             None => Ok(()),
-            Some(other) => Err(Error::layout(
-                folder,
-                format!("has no labels `{other}`; {} has fine_labels and coarse_labels", self.name),
-            )),
+            Some(other) => {
+                let problem = format!("has no labels `{other}`; {} has {has}", self.name);
+                Err(Error::layout(folder, problem))
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! Arrays of images and labels that NumPy has saved in one file, as MedMNIST and Keras publish their sets (Yang et
 //! al., "MedMNIST v2", Scientific Data 10, 2023).
 //!
-//! Images are bytes, [N, height, width] or [N, height, width, 3], labels whole numbers, [N] or [N, 1]. What they are
-//! for their names say: `train_images` and `train_labels`, or `x_train` and `y_train`. Labels and headers are read to
-//! list a file, pixels when they are needed.
+//! Images are bytes, [N, height, width] or [N, height, width, 3], labels whole numbers, [N] or [N, 1]. The names of arrays
+//! say what they are for: `train_images` and `train_labels`, or `x_train` and `y_train`. To list a file, labels and headers
+//! are read; pixels are read when they are needed.
 
 use std::borrow::Cow;
 use std::io::Read;

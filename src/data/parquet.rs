@@ -21,6 +21,7 @@ use super::dataset::Part;
 use super::decode::check_length;
 use super::error::{Error, enumerate};
 use super::listing::{Images, Inside, Listing, classes_of};
+use super::manifest::LABELS;
 use super::parquet_pages::{Cursors, Place, Table, in_words};
 use super::part_names::PartNames;
 use super::shards::{self, Shard};
@@ -28,10 +29,6 @@ use crate::plan::data::{Columns, DataPlan};
 
 /// What the column of images is called, the first before others.
 const IMAGES: [&str; 6] = ["image", "img", "images", "picture", "photo", "jpg"];
-
-/// What the column of classes is called, the first before others.
-const LABELS: [&str; 9] =
-    ["label", "labels", "class", "class_name", "category", "target", "label_name", "class_id", "y"];
 
 /// No name of a class is longer: it would be a caption.
 const LONGEST_CLASS: usize = 256;
@@ -310,7 +307,7 @@ fn label_column(
     let found = match (wanted, &told[..]) {
         (Some(name), _) => find(table, name),
         (None, [only]) => find(table, only),
-        _ => LABELS.iter().find_map(|name| find(table, name)),
+        _ => LABELS.iter().chain(&["labels"]).find_map(|name| find(table, name)),
     };
     let hint = "data.columns = { label = \"NAME\" } names the column of classes";
     found.ok_or_else(|| match (wanted, &told[..]) {
@@ -393,7 +390,7 @@ fn labels(
         ));
     }
     check_plain(described, name, "labels are whole numbers or texts")?;
-    if let Some(twice) = named.and_then(twice) {
+    if let Some(twice) = named.and_then(class_names::twice) {
         return Err(format!(
             "names two classes of its column `{name}` `{twice}`; each has a name of its own"
         ));
@@ -457,13 +454,6 @@ fn labels(
         }
     }
     Ok((labels, Classes::Numbers(in_order(numbers))))
-}
-
-/// A text that stands twice.
-fn twice(names: &[String]) -> Option<&str> {
-    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// What is numbered, in the order of the numbers.
@@ -625,7 +615,8 @@ impl Stored {
     fn open(&self, place: Place) -> Result<ColumnReaderImpl<ByteArrayType>, String> {
         let file = &self.files[place.file];
         let table = file.table()?;
-        match table.column(place.group, file.column)? {
+        let column = table.column(place.group, file.column);
+        match column.map_err(|reason| format!("its file {reason}"))? {
             ColumnReader::ByteArrayColumnReader(reader) => Ok(reader),
             _ => Err("its file has changed meanwhile".to_owned()),
         }

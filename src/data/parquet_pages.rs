@@ -24,10 +24,11 @@ use parquet::schema::types::ColumnDescriptor;
 use super::error::reason;
 use crate::basis::regular;
 
-/// Codecs make no more than this of a byte; a page of numbers that are all the same comes close.
+/// A page takes at most this many times its bytes in the file when it is unpacked. Pages of numbers that are all the same
+/// come close.
 const MAX_RATIO: u64 = 1 << 12;
 
-/// A page of so many bytes is taken as it is.
+/// A page may claim to unpack to so many bytes, whatever it takes in the file.
 const SMALL_PAGE: u64 = 1 << 20;
 
 /// A file has no more rows than this for each of its bytes, or so many in all.
@@ -138,8 +139,10 @@ impl<P> Checked<P> {
     fn check(&mut self, page: &Page) -> ParquetResult<()> {
         let wrong = |problem: String| Err(ParquetError::General(problem));
         match page {
-            // Room is made for all of its values before the first is read.
-            Page::DictionaryPage { buf, num_values, .. } if *num_values as usize > buf.len() => {
+            // Room is made for all of its values before the first is read; each takes four bytes or more.
+            Page::DictionaryPage { buf, num_values, .. }
+                if *num_values as usize > buf.len() / 4 =>
+            {
                 return wrong(format!(
                     "a dictionary of {} bytes claims {num_values} values",
                     buf.len()
@@ -494,12 +497,13 @@ mod tests {
             assert!(said.contains(problem), "{said}");
         };
         let sound = [
-            dictionary(16),
+            dictionary(4),
             first(Encoding::PLAIN, Encoding::RLE),
             first(Encoding::RLE_DICTIONARY, Encoding::RLE),
             second([8, 8]),
         ];
         assert_eq!(said_of(sound), Ok(4));
+        refused(dictionary(5), "a dictionary of 16 bytes claims 5 values");
         refused(dictionary(u32::MAX), "a dictionary of 16 bytes claims 4294967295 values");
         #[expect(deprecated, reason = "old files have it")]
         refused(first(Encoding::PLAIN, Encoding::BIT_PACKED), "the encoding BIT_PACKED (levels)");

@@ -154,7 +154,7 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
             files.push(path);
             continue;
         }
-        // Square brackets are as usual in names as they are rare in patterns.
+        // Square brackets stand for themselves: names of folders often have them.
         let found = glob::glob(&path.replace('[', "[[]")).map_err(|error| wrong(error.msg))?;
         for found in found {
             let found = found.map_err(|error| Error::unreadable(error.path(), error.error()))?;

@@ -81,9 +81,9 @@ pub(super) fn list(pattern: &Path, columns: &Columns) -> Result<Listing, Error> 
     order.sort_by_key(|(_, index)| *index);
     let order: Vec<String> = order.into_iter().map(|(class, _)| class).collect();
     let folder = shards::literal(pattern);
-    let (classes, places) = class_names::of_written(&folder, &order)?;
-    let labels = written.into_iter().map(|class: u32| places[class as usize]).collect();
     let (origin, groups) = (pattern.display().to_string(), Vec::new());
+    let (classes, places) = class_names::of_written(&origin, &folder, &order)?;
+    let labels = written.into_iter().map(|class: u32| places[class as usize]).collect();
     let beside = members.files.iter().cloned().chain(class_names::file(&folder)).collect();
     let images = Images::Inside(Box::new(members));
     Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
@@ -336,8 +336,8 @@ impl Samples {
                 let passed = endings.iter().find(|ending| is_meant(ending));
                 return passed.map_or(Ok(()), |ending| {
                     Err(format!(
-                        "holds {stem}.{ending}, which belongs to no sample: names are shared up to their first dot, and what \
-                         comes after it, .{ending}, is no ending of images or labels; rename it, or \
+                        "holds {stem}.{ending}, which belongs to no sample: names are shared up to their first dot, and \
+                         .{ending}, which comes after it, is no ending that is looked for; rename it, or \
                          data.columns = {{ image = \"ENDING\" }} names the ending that is meant"
                     ))
                 });

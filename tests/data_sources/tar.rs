@@ -161,6 +161,31 @@ fn numbers_get_their_names_from_a_file_beside_the_shards() {
     assert_eq!(files, [root.path().join("classes.txt"), root.path().join("x.tar")]);
     fs::write(root.path().join("classes.txt"), "zero\n").unwrap();
     assert_eq!(complaint(&plan, root.path()), "DATA/classes.txt: line 2 has no name for label 1");
+    // It names numbers, and not some of the labels.
+    let mixed = tar(&[("a.cls", b"1"), ("a.png", &png), ("b.cls", b"cat"), ("b.png", &png)]);
+    fs::write(root.path().join("x.tar"), &mixed).unwrap();
+    let said = complaint(&plan, root.path());
+    assert!(
+        said.starts_with("DATA/classes.txt: names classes that are numbers, but these labels of DATA/x.tar are none: `cat`;"),
+        "{said}"
+    );
+    fs::remove_file(root.path().join("classes.txt")).unwrap();
+    assert_eq!(load(&plan).unwrap().classes(), ["1", "cat"]);
+    assert_eq!(
+        refusal(&tar(&[("a.cls", b"1"), ("a.png", &png), ("b.cls", b"-1"), ("b.png", &png)])),
+        "DATA/x.tar: has the label -1, which stands for an image without a label; leave such images out"
+    );
+}
+
+#[test]
+fn names_of_columns_are_not_looked_for_in_a_test_source_of_another_kind() {
+    let (root, test) = written(&tar(&[("a.cls", b"b"), ("a.png", &png())]));
+    super::images(root.path(), &["0.png", "1.png"]);
+    let table = root.path().join("x.csv");
+    fs::write(&table, "path,breed,label\n0.png,a,x\n1.png,b,x\n").unwrap();
+    let columns = Columns { label: Some("breed".to_owned()), ..Columns::default() };
+    let plan = DataPlan { test: TestSet::Source(test.source), columns, ..plan(Source::Csv(table)) };
+    assert_eq!(load(&plan).unwrap().labels(), [0, 1, 1]);
 }
 
 #[test]

@@ -16,8 +16,8 @@ const MOST_FILES: usize = 1 << 17;
 const MAX_DEPTH: usize = 16;
 
 /// Endings of compressed files.
-const COMPRESSED: [&str; 10] =
-    ["gz", "gzip", "tgz", "zst", "zstd", "bz2", "tbz2", "xz", "txz", "lz4"];
+const COMPRESSED: [&str; 11] =
+    ["gz", "gzip", "tgz", "zst", "zstd", "bz2", "tbz2", "xz", "txz", "tzst", "lz4"];
 
 /// One of the files.
 #[derive(Debug, PartialEq)]

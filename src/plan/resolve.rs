@@ -9,6 +9,7 @@ use crate::basis::device::Kind;
 use crate::config::data::Data;
 use crate::config::setting::set;
 use crate::config::train::Train;
+use crate::config::train::distill::Distill;
 use crate::config::transfer::Transfer;
 use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
@@ -16,6 +17,7 @@ use super::Plan;
 use super::architecture::architecture;
 use super::augment::{AugmentPlan, Augmentation, augmentation};
 use super::data::{self, DataPlan, Fold, data_plan};
+use super::distill::distill;
 use super::model::ModelPlan;
 use super::network::model;
 use super::plan::{BodyText, digest, recipe_text};
@@ -33,7 +35,7 @@ pub(super) struct Body {
     device: Kind,
     data: Arc<DataPlan>,
     augment: Arc<AugmentPlan>,
-    model: Arc<ModelPlan>,
+    pub(super) model: Arc<ModelPlan>,
     /// What a recipe is checked against.
     pub(super) classes: usize,
     pub(super) has_validation: bool,
@@ -57,14 +59,25 @@ impl Recipe {
 
     /// What `[train]` and the batches of `[data]` of `root` come to for so many classes; none if something is
     /// wrong with them.
-    pub(super) fn read(root: &Node, classes: usize, has_validation: bool) -> Option<Recipe> {
+    pub(super) fn read(
+        root: &Node,
+        model: &ModelPlan,
+        classes: usize,
+        has_validation: bool,
+    ) -> Option<Recipe> {
         let at = KeyPath::root();
         let [batch, drop] = ["batch-size", "drop-last"].map(|key| at.key("data").key(key));
         let batch_size = read::<usize>(root.at(&batch)?, &batch).ok()?;
         let drop_last = read::<bool>(root.at(&drop)?, &drop).ok()?;
         let batches = Batches { batch_size, drop_last };
         let train = read::<Train>(root.get("train")?, &at.key("train")).ok()?;
-        TrainPlan::new(&train, batches, classes, has_validation).ok().map(Recipe::of)
+        let teacher = KeyPath::root().key("train").key("distill");
+        if Distill::read(root.at(&teacher)?, &teacher).ok()?.is_some() {
+            // Its file is looked at beside the rest.
+            return None;
+        }
+        let train = TrainPlan::new(&train, batches, classes, has_validation).ok()?;
+        train.idle(model).is_empty().then(|| Recipe::of(train))
     }
 }
 
@@ -166,6 +179,18 @@ pub(super) fn parts(
         }
         _ => None,
     };
+    let mut train = train;
+    if let (Some(train), Some(model)) = (&mut train, &network) {
+        problems.extend(train.idle(model));
+        let classes = facts.as_ref().map_or(&[][..], |facts| &facts.classes);
+        train.distill = match distill(root, classes, model, survey) {
+            Ok(distill) => distill,
+            Err(found) => {
+                problems.extend(found);
+                None
+            }
+        };
+    }
     match (seed, data, augmentation, network, train) {
         (Some(seed), Some(data), Some(augmentation), Some(model), Some(train))
             if problems.is_empty() =>

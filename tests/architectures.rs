@@ -147,7 +147,7 @@ fn golden() -> BTreeMap<String, Rows> {
     golden
 }
 
-/// One of each family; larger ones of the same blocks are looked at now and then.
+/// One of each family; ten larger ones of the same blocks are looked at now and then.
 const SMALL: [&str; 27] = [
     "alexnet",
     "vgg11",
@@ -180,13 +180,13 @@ const SMALL: [&str; 27] = [
 
 #[test]
 fn a_preset_of_each_family_gives_torchvisions_logits() {
-    give_the_logits(|name| SMALL.contains(&name), SMALL.len());
+    give_the_logits(|name| SMALL.contains(&name), 27);
 }
 
 #[test]
 #[ignore = "some minutes: just test-presets"]
-fn every_other_preset_gives_torchvisions_logits() {
-    give_the_logits(|name| !SMALL.contains(&name), golden().len() - SMALL.len());
+fn ten_larger_presets_give_torchvisions_logits() {
+    give_the_logits(|name| !SMALL.contains(&name), 10);
 }
 
 fn give_the_logits(wanted: impl Fn(&str) -> bool, count: usize) {
@@ -219,6 +219,10 @@ fn give_the_logits(wanted: impl Fn(&str) -> bool, count: usize) {
 /// decided the other way would change the gradients of all layers below by percents.
 const MARGIN: f64 = 1e-4;
 
+/// Of so many decisions one may be closer. Images of Inception's size have so many windows that in some the two
+/// largest numbers are close, and which of two pixels takes the gradient of one of them does not show.
+const FEW: usize = 100_000;
+
 #[test]
 fn each_family_gives_torchvisions_loss_and_gradients() {
     let (mut families, mut wrong) = (0, Vec::new());
@@ -226,10 +230,11 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         let Some((_, _, loss)) = rows.iter().find(|(what, ..)| what == "loss") else { continue };
         families += 1;
         let margin = rows.iter().find(|(what, ..)| what == "margin").unwrap().2;
-        // Inception's images are so large that among some million windows one is always close; which of two pixels
-        // takes the gradient of one window of them does not show.
-        let is_large = name == "inception_v3";
-        assert!(margin > MARGIN || is_large, "{name}: decisions are close: {margin}");
+        if margin <= MARGIN {
+            let [close, of] =
+                ["close decisions", "decisions"].map(|what| number(&rows, what).unwrap());
+            assert!(close * FEW <= of, "{name}: {close} of {of} decisions are close: {margin}");
+        }
         // torchvision's dropout layers are switched off for this.
         let mut sets = vec!["model.parameters.dropout=0"];
         if name == "googlenet" {
@@ -269,10 +274,10 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
             let found_norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
             // A bias in front of batch norm has no gradient but rounding, and filters in front of one that sees
             // four pixels of four images have little else: 1.2e-6 of the largest in MobileNetV2's last layer,
-            // 8e-7 in EfficientNet's, below 1e-8 everywhere else.
-            let narrow = ["mobile", "efficient", "mnas", "shuffle", "regnet"];
-            let is_narrow = narrow.iter().any(|word| name.contains(word));
-            let rounding = if is_narrow { 5e-6 } else { 1e-7 };
+            // 8e-7 in EfficientNet's, 5.1e-7 in MnasNet's, 1.3e-7 in ShuffleNetV2's, below 1e-7 everywhere else.
+            let narrow = [("mobile", 2e-6), ("efficient", 2e-6), ("mnas", 1e-6), ("shuffle", 2e-7)];
+            let found = narrow.into_iter().find(|(word, _)| name.contains(word));
+            let rounding = found.map_or(1e-7, |(_, rounding)| rounding);
             let allowed = 1e-4 * norm + rounding * largest;
             for (found, expected) in [(found_norm, norm), (found_dot, dot)] {
                 let error = (found - expected).abs();

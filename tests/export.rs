@@ -259,6 +259,18 @@ fn adaptive_pools_with_uneven_or_more_bins_than_pixels_are_the_same_too() {
 }
 
 #[test]
+fn local_response_norms_see_the_same_channels_be_they_even_or_odd_in_number() {
+    for size in [1, 2, 3, 4, 5, 8, 20] {
+        let layers = format!(
+            "model.layers=[{{ conv = 6, kernel = 3 }}, {{ local-response-norm = {size}, alpha = 2.0, k = 0.5 }}, \
+             \"flatten\", {{ dense = \"classes\" }}]"
+        );
+        let sample = Sample::new("plain", 8, &[&layers]);
+        assert_same(&format!("{size} channels"), &sample.read_back(PLAIN), &sample.logits());
+    }
+}
+
+#[test]
 fn probabilities_are_the_softmax_of_the_logits() {
     let sample = Sample::new("plain", 32, &[]);
     let found = sample.read_back(Options { softmax: true, ..PLAIN });

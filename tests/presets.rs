@@ -64,8 +64,9 @@ fn names(plan: &ModelPlan) -> String {
 fn presets_have_the_names_parameters_and_flops_of_torchvision_timm_or_the_paper() {
     let mut reader = csv::Reader::from_path("tests/goldens/presets.csv").unwrap();
     let mut wrong = Vec::new();
-    for row in reader.deserialize::<(String, usize, u64, f64, String)>() {
-        let (name, size, parameters, gflops, hash) = row.unwrap();
+    for row in reader.deserialize::<(String, usize, u64, String, String)>() {
+        let (name, size, parameters, written, hash) = row.unwrap();
+        let gflops: f64 = written.parse().unwrap();
         // Nobody has said what the small ones' layers are called.
         let has_names = !["lenet5", "resnet9"].contains(&name.as_str());
         let plan = plan(&name, size, 1000, &[]);
@@ -75,7 +76,9 @@ fn presets_have_the_names_parameters_and_flops_of_torchvision_timm_or_the_paper(
             wrong.push(format!("{name}: other names"));
         }
         let found = plan.flops() as f64 / 1e9;
-        if (found / gflops - 1.0).abs() > 0.01 && (found - gflops).abs() > 0.001 {
+        // torchvision's tables have three digits behind the point, the script's own counts six.
+        let rounding = if written.len() > "0.000".len() && gflops < 1.0 { 0.0 } else { 0.0005 };
+        if (found - gflops).abs() > 0.01 * gflops + rounding {
             wrong.push(format!("{name}: {found} instead of {gflops} GFLOPs"));
         }
     }

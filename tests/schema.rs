@@ -113,6 +113,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "name-with-slash",
     "negative-rate",
     "nesterov-without-momentum",
+    "norm-of-one-number",
     "normalise-channels",
     "norms-and-channels-of-today",
     "pool-larger-than-map",

@@ -3,8 +3,8 @@
 //!
 //! All of it is the same on every processor and with every instruction set; CI runs this under each that its
 //! processor has. Without an instruction for a product and a sum, larger networks take minutes, so that CI takes
-//! the smaller ones there (`just test-portable` takes all). `INSTA_UPDATE=always` writes the file anew; a digest or table that changes on purpose changes
-//! `REVISION` too.
+//! the smaller ones there (`just test-portable` takes all). `INSTA_UPDATE=always` writes the file anew; a digest or
+//! table that changes on purpose changes `REVISION` too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +35,7 @@ fn own(name: &str) -> &'static [&'static str] {
     match name {
         "augmentation" => &["train.epochs=2"],
         "plain-cnn" => &["data.source=\"openclipart9\""],
-        "layers" | "recipes" => &["train.epochs=2"],
+        "layers" | "norms" | "recipes" => &["train.epochs=2"],
         "pruning" => &["train.epochs=3", "sweep.seeds=2"],
         "transfer-squeezenet-clipart" => &["data.validation=0.1", "sweep.folds=2"],
         "small-data" => &["data.test=0.9", "train.epochs=2"],
@@ -49,8 +49,8 @@ fn own(name: &str) -> &'static [&'static str] {
 }
 
 /// Experiments with networks that are small enough for arithmetic without the instruction, which have every layer
-/// and optimiser, augmentation, pruning and search.
-const SMALL: [&str; 5] = ["layers", "optimizers", "quickstart", "recipes", "search"];
+/// (`layers` and `norms` together) and optimiser, augmentation, pruning and search.
+const SMALL: [&str; 6] = ["layers", "norms", "optimizers", "quickstart", "recipes", "search"];
 
 /// Experiment and what of it → what it is.
 type Found = BTreeMap<(String, String), String>;

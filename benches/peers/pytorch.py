@@ -2,8 +2,9 @@
 
 usage: pytorch.py NETWORK --batch B --steps N --threads T [--image-size S] [--channels-last] [--compile] [--bf16]
 
-Networks that are not written down here are torchvision's. --compile compiles the network with torch.compile, --bf16 computes the forward pass under autocast. Prints images per second over the fastest of five equal parts of the run, and the peak memory. Set
-MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ high, so that the allocator keeps its pages.
+Networks that are not written down here are torchvision's. --compile compiles the network with torch.compile, --bf16
+computes the forward pass under autocast. Prints images per second over the fastest of five equal parts of the run,
+and the peak memory. Set MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ high, so that the allocator keeps its pages.
 """
 
 import argparse

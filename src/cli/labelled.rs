@@ -118,7 +118,7 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
     let card = &ready.card;
     // Whether a network looks at boxes or at whole images it has learnt.
     let boxes = card.data.as_ref().filter(|_| source.has_boxes()).map(|data| data.boxes);
-    // What is of one kind has columns of the same names.
+    // A source of the kind that was learnt from calls its columns alike.
     let alike = card.data.as_ref().filter(|data| is_of_kind(&data.source, &source));
     let columns = alike.map(|data| data.columns.clone()).unwrap_or_default();
     DataPlan {

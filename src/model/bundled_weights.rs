@@ -1,7 +1,9 @@
 //! Weights that travel inside the program, written `bundled:NAME`; `data/bundled/README.md` says where
 //! they are from.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, Seek};
+use std::path::{Path, PathBuf};
 
 use crate::basis::regular;
 use crate::weights::{Archive, WeightsError, hub};
@@ -26,22 +28,62 @@ pub fn find(path: &Path) -> Option<Result<&'static [u8], WeightsError>> {
     }))
 }
 
-/// blake3 of the weights at `path`, which may be bundled, on the Hub or in a file.
-///
-/// # Errors
-/// As [`find`], and if the file cannot be read.
-pub fn hash(path: &Path) -> Result<String, WeightsError> {
-    let mut hasher = blake3::Hasher::new();
-    match find(path) {
-        Some(bytes) => _ = hasher.update(bytes?),
-        None => {
-            let path = hub::locate(path)?;
-            regular::open(&path).and_then(|file| hasher.update_reader(file).map(drop)).map_err(
-                |error| WeightsError::Unreadable { path: path.clone(), reason: error.to_string() },
-            )?;
+/// Weights that have been hashed, and are read from where the hash is of.
+pub struct Hashed {
+    /// blake3 of their file.
+    pub hash: String,
+    file: OpenFile,
+}
+
+/// What is open.
+enum OpenFile {
+    Bundled(String, &'static [u8]),
+    Regular(PathBuf, File),
+}
+
+impl Hashed {
+    /// Opens and hashes the weights at `path`, which may be bundled, on the Hub or in a file.
+    ///
+    /// # Errors
+    /// As [`find`], and if the file cannot be read.
+    pub fn open(path: &Path) -> Result<Hashed, WeightsError> {
+        let mut hasher = blake3::Hasher::new();
+        let file = match find(path) {
+            Some(bytes) => {
+                let bytes = bytes?;
+                hasher.update(bytes);
+                OpenFile::Bundled(path.display().to_string(), bytes)
+            }
+            None => {
+                let path = hub::locate(path)?;
+                let mut hash = || -> io::Result<File> {
+                    let mut file = regular::open(&path)?;
+                    hasher.update_reader(&file)?;
+                    file.rewind()?;
+                    Ok(file)
+                };
+                let file = hash().map_err(|error| WeightsError::Unreadable {
+                    path: path.clone(),
+                    reason: error.to_string(),
+                })?;
+                OpenFile::Regular(path, file)
+            }
+        };
+        Ok(Hashed { hash: hasher.finalize().to_hex().to_string(), file })
+    }
+
+    /// The weights; `state_dict` is the key of those that are meant, where a file holds several sets of them.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn archive(self, state_dict: Option<&str>) -> Result<Archive, WeightsError> {
+        match self.file {
+            OpenFile::Bundled(name, bytes) => Archive::from_bytes(name, bytes),
+            OpenFile::Regular(path, file) => {
+                Archive::from_reader(path.display().to_string(), BufReader::new(file), state_dict)
+            }
         }
     }
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Opens the weights at `path`, which may be bundled, on the Hub or in a file; `state_dict` is the key of

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::weights::{Entry, Mismatch, Rename, RenameError, Report, WeightsError, match_names};
 
-use super::bundled_weights;
+use super::bundled_weights::{self, Hashed};
 use super::network::Weights;
 
 /// Why a file gives a network no weights.
@@ -75,17 +75,20 @@ fn short(hash: &str) -> &str {
 /// # Errors
 /// If the file cannot be read or is not the one that the plan has the hash of, if it has one, and as [`matched`].
 pub fn read(plan: &WeightsPlan, network: &ModelPlan) -> Result<(Weights, Report), LoadError> {
-    if !plan.hash.is_empty() {
-        let now = bundled_weights::hash(&plan.file)?;
-        if now != plan.hash {
+    let state_dict = plan.state_dict.as_deref();
+    let archive = if plan.hash.is_empty() {
+        bundled_weights::open(&plan.file, state_dict)?
+    } else {
+        let found = Hashed::open(&plan.file)?;
+        if found.hash != plan.hash {
             return Err(LoadError::Changed {
                 file: plan.file.clone(),
                 then: plan.hash.clone(),
-                now,
+                now: found.hash,
             });
         }
-    }
-    let archive = bundled_weights::open(&plan.file, plan.state_dict.as_deref())?;
+        found.archive(state_dict)?
+    };
     let mut report = matched(plan, network, archive.entries())?;
     let mut weights = Weights::new();
     for found in &report.matched {

@@ -13,7 +13,7 @@ use crate::config::template::through;
 use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
-use super::layer::{Builder, LARGEST_SIDE, LARGEST_WIDTH};
+use super::layer::{Builder, LARGEST_SIDE, LARGEST_WIDTH, wrong_groups};
 use super::model::{AcrossChannelsPlan, AuxiliaryPlan, LayerKind, LayerPlan, ModelPlan, SumPlan};
 
 const NO_DROPOUT: Written<DropoutSettings> = Written(DropoutSettings { p: 0.0, channels: false });
@@ -70,10 +70,12 @@ struct Point {
 /// What stands behind a product as layers of its own.
 struct Behind {
     norm: Norm,
-    /// Whether the layer names the norm itself, and not the defaults.
-    is_own: bool,
+    /// Where the norm is written.
+    norm_at: KeyPath,
     activation: Written<Option<Activation>>,
     dropout: Written<DropoutSettings>,
+    /// What the dropout is written in.
+    dropout_at: KeyPath,
     /// Of the norm.
     name: Option<String>,
 }
@@ -164,11 +166,24 @@ impl Graph<'_> {
         input: Option<Point>,
         is_last: bool,
     ) -> Option<Point> {
-        if let (false, Some((product, behind))) = (is_last, self.norm_apart(layer)) {
+        if let (false, Some((product, behind))) = (is_last, self.norm_apart(element, layer)) {
             return self.in_parts(element, &product, &behind, name, input);
         }
+        self.single(element, &element.at, layer, name, input, is_last)
+    }
+
+    /// Appends one layer of the plan, whose settings are written at `at`.
+    fn single(
+        &mut self,
+        element: &Element,
+        at: &KeyPath,
+        layer: &Layer,
+        name: &str,
+        input: Option<Point>,
+        is_last: bool,
+    ) -> Option<Point> {
         let mut builder = Builder {
-            at: &element.at,
+            at,
             name,
             defaults: self.defaults,
             classes: self.classes,
@@ -191,7 +206,7 @@ impl Graph<'_> {
     }
 
     /// If `layer` has a norm that is a layer of its own: the product alone, and its norm, activation and dropout.
-    fn norm_apart(&self, layer: &Layer) -> Option<(Layer, Behind)> {
+    fn norm_apart(&self, element: &Element, layer: &Layer) -> Option<(Layer, Behind)> {
         let own = match layer {
             Layer::Conv(conv) => (conv.norm, conv.activation, conv.dropout, &conv.norm_name),
             Layer::Dense(dense) => (dense.norm, dense.activation, dense.dropout, &dense.norm_name),
@@ -201,11 +216,16 @@ impl Graph<'_> {
         if matches!(norm, Norm::None | Norm::Batch(_)) {
             return None;
         }
+        let written_in = |is_own: bool| match is_own {
+            true => element.at.clone(),
+            false => KeyPath::root().key("model").key("defaults"),
+        };
         let behind = Behind {
             norm,
-            is_own: own.0.is_some(),
+            norm_at: written_in(own.0.is_some()).key("norm"),
             activation: own.1.unwrap_or(self.defaults.activation),
             dropout: own.2.unwrap_or(self.defaults.dropout),
+            dropout_at: written_in(own.2.is_some()),
             name: own.3.clone(),
         };
         let (norm, activation, dropout) = (Some(Norm::None), Some(Written(None)), Some(NO_DROPOUT));
@@ -238,30 +258,25 @@ impl Graph<'_> {
         name: &str,
         input: Option<Point>,
     ) -> Option<Point> {
-        let mut point = self.layer(element, product, name, input, false);
-        let norm = match behind.norm {
+        let mut point = self.single(element, &element.at, product, name, input, false);
+        let (word, norm) = match behind.norm {
             Norm::Group(groups) => {
+                let at = behind.norm_at.key("group");
                 let channels = point.as_ref().map(|point| point.shape[0]);
-                if groups == 0 || channels.is_some_and(|count| !count.is_multiple_of(groups)) {
-                    let defaults = KeyPath::root().key("model").key("defaults");
-                    let at = if behind.is_own { element.at.clone() } else { defaults };
-                    let channels = channels.unwrap_or_default();
-                    self.problems.push(
-                        Problem::value(
-                            at.key("norm"),
-                            format!("{groups} groups do not divide the {channels} channels of {name} evenly"),
-                        )
-                        .label("must divide the channels"),
-                    );
+                if let Some(problem) = wrong_groups(at, groups, channels, &format!(" of {name}")) {
+                    self.problems.push(problem);
                     return None;
                 }
-                Layer::GroupNorm(layer::GroupNorm { group_norm: groups, eps: None, name: None })
+                let norm = layer::GroupNorm { group_norm: groups, eps: None, name: None };
+                ("group", Layer::GroupNorm(norm))
             }
             Norm::Instance(EpsSettings { eps }) => {
-                Layer::InstanceNorm(layer::InstanceNorm { instance_norm: Yes, eps, name: None })
+                let norm = layer::InstanceNorm { instance_norm: Yes, eps, name: None };
+                ("instance", Layer::InstanceNorm(norm))
             }
             Norm::Layer(EpsSettings { eps }) => {
-                Layer::LayerNorm(layer::LayerNorm { layer_norm: Yes, eps, name: None })
+                let norm = layer::LayerNorm { layer_norm: Yes, eps, name: None };
+                ("layer", Layer::LayerNorm(norm))
             }
             Norm::None | Norm::Batch(_) => return point,
         };
@@ -269,17 +284,20 @@ impl Graph<'_> {
             Some(own) => format!("{}{own}", element.scope),
             None => format!("{name}.norm"),
         };
-        point = self.layer(element, &norm, &norm_name, point, false);
+        let at = behind.norm_at.key(word);
+        point = self.single(element, &at, &norm, &norm_name, point, false);
         if behind.activation.0.is_some() {
             let activation = behind.activation;
             let layer = Layer::Activation(layer::ActivationLayer { activation, name: None });
-            point = self.layer(element, &layer, &format!("{name}.activation"), point, false);
+            let name = format!("{name}.activation");
+            point = self.single(element, &element.at, &layer, &name, point, false);
         }
         let Written(dropout) = behind.dropout;
         if dropout.p != 0.0 {
             let dropout = behind.dropout;
             let layer = Layer::Dropout(layer::DropoutLayer { dropout, name: None });
-            point = self.layer(element, &layer, &format!("{name}.dropout"), point, false);
+            let name = format!("{name}.dropout");
+            point = self.single(element, &behind.dropout_at, &layer, &name, point, false);
         }
         point
     }
@@ -296,8 +314,8 @@ impl Graph<'_> {
         }
     }
 
-    /// A name for where the branches of `element` meet. It has no parameters, so that where another one within
-    /// the same names has it, a number makes it another.
+    /// A name for where the branches of `element` meet. If it is taken, a number is added: no parameter has it as
+    /// its prefix.
     fn merge_name(&mut self, element: &Element, word: &str) -> String {
         let wanted = format!("{}{word}", element.inner);
         let more = (2..).map(|number| format!("{wanted}{number}"));
@@ -568,14 +586,17 @@ impl Graph<'_> {
     /// The means of all channels, a convolution across them with a gate behind it, a factor for each channel.
     fn eca(&mut self, element: &Element, eca: &layer::Eca, input: Option<Point>) -> Option<Point> {
         let kernel = eca.eca;
-        if kernel.is_multiple_of(2) || kernel > LARGEST_SIDE {
+        let wrong = match () {
+            () if kernel.is_multiple_of(2) => Some(("has none in its middle", "an odd number")),
+            () if kernel > LARGEST_SIDE => Some(("is too large", "at most 65535")),
+            () => None,
+        };
+        if let Some((what, label)) = wrong {
+            let message = format!("a window of {kernel} channels {what}");
             self.problems.push(
-                Problem::value(
-                    element.at.key("eca"),
-                    format!("a window of {kernel} channels has none in its middle"),
-                )
-                .label("an odd number")
-                .help("3 is the paper's for some ten channels, 5 for some hundred"),
+                Problem::value(element.at.key("eca"), message)
+                    .label(label)
+                    .help("3 is the paper's for some ten channels, 5 for some hundred"),
             );
             return None;
         }

@@ -23,6 +23,21 @@ pub(super) const LARGEST_WIDTH: usize = 1_000_000;
 /// One layer may have at most this many parameters or outputs: 2³¹, 8 GiB of f32.
 pub(super) const LARGEST_TENSOR: u128 = 1 << 31;
 
+/// What is wrong with so many groups, written at `at`, of the channels `of` a layer, if anything is.
+pub(super) fn wrong_groups(
+    at: KeyPath,
+    groups: usize,
+    channels: Option<usize>,
+    of: &str,
+) -> Option<Problem> {
+    if groups == 0 {
+        return Some(Problem::value(at, "there is at least one group").label("0 groups"));
+    }
+    let channels = channels.filter(|channels| !channels.is_multiple_of(groups))?;
+    let message = format!("{groups} groups do not divide the {channels} channels{of} evenly");
+    Some(Problem::value(at, message).label("must divide the channels"))
+}
+
 /// Builds one layer and collects what is wrong with it.
 pub(super) struct Builder<'a> {
     /// Where the layer was written.
@@ -82,22 +97,28 @@ impl Builder<'_> {
             }
             Layer::LayerNorm(norm) => {
                 let eps = self.eps(norm.eps, 1e-5);
-                Some((LayerKind::LayerNorm(eps), input?.to_vec()))
+                let input = input?;
+                self.compares(input[0], "batch norm, or more channels before it")?;
+                Some((LayerKind::LayerNorm(eps), input.to_vec()))
             }
             Layer::GroupNorm(norm) => {
                 let (groups, eps) = (norm.group_norm, self.eps(norm.eps, 1e-5));
-                let channels = *input?.first()?;
-                if groups == 0 || !channels.is_multiple_of(groups) {
-                    let message =
-                        format!("{groups} groups do not divide {channels} channels evenly");
-                    self.push(self.at.key("group-norm"), message, "must divide the channels");
+                let channels = input.map(|input| input[0]);
+                if let Some(problem) = wrong_groups(self.at.key("group-norm"), groups, channels, "")
+                {
+                    self.problems.push(problem);
                     return None;
                 }
-                Some((LayerKind::GroupNorm(GroupNormPlan { groups, eps }), input?.to_vec()))
+                let input = input?;
+                let numbers = input.iter().product::<usize>() / groups;
+                self.compares(numbers, "fewer groups, or batch norm")?;
+                Some((LayerKind::GroupNorm(GroupNormPlan { groups, eps }), input.to_vec()))
             }
             Layer::InstanceNorm(norm) => {
                 let eps = self.eps(norm.eps, 1e-5);
                 let image = self.image(input?)?;
+                let other = "a norm over several channels, such as layer norm, or batch norm";
+                self.compares(image[1] * image[2], other)?;
                 let plan = GroupNormPlan { groups: image[0], eps };
                 Some((LayerKind::GroupNorm(plan), image.to_vec()))
             }
@@ -312,6 +333,25 @@ impl Builder<'_> {
             self.push(self.at.key("k"), message, "without it a division by 0 is near");
         }
         plan
+    }
+
+    /// None, and a problem, if a norm takes means over one number: it would be 0 whatever the image.
+    fn compares(&mut self, numbers: usize, other: &str) -> Option<()> {
+        if numbers != 1 {
+            return Some(());
+        }
+        self.problems.push(
+            Problem::value(
+                self.at.clone(),
+                format!(
+                    "{} normalises each number alone: all become 0, whatever the image",
+                    self.name
+                ),
+            )
+            .label("one number is its own mean")
+            .help(format!("use {other}")),
+        );
+        None
     }
 
     fn eps(&mut self, eps: Option<f64>, usual: f64) -> f64 {

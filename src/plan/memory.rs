@@ -158,8 +158,13 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
             let own = plans.iter().filter(|plan| plan.name.starts_with(&prefix) == of_norm);
             own.map(|plan| plan.shape.iter().map(|side| *side as u64).product::<u64>()).sum()
         };
-        // A byte for each window.
-        let beside = if std::mem::take(&mut is_pooled) { result.div_ceil(4) } else { 0 };
+        let beside = match &layer.kind {
+            // A byte for each window.
+            _ if std::mem::take(&mut is_pooled) => result.div_ceil(4),
+            // Of each number, the sum that it is divided by a power of.
+            LayerKind::LocalResponseNorm(_) => result,
+            _ => 0,
+        };
         let mut operation = Operation {
             arguments,
             result,
@@ -209,8 +214,8 @@ mod tests {
     use crate::config::layering::preset;
     use crate::plan::network::network;
 
-    fn of(name: &str, batch: usize) -> f64 {
-        let root = preset(name, &[]).unwrap();
+    fn of(name: &str, batch: usize, sets: &[String]) -> f64 {
+        let root = preset(name, sets).unwrap();
         let model = network(&root, [3, 32, 32], 10).unwrap();
         training_bytes(&model, batch) as f64 / 1e6
     }
@@ -225,8 +230,27 @@ mod tests {
             ("vgg6", 64, 0.8, 63.0),
             ("resnet18-32", 32, 0.4, 230.0),
         ] {
-            let (found, expected) = (of(name, batch), counted - images);
+            let (found, expected) = (of(name, batch, &[]), counted - images);
             assert!((found / expected - 1.0).abs() < 0.15, "{name}: {found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn norms_of_single_images_take_what_is_counted_too() {
+        for (norms, counted) in [
+            ("{ local-response-norm = 5 }, { local-response-norm = 4 }", 50.0),
+            ("\"layer-norm\", { group-norm = 4 }", 36.0),
+            (
+                "\"instance-norm\", { layer-scale = 0.5 }, { local-response-norm = 5 }, \"layer-norm\"",
+                58.0,
+            ),
+        ] {
+            let layers = format!(
+                "model.layers=[{{ conv = 32, kernel = 3, activation = \"relu\" }}, {norms}, {{ max-pool = 2 }}, \
+                 \"flatten\", {{ dense = \"classes\" }}]"
+            );
+            let (found, expected) = (of("plain", 64, &[layers]), counted - 0.8);
+            assert!((found / expected - 1.0).abs() < 0.15, "{norms}: {found}, not {expected}");
         }
     }
 }

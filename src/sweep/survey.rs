@@ -9,7 +9,7 @@ use crate::basis::regular;
 use crate::config::weights::Which;
 use crate::data::{Cache, Epochs, Views, normalisation, split};
 use crate::document::{Node, Problems};
-use crate::model::bundled_weights;
+use crate::model::bundled_weights::{self, Hashed};
 use crate::model::weights::{matched, read};
 use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
@@ -111,7 +111,7 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
     }
     Ok(Known {
         entries: archive.entries().to_vec(),
-        hash: bundled_weights::hash(path).map_err(|error| error.to_string())?,
+        hash: Hashed::open(path).map_err(|error| error.to_string())?.hash,
         state_dict: archive.state_dict().map(|(taken, others)| (taken.to_owned(), others.to_vec())),
     })
 }

@@ -57,6 +57,8 @@ TRAINED = [
 CLASSES = 10
 SIZE = 64
 BATCH = 4
+# The margin that architectures.rs asks for.
+CLOSE = 1e-4
 # Of images for logits, and of those for gradients, with their number.
 SIZES = {name: 32 for name in presets.small_networks.NETWORKS} | {"inception_v3": 96}
 TRAINED_ON = {"inception_v3": (299, 2), "wrn-28-10": (16, 4)}
@@ -131,10 +133,12 @@ def ramps(size, batch):
 
 
 class Margin:
-    """The smallest distance of a ReLU's input from its kinks, and of a window's two largest numbers."""
+    """The smallest distance of a ReLU's input from its kinks, and of a window's two largest numbers; and of how many
+    decisions, how many are below CLOSE."""
 
     def __init__(self, model):
         self.smallest = float("inf")
+        self.decisions = self.close = 0
         # googlenet calls the function, the others modules, which call it too.
         relu = nn.functional.relu
         nn.functional.relu = lambda x, inplace=False: relu(self.seen(x.abs(), x))
@@ -155,6 +159,8 @@ class Margin:
 
     def seen(self, distances, x):
         self.smallest = min(self.smallest, distances.min().item())
+        self.decisions += distances.numel()
+        self.close += (distances < CLOSE).sum().item()
         return x
 
     def done(self):
@@ -227,6 +233,9 @@ def main():
             loss = loss_function(out, labels)
         loss.backward()
         print(f"{preset},margin,,{margin.smallest:.3e}")
+        if margin.close > 0:
+            print(f"{preset},close decisions,,{margin.close}")
+            print(f"{preset},decisions,,{margin.decisions}")
         print(f"{preset},loss,,{loss.item():.9e}")
         for key, parameter in model.named_parameters():
             pattern = 2 * uniform(f"{key} pattern", parameter.numel()) - 1

@@ -86,7 +86,7 @@ def main():
     for name in TORCHVISION + TIMM + list(small_networks.NETWORKS):
         model, size, gflops = build(name)
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        gflops = gflops or round(count(model, size), 4)
+        gflops = gflops or round(count(model, size), 6)
         print(f"{name},{size},{parameters},{gflops},{names(model)}")
         print(name, file=sys.stderr)
 

@@ -41,7 +41,7 @@ fn hardswish_slope(x: f32) -> f32 {
 }
 
 /// `function` on every element, in place: a loop of its own for each function, so that it is vectorised.
-fn each(values: &mut [f32], function: impl Fn(f32) -> f32) {
+pub(super) fn each(values: &mut [f32], function: impl Fn(f32) -> f32) {
     dispatch(
         #[inline(always)]
         || values.iter_mut().for_each(|x| *x = function(*x)),

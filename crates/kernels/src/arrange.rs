@@ -98,6 +98,7 @@ pub fn channels(tape: &mut Tape, x: &Value, order: &[Option<usize>]) -> Result<V
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::Device;
     use super::super::tests::{check, in_its_order};
     use super::*;
 
@@ -110,6 +111,18 @@ mod tests {
                 let x = in_its_order(tape, &v[0])?;
                 channels(tape, &x, order)
             });
+        }
+    }
+
+    #[test]
+    fn channels_beside_one_that_is_no_number_stay_what_they_are() {
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let mut tape = Tape::inference_on(&device);
+            let numbers = vec![f32::INFINITY, 1.0, f32::NAN, 2.0];
+            let x = tape.leaf(&tensor(numbers, (1, 4, 1, 1)).unwrap(), false);
+            let y = channels(&mut tape, &x, &[Some(3), None, Some(0), Some(1)]).unwrap();
+            let found = y.tensor().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(found, [2.0, 0.0, f32::INFINITY, 1.0], "{device:?}");
         }
     }
 }

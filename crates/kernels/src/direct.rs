@@ -220,11 +220,11 @@ pub(super) struct Dots<'a> {
     pub(super) into_filter: usize,
 }
 
-/// Numbers of the gradients that a tile's filters have in rows which all taps look at before the next ones: they stay in
-/// the first-level cache.
+/// All taps look at the same rows before they go on to the next ones. In these rows the gradients of a tile's filters
+/// have so many numbers, which stay in the first-level cache.
 const RESIDENT: usize = 4 * 1024;
 
-/// Taps whose sums stay there beside them; a multiple of the taps of every tile.
+/// Taps whose sums stay in that cache too; a multiple of the taps of every tile.
 const TAPS: usize = 36;
 
 /// The most filters of a tile.

@@ -8,14 +8,14 @@ const INV_LN2: f32 = f32::from_bits(0x3fb8_aa3b);
 const P1: f32 = 1.666_662_5e-1;
 const P2: f32 = -2.766_733_3e-3;
 
-/// Above, |x| is brought near 0 by multiples of ln 2.
+/// Where |x| is larger, k · ln 2 is subtracted from x, with a whole number k that brings it near 0.
 const HALF_LN2: f32 = f32::from_bits(0x3eb1_7218);
-/// Up to here it is one of them.
+/// Up to here k is 1 or −1.
 const THREE_HALVES_LN2: f32 = f32::from_bits(0x3f85_1592);
-/// Up to here eˣ is 1 + x.
+/// Where |x| is smaller, eˣ is 1 + x in f32.
 const TINY: f32 = f32::from_bits(0x3900_0000);
 
-/// A whole number of at most 22 bits, added to this, stands in the lowest bits.
+/// In the bits of this plus a whole number of at most 22 bits, the lowest ones are the number.
 const SHIFT: f32 = 12_582_912.0;
 
 /// 2ᵏ for a whole number −126 ≤ k ≤ 127.

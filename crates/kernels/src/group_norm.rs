@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::device;
 use super::lanes::{LANES, Pixel};
-use super::per_image::{Maps, change, sum_rows};
+use super::per_image::{Maps, change};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// `(x − mean) / √(variance + eps) · gamma + beta`, mean and variance over `groups` groups of channels of each
@@ -25,10 +25,7 @@ pub fn group_norm(
     groups: usize,
     eps: f64,
 ) -> Result<Value> {
-    let maps = Maps::of(x)?;
-    if [gamma, beta].iter().any(|it| it.dims() != [maps.channels]) {
-        candle_core::bail!("{:?} do not fit {} channels", gamma.dims(), maps.channels);
-    }
+    let maps = Maps::with_affine(x, gamma, beta)?;
     if groups == 0 || !maps.channels.is_multiple_of(groups) {
         candle_core::bail!("{groups} groups do not divide {} channels", maps.channels);
     }
@@ -102,10 +99,7 @@ pub fn group_norm(
             }
             for_affine
         });
-        let mut for_gamma = sum_rows(sums, 2 * maps.channels);
-        let for_beta = for_gamma.split_off(maps.channels);
-        let all = [gradient, for_gamma, for_beta];
-        Ok(all.into_iter().zip(wanted).map(|(found, wanted)| wanted.then_some(found)).collect())
+        Ok(maps.gradients(gradient, sums, wanted))
     }))
 }
 

@@ -5,12 +5,11 @@ use rayon::prelude::*;
 
 use super::device;
 use super::lanes::{LANES, sum_of};
-use super::per_image::{Maps, sum_rows};
+use super::per_image::Maps;
 use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
-/// Numbers of a map that go through all channels together: what they are, of some hundred channels, a cache
-/// holds.
+/// Numbers of a map that are summed over all channels at once. Of some hundred channels, a cache holds so many.
 const TILE: usize = 64;
 
 /// Channels whose terms are added in f32 before the sum goes on in f64.
@@ -30,10 +29,7 @@ pub fn layer_norm(
     beta: &Value,
     eps: f64,
 ) -> Result<Value> {
-    let maps = Maps::of(x)?;
-    if [gamma, beta].iter().any(|it| it.dims() != [maps.channels]) {
-        candle_core::bail!("{:?} do not fit {} channels", gamma.dims(), maps.channels);
-    }
+    let maps = Maps::with_affine(x, gamma, beta)?;
     if tape.is_by_candle() {
         return device::norm::layer_norm(tape, x, gamma, beta, eps);
     }
@@ -68,14 +64,11 @@ pub fn layer_norm(
             }
             sums
         });
-        let mut for_gamma = sum_rows(sums, 2 * maps.channels);
-        let for_beta = for_gamma.split_off(maps.channels);
-        let all = [gradient, for_gamma, for_beta];
-        Ok(all.into_iter().zip(wanted).map(|(found, wanted)| wanted.then_some(found)).collect())
+        Ok(maps.gradients(gradient, sums, wanted))
     }))
 }
 
-/// Adds `term` of each channel's numbers, in f32 for some channels, then in f64.
+/// Sums over channels: `add` adds the terms of one channel. Sums are in f32 over some channels, then in f64.
 #[inline(always)]
 fn over_channels(
     channels: usize,

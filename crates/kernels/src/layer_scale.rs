@@ -3,6 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
+use super::activation::each;
 use super::device;
 use super::per_image::{Maps, change, sum_rows};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
@@ -27,7 +28,11 @@ pub fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<Value> {
         let all = values.par_chunks_mut(maps.numbers.max(1)).enumerate();
         all.with_min_len(16).for_each(|(index, map)| {
             let factor = scale[index % maps.channels];
-            change_alone(map, factor);
+            each(
+                map,
+                #[inline(always)]
+                |x| x * factor,
+            );
         });
     };
     let mut result = numbers(x.tensor())?.to_vec();
@@ -61,13 +66,6 @@ pub fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<Value> {
         let for_scale = sum_rows(sums, maps.channels);
         Ok(vec![wanted[0].then_some(gradient), wanted[1].then_some(for_scale)])
     }))
-}
-
-fn change_alone(map: &mut [f32], factor: f32) {
-    super::simd::dispatch(
-        #[inline(always)]
-        || map.iter_mut().for_each(|x| *x *= factor),
-    );
 }
 
 #[cfg(test)]

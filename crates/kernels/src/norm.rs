@@ -11,6 +11,7 @@ use super::activation::{Activation, Elementwise};
 use super::buffer::Buffer;
 use super::device;
 use super::lanes::LANES;
+use super::per_image;
 use super::pieces::PIECE;
 use super::simd::dispatch;
 use super::streaming;
@@ -433,38 +434,14 @@ impl Layout {
     }
 }
 
-/// Pixels whose terms are added in f32, per lane, before the sum goes on in f64.
-const SHORT: usize = 32;
-
-/// Two sums over a map in sixteen lanes, in an order that depends on its length alone.
+/// Two sums over a map, in an order that depends on its length alone.
 #[inline(always)]
 fn two_sums(values: &[f32], others: &[f32], term: impl Fn(f32, f32) -> [f32; 2]) -> [f64; 2] {
-    dispatch(
+    let sums = per_image::two_sums(
+        values,
+        others,
         #[inline(always)]
-        || {
-            let mut totals = [[0.0f64; LANES]; 2];
-            for (values, others) in values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES)) {
-                let (whole, rest) = values.as_chunks::<LANES>();
-                let (other_whole, other_rest) = others.as_chunks::<LANES>();
-                let mut sums = [[0.0f32; LANES]; 2];
-                for (values, others) in whole.iter().zip(other_whole) {
-                    for lane in 0..LANES {
-                        let [first, second] = term(values[lane], others[lane]);
-                        sums[0][lane] += first;
-                        sums[1][lane] += second;
-                    }
-                }
-                for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
-                    let [first, second] = term(*value, *other);
-                    sums[0][lane] += first;
-                    sums[1][lane] += second;
-                }
-                for lane in 0..LANES {
-                    totals[0][lane] += f64::from(sums[0][lane]);
-                    totals[1][lane] += f64::from(sums[1][lane]);
-                }
-            }
-            [totals[0].iter().sum(), totals[1].iter().sum()]
-        },
-    )
+        |_, value, other| term(value, other),
+    );
+    sums.map(|lanes| lanes.iter().sum())
 }

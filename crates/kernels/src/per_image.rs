@@ -1,7 +1,7 @@
 //! Maps of images on their own: sums for each image, whether images lie one behind the other or in lanes.
 //!
-//! Both orders are worked on in vectors of sixteen numbers. In lanes each number of a vector belongs to an image
-//! of its own; else all of them belong to one, and what is summed over them is the same for all.
+//! Both orders are worked on in vectors of sixteen numbers. In lanes, each number of a vector is of another image.
+//! Otherwise all numbers are of one image, and their sum stands in every lane.
 
 use candle_core::Result;
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::IMAGES_PER_PIECE;
 use super::lanes::{LANES, Pixel};
 use super::simd::dispatch;
-use super::tape::Value;
+use super::tape::{Gradient, Value};
 
 /// How the maps of a batch lie in memory.
 #[derive(Clone, Copy)]
@@ -33,6 +33,30 @@ impl Maps {
         let in_lanes = x.is_in_lanes();
         let numbers = if in_lanes { pixels * LANES } else { pixels };
         Ok(Maps { channels: x.dims()[1], numbers, pixels, in_lanes })
+    }
+
+    /// Those of `x`, whose channels each have a number in `gamma` and in `beta`.
+    pub(super) fn with_affine(x: &Value, gamma: &Value, beta: &Value) -> Result<Maps> {
+        let maps = Maps::of(x)?;
+        if [gamma, beta].iter().any(|it| it.dims() != [maps.channels]) {
+            let (gamma, beta) = (gamma.dims(), beta.dims());
+            candle_core::bail!("{gamma:?} and {beta:?} do not fit {} channels", maps.channels);
+        }
+        Ok(maps)
+    }
+
+    /// The wanted ones of the gradients of x, gamma and beta. `sums` has a row for each piece: the sums for gamma of
+    /// all channels, then those for beta.
+    pub(super) fn gradients(
+        &self,
+        for_x: Gradient,
+        sums: Vec<Vec<f64>>,
+        wanted: &[bool],
+    ) -> Vec<Option<Gradient>> {
+        let mut for_gamma = sum_rows(sums, 2 * self.channels);
+        let for_beta = for_gamma.split_off(self.channels);
+        let all = [for_x, for_gamma, for_beta];
+        all.into_iter().zip(wanted).map(|(found, wanted)| wanted.then_some(found)).collect()
     }
 
     /// Numbers of an image, or of a block of images in lanes.
@@ -68,36 +92,7 @@ impl Maps {
         others: &[f32],
         term: impl Fn(usize, f32, f32) -> [f32; 2],
     ) -> [Pixel<f64>; 2] {
-        let mut sums = dispatch(
-            #[inline(always)]
-            || {
-                let mut totals = [[0.0f64; LANES]; 2];
-                for (values, others) in
-                    values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES))
-                {
-                    let (whole, rest) = values.as_chunks::<LANES>();
-                    let (other_whole, other_rest) = others.as_chunks::<LANES>();
-                    let mut sums = [[0.0f32; LANES]; 2];
-                    for (values, others) in whole.iter().zip(other_whole) {
-                        for lane in 0..LANES {
-                            let [first, second] = term(lane, values[lane], others[lane]);
-                            sums[0][lane] += first;
-                            sums[1][lane] += second;
-                        }
-                    }
-                    for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
-                        let [first, second] = term(lane, *value, *other);
-                        sums[0][lane] += first;
-                        sums[1][lane] += second;
-                    }
-                    for lane in 0..LANES {
-                        totals[0][lane] += f64::from(sums[0][lane]);
-                        totals[1][lane] += f64::from(sums[1][lane]);
-                    }
-                }
-                totals
-            },
-        );
+        let mut sums = two_sums(values, others, term);
         if !self.in_lanes {
             sums = sums.map(|lanes| [lanes.iter().sum(); LANES]);
         }
@@ -108,6 +103,43 @@ impl Maps {
     pub(super) fn over_images(&self, sums: &Pixel<f64>) -> f64 {
         if self.in_lanes { sums.iter().sum() } else { sums[0] }
     }
+}
+
+/// Two sums over a run of numbers, for each of sixteen lanes, in an order that depends on its length alone.
+#[inline(always)]
+pub(super) fn two_sums(
+    values: &[f32],
+    others: &[f32],
+    term: impl Fn(usize, f32, f32) -> [f32; 2],
+) -> [Pixel<f64>; 2] {
+    dispatch(
+        #[inline(always)]
+        || {
+            let mut totals = [[0.0f64; LANES]; 2];
+            for (values, others) in values.chunks(SHORT * LANES).zip(others.chunks(SHORT * LANES)) {
+                let (whole, rest) = values.as_chunks::<LANES>();
+                let (other_whole, other_rest) = others.as_chunks::<LANES>();
+                let mut sums = [[0.0f32; LANES]; 2];
+                for (values, others) in whole.iter().zip(other_whole) {
+                    for lane in 0..LANES {
+                        let [first, second] = term(lane, values[lane], others[lane]);
+                        sums[0][lane] += first;
+                        sums[1][lane] += second;
+                    }
+                }
+                for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
+                    let [first, second] = term(lane, *value, *other);
+                    sums[0][lane] += first;
+                    sums[1][lane] += second;
+                }
+                for lane in 0..LANES {
+                    totals[0][lane] += f64::from(sums[0][lane]);
+                    totals[1][lane] += f64::from(sums[1][lane]);
+                }
+            }
+            totals
+        },
+    )
 }
 
 /// Vectors whose terms are added in f32 before the sum goes on in f64.

@@ -280,8 +280,8 @@ impl Kernel for Maxima<'_> {
                         place.store(which[part..].as_mut_ptr());
                     }
                 }
-                // Behind 2²³ a number's last byte is that of a whole number. Conversions are not vectorised: they
-                // would have to look for what does not fit.
+                // The lowest byte of 2²³ plus a whole number is the number's. A conversion with `as` checks whether
+                // the number fits, so that it would not be vectorised.
                 *winner = which.map(|number| (number + 8_388_608.0).to_bits() as u8);
             }
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::device;
 use super::lanes::LANES;
-use super::per_image::{Maps, change, sum_rows};
+use super::per_image::{Maps, change};
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// The numbers of a local response normalisation.
@@ -113,10 +113,7 @@ pub fn global_response_norm(
     beta: &Value,
     eps: f64,
 ) -> Result<Value> {
-    let maps = Maps::of(x)?;
-    if [gamma, beta].iter().any(|it| it.dims() != [maps.channels]) {
-        candle_core::bail!("{:?} do not fit {} channels", gamma.dims(), maps.channels);
-    }
+    let maps = Maps::with_affine(x, gamma, beta)?;
     if tape.is_by_candle() {
         return device::norm::global_response_norm(tape, x, gamma, beta, eps);
     }
@@ -199,10 +196,7 @@ pub fn global_response_norm(
             }
             for_affine
         });
-        let mut for_gamma = sum_rows(sums, 2 * maps.channels);
-        let for_beta = for_gamma.split_off(maps.channels);
-        let all = [gradient, for_gamma, for_beta];
-        Ok(all.into_iter().zip(wanted).map(|(found, wanted)| wanted.then_some(found)).collect())
+        Ok(maps.gradients(gradient, sums, wanted))
     }))
 }
 

@@ -5,19 +5,24 @@ use candle_core::Result;
 use candlewick_basis::optimizer::{AdamW, AdjustLr, Lamb, Muon, Optimizer, Rmsprop, Sgd};
 use candlewick_basis::seed::derive;
 
-use super::activation::Activation;
-use super::arrange::flatten;
+use super::activation::{Activation, activation};
+use super::arrange::{channels, flatten, reshape};
 use super::buffer::Buffer;
 use super::conv::conv2d;
 use super::dense::dense;
 use super::dropout::{Granularity, dropout};
+use super::group_norm::group_norm;
 use super::lanes::leave;
+use super::layer_norm::layer_norm;
+use super::layer_scale::layer_scale;
 use super::loss::cross_entropy;
+use super::merge::{product, scale};
 use super::norm::{Statistics, batch_norm};
-use super::pool::max_pool2d;
+use super::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, max_pool2d};
 use super::rectified_pool::normalised_max_pool2d;
+use super::response_norm::{LocalResponse, global_response_norm, local_response_norm};
 use super::tape::{Tape, numbers};
-use super::tests::{spread, taken, window};
+use super::tests::{in_its_order, spread, taken, window};
 use super::update::apply;
 
 /// Runs `work` with one thread, then with more, and compares what it returns.
@@ -72,6 +77,72 @@ fn network(is_one_operation: bool) -> (u64, [Vec<f32>; 2], Vec<Vec<f32>>) {
     let found = found.unwrap();
     let found = [found.mean, found.unbiased_variance].map(|row| row.into_numbers().unwrap());
     (loss.sum.to_bits(), found, gradients)
+}
+
+#[test]
+fn norms_of_single_images_and_moves_of_channels_give_the_same_bits_for_any_number_of_threads() {
+    for is_in_lanes in [false, true] {
+        same_bits(|| norms(is_in_lanes).unwrap());
+    }
+}
+
+/// Loss and gradients of a network of norms of single images and moves of channels, with more channels and more
+/// numbers in a map than these take at once.
+fn norms(is_in_lanes: bool) -> Result<(u64, Vec<Vec<f32>>)> {
+    const CHANNELS: usize = 40;
+    let mut tape = Tape::recording();
+    let mut leaves = Vec::new();
+    let mut leaf = |tape: &mut Tape, shape: &[usize]| {
+        leaves.push(tape.leaf(&spread(shape, &format!("leaf{}", leaves.len())), true));
+        leaves[leaves.len() - 1].clone()
+    };
+    let mut y = leaf(&mut tape, &[37, CHANNELS, 9, 9]);
+    if is_in_lanes {
+        y = in_its_order(&mut tape, &y)?;
+    }
+    let of_channels = [CHANNELS];
+    let [gamma, beta] = [(); 2].map(|()| leaf(&mut tape, &of_channels));
+    y = layer_norm(&mut tape, &y, &gamma, &beta, 1e-5)?;
+    for groups in [1, 8, CHANNELS] {
+        let [gamma, beta] = [(); 2].map(|()| leaf(&mut tape, &of_channels));
+        y = group_norm(&mut tape, &y, &gamma, &beta, groups, 1e-5)?;
+    }
+    for size in [5, 4] {
+        let settings = LocalResponse { size, alpha: 0.5, beta: 0.75, k: 2.0 };
+        y = local_response_norm(&mut tape, &y, settings)?;
+    }
+    let [gamma, beta] = [(); 2].map(|()| leaf(&mut tape, &of_channels));
+    y = global_response_norm(&mut tape, &y, &gamma, &beta, 1e-6)?;
+    let factors = leaf(&mut tape, &[CHANNELS, 1, 1]);
+    y = layer_scale(&mut tape, &y, &factors)?;
+    // A shuffle of four groups; a chunk; channels of zeros on both sides.
+    let shuffle: Vec<_> = (0..CHANNELS).map(|at| Some(at % 4 * (CHANNELS / 4) + at / 4)).collect();
+    y = channels(&mut tape, &y, &shuffle)?;
+    let chunk: Vec<_> = (CHANNELS / 2..CHANNELS).map(Some).collect();
+    let half = channels(&mut tape, &y, &chunk)?;
+    let padded: Vec<_> = (0..CHANNELS).map(|at| at.checked_sub(5).filter(|at| *at < 20)).collect();
+    let padded = channels(&mut tape, &half, &padded)?;
+    y = product(&mut tape, &[y, padded])?;
+    // A dense layer of each pixel.
+    let dense_weights = leaf(&mut tape, &[CHANNELS, CHANNELS]);
+    let as_conv = reshape(&mut tape, &dense_weights, &[CHANNELS, CHANNELS, 1, 1])?;
+    y = conv2d(&mut tape, &y, &as_conv, None, [window(1, 1, 0, 1); 2], 1, None)?;
+    y = activation(&mut tape, &y, Activation::Hardsigmoid)?;
+    // Efficient channel attention.
+    let means = adaptive_avg_pool2d(&mut tape, &y, [1, 1])?;
+    let rows = reshape(&mut tape, &means, &[37, 1, CHANNELS, 1])?;
+    let filter = leaf(&mut tape, &[1, 1, 3, 1]);
+    let across = [window(3, 1, 1, 1), window(1, 1, 0, 1)];
+    let rows = conv2d(&mut tape, &rows, &filter, None, across, 1, None)?;
+    let factors = reshape(&mut tape, &rows, &[37, CHANNELS, 1, 1])?;
+    y = scale(&mut tape, &y, &factors)?;
+    y = adaptive_max_pool2d(&mut tape, &y, [2, 4])?;
+    y = flatten(&mut tape, &y)?;
+    let labels: Vec<u32> = (0..37).collect();
+    let loss = cross_entropy(&mut tape, &y, &labels, 0.1, None)?;
+    let mut gradients = tape.backward(&loss.mean)?;
+    let found = leaves.iter().map(|leaf| taken(&mut gradients, leaf).unwrap()).collect();
+    Ok((loss.sum.to_bits(), found))
 }
 
 #[test]

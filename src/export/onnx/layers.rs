@@ -25,12 +25,7 @@ impl Graph<'_> {
             LayerKind::AdaptiveMaxPool {} => self.adaptive_max_pool(layer, x),
             LayerKind::LayerNorm(eps) => self.layer_norm(layer, *eps, x)?,
             LayerKind::GroupNorm(norm) => self.group_norm(layer, *norm, x)?,
-            LayerKind::LocalResponseNorm(norm) => {
-                let numbers = [("alpha", norm.alpha), ("beta", norm.beta), ("bias", norm.k)];
-                let numbers = numbers.map(|(name, number)| Attribute::float(name, number));
-                let size = [Attribute::int("size", norm.size)];
-                self.node(name, "LRN", &[x], size.into_iter().chain(numbers))
-            }
+            LayerKind::LocalResponseNorm(norm) => self.local_response_norm(layer, norm, x),
             LayerKind::GlobalResponseNorm(eps) => self.global_response_norm(layer, *eps, x)?,
             LayerKind::LayerScale(_) => {
                 let shape = [&layer.input[..1], &vec![1; layer.input.len() - 1]].concat();

@@ -1,6 +1,8 @@
 //! Normalisations of single images, and moves of channels, as ONNX operators.
 
-use crate::plan::model::{AcrossChannelsPlan, ChannelsPlan, GroupNormPlan, LayerPlan};
+use crate::plan::model::{
+    AcrossChannelsPlan, ChannelsPlan, GroupNormPlan, LayerPlan, LocalResponseNormPlan,
+};
 
 use super::super::error::ExportError;
 use super::graph::Graph;
@@ -64,6 +66,42 @@ impl Graph<'_> {
         let mut of =
             |word: &str| self.parameter_as(&format!("{}.{word}", layer.name), &[channels], &shown);
         Ok([of("weight")?, of("bias")?])
+    }
+
+    /// x over the squares of the channels around each one. `LRN` has the middle of an even number of channels one
+    /// channel further on than PyTorch and this program, so those are written in parts: a mean over windows of
+    /// channels, which stand in the rows of one map for it, and zeros beyond the ends count.
+    pub(super) fn local_response_norm(
+        &mut self,
+        layer: &LayerPlan,
+        norm: &LocalResponseNormPlan,
+        x: &str,
+    ) -> String {
+        let name = layer.name.as_str();
+        if !norm.size.is_multiple_of(2) {
+            let numbers = [("alpha", norm.alpha), ("beta", norm.beta), ("bias", norm.k)];
+            let numbers = numbers.map(|(name, number)| Attribute::float(name, number));
+            let size = [Attribute::int("size", norm.size)];
+            return self.node(name, "LRN", &[x], size.into_iter().chain(numbers));
+        }
+        let pixels: usize = layer.input[1..].iter().product();
+        let squares = self.node(name, "Mul", &[x, x], []);
+        // 0 keeps the axis of images.
+        let rows = self.whole_numbers(&format!("{name}/rows"), &[0, 1, layer.input[0], pixels]);
+        let rows = self.node(name, "Reshape", &[&squares, &rows], []);
+        let attributes = [
+            Attribute::ints("kernel_shape", [norm.size, 1]),
+            Attribute::ints("pads", [norm.size / 2, 0, norm.size / 2 - 1, 0]),
+            Attribute::int("count_include_pad", 1),
+        ];
+        let means = self.node(name, "AveragePool", &[&rows], attributes);
+        let maps = self.whole_numbers(&format!("{name}/maps"), &[&[0], &layer.input[..]].concat());
+        let means = self.node(name, "Reshape", &[&means, &maps], []);
+        let [alpha, k, beta] = [norm.alpha, norm.k, norm.beta].map(|it| self.scalar(it as f32));
+        let shares = self.node(name, "Mul", &[&means, &alpha], []);
+        let sums = self.node(name, "Add", &[&shares, &k], []);
+        let divisors = self.node(name, "Pow", &[&sums, &beta], []);
+        self.node(name, "Div", &[x, &divisors], [])
     }
 
     /// x + weight · x · n + bias, n from the norms of channels.

@@ -71,8 +71,8 @@ impl Graph<'_> {
         self.node(name, "MatMul", &[&down, &narrow], [])
     }
 
-    /// The maximum over bins: where these are not equal, first rows, then columns, with the first pixel of
-    /// shorter ones seen more than once.
+    /// The maximum over bins. Where bins are of unequal sizes, it is taken over rows, then over columns, and a
+    /// shorter bin sees its first pixel more than once.
     pub(super) fn adaptive_max_pool(&mut self, layer: &LayerPlan, x: &str) -> String {
         let name = layer.name.as_str();
         let sides = [1, 2].map(|axis| (layer.input[axis], layer.output[axis]));

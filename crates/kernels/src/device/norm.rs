@@ -21,10 +21,9 @@ pub(crate) fn batch_norm(
     activation: Option<Activation>,
 ) -> Result<(Value, Option<BatchStatistics>)> {
     let dims = x.dims().to_vec();
-    let (batch, channels) = (dims[0], dims[1]);
-    let pixels = dims[2..].iter().product::<usize>();
-    let count = (batch * pixels) as f64;
-    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    let flat = of_maps(x.tensor())?;
+    let channels = dims[1];
+    let count = (flat.elem_count() / channels.max(1)) as f64;
     let by_channel = [1, channels, 1];
     let (mean, variance, found) = match statistics {
         Statistics::Batch => {
@@ -54,7 +53,7 @@ pub(crate) fn batch_norm(
         .broadcast_add(&beta.tensor().reshape(&by_channel)?)?
         .reshape(&dims[..])?;
     let y = tape.record_by_candle(y, &[x, gamma, beta], move |gradient, wanted| {
-        let g = gradient.reshape((batch, channels, pixels))?;
+        let g = of_maps(&gradient)?;
         let normalised = flat.broadcast_sub(&mean)?.broadcast_mul(&inverse)?;
         // Per channel: the sum of the gradient, and of gradient · normalised x.
         let sums = by_channel_sum(&g)?;
@@ -77,6 +76,12 @@ pub(crate) fn batch_norm(
     })?;
     let y = then(tape, y.counted_in_lanes(x.counts_in_lanes()), activation)?;
     Ok((y, found))
+}
+
+/// `[batch, channels, …]` as `[batch, channels, pixels]`.
+fn of_maps(x: &Tensor) -> Result<Tensor> {
+    let pixels = x.dims()[2..].iter().product::<usize>();
+    x.reshape((x.dim(0)?, x.dim(1)?, pixels))
 }
 
 /// The sum of `[batch, channels, pixels]` over all but channels: first over pixels, then over images,
@@ -112,8 +117,8 @@ pub(crate) fn group_norm(
     normalise(tape, x, [gamma, beta], &[batch, groups, each, pixels], [groups, each, 1], 3, eps)
 }
 
-/// Normalises `x`, seen as `[batch, groups, channels, pixels]`, over channels and, with three `axes` from the
-/// second on, pixels; `affine` are the axes of gamma and beta behind the batch.
+/// Normalises `x`, seen as `[batch, groups, channels, pixels]`: over channels with two `axes`, over channels and
+/// pixels with three. Gamma and beta have the axes `affine` behind the batch.
 fn normalise(
     tape: &mut Tape,
     x: &Value,
@@ -165,18 +170,16 @@ pub(crate) fn local_response_norm(
     settings: LocalResponse,
 ) -> Result<Value> {
     let dims = x.dims().to_vec();
+    let flat = of_maps(x.tensor())?;
     let (batch, channels) = (dims[0], dims[1]);
-    let pixels = dims[2..].iter().product::<usize>();
     // Row c has a 1 for each channel of the window around channel c: the matrix times the squares gives the sums.
     let mut band = vec![0.0f32; channels * channels];
     for channel in 0..channels {
         settings.window(channel, channels).for_each(|other| band[channel * channels + other] = 1.0);
     }
     let band = Tensor::from_vec(band, (channels, channels), x.tensor().device())?;
-    let sum = move |band: &Tensor, x: &Tensor| {
-        band.broadcast_left(batch)?.contiguous()?.matmul(&x.contiguous()?)
-    };
-    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    // The same matrix for each image, not a copy.
+    let sum = move |band: &Tensor, x: &Tensor| band.broadcast_left(batch)?.matmul(&x.contiguous()?);
     let share = settings.alpha / settings.size as f64;
     let sums = sum(&band, &flat.sqr()?)?.affine(share, settings.k)?;
     // A number above 0 to a power.
@@ -184,7 +187,7 @@ pub(crate) fn local_response_norm(
     let factor = power(&sums, -settings.beta)?;
     let y = (&flat * &factor)?.reshape(&dims[..])?;
     let y = tape.record_by_candle(y, &[x], move |gradient, _| {
-        let g = gradient.reshape((batch, channels, pixels))?;
+        let g = of_maps(&gradient)?;
         let shares = ((&g * &flat)? * (&factor / &sums)?)?;
         let through = (sum(&band.t()?, &shares)? * &flat)?;
         let through = through.affine(2.0 * share * settings.beta, 0.0)?;
@@ -202,9 +205,8 @@ pub(crate) fn global_response_norm(
     eps: f64,
 ) -> Result<Value> {
     let dims = x.dims().to_vec();
-    let (batch, channels) = (dims[0], dims[1]);
-    let pixels = dims[2..].iter().product::<usize>();
-    let flat = x.tensor().reshape((batch, channels, pixels))?;
+    let flat = of_maps(x.tensor())?;
+    let channels = dims[1];
     let weight = gamma.tensor().reshape((1, channels, 1))?;
     let norms = flat.sqr()?.sum_keepdim(2)?.sqrt()?;
     let mean = (norms.mean_keepdim(1)? + eps)?;
@@ -213,7 +215,7 @@ pub(crate) fn global_response_norm(
     let shift = beta.tensor().reshape((1, channels, 1))?;
     let y = flat.broadcast_mul(&own)?.broadcast_add(&shift)?.reshape(&dims[..])?;
     let y = tape.record_by_candle(y, &[x, gamma, beta], move |gradient, wanted| {
-        let g = gradient.reshape((batch, channels, pixels))?;
+        let g = of_maps(&gradient)?;
         let products = (&g * &flat)?.sum_keepdim(2)?;
         let for_x = || -> Result<Tensor> {
             let of_share = products.broadcast_mul(&weight)?;
@@ -241,14 +243,12 @@ pub(crate) fn global_response_norm(
 /// [`layer_scale`](crate::layer_scale::layer_scale) on a device.
 pub(crate) fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<Value> {
     let dims = x.dims().to_vec();
-    let (batch, channels) = (dims[0], dims[1]);
-    let pixels = dims[2..].iter().product::<usize>();
-    let flat = x.tensor().reshape((batch, channels, pixels))?;
-    let factors = scale.tensor().reshape((1, channels, 1))?;
+    let flat = of_maps(x.tensor())?;
+    let factors = scale.tensor().reshape((1, dims[1], 1))?;
     let y = flat.broadcast_mul(&factors)?.reshape(&dims[..])?;
     let shape = scale.dims().to_vec();
     let y = tape.record_by_candle(y, &[x, scale], move |gradient, wanted| {
-        let g = gradient.reshape((batch, channels, pixels))?;
+        let g = of_maps(&gradient)?;
         Ok(vec![
             wanted[0].then(|| g.broadcast_mul(&factors)?.reshape(&dims[..])).transpose()?,
             wanted[1].then(|| by_channel_sum(&(&g * &flat)?)?.reshape(&shape[..])).transpose()?,

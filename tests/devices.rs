@@ -196,6 +196,7 @@ fn a_trial_of_any_recipe_goes_on_from_the_middle_of_an_epoch_as_if_nothing_had_b
         "average = { ema = { decay = 0.9, warmup = true } }",
         "average = { swa = { from-epoch = 1 } }",
         "look-ahead = { steps = 3 }\naverage = { ema = 0.9 }",
+        "progressive-resizing = [{ until = 1, size = [8, 6] }]",
         "sam = 0.05\nloss = { focal = 2 }",
         "optimizer = { lion = { lr = 1e-3 } }\nloss = \"bce\"",
         "optimizer = { lamb = { lr = 1e-2 } }",

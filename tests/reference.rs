@@ -95,6 +95,11 @@ fn tables() -> Vec<(String, String, String)> {
         ("`[train]`", train("qqqq = 1"), "Train"),
         ("`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
         ("`train.parameters`", train("parameters = [{ qqqq = 1 }]"), "ParameterRule"),
+        (
+            "`train.progressive-resizing`",
+            train("progressive-resizing = [{ qqqq = 1 }]"),
+            "ResizingStage",
+        ),
         ("`train.distill`", train("distill = { teacher = \"x\", qqqq = 1 }"), "Distill"),
         ("`train.look-ahead`", train("look-ahead = { qqqq = 1 }"), "LookAhead"),
         ("`ema`", train("average = { ema = { qqqq = 1 } }"), "Ema"),

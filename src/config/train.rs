@@ -12,6 +12,7 @@ pub mod average;
 pub mod distill;
 pub mod look_ahead;
 pub mod parameters;
+pub mod progressive;
 pub mod schedule;
 
 use std::fmt;
@@ -68,6 +69,8 @@ pub struct Train {
     #[serde(deserialize_with = "look_ahead::LookAhead::read")]
     #[schemars(with = "look_ahead::LookAheadOrNone")]
     pub look_ahead: Option<look_ahead::LookAhead>,
+    /// Smaller images in the first epochs.
+    pub progressive_resizing: Vec<progressive::ResizingStage>,
     // Read by [`distill::Distill`].
     /// A trained network as teacher.
     #[schemars(with = "distill::DistillOrNone")]

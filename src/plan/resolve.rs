@@ -76,6 +76,10 @@ impl Recipe {
             // Its file is looked at beside the rest.
             return None;
         }
+        if !train.progressive_resizing.is_empty() {
+            // The network is looked at in other sizes.
+            return None;
+        }
         let train = TrainPlan::new(&train, batches, classes, has_validation).ok()?;
         train.idle(model).is_empty().then(|| Recipe::of(train))
     }
@@ -96,6 +100,57 @@ impl Body {
         };
         (plan, digest(begun, &recipe.text))
     }
+}
+
+/// What is wrong with the smaller images of the first epochs: the same network has to take them. `at_size` is the
+/// network for images of a size.
+fn resized(
+    root: &Node,
+    train: &TrainPlan,
+    model: &ModelPlan,
+    at_size: &dyn Fn([usize; 2]) -> Result<ModelPlan, Vec<Problem>>,
+) -> Vec<Problem> {
+    let path = KeyPath::root().key("train").key("progressive-resizing");
+    if train.progressive_resizing.is_empty() {
+        return Vec::new();
+    }
+    if root.get("transfer").is_some() {
+        let message = "images of a transfer have one size: what frozen layers make of them is kept";
+        return vec![Problem::value(path, message).label("no smaller ones")];
+    }
+    let mut problems = Vec::new();
+    for (index, stage) in train.progressive_resizing.iter().enumerate() {
+        let [height, width] = stage.size;
+        let shown = format!("{height}×{width}");
+        let is_larger = height > model.input[1] || width > model.input[2];
+        let reason = match at_size(stage.size) {
+            _ if is_larger => Some(format!(
+                "images of {}×{} are not made as large as {shown}",
+                model.input[1], model.input[2]
+            )),
+            Err(found) => {
+                let first = found.first().map(|problem| problem.message().to_owned());
+                Some(format!(
+                    "the network cannot take images of {shown}: {}",
+                    first.unwrap_or_default()
+                ))
+            }
+            Ok(other) if other.tensors() != model.tensors() => {
+                let both = model.tensors().into_iter().zip(other.tensors());
+                let first = both.into_iter().find(|(own, other)| own != other);
+                let name = first.map_or(String::new(), |((name, _), _)| name);
+                Some(format!("{name} would have another shape for images of {shown}"))
+            }
+            Ok(_) => None,
+        };
+        if let Some(reason) = reason {
+            let at = path.index(index).key("size");
+            problems.push(Problem::value(at, reason).label("this size").help(
+                "a network that ends in { adaptive-avg-pool = 1 } takes images of many sizes",
+            ));
+        }
+    }
+    problems
 }
 
 /// The plan that `root` describes and its digest.
@@ -179,9 +234,16 @@ pub(super) fn parts(
         }
         _ => None,
     };
+    let written = &model;
     let mut train = train;
     if let (Some(train), Some(model)) = (&mut train, &network) {
         problems.extend(train.idle(model));
+        if let Some((defaults, elements)) = written {
+            let at_size = |[height, width]: [usize; 2]| {
+                architecture(elements, defaults, [model.input[0], height, width], classes)
+            };
+            problems.extend(resized(root, train, model, &at_size));
+        }
         let classes = facts.as_ref().map_or(&[][..], |facts| &facts.classes);
         train.distill = match distill(root, classes, model, survey) {
             Ok(distill) => distill,

@@ -10,6 +10,7 @@ use crate::basis::record::Metric;
 use crate::config::train::average::Average;
 use crate::config::train::look_ahead::LookAhead;
 use crate::config::train::parameters::{DecayOn, ParameterRule};
+use crate::config::train::progressive::{self, ResizingStage};
 use crate::config::train::schedule::Schedule;
 use crate::config::train::{ClassWeights, Clip, EarlyStop, Train};
 use crate::document::{KeyPath, Problem};
@@ -63,6 +64,9 @@ pub struct TrainPlan {
     /// Weights that follow those of the optimiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_ahead: Option<LookAhead>,
+    /// Smaller images in the first epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progressive_resizing: Vec<ResizingStage>,
     /// A trained network to learn from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distill: Option<DistillPlan>,
@@ -140,6 +144,7 @@ impl TrainPlan {
             parameters: train.parameters.clone(),
             sam: train.sam,
             look_ahead: train.look_ahead,
+            progressive_resizing: train.progressive_resizing.clone(),
             // Known where its file is looked at.
             distill: None,
             average: train.average,
@@ -227,6 +232,8 @@ impl TrainPlan {
             rule.check(&format!("{}[{index}]", at("parameters")), faults);
         }
         faults.not_negative(self.sam, at("sam"));
+        let stages = &self.progressive_resizing;
+        progressive::check(stages, &at("progressive-resizing"), faults);
         if let Some(look_ahead) = &self.look_ahead {
             look_ahead.check(&at("look-ahead"), faults);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::basis::number::number;
 use crate::config::train::ClassWeights;
+use crate::config::train::average::{Average, Ema};
 use crate::data;
 use crate::document::{Content, KeyPath, Node, Place};
 use crate::plan::Plan;
@@ -21,6 +22,7 @@ pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<
     let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
     let mut notes = batches_of_all(root, experiment, images);
     notes.extend(imbalance(experiment, images));
+    notes.extend(averages(experiment, images));
     let notes = notes.iter().map(|note| format!("note: {note}"));
     experiment.merged.iter().cloned().chain(warnings).chain(notes).collect()
 }
@@ -100,6 +102,36 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
             number(*most as u64),
             number(*least as u64)
         ));
+    }
+    notes
+}
+
+/// Means of weights that never begin, or that hold on to the first weights until the end.
+fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    for trial in &experiment.trials {
+        let plan = &trial.plan.train;
+        let Some(first) = plan.average.from_epoch() else { continue };
+        let epochs = (plan.epochs + 1).saturating_sub(first);
+        if epochs == 0 {
+            notes.insert(format!(
+                "train.average begins with epoch {first}, and a trial has {} epochs: it never begins",
+                plan.epochs
+            ));
+            continue;
+        }
+        let Average::Ema(Ema { decay, warmup: false, .. }) = plan.average else { continue };
+        let taught = Counts::of(&trial.plan.data, images).train;
+        let steps = epochs * plan.batches(taught).div_ceil(plan.accumulate);
+        let horizon = 1.0 / (1.0 - decay);
+        if taught > 0 && 2.0 * horizon > steps as f64 {
+            notes.insert(format!(
+                "train.average = {{ ema = {decay} }} looks back over about {} steps, and a trial has {}: its first \
+                 weights still count at the end; a smaller decay or warmup = true forgets them",
+                number(horizon.round() as u64),
+                number(steps as u64)
+            ));
+        }
     }
     notes
 }

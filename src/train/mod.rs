@@ -10,6 +10,7 @@ pub mod learner;
 pub mod metrics;
 pub mod optimizer;
 pub mod schedule;
+mod shrink;
 pub mod stopping;
 pub mod teacher;
 pub mod trainer;

@@ -121,6 +121,7 @@ mod tests {
             parameters: Vec::new(),
             sam: 0.0,
             look_ahead: None,
+            progressive_resizing: Vec::new(),
             distill: None,
             average: Average::None,
             top_k: 1,

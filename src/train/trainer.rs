@@ -11,6 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
 use crate::config::train::ClassWeights;
+use crate::config::train::progressive::size_in;
 use crate::data::{Batch, Dataset, Normalisation, Order, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
@@ -27,6 +28,7 @@ use super::inputs::Inputs;
 use super::learner::{Learner, Learnt};
 use super::metrics::Tally;
 use super::schedule::Factor;
+use super::shrink::shrink;
 use super::stopping::{best_epoch, early_stop};
 use super::teacher::Teacher;
 
@@ -422,7 +424,7 @@ impl<'a> Trainer<'a> {
         epoch: usize,
         batch: usize,
     ) -> Result<(f64, Vec<Buffer>), TrainError> {
-        let inputs = self.tensor(made.pixels, made.labels.len())?;
+        let inputs = self.in_epoch(epoch, made.pixels, made.labels.len())?;
         let targets = Targets {
             labels: &made.labels,
             partners: made.partners.as_ref().map(|(labels, own)| (&labels[..], *own)),
@@ -440,6 +442,24 @@ impl<'a> Trainer<'a> {
         }
         tally.add(&logits, larger, sum, weight);
         Ok((loss, gradients))
+    }
+
+    /// What the network sees of training images in epoch `epoch`.
+    fn in_epoch(
+        &self,
+        epoch: usize,
+        pixels: Vec<f32>,
+        images: usize,
+    ) -> Result<Tensor, TrainError> {
+        let stages = &self.plan.train.progressive_resizing;
+        let (Some(size), &[channels, height, width]) =
+            (size_in(stages, epoch), &self.plan.model.input[..])
+        else {
+            return self.tensor(pixels, images);
+        };
+        let pixels = shrink(&pixels, [height, width], size);
+        let shape = (images, channels, size[0], size[1]);
+        Ok(Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?)
     }
 
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {

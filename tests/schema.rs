@@ -123,6 +123,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "repeated-names",
     "repeats-without-end",
     "residual-shapes-differ",
+    "rules-without-parameters",
     "run-devices",
     "shape-inside-nested-blocks",
     "sweep-breaks-some-trials",

@@ -42,10 +42,10 @@ pub struct TeacherFacts {
     pub bytes: u64,
 }
 
-/// `train.distill` of `root` for a trial with these classes and the network `model`.
+/// `train.distill` of `root` for a trial with these classes, if they are known, and the network `model`.
 pub(super) fn distill(
     root: &Node,
-    classes: &[String],
+    classes: Option<&[String]>,
     model: &ModelPlan,
     survey: &dyn Survey,
 ) -> Result<Option<DistillPlan>, Vec<Problem>> {
@@ -81,7 +81,9 @@ pub(super) fn distill(
         let help = "both look at the same images: train the teacher at this size";
         problems.push(problem(message).help(help));
     }
-    if facts.classes != classes {
+    if let Some(classes) = classes
+        && facts.classes != classes
+    {
         let message = format!(
             "the teacher tells {} classes apart, {}; the trial has {}, {}",
             facts.classes.len(),

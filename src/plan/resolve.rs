@@ -244,14 +244,13 @@ pub(super) fn parts(
             };
             problems.extend(resized(root, train, model, &at_size));
         }
-        let classes = facts.as_ref().map_or(&[][..], |facts| &facts.classes);
-        train.distill = match distill(root, classes, model, survey) {
-            Ok(distill) => distill,
-            Err(found) => {
-                problems.extend(found);
-                None
-            }
-        };
+    }
+    if let Some(model) = &network {
+        let classes = facts.as_ref().map(|facts| &facts.classes[..]);
+        match distill(root, classes, model, survey) {
+            Ok(found) => train.iter_mut().for_each(|train| train.distill.clone_from(&found)),
+            Err(found) => problems.extend(found),
+        }
     }
     match (seed, data, augmentation, network, train) {
         (Some(seed), Some(data), Some(augmentation), Some(model), Some(train))

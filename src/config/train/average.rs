@@ -119,7 +119,7 @@ impl Average {
         let key = match self {
             Average::None => return,
             Average::Ema(ema) => {
-                faults.within(ema.decay, 0.0, 1.0, format!("{at}.ema"));
+                faults.within(ema.decay, 0.0, 1.0, format!("{at}.ema.decay"));
                 "ema"
             }
             Average::Swa(_) => "swa",

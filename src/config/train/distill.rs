@@ -49,7 +49,8 @@ struct FromExperiment {
     trial: Which,
 }
 
-/// The table; its teacher is read by [`Distill::read`].
+// Its teacher is read by [`Distill::read`].
+/// A trained network as teacher, and how much it counts.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(rename = "Distill")]

@@ -124,6 +124,15 @@ fn a_student_learns_from_the_best_trial_of_another_experiment_with_the_same_numb
     bench.trains("unkept", &[taught, "train.epochs=1", "run.feature-cache=\"none\""]);
     bench.trains("unkept", &[taught, "train.epochs=3", "run.feature-cache=\"none\""]);
     assert_eq!(table, bytes(&bench.file_of("unkept", "metrics.csv")));
+    // With another seed the parts of the images are others than those of the teacher.
+    let said = |seed: &str| {
+        let sets = ["--set", taught, "--set", seed];
+        let all = [&["check", "experiment.toml", "--results", "kept"][..], &sets].concat();
+        bench.done(&all)
+    };
+    let warning = "may have seen validation and test images of 1 trial";
+    assert!(!said("seed=123").contains(warning));
+    assert!(said("seed=124").contains(warning), "{}", said("seed=124"));
     let plain = "train.distill=none";
     bench.trains("plain", &[plain, "train.epochs=3"]);
     assert_ne!(table, bytes(&bench.file_of("plain", "metrics.csv")));

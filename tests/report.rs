@@ -92,6 +92,44 @@ fn means_intervals_tests_and_effects_of_the_page_are_those_of_the_tables() {
 }
 
 #[test]
+fn scores_of_predictions_are_means_over_the_trials_that_have_them() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"], &["0.3"]], 2));
+    let root = bench.path().join("results/made");
+    // Trials 3 and 4 are those of 0.2; those of 0.3 have left none.
+    for (trial, kappa) in [(1, "0.5"), (2, "0.7"), (3, "0.25"), (4, "")] {
+        let folder = root.join(format!("trials/d{trial}"));
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!("set,score,value\ntest,loss,0.125\ntest,cohen_kappa,{kappa}\n");
+        fs::write(folder.join("scores.csv"), text).unwrap();
+    }
+    let csv = bench.done(&["report", "results/made", "--format", "csv", "--table", "scores"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| {
+        &rows[row][header.iter().position(|column| column == name).unwrap()]
+    };
+    assert_eq!(rows.len(), 2, "{csv}");
+    let of = |lr: &str| (0..2).find(|row| cell(*row, "lr") == lr).unwrap();
+    assert_eq!(cell(of("0.1"), "set"), "test");
+    assert_eq!(cell(of("0.1"), "cohen_kappa_n"), "2");
+    assert_eq!(cell(of("0.1"), "cohen_kappa"), "0.6");
+    assert_eq!((cell(of("0.2"), "cohen_kappa_n"), cell(of("0.2"), "cohen_kappa")), ("1", "0.25"));
+    assert_eq!((cell(of("0.2"), "roc_auc_n"), cell(of("0.2"), "roc_auc")), ("0", ""));
+    let page = page(&bench);
+    check(&page);
+    assert!(page.contains("Scores of predictions") && page.contains("0.6000 ± 1.2706"));
+    let numbers = numbers(&page);
+    let settings = numbers["settings"].as_array().unwrap();
+    let of = |lr: &str| settings.iter().find(|setting| setting["values"]["lr"] == lr).unwrap();
+    close(&of("0.1")["scores"]["cohen_kappa"]["mean"], 0.6);
+    assert_eq!(of("0.1")["scores"]["set"], "test");
+    assert_eq!(of("0.3")["scores"], Value::Null);
+    let text = bench.done(&["report", "results/made", "--table", "scores"]);
+    assert!(text.contains("Cohen's kappa") && text.contains("recall is the balanced"), "{text}");
+}
+
+#[test]
 fn another_metric_ranks_by_it_and_less_loss_is_better() {
     let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"]], 2));
     let csv = bench.done(&["report", "results/made", "--format", "csv", "--metric", "val_loss"]);

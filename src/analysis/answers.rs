@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::results::folders::Folders;
 use crate::results::hashes::verified;
 use crate::results::layout::{ENVIRONMENT, EXPERIMENT};
+use crate::results::scores::SetScores;
 use crate::results::table::TableError;
 use crate::sweep::advised::{Advised, read_advice};
 use crate::sweep::store::Damage;
@@ -15,6 +16,7 @@ use crate::sweep::store::Damage;
 use super::factor::{Factor, factors};
 use super::measure::{self, Measure};
 use super::predictions;
+use super::scores;
 use super::setting::{self, Setting};
 use super::tables::{self, Tables, Trial};
 
@@ -43,7 +45,9 @@ pub struct Answers {
     pub text: String,
     /// What was advised for each kind of data of a sweep over cases of transfer.
     pub advice: Vec<Advised>,
-    /// Files of the best setting's trials that are not as they were written, and that say nothing here therefore.
+    /// The scores of the predictions of each trial; none where it was not completed or has left none.
+    pub scores: Vec<Option<SetScores>>,
+    /// Files of trials that are not as they were written, and that say nothing here therefore.
     pub damaged: Vec<Damage>,
     folders: Folders,
     epochs: Vec<[f64; 4]>,
@@ -83,11 +87,21 @@ impl Answers {
             experiment,
             text,
             advice: read_advice(root)?,
+            scores: Vec::new(),
             damaged: Vec::new(),
             folders,
             epochs,
         };
         answers.damaged = predictions::damaged(&answers);
+        let folders = answers.trials.iter().map(|trial| (trial, answers.folder(trial)));
+        let (scores, damaged) = scores::read(folders);
+        answers.scores = scores;
+        for damage in damaged {
+            // An outcome vouches for several files.
+            if !answers.damaged.contains(&damage) {
+                answers.damaged.push(damage);
+            }
+        }
         Ok(answers)
     }
 

@@ -9,6 +9,7 @@ mod folder;
 pub mod machines;
 mod measure;
 pub mod predictions;
+pub mod scores;
 mod setting;
 pub mod statistics;
 mod tables;

@@ -17,5 +17,6 @@ mod pictures;
 mod question;
 mod ranking;
 mod reproduce;
+mod scores;
 mod section;
 pub mod sheet;

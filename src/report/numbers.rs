@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
 use crate::analysis::effects::{effects, interactions};
+use crate::analysis::scores;
 use crate::analysis::statistics::{ALPHA, Estimate, LEVEL, Paired};
 use crate::analysis::{Answers, Factor, Setting, Verdict};
 
@@ -75,6 +76,14 @@ fn of_setting(answers: &Answers, setting: &Setting) -> Value {
         "values": values,
         "estimate": setting.estimate.as_ref().map(of_estimate),
         "test": setting.test.as_ref().map(of_estimate),
+        "scores": scores::of_setting(answers, setting).map(|found| {
+            let named = crate::results::scores::names().zip(&found.estimates);
+            let mut scores: serde_json::Map<String, Value> = named
+                .map(|(name, found)| (name.to_owned(), found.as_ref().map(of_estimate).into()))
+                .collect();
+            scores.insert("set".to_owned(), found.set.into());
+            scores
+        }),
         "behind": setting.behind.as_ref().map(of_paired),
         "p_holm": setting.corrected,
         "verdict": match setting.verdict {

@@ -18,7 +18,7 @@ use crate::sweep::store::{StoreError, write_whole};
 use super::section::Section;
 use super::{
     augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures, numbers,
-    pictures, question, ranking, reproduce,
+    pictures, question, ranking, reproduce, scores,
 };
 
 /// The name of the file in a results folder.
@@ -82,6 +82,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
     sections.extend(cases::section(answers));
     sections.extend(curves::section(answers));
     sections.extend(effects::section(answers));
+    sections.extend(scores::section(answers));
     if let Some(predictions) = &predictions {
         sections.push(confusion::section(answers, predictions));
         sections.extend(pictures::section(answers, predictions, images));

@@ -8,8 +8,9 @@ use super::grid::{fit, grid};
 use crate::analysis::cases::{advisors, borders, contests, hindsight, verdict};
 use crate::analysis::effects::{effects, interactions};
 use crate::analysis::statistics::{Estimate, Paired};
-use crate::analysis::{Answers, Verdict};
+use crate::analysis::{Answers, Setting, Verdict, scores};
 use crate::basis::naming::short;
+use crate::results::scores as results;
 
 /// How tables are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +34,8 @@ pub enum Table {
     Effects,
     /// How the effect of one factor depends on another.
     Interactions,
+    /// What the predictions of each setting are worth, by every score.
+    Scores,
 }
 
 /// A table before it is written: cells as words and as CSV has them.
@@ -62,6 +65,7 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
             Table::Ranking => ranking(answers, is_csv),
             Table::Effects => effects_rows(answers, is_csv),
             Table::Interactions => interactions_rows(answers, is_csv),
+            Table::Scores => scores_rows(answers, is_csv),
         })
         .filter(|rows| table.is_some() || !rows.rows.is_empty())
         .collect();
@@ -77,8 +81,12 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
             Format::Csv => csv(rows, &mut text),
         }
     }
-    if format == Format::Terminal {
-        text.push_str(&notes(answers));
+    match (format, table) {
+        (Format::Terminal, Some(Table::Scores)) => text.push_str(
+            "mean ± half of the 95 % interval over completed trials; recall is the balanced accuracy, loss the log loss\n",
+        ),
+        (Format::Terminal, _) => text.push_str(&notes(answers)),
+        _ => {}
     }
     text
 }
@@ -230,6 +238,44 @@ fn interactions_rows(answers: &Answers, is_csv: bool) -> Rows {
     });
     let rows = rows.collect();
     Rows { title: "Interactions", header, words: 6, rows, dispensable: Vec::new() }
+}
+
+fn scores_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let axis = |axis: &String| if is_csv { axis.clone() } else { short(axis, &answers.axes) };
+    let mut header = vec![if is_csv { "rank" } else { "" }.to_owned()];
+    header.extend(answers.axes.iter().map(axis));
+    header.push("set".to_owned());
+    let shown: Vec<(usize, &str)> = match is_csv {
+        true => results::names().enumerate().collect(),
+        false => scores::shown().collect(),
+    };
+    let columns = header.len();
+    header.extend(shown.iter().flat_map(|(_, name)| match is_csv {
+        true => vec![format!("{name}_n"), (*name).to_owned(), format!("{name}_half_width")],
+        false => vec![scores::words(name).to_owned()],
+    }));
+    let cells = |found: Option<Estimate>| match (found, is_csv) {
+        (found, true) => estimate(answers, found.as_ref(), true),
+        (None, false) => vec!["–".to_owned()],
+        (Some(Estimate { mean, half_width, .. }), false) => {
+            let half = half_width.map_or(String::new(), |half| format!(" ± {half:.4}"));
+            vec![format!("{mean:.4}{half}")]
+        }
+    };
+    let row = |(rank, setting): (usize, &Setting)| {
+        let found = scores::of_setting(answers, setting)?;
+        let mut row = vec![(rank + 1).to_string()];
+        row.extend(if is_csv { &setting.values } else { &setting.names }.iter().cloned());
+        row.push(found.set);
+        row.extend(shown.iter().flat_map(|(place, _)| cells(found.estimates[*place])));
+        Some(row)
+    };
+    let rows = answers.settings.iter().enumerate().filter_map(row).collect();
+    // Those that say most by themselves stay longest.
+    let dispensable =
+        ["brier_score", "average_precision", "matthews_correlation", "loss", "recall"];
+    let dispensable = dispensable.map(|name| scores::words(name).to_owned()).to_vec();
+    Rows { title: "Scores of predictions", header, words: columns, rows, dispensable }
 }
 
 fn terminal(rows: &Rows, width: usize, text: &mut String) {

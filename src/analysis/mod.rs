@@ -2,10 +2,12 @@
 
 mod answers;
 pub mod cases;
+pub mod cost;
 pub mod curves;
 pub mod effects;
 mod factor;
 mod folder;
+pub mod importance;
 pub mod machines;
 mod measure;
 pub mod predictions;

@@ -11,6 +11,7 @@ mod curves;
 mod effects;
 mod failures;
 mod images;
+mod importance;
 mod numbers;
 pub mod page;
 mod pictures;

@@ -52,7 +52,7 @@ pub fn read(path: &Path) -> Option<SetScores> {
     let mut found: Option<SetScores> = None;
     for Row { set, score, value } in reader.deserialize().map_while(Result::ok) {
         let Some(place) = names().position(|name| name == score) else { continue };
-        let found = found.get_or_insert_with(|| SetScores { set, values: [None; COUNT] });
+        let found = found.get_or_insert(SetScores { set, values: [None; COUNT] });
         found.values[place] = value.filter(|value| value.is_finite());
     }
     found

@@ -6,10 +6,13 @@ use std::fmt::Write;
 
 use super::grid::{fit, grid};
 use crate::analysis::cases::{advisors, borders, contests, hindsight, verdict};
+use crate::analysis::cost::Cost;
 use crate::analysis::effects::{effects, interactions};
+use crate::analysis::importance::{Part, importances};
 use crate::analysis::statistics::{Estimate, Paired};
 use crate::analysis::{Answers, Setting, Verdict, scores};
 use crate::basis::naming::short;
+use crate::charts::axis::compact;
 use crate::results::scores as results;
 
 /// How tables are written.
@@ -36,6 +39,11 @@ pub enum Table {
     Interactions,
     /// What the predictions of each setting are worth, by every score.
     Scores,
+    /// Which drawn axes matter.
+    Importance,
+    /// What each setting costs, and whether it is on the Pareto front: no other one is as good and as cheap, and
+    /// better in one of both.
+    Cost,
 }
 
 /// A table before it is written: cells as words and as CSV has them.
@@ -52,7 +60,7 @@ struct Rows {
 /// The tables of `answers` in a format; all of them, or one. CSV is one table: the ranking, unless
 /// another one is asked for.
 pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: usize) -> String {
-    let all = [Table::Ranking, Table::Effects, Table::Interactions];
+    let all = [Table::Ranking, Table::Effects, Table::Interactions, Table::Importance];
     let asked = match (table, format) {
         (Some(table), _) => vec![table],
         (None, Format::Csv) => vec![Table::Ranking],
@@ -66,6 +74,8 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
             Table::Effects => effects_rows(answers, is_csv),
             Table::Interactions => interactions_rows(answers, is_csv),
             Table::Scores => scores_rows(answers, is_csv),
+            Table::Importance => importance_rows(answers, is_csv),
+            Table::Cost => cost_rows(answers, is_csv),
         })
         .filter(|rows| table.is_some() || !rows.rows.is_empty())
         .collect();
@@ -84,6 +94,9 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
     match (format, table) {
         (Format::Terminal, Some(Table::Scores)) => text.push_str(
             "mean ± half of the 95 % interval over completed trials; recall is the balanced accuracy, loss the log loss\n",
+        ),
+        (Format::Terminal, Some(Table::Cost)) => text.push_str(
+            "front: no other setting is at least as cheap and at least as good, and better in one of both, by the means\n",
         ),
         (Format::Terminal, _) => text.push_str(&notes(answers)),
         _ => {}
@@ -276,6 +289,58 @@ fn scores_rows(answers: &Answers, is_csv: bool) -> Rows {
         ["brier_score", "average_precision", "matthews_correlation", "loss", "recall"];
     let dispensable = dispensable.map(|name| scores::words(name).to_owned()).to_vec();
     Rows { title: "Scores of predictions", header, words: columns, rows, dispensable }
+}
+
+fn importance_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let header = match is_csv {
+        true => ["factor", "lost", "half_width"].map(str::to_owned).to_vec(),
+        false => ["factor", "lost without it, %"].map(str::to_owned).to_vec(),
+    };
+    let found = importances(answers).and_then(Result::ok);
+    let rows = found.into_iter().flat_map(|found| found.factors).map(|it| {
+        let name = answers.factors[it.factor].name.clone();
+        let Part { mean, half_width } = it.lost;
+        match is_csv {
+            true => vec![name, mean.to_string(), half_width.to_string()],
+            false => vec![name, format!("{:.0} ± {:.0}", 100.0 * mean, 100.0 * half_width)],
+        }
+    });
+    let (title, rows) = ("Importance, by a random forest", rows.collect());
+    Rows { title, header, words: 1, rows, dispensable: Vec::new() }
+}
+
+fn cost_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let axis = |axis: &String| if is_csv { axis.clone() } else { short(axis, &answers.axes) };
+    let mut header = vec![if is_csv { "rank" } else { "" }.to_owned()];
+    header.extend(answers.axes.iter().map(axis));
+    let words = header.len();
+    let (name, unit) = (answers.measure.name(), answers.measure.unit().replace(' ', ", "));
+    header.extend(match is_csv {
+        true => vec!["n".to_owned(), name.clone(), format!("{name}_half_width")],
+        false => vec!["n".to_owned(), format!("{name}{unit}")],
+    });
+    header.extend(Cost::EXACT.map(|cost| cost.name().to_owned()));
+    header.extend(Cost::EXACT.map(|cost| format!("front_{}", cost.name())));
+    let fronts = Cost::EXACT.map(|cost| cost.front(answers));
+    let row = |(rank, setting): (usize, &Setting)| {
+        let mut row = vec![(rank + 1).to_string()];
+        row.extend(if is_csv { &setting.values } else { &setting.names }.iter().cloned());
+        row.extend(estimate(answers, setting.estimate.as_ref(), is_csv));
+        row.extend(Cost::EXACT.map(|cost| match (cost.of(setting), is_csv) {
+            (None, true) => String::new(),
+            (None, false) => "–".to_owned(),
+            (Some(cost), true) => cost.to_string(),
+            (Some(cost), false) => compact(cost),
+        }));
+        row.extend(fronts.iter().map(|front| match (front.contains(&rank), is_csv) {
+            (is_on, true) => is_on.to_string(),
+            (true, false) => "yes".to_owned(),
+            (false, false) => String::new(),
+        }));
+        row
+    };
+    let rows = answers.settings.iter().enumerate().map(row).collect();
+    Rows { title: "Cost", header, words, rows, dispensable: vec!["n".to_owned()] }
 }
 
 fn terminal(rows: &Rows, width: usize, text: &mut String) {

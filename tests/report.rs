@@ -175,6 +175,18 @@ fn the_pareto_front_holds_the_settings_that_no_other_one_beats() {
         let front = setting["front"].as_array().unwrap();
         assert_eq!(front.contains(&"parameters".into()), is_on, "{setting}");
     }
+    // With a second experiment, the same settings are on the front of both, each twice.
+    let root = bench.path().join("results");
+    fs::create_dir_all(root.join("other")).unwrap();
+    for table in ["trials.csv", "metrics.csv", "timings.csv"] {
+        fs::copy(root.join("made").join(table), root.join("other").join(table)).unwrap();
+    }
+    let said = bench.done(&["compare", "results/made", "results/other"]);
+    let (_, front) = said.split_once("Pareto front by parameters").unwrap();
+    for value in &on {
+        let rows = front.lines().filter(|line| line.contains(&format!("width = {value} ")));
+        assert_eq!(rows.count(), 2, "{value}: {said}");
+    }
     let text = bench.done(&["report", "results/made", "--table", "cost"]);
     assert!(text.contains("front: no other setting"), "{text}");
 }
@@ -204,6 +216,8 @@ fn importance_names_the_drawn_axis_that_decides_and_is_not_told_of_few_settings(
     let lost = |factor: usize| factors[factor]["lost"]["mean"].as_f64().unwrap();
     assert!(lost(0) > 0.5 && lost(1).abs() < 0.1, "{csv}");
     assert!(page.contains("Importance for validation accuracy"));
+    let explained = numbers["importance"]["explained"]["mean"].as_f64().unwrap();
+    assert!((0.5..1.0).contains(&explained), "{explained}");
     let (csv, page) = told(&settings[..19]);
     assert_eq!(csv.lines().count(), 1, "{csv}");
     assert!(page.contains("Which axes matter is told from 20 settings on; 19 have a value."));
@@ -450,6 +464,7 @@ fn experiments_are_compared_on_what_they_share_and_their_files_line_by_line() {
         ["--set", "name=two", "--set", "train.optimizer.adam.lr=0.001", "--set", "sweep.seeds=3"];
     bench.done(&[&["run", "experiment.toml"], &sets[..]].concat());
     let said = bench.done(&["compare", "results/one", "results/two"]);
+    assert!(!said.contains("Pareto"), "all networks cost the same: {said}");
     let line = |start: &str| {
         let line = said.lines().find(|line| line.trim_start().starts_with(start));
         line.unwrap_or_else(|| panic!("no {start} in {said}")).to_owned()

@@ -4,6 +4,7 @@
 //! copied from elsewhere, without the program that made them or their images.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::results::folders::Folders;
 use crate::results::hashes::verified;
@@ -14,6 +15,7 @@ use crate::sweep::advised::{Advised, read_advice};
 use crate::sweep::store::Damage;
 
 use super::factor::{Factor, factors};
+use super::importance::Told;
 use super::measure::{self, Measure};
 use super::predictions;
 use super::scores;
@@ -49,6 +51,8 @@ pub struct Answers {
     pub scores: Vec<Option<SetScores>>,
     /// Files of trials that are not as they were written, and that say nothing here therefore.
     pub damaged: Vec<Damage>,
+    /// Computed when somebody asks for it.
+    pub(super) importances: OnceLock<Told>,
     folders: Folders,
     epochs: Vec<[f64; 4]>,
 }
@@ -89,6 +93,7 @@ impl Answers {
             advice: read_advice(root)?,
             scores: Vec::new(),
             damaged: Vec::new(),
+            importances: OnceLock::new(),
             folders,
             epochs,
         };

@@ -1,6 +1,8 @@
 //! Which factors of a sweep with drawn axes matter: by how much worse a random forest predicts settings when the
 //! values of one factor are shuffled among them (Breiman, "Random forests", 2001).
 
+use std::fmt::{self, Display, Formatter};
+
 use rayon::prelude::*;
 use smartcore::ensemble::random_forest_regressor::{
     RandomForestRegressor, RandomForestRegressorParameters,
@@ -19,7 +21,7 @@ const TREES: usize = 30;
 /// Times that a factor is shuffled for each forest.
 const SHUFFLES: usize = 5;
 /// Settings that a forest learns from and that it predicts, at most.
-const MOST: usize = 1000;
+const MOST: usize = 500;
 /// Levels of a factor without numbers from which on each is not looked at by itself.
 const CATEGORIES: usize = 32;
 /// Fewer settings say nothing.
@@ -39,6 +41,13 @@ pub struct Part {
 }
 
 impl Part {
+    /// In per cent, without the unit.
+    pub fn in_words(self) -> String {
+        // A rounded nothing has no sign.
+        let mean = (100.0 * self.mean).round() + 0.0;
+        format!("{mean:.0} ± {:.0}", 100.0 * self.half_width).replace('-', "−")
+    }
+
     /// Whether it is more than nothing.
     pub fn is_sure(self) -> bool {
         self.mean > self.half_width
@@ -83,12 +92,35 @@ pub enum Untold {
     },
 }
 
-/// The importances of all that varies; none where fewer than two factors do, or all were written down: then
+impl Display for Untold {
+    fn fmt(&self, formatter: &mut Formatter) -> fmt::Result {
+        match self {
+            Untold::TooFew { settings, needed } => {
+                write!(
+                    formatter,
+                    "which axes matter is told from {needed} settings on; {settings} have a value"
+                )
+            }
+            Untold::Unexplained { settings } => write!(
+                formatter,
+                "which axes matter cannot be told: what a random forest learns from some of the {settings} settings \
+                 predicts the others no better than their mean does"
+            ),
+        }
+    }
+}
+
+/// What is told of a folder; none where fewer than two factors vary, or all were written down: then
 /// [`effects`](super::effects::effects) say more.
-///
-/// # Errors
-/// Why there is nothing to tell.
-pub fn importances(answers: &Answers) -> Option<Result<Importances, Untold>> {
+pub type Told = Option<Result<Importances, Untold>>;
+
+/// The importances of all that varies, or why there is nothing to tell.
+pub fn importances(answers: &Answers) -> Option<Result<&Importances, Untold>> {
+    let told = answers.importances.get_or_init(|| compute(answers));
+    told.as_ref().map(|told| told.as_ref().map_err(|untold| *untold))
+}
+
+fn compute(answers: &Answers) -> Told {
     let varied: Vec<usize> = (0..answers.factors.len())
         .filter(|factor| answers.factors[*factor].levels.len() > 1)
         .collect();

@@ -3,7 +3,7 @@
 use maud::html;
 
 use crate::analysis::Answers;
-use crate::analysis::importance::{Importances, Part, Untold, importances};
+use crate::analysis::importance::{Importance, Importances, Part, importances};
 use crate::charts::Chart;
 use crate::charts::forest::{Row, forest};
 
@@ -11,11 +11,11 @@ use super::section::{Section, capital};
 
 /// The chart; none where importance is not told.
 pub(super) fn chart(answers: &Answers) -> Option<Chart> {
-    importances(answers)?.ok().map(|found| drawing(answers, &found))
+    importances(answers)?.ok().map(|found| drawing(answers, found))
 }
 
 fn drawing(answers: &Answers, found: &Importances) -> Chart {
-    let row = |it: &crate::analysis::importance::Importance| Row {
+    let row = |it: &Importance| Row {
         label: answers.factors[it.factor].name.clone(),
         words: words(it.lost),
         mean: 100.0 * it.lost.mean,
@@ -28,15 +28,15 @@ fn drawing(answers: &Answers, found: &Importances) -> Chart {
 }
 
 fn words(part: Part) -> String {
-    format!("{:.0} ± {:.0} %", 100.0 * part.mean, 100.0 * part.half_width)
+    format!("{} %", part.in_words())
 }
 
 /// The section; none where nothing was drawn.
 pub(super) fn section(answers: &Answers) -> Option<Section> {
     let body = match importances(answers)? {
-        Err(untold) => html! { p class="note" { (capital(&why(untold))) "." } },
+        Err(untold) => html! { p class="note" { (capital(&untold.to_string())) "." } },
         Ok(found) => html! {
-            div class="charts" { (drawing(answers, &found).figure()) }
+            div class="charts" { (drawing(answers, found).figure()) }
             p class="note" {
                 "By how much worse a random forest predicts settings that it has not seen when one axis is shuffled among "
                 "them; it explains " (words(found.explained)) " of their variance, of " (found.settings) " settings. "
@@ -47,17 +47,4 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         },
     };
     Some(Section { id: "importance", title: "Importance", body })
-}
-
-/// Why importance is not told.
-fn why(untold: Untold) -> String {
-    match untold {
-        Untold::TooFew { settings, needed } => {
-            format!("which axes matter is told from {needed} settings on; {settings} have a value")
-        }
-        Untold::Unexplained { settings } => format!(
-            "which axes matter cannot be told: what a random forest learns from some of the {settings} settings predicts \
-             the others no better than their mean does"
-        ),
-    }
 }

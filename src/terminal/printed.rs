@@ -95,6 +95,7 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
         (Format::Terminal, Some(Table::Scores)) => text.push_str(
             "mean ± half of the 95 % interval over completed trials; recall is the balanced accuracy, loss the log loss\n",
         ),
+        (Format::Terminal, Some(Table::Importance)) => text.push_str(&importance_note(answers)),
         (Format::Terminal, Some(Table::Cost)) => text.push_str(
             "front: no other setting is at least as cheap and at least as good, and better in one of both, by the means\n",
         ),
@@ -285,8 +286,15 @@ fn scores_rows(answers: &Answers, is_csv: bool) -> Rows {
     };
     let rows = answers.settings.iter().enumerate().filter_map(row).collect();
     // Those that say most by themselves stay longest.
-    let dispensable =
-        ["brier_score", "average_precision", "matthews_correlation", "loss", "recall"];
+    let dispensable = [
+        "brier_score",
+        "average_precision",
+        "matthews_correlation",
+        "loss",
+        "recall",
+        "set",
+        "calibration_error",
+    ];
     let dispensable = dispensable.map(|name| scores::words(name).to_owned()).to_vec();
     Rows { title: "Scores of predictions", header, words: columns, rows, dispensable }
 }
@@ -297,16 +305,28 @@ fn importance_rows(answers: &Answers, is_csv: bool) -> Rows {
         false => ["factor", "lost without it, %"].map(str::to_owned).to_vec(),
     };
     let found = importances(answers).and_then(Result::ok);
-    let rows = found.into_iter().flat_map(|found| found.factors).map(|it| {
+    let rows = found.into_iter().flat_map(|found| &found.factors).map(|it| {
         let name = answers.factors[it.factor].name.clone();
         let Part { mean, half_width } = it.lost;
         match is_csv {
             true => vec![name, mean.to_string(), half_width.to_string()],
-            false => vec![name, format!("{:.0} ± {:.0}", 100.0 * mean, 100.0 * half_width)],
+            false => vec![name, it.lost.in_words()],
         }
     });
     let (title, rows) = ("Importance, by a random forest", rows.collect());
     Rows { title, header, words: 1, rows, dispensable: Vec::new() }
+}
+
+fn importance_note(answers: &Answers) -> String {
+    match importances(answers) {
+        None => "importance is told where axes are drawn and two or more vary\n".to_owned(),
+        Some(Err(untold)) => format!("{untold}\n"),
+        Some(Ok(found)) => format!(
+            "mean ± 1.96 standard deviations of the variance between settings that a forest loses without the axis; it \
+             explains {} % of it\n",
+            found.explained.in_words()
+        ),
+    }
 }
 
 fn cost_rows(answers: &Answers, is_csv: bool) -> Rows {

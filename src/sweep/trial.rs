@@ -22,7 +22,7 @@ use crate::train::trainer::{End, TrainError, Trainer, TrialData};
 use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
-use super::predictions::{write_confusion, write_predictions};
+use super::predictions::{write_confusion, write_predictions, write_scores};
 use super::recorder::{Callback, Recorder};
 use super::slots::Slot;
 use super::store::{ImagesError, Lasting, Resume, Store, StoreError, TrialStore};
@@ -304,8 +304,10 @@ fn attempt(
             if set == "test" {
                 outcome.test = evaluation.scores;
             }
-            write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)?;
-            write_confusion(store, &data.dataset, &evaluation.confusion)?;
+            let (dataset, probabilities) = (&data.dataset, &evaluation.probabilities);
+            write_predictions(store, dataset, images, probabilities, set)?;
+            write_confusion(store, dataset, &evaluation.confusion)?;
+            write_scores(store, dataset, images, evaluation.scores.as_ref(), probabilities, set)?;
         }
     }
     if !is_whole {

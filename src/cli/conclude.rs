@@ -57,6 +57,9 @@ impl Conclusion<'_> {
         };
         let standing = standing(experiment, self.store);
         print(&ranking(experiment, &standing.known, width()));
+        if let Some(told) = &experiment.told {
+            print(&format!("{told}\n"));
+        }
         for (path, images) in self.store.images() {
             let path = path.display();
             let skipped = &images.skipped;

@@ -57,8 +57,9 @@ pub struct Experiment {
     pub prune: Option<PrunePlan>,
     /// Trials that a search has not suggested yet, seeds and folds counted.
     pub unsuggested: usize,
-    /// What there is to say of trials that came to the same as others and are not among these.
-    pub merged: Option<String>,
+    /// What there is to say: that trials came to the same as others and are not among these, or that a search has ended
+    /// before its last setting.
+    pub told: Option<String>,
 }
 
 /// All trials of the experiment `root`, or everything that is wrong with any of them. With a search,
@@ -120,7 +121,7 @@ fn all(root: &Node, survey: &dyn Survey, history: &dyn History) -> Result<Experi
     };
     match found {
         Ok(found) if all.is_empty() => {
-            let Found { trials, excluded, prune, unsuggested, merged } = found;
+            let Found { trials, excluded, prune, unsuggested, told } = found;
             let axes = axes(&sweep);
             Ok(Experiment {
                 name,
@@ -132,7 +133,7 @@ fn all(root: &Node, survey: &dyn Survey, history: &dyn History) -> Result<Experi
                 slurm,
                 prune,
                 unsuggested,
-                merged,
+                told,
             })
         }
         Ok(_) => Err(all),
@@ -149,7 +150,7 @@ struct Found {
     excluded: usize,
     prune: Option<PrunePlan>,
     unsuggested: usize,
-    merged: Option<String>,
+    told: Option<String>,
 }
 
 /// Every combination.
@@ -205,7 +206,7 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
         Err(Problems::located(problems, root))
     })?;
     tell_epochs_apart(&mut trials);
-    let merged = merge_measured(&mut trials, sweep);
+    let told = merge_measured(&mut trials, sweep);
     if let Some(problem) = twins(&trials, root) {
         return Err(problem.into());
     }
@@ -216,7 +217,7 @@ fn combined(root: &Node, sweep: &Sweep, survey: &dyn Survey, seed: u64) -> Resul
                 .map_err(|problem| Problems::located(vec![problem], root))?,
         ),
     };
-    Ok(Found { trials, excluded, prune, unsuggested: 0, merged })
+    Ok(Found { trials, excluded, prune, unsuggested: 0, told })
 }
 
 /// What a search suggests.
@@ -231,7 +232,7 @@ fn searched(
     let repeats = Repeats::new(sweep, search.tpe, seed)
         .map_err(|problems| Problems::located(problems, root))?;
     let searcher = Searcher::new(search, root, survey, &repeats, seed);
-    let Searched { trials, prune, unsuggested } = searcher.run(history, |trials| {
+    let Searched { trials, prune, unsuggested, told } = searcher.run(history, |trials| {
         let at = search.at.key("metric");
         let metric = metric(search.metric, &at, trials, sweep, survey)?;
         let prune = sweep.prune.as_ref();
@@ -239,7 +240,7 @@ fn searched(
             prune.map(|prune| prune_plan(prune, trials, sweep, survey, seed)).transpose()?;
         Ok((metric, prune))
     })?;
-    Ok(Found { trials, excluded: 0, prune, unsuggested, merged: None })
+    Ok(Found { trials, excluded: 0, prune, unsuggested, told })
 }
 
 /// The columns of swept settings.

@@ -29,7 +29,7 @@ pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<
     notes.extend(imbalance(experiment, images));
     notes.extend(averages(experiment, images));
     let notes = notes.iter().map(|note| format!("note: {note}"));
-    experiment.merged.iter().cloned().chain(warnings).chain(notes).collect()
+    experiment.told.iter().cloned().chain(warnings).chain(notes).collect()
 }
 
 /// Batches that were written and are larger than all that a trial learns from.

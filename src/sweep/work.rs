@@ -92,6 +92,7 @@ impl Work<'_> {
             // What the search suggests next follows from what the trials have come to.
             let further = expand_in(self.store, root, self.images).map_err(SweepError::Problems)?;
             if further.trials.len() <= experiment.trials.len() {
+                *experiment = further;
                 return Ok(has_run);
             }
             self.audience.extends(&further);

@@ -1,5 +1,8 @@
 //! `[sweep.search]`: settings that are suggested round by round, by what the trials before came to.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::basis::record::Metric;
 use crate::basis::written::written;
 use crate::document::{KeyPath, Node, Problem, read};
@@ -20,8 +23,22 @@ pub struct Search {
     pub startup: usize,
     /// What is optimised; if not given, the metric that chooses the best epoch.
     pub metric: Option<Metric>,
+    /// When to stop before all have been suggested.
+    pub early_stop: Option<SearchStop>,
     /// What is suggested.
     pub axes: Vec<Axis<Distribution>>,
+}
+
+/// Ends a search whose best value has not become better for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SearchStop {
+    /// Settings in a row without improvement.
+    #[schemars(range(min = 1))]
+    pub patience: usize,
+    /// The least change that counts; 0 if not given.
+    #[serde(default)]
+    pub min_delta: f64,
 }
 
 written!(Search, "Search", |types| {
@@ -45,6 +62,7 @@ written!(Search, "Search", |types| {
             "default": 10,
         },
         "metric": types.subschema_for::<Metric>(),
+        "early-stop": types.subschema_for::<SearchStop>(),
     },
     "required": ["tpe"],
     "additionalProperties": types.subschema_for::<Axis<Distribution>>(),
@@ -61,7 +79,8 @@ impl Search {
             return None;
         }
         let before = problems.len();
-        let axes = read_axes(node, at, &["tpe", "round", "startup", "metric"], problems);
+        let axes =
+            read_axes(node, at, &["tpe", "round", "startup", "metric", "early-stop"], problems);
         if node.get("tpe").is_none() {
             problems.push(
                 Problem::key(at.clone(), format!("[{at}] does not say how many settings it tries"))
@@ -96,7 +115,31 @@ impl Search {
                 None
             }
         };
-        let search = Search { at: at.clone(), tpe, round, startup, metric, axes };
+        let stop_at = at.key("early-stop");
+        let early_stop = match node.get("early-stop").map(|value| read(value, &stop_at)) {
+            None => None,
+            Some(Ok(stop)) => {
+                let SearchStop { patience, min_delta } = stop;
+                let mut wrong = |key: &str, is_wrong: bool, message: &str| {
+                    if is_wrong {
+                        let problem = Problem::value(stop_at.key(key), message);
+                        problems.push(problem.label("out of range"));
+                    }
+                };
+                wrong("patience", patience == 0, "patience lasts one setting at least");
+                wrong(
+                    "min-delta",
+                    min_delta.is_nan() || min_delta < 0.0,
+                    "a least change is not negative",
+                );
+                Some(stop)
+            }
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let search = Search { at: at.clone(), tpe, round, startup, metric, early_stop, axes };
         (problems.len() == before).then_some(search)
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Searched {
     pub(super) prune: Option<PrunePlan>,
     /// Trials still to be suggested.
     pub(super) unsuggested: usize,
+    /// That it ended before all were suggested, and why.
+    pub(super) told: Option<String>,
 }
 
 /// Where a suggestion lies on the lines of the axes; none where an axis is left out.
@@ -55,6 +57,17 @@ pub(super) struct Searcher<'a> {
     seed: u64,
     /// Settings and digests that were suggested, or cannot be.
     known: BTreeSet<String>,
+}
+
+/// How many settings there are behind the last one that was better than all before by more than `min_delta`.
+fn since_best(metric: Metric, values: &[f64], min_delta: f64) -> usize {
+    let mut best: Option<(f64, usize)> = None;
+    for (index, value) in values.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
+        if best.is_none_or(|(best, _)| metric.improves(*value, best, min_delta)) {
+            best = Some((*value, index));
+        }
+    }
+    values.len() - best.map_or(0, |(_, index)| index + 1)
 }
 
 impl<'a> Searcher<'a> {
@@ -106,7 +119,7 @@ impl<'a> Searcher<'a> {
             let mut known = verdicts.iter().zip(&progress);
             if left == 0 || !known.all(|(verdict, progress)| verdict.is_settled(progress)) {
                 let unsuggested = left.saturating_mul(self.repeats.count());
-                return Ok(Searched { trials, prune, unsuggested });
+                return Ok(Searched { trials, prune, unsuggested, told: None });
             }
             let value = |setting: usize| {
                 let own = trials.iter().zip(verdicts.iter().zip(&progress));
@@ -117,6 +130,20 @@ impl<'a> Searcher<'a> {
                 values.iter().sum::<f64>() / values.len() as f64
             };
             let values: Vec<f64> = (0..places.len()).map(value).collect();
+            if let Some(stop) = self.search.early_stop
+                && since_best(metric, &values, stop.min_delta) >= stop.patience
+            {
+                let told = format!(
+                    "the search has ended after {} of {} settings: its best {} has not become better by more than {} \
+                     in the last {}",
+                    places.len(),
+                    self.search.tpe,
+                    metric.name(),
+                    stop.min_delta,
+                    stop.patience,
+                );
+                return Ok(Searched { trials, prune, unsuggested: 0, told: Some(told) });
+            }
             split = Some(Split::new(metric, &places, &values));
             planned = Some((metric, prune));
             round += 1;

@@ -207,6 +207,32 @@ fn a_search_finds_what_chance_does_not() {
 }
 
 #[test]
+fn a_search_whose_best_value_stays_ends_early_and_says_so() {
+    let stopping =
+        |stop: &str| SEARCH.replace("tpe = 40", &format!("tpe = 40, early-stop = {stop}"));
+    let whole = expanded(SEARCH, &Until(1000)).unwrap();
+    let patient = expanded(&stopping("{ patience = 40 }"), &Until(1000)).unwrap();
+    assert_eq!((patient.trials.len(), patient.unsuggested, patient.told), (80, 0, None));
+    let text = stopping("{ patience = 8, min-delta = 0.01 }");
+    let ended = expanded(&text, &Until(1000)).unwrap();
+    let count = ended.trials.len();
+    assert!(count < 80 && count.is_multiple_of(16), "{count}");
+    assert_eq!(ended.unsuggested, 0);
+    let words = format!("ended after {} of 40 settings: its best val_accuracy", count / 2);
+    assert!(ended.told.unwrap().contains(&words));
+    for (ended, whole) in ended.trials.iter().zip(&whole.trials) {
+        assert_eq!(ended.digest, whole.digest);
+    }
+    // Not before the trials of its last round are known.
+    let part = expanded(&text, &Until(count - 1)).unwrap();
+    assert_eq!((part.trials.len(), part.told), (count, None));
+    for wrong in ["{ patience = 0 }", "{ patience = 4, min-delta = -1 }", "{ min-delta = 1 }", "3"]
+    {
+        assert!(expanded(&stopping(wrong), &Until(0)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_space_that_is_used_up_ends_the_search() {
     let sweep = r#"{ search = { tpe = 40, round = 4, startup = 2, "model.defaults.norm" = { choice = ["none", "batch"] }, "data.batch-size" = { integer = [32, 96], step = 32 } } }"#;
     let history = |number| expanded(sweep, &Searched(number)).unwrap();

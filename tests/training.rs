@@ -1,6 +1,6 @@
 //! Training is right: the loss follows PyTorch's from the same weights on the same batches.
-//! `goldens/training.py` made the numbers, in f64. Training makes rounding grow, so it starts anew every few
-//! steps.
+//! `goldens/training.py` and `recipes.py` made the numbers, in f64. Training makes rounding grow, so large networks
+//! start anew every few steps.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -147,9 +147,10 @@ fn golden() -> BTreeMap<String, Rows> {
     golden
 }
 
-/// One of each family; ten larger ones of the same blocks are looked at now and then.
-const SMALL: [&str; 27] = [
+/// One of each family; eleven larger ones of the same blocks are looked at now and then.
+const SMALL: [&str; 30] = [
     "alexnet",
+    "alexnet_lrn",
     "vgg11",
     "vgg11-bn",
     "resnet18",
@@ -176,17 +177,19 @@ const SMALL: [&str; 27] = [
     "resnet9",
     "resnet20",
     "resnet56",
+    "airbench",
+    "cbam_resnet18",
 ];
 
 #[test]
 fn a_preset_of_each_family_gives_torchvisions_logits() {
-    give_the_logits(|name| SMALL.contains(&name), 27);
+    give_the_logits(|name| SMALL.contains(&name), 30);
 }
 
 #[test]
 #[ignore = "some minutes: just test-presets"]
-fn ten_larger_presets_give_torchvisions_logits() {
-    give_the_logits(|name| !SMALL.contains(&name), 10);
+fn eleven_larger_presets_give_torchvisions_logits() {
+    give_the_logits(|name| !SMALL.contains(&name), 11);
 }
 
 fn give_the_logits(wanted: impl Fn(&str) -> bool, count: usize) {
@@ -294,5 +297,5 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         assert_eq!(checked, rows.iter().filter(|(_, norm, _)| *norm > 0.0).count(), "{name}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(families, 21);
+    assert_eq!(families, 23);
 }

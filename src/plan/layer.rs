@@ -10,8 +10,8 @@ use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
 use super::model::{
-    AvgPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LayerKind,
-    LocalResponseNormPlan, PoolPlan, Tail,
+    AvgPoolPlan, BlurPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LARGEST_BLUR,
+    LayerKind, LocalResponseNormPlan, PoolPlan, Tail,
 };
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
@@ -85,12 +85,18 @@ impl Builder<'_> {
                 let output = self.bins("adaptive-max-pool", pool.adaptive_max_pool, input)?;
                 Some((LayerKind::AdaptiveMaxPool {}, output))
             }
+            Layer::BlurPool(blur) => self.blur_pool(blur, input),
+            Layer::ChannelPool(pool) => {
+                let [_, height, width] = self.image(input?)?;
+                Some((LayerKind::ChannelPool(pool.channel_pool), vec![1, height, width]))
+            }
             Layer::Flatten(_) => Some((LayerKind::Flatten {}, vec![input?.iter().product()])),
             Layer::BatchNorm(norm) => {
                 let usual = BatchNormSettings::default();
                 let settings = BatchNormSettings {
                     momentum: norm.momentum.unwrap_or(usual.momentum),
                     eps: norm.eps.unwrap_or(usual.eps),
+                    weight: norm.weight.unwrap_or(usual.weight),
                 };
                 self.check_batch_norm(settings, self.at);
                 Some((LayerKind::BatchNorm(settings), input?.to_vec()))
@@ -132,6 +138,13 @@ impl Builder<'_> {
             }
             Layer::LayerScale(scale) => {
                 Some((LayerKind::LayerScale(scale.layer_scale), input?.to_vec()))
+            }
+            Layer::Scale(scale) => {
+                if scale.scale == 0.0 {
+                    let message = "times 0, all numbers are the same whatever the image";
+                    self.push(self.at.key("scale"), message, "must not be 0");
+                }
+                Some((LayerKind::ScaleBy(scale.scale), input?.to_vec()))
             }
             Layer::Chunk(chunk) => {
                 self.channels("chunk", ChannelsPlan::Chunk(chunk.chunk, chunk.of), input)
@@ -295,6 +308,47 @@ impl Builder<'_> {
         self.sides(kind, out, 1);
         let input = self.image(input?)?;
         Some(vec![input[0], out[0], out[1]])
+    }
+
+    fn blur_pool(
+        &mut self,
+        blur: &layer::BlurPool,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let Pair(window) = blur.blur_pool;
+        let Pair(stride) = blur.stride.unwrap_or(Pair([1, 1]));
+        if !window.iter().all(|side| (2..=LARGEST_BLUR).contains(side)) {
+            self.problems.push(
+                Problem::value(
+                    self.at.key("blur-pool"),
+                    format!("a blur of {} is not between 2 and {LARGEST_BLUR}", display(&window)),
+                )
+                .label("out of range")
+                .help("3 is timm's; with 1 nothing would be blurred: { max-pool = 1, stride = 2 }"),
+            );
+            return None;
+        }
+        if !self.sides("stride", stride, 1) {
+            return None;
+        }
+        let plan = BlurPoolPlan { window, stride };
+        let [channels, height, width] = self.image(input?)?;
+        let Some([rows, columns]) = plan.out([height, width]) else {
+            let mirrored = display(&plan.windows().map(|window| window.padding[0]));
+            self.problems.push(
+                Problem::value(
+                    self.at.key("blur-pool"),
+                    format!("maps of {} are too small for this blur", display(&[height, width])),
+                )
+                .label(format!("mirrors {mirrored} pixels at each border"))
+                .help(
+                    "use a smaller window or stride, fewer pools before it, or larger images: maps are larger than \
+                     what is mirrored",
+                ),
+            );
+            return None;
+        };
+        Some((LayerKind::BlurPool(plan), vec![channels, rows, columns]))
     }
 
     fn channels(
@@ -463,7 +517,7 @@ impl Builder<'_> {
     }
 
     fn check_batch_norm(&mut self, norm: BatchNormSettings, at: &KeyPath) {
-        let BatchNormSettings { momentum, eps } = norm;
+        let BatchNormSettings { momentum, eps, .. } = norm;
         if !(momentum > 0.0 && momentum <= 1.0) {
             let message = format!("a momentum of {momentum} is not in (0, 1]");
             self.push(at.key("momentum"), message, "weight of the batch in the running statistics");

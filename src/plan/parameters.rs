@@ -112,8 +112,10 @@ impl LayerPlan {
         channels: usize,
         plans: &mut Vec<ParameterPlan>,
     ) {
-        if norm.is_some() {
-            self.affine(prefix, channels, [1.0, 0.0], plans);
+        let Some(norm) = norm else { return };
+        self.affine(prefix, channels, [1.0, 0.0], plans);
+        if !norm.weight {
+            plans.remove(plans.len() - 2);
         }
     }
 

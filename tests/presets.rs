@@ -163,9 +163,11 @@ fn attention_takes_its_place_at_the_end_of_each_residual_and_costs_what_its_laye
 fn airbench_follows_the_channels_of_images_and_has_widths_to_choose() {
     let root = preset("airbench", &["model.parameters.widths=[16, 32, 32]".to_owned()]).unwrap();
     let plan = network(&root, [1, 28, 28], 10).unwrap();
-    let products: u64 = 24 * 4 + 24 + 9 * (24 * 16 + 16 * 16 + 16 * 32 + 3 * 32 * 32) + 32 * 10;
+    // Whitening filters are 2 · channels · 4.
+    let products: u64 = 8 * 4 + 8 + 9 * (8 * 16 + 16 * 16 + 16 * 32 + 3 * 32 * 32) + 32 * 10;
     // Norms have biases alone.
     assert_eq!(plan.parameters(), products + 2 * (16 + 32 + 32));
+    assert_eq!(plan.trainable(), plan.parameters() - 8 * 4);
     assert_eq!(plan.layers.last().unwrap().summary(), format!("scale {}", 1.0 / 9.0));
 }
 

@@ -30,6 +30,8 @@ use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 pub enum Layer {
     /// Convolution.
     Conv(Conv),
+    /// Convolution whose filters whiten patches of images.
+    Whiten(Whiten),
     /// Fully connected layer.
     Dense(Dense),
     /// Maximum over windows.
@@ -120,8 +122,9 @@ written!(Element, "Layer", |types| = {
 });
 
 /// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
-pub const KINDS: [&str; 30] = [
+pub const KINDS: [&str; 31] = [
     "conv",
+    "whiten",
     "dense",
     "max-pool",
     "avg-pool",
@@ -182,6 +185,7 @@ impl Layer {
         };
         let layer = match kind {
             "conv" => read(&table, path).map(Layer::Conv),
+            "whiten" => read(&table, path).map(Layer::Whiten),
             "dense" => read(&table, path).map(Layer::Dense),
             "max-pool" => read(&table, path).map(Layer::MaxPool),
             "avg-pool" => read(&table, path).map(Layer::AvgPool),
@@ -271,6 +275,7 @@ fn as_table(node: &Node, kind: &str, name: &str) -> Node {
 fn example(kind: &str) -> Option<&'static str> {
     match kind {
         "conv" => Some("{ conv = 32, kernel = 3 }"),
+        "whiten" => Some("{ whiten = 2 } for patches of 2×2 pixels"),
         "dense" => Some("{ dense = 128 } or { dense = \"classes\" }"),
         "max-pool" => Some("{ max-pool = 2 }"),
         "avg-pool" => Some("{ avg-pool = 2 }"),
@@ -361,6 +366,21 @@ pub struct Conv {
     pub name: Option<String>,
     /// Prefix of the norm's parameters; the layer's name and `.norm` if not given.
     pub norm_name: Option<String>,
+}
+
+/// Convolution of the images themselves whose filters do not learn: they whiten the patches of training images, as in
+/// airbench (Jordan, 2024), twice as many as numbers in a patch. Its biases learn.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Whiten {
+    /// Window.
+    pub whiten: Pair,
+    /// Added to the variance; 5e-4 if not given.
+    pub eps: Option<f64>,
+    /// Overrides `model.defaults.activation`.
+    pub activation: Option<Written<Option<Activation>>>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
 }
 
 /// Fully connected layer on a flat input: `{ dense = 128 }`, `{ dense = "classes" }`; or on each pixel of

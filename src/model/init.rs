@@ -68,6 +68,7 @@ mod tests {
             init,
             fan_in: 450,
             fan_out: 576,
+            fixed: false,
         }
     }
 

@@ -136,7 +136,10 @@ impl Network {
                     name: parameter.name,
                     tensor,
                     learns: true,
-                    from_epoch: tuning.map_or(Some(1), |tuning| tuning.from_epoch),
+                    from_epoch: match parameter.fixed {
+                        true => None,
+                        false => tuning.map_or(Some(1), |tuning| tuning.from_epoch),
+                    },
                     lr_factor: tuning.map_or(1.0, |tuning| tuning.lr_factor),
                     pretrained: is_given && tuning.is_some_and(|tuning| tuning.pretrained),
                 });

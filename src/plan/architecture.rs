@@ -152,6 +152,17 @@ impl Graph<'_> {
             Layer::Auxiliary(auxiliary) => self.auxiliary(element, auxiliary, input),
             Layer::SqueezeExcite(squeeze) => self.squeeze_excite(element, squeeze, input),
             Layer::Eca(eca) => self.eca(element, eca, input),
+            Layer::Whiten(_) if input.as_ref().is_some_and(|input| input.source != 0) => {
+                self.problems.push(
+                    Problem::value(
+                        element.at.key("whiten"),
+                        format!("{} sees what another layer makes of images", element.name),
+                    )
+                    .label("whitens images themselves")
+                    .help("put it before all other layers"),
+                );
+                None
+            }
             Layer::SeparableConv(conv) => self.separable_conv(element, conv, input, is_last),
             layer => self.layer(element, layer, &element.name, input, is_last),
         }

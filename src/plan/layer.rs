@@ -3,7 +3,7 @@
 use crate::basis::activation::Activation;
 use crate::basis::shape::{Window, display};
 use crate::config::layer::{self, Layer};
-use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Norm};
+use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Init, Norm};
 use crate::config::layer_values::{Padding, Pair, Width};
 use crate::config::model::Defaults;
 use crate::config::written::Written;
@@ -11,7 +11,7 @@ use crate::document::{KeyPath, Problem};
 
 use super::model::{
     AvgPoolPlan, BlurPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LARGEST_BLUR,
-    LayerKind, LocalResponseNormPlan, PoolPlan, Tail,
+    LARGEST_PATCH, LayerKind, LocalResponseNormPlan, PoolPlan, Tail,
 };
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
@@ -64,6 +64,7 @@ impl Builder<'_> {
     ) -> Option<(LayerKind, Vec<usize>)> {
         match layer {
             Layer::Conv(conv) => self.conv(conv, input),
+            Layer::Whiten(whiten) => self.whiten(whiten, input),
             Layer::Dense(dense) => self.dense(dense, input),
             Layer::MaxPool(pool) => {
                 let pool =
@@ -240,6 +241,7 @@ impl Builder<'_> {
             groups,
             bias: conv.bias.unwrap_or(tail.norm.is_none()),
             dense: false,
+            whitens: None,
             init: conv.init.unwrap_or(self.defaults.init),
             tail,
         };
@@ -252,6 +254,50 @@ impl Builder<'_> {
         let output = vec![filters, height, width];
         let weights = [filters, input[0] / groups, kernel[0], kernel[1]];
         self.fits_memory("conv", &weights, &output).then_some((LayerKind::Conv(plan), output))
+    }
+
+    fn whiten(
+        &mut self,
+        whiten: &layer::Whiten,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let Pair(kernel) = whiten.whiten;
+        let sound = self.sides("whiten", kernel, 1);
+        let eps = self.eps(whiten.eps, 5e-4);
+        let none = Written(DropoutSettings { p: 0.0, channels: false });
+        let tail = self.tail(Some(Norm::None), whiten.activation, Some(none));
+        let input = self.image(input?)?;
+        if !sound {
+            return None;
+        }
+        let patch = input[0].saturating_mul(kernel[0].saturating_mul(kernel[1]));
+        if patch > LARGEST_PATCH {
+            let message = format!("a patch of {} has {patch} numbers", display(&kernel));
+            let label = format!("at most {LARGEST_PATCH} can be whitened");
+            self.push(self.at.key("whiten"), message, label);
+            return None;
+        }
+        let plan = ConvPlan {
+            filters: 2 * patch,
+            kernel,
+            stride: [1, 1],
+            padding: [[0, 0]; 2],
+            dilation: [1, 1],
+            groups: 1,
+            bias: true,
+            dense: false,
+            whitens: Some(eps),
+            init: Init::Pytorch,
+            tail,
+        };
+        let windows = plan.windows();
+        let sizes = [0, 1].map(|axis| windows[axis].out(input[axis + 1]));
+        let [Some(height), Some(width)] = sizes else {
+            self.does_not_fit("whiten", &windows, &input);
+            return None;
+        };
+        let output = vec![2 * patch, height, width];
+        self.fits_memory("whiten", &[], &output).then_some((LayerKind::Conv(plan), output))
     }
 
     fn dense(
@@ -274,6 +320,7 @@ impl Builder<'_> {
                 groups: 1,
                 bias: dense.bias.unwrap_or(tail.norm.is_none()),
                 dense: true,
+                whitens: None,
                 init: dense.init.unwrap_or(self.defaults.init),
                 tail,
             };

@@ -240,6 +240,8 @@ def main():
             print(f"{preset},decisions,,{margin.decisions}")
         print(f"{preset},loss,,{loss.item():.9e}")
         for key, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             pattern = 2 * uniform(f"{key} pattern", parameter.numel()) - 1
             dot = (parameter.grad.flatten().numpy() * pattern).sum()
             print(f"{preset},{key},{parameter.grad.norm().item():.9e},{dot:.9e}")

@@ -169,6 +169,7 @@ class Airbench(nn.Module):
     def __init__(self, num_classes):
         super().__init__()
         self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
         self.layers = nn.Sequential(
             nn.GELU(), Group(24, 64), Group(64, 256), Group(256, 256), nn.MaxPool2d(3), nn.Flatten()
         )

@@ -233,11 +233,17 @@ pub struct ConvPlan {
     /// Whether its window of 1 has the weights of a dense layer, `[filters, channels]`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dense: bool,
+    /// Whether its filters whiten patches of training images instead of learning: what is added to variances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whitens: Option<f64>,
     /// How the weights start.
     pub init: Init,
     /// What follows the product.
     pub tail: Tail,
 }
+
+/// Patches that are whitened have at most so many numbers: those of 8×8 pixels with three colours.
+pub(in crate::plan) const LARGEST_PATCH: usize = 192;
 
 impl ConvPlan {
     /// The two axes as windows, for kernels.
@@ -369,6 +375,9 @@ impl LayerPlan {
                     true => format!("dense {} on each pixel", conv.filters),
                     false => format!("conv {} {}", conv.filters, pair(&conv.kernel)),
                 });
+                if conv.whitens.is_some() {
+                    words.push("whitens".to_owned());
+                }
                 if conv.stride != [1, 1] {
                     words.push(format!("stride {}", pair(&conv.stride)));
                 }
@@ -487,6 +496,15 @@ impl LayerKind {
                 }
                 if conv.dense && (conv.kernel != [1, 1] || conv.groups != 1) {
                     return Err("the weights of a dense layer have no window".to_owned());
+                }
+                if let Some(eps) = conv.whitens {
+                    positive("eps", eps)?;
+                    let patch = channels.saturating_mul(conv.kernel[0] * conv.kernel[1]);
+                    in_range("patch", &[patch], 1, LARGEST_PATCH)?;
+                    let is_one = conv.filters == 2 * patch && conv.groups == 1 && !conv.dense;
+                    if !is_one || conv.stride != [1, 1] || conv.padding != [[0, 0]; 2] {
+                        return Err("its filters are not those that whiten a patch".to_owned());
+                    }
                 }
                 check_tail(&conv.tail)?;
                 let [rows, columns] = conv.windows();

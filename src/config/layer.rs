@@ -471,7 +471,7 @@ pub struct AdaptiveMaxPool {
 pub struct BlurPool {
     /// Window.
     pub blur_pool: Pair,
-    /// Step; 1 if not given: the size stays.
+    /// Step; 1 if not given: then it blurs alone.
     pub stride: Option<Pair>,
     /// Name of the layer.
     pub name: Option<String>,

@@ -10,6 +10,7 @@ use candlewick::config::schema::schema;
 use candlewick::config::weights::Which;
 use candlewick::plan::Plan;
 use candlewick::plan::data::{DataFacts, DataPlan};
+use candlewick::plan::distill::TeacherFacts;
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::survey::{Survey, WeightsFacts};
@@ -124,6 +125,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "repeated-names",
     "repeats-without-end",
     "residual-shapes-differ",
+    "rules-without-parameters",
     "run-devices",
     "shape-inside-nested-blocks",
     "sweep-breaks-some-trials",
@@ -218,6 +220,10 @@ impl Survey for Digits {
 
     fn earlier(&self, _: &str, _: Which) -> Result<PathBuf, String> {
         Err("no results here".to_owned())
+    }
+
+    fn teacher(&self, _: &Path) -> Result<TeacherFacts, String> {
+        Err("there are no teachers here".to_owned())
     }
 
     fn advise(&self, _: &Plan, _: usize) -> Result<(Case, String), String> {

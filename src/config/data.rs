@@ -259,6 +259,11 @@ impl<P> Source<P> {
         }
     }
 
+    /// Whether its images have names of their own, which are more than their places.
+    pub fn has_names(&self) -> bool {
+        matches!(self, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_) | Source::Tar(_))
+    }
+
     /// Whether its images may have boxes.
     pub fn has_boxes(&self) -> bool {
         matches!(self, Source::Csv(_) | Source::Gtsrb(_))

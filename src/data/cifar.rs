@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::cifar_python::{self, Files, Paths};
@@ -13,6 +14,7 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Block, Images, Listing};
 use super::source::Counts;
+use crate::basis::regular;
 use crate::plan::data::Columns;
 
 pub(super) const SIDE: usize = 32;
@@ -105,13 +107,19 @@ impl Kind {
 
     /// Says so if it has no labels called `label`.
     fn check(&self, folder: &Path, label: Option<&str>) -> Result<(), Error> {
-        let known = ["fine_labels", "fine_label", "coarse_labels", "coarse_label"];
+        let (known, has): (&[&str], &str) = match self.coarse.is_empty() {
+            true => (&["labels"], "labels of one kind, which data.columns need not name"),
+            false => (
+                &["fine_labels", "fine_label", "coarse_labels", "coarse_label"],
+                "fine_labels and coarse_labels",
+            ),
+        };
         match label.filter(|label| !known.contains(label)) {
             None => Ok(()),
-            Some(other) => Err(Error::layout(
-                folder,
-                format!("has no labels `{other}`; {} has fine_labels and coarse_labels", self.name),
-            )),
+            Some(other) => {
+                let problem = format!("has no labels `{other}`; {} has {has}", self.name);
+                Err(Error::layout(folder, problem))
+            }
         }
     }
 
@@ -185,6 +193,7 @@ pub(super) fn list(
     let classes = kind.classes(label);
     let place = kind.label_bytes - if kind.is_coarse(label) { 2 } else { 1 };
     let (mut labels, mut parts, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut beside = Vec::new();
     for (path, part, count) in kind.files(folder)? {
         let bytes = read(&path, count * kind.record())?;
         for (index, record) in bytes.chunks_exact(kind.record()).enumerate() {
@@ -202,6 +211,7 @@ pub(super) fn list(
             labels.push(u32::from(label));
         }
         parts.resize(labels.len(), part);
+        beside.push(path.clone());
         let read = move || {
             let bytes = read(&path, count * kind.record())?;
             Ok(Cow::Owned(interleave(&bytes, kind.label_bytes)))
@@ -218,7 +228,7 @@ pub(super) fn list(
         names,
         groups: Vec::new(),
         images: Images::Blocks(blocks),
-        beside: Vec::new(),
+        beside,
     })
 }
 
@@ -260,7 +270,11 @@ pub(super) fn count(
 
 /// The file, which must not have changed its size since it was measured.
 fn read(path: &Path, size: usize) -> Result<Vec<u8>, Error> {
-    let bytes = fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
+    let mut bytes = Vec::new();
+    // One byte more than wanted shows that there is more.
+    regular::open(path)
+        .and_then(|file| file.take(size as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|cause| Error::unreadable(path, &cause))?;
     if bytes.len() != size {
         return Err(Error::format(path.display().to_string(), "changed while it was read"));
     }

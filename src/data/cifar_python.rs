@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::cifar::{AREA, Kind, SIDE, interleave};
+use super::class_names;
 use super::dataset::Part;
 use super::error::{Error, enumerate};
 use super::listing::{Block, Images, Listing};
@@ -30,8 +31,8 @@ pub(super) struct Paths {
     pub(super) meta: Option<PathBuf>,
 }
 
-/// The folder with the files of the Python version in it, if it is there and no binary version is: `folder`, or the
-/// one in it that the published archive was unpacked to.
+/// The folder that holds files of the Python version: the one in `folder` that the published archive was unpacked to, or
+/// `folder` itself; none if neither does.
 pub(super) fn folder(folder: &Path, kind: &Kind) -> Option<PathBuf> {
     let places = [folder.join(kind.python.folder), folder.to_owned()];
     places.into_iter().find(|place| {
@@ -151,5 +152,10 @@ fn names(path: &Path, labels: &str) -> Result<Vec<String>, Error> {
         let problem = format!("has no list of texts `{key}`, which names the classes");
         Error::format(path.display().to_string(), problem)
     })?;
-    Ok(names.into_iter().map(str::to_owned).collect())
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    if let Some(twice) = class_names::twice(&names) {
+        let problem = format!("names two classes `{twice}` in `{key}`; each has a name of its own");
+        return Err(Error::format(path.display().to_string(), problem));
+    }
+    Ok(names)
 }

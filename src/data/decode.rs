@@ -17,8 +17,10 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Imag
 use super::error::reason;
 use super::jpeg;
 use super::listing::WrittenBox;
+use super::tiff;
 use crate::augment::{BBox, Frame};
 use crate::basis::number::number;
+use crate::basis::regular;
 
 /// No side of an image may be longer: resizing keeps numbers for each pixel of a side.
 const MAX_SIDE: u32 = 65_535;
@@ -65,13 +67,18 @@ pub(super) struct Picture<'a> {
 
 /// Reads and decodes a file; an error is the reason in words.
 pub(super) fn decode_file(path: &Path, max_pixels: u64) -> Result<Picture<'static>, String> {
-    let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
-    if !metadata.is_file() {
-        return Err("not a file".to_owned());
-    }
-    check_length(metadata.len(), max_pixels)?;
-    let bytes = std::fs::read(path).map_err(|cause| reason(&cause))?;
+    let (file, length) = open(path)?;
+    check_length(length, max_pixels)?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    // It may grow meanwhile.
+    file.take(length).read_to_end(&mut bytes).map_err(|cause| reason(&cause))?;
     decode(&bytes, max_pixels)
+}
+
+/// The file at `path` and its length, if it is a regular one; an error is the reason in words.
+fn open(path: &Path) -> Result<(File, u64), String> {
+    let opened = regular::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    opened.map(|(length, file)| (file, length)).map_err(|cause| reason(&cause))
 }
 
 /// Says so if so many bytes are more than an image of `max_pixels` has.
@@ -93,18 +100,18 @@ pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture<'static>, 
     let image = DynamicImage::from_decoder(decoder);
     let mut image = image.map_err(|error| in_words(format, &error))?;
     image.apply_orientation(orientation);
-    Ok(plain(image))
+    Ok(plain(image, format == ImageFormat::Tiff && tiff::is_premultiplied(bytes)))
 }
 
 /// Whether the file at `path` is there and, if it is called like an image in a format that is not read, is in one that
 /// is; an error is the reason in words. What is called as it should be is not opened: there may be millions.
 pub(super) fn check_file(path: &Path) -> Result<(), String> {
     if !std::fs::metadata(path).map_err(|cause| reason(&cause))?.is_file() {
-        return Err("not a file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     if ending.is_some_and(|ending| NOT_READ.contains(&&ending[..])) {
-        let file = File::open(path).map_err(|cause| reason(&cause))?;
+        let (file, _) = open(path)?;
         let mut start = Vec::new();
         file.take(512).read_to_end(&mut start).map_err(|cause| reason(&cause))?;
         format_of(&start)?;
@@ -115,12 +122,8 @@ pub(super) fn check_file(path: &Path) -> Result<(), String> {
 /// What the header of a file says of the image that [`decode_file`] would give; an error is the
 /// reason in words.
 pub(super) fn measure_file(path: &Path, max_pixels: u64) -> Result<Frame, String> {
-    let metadata = std::fs::metadata(path).map_err(|cause| reason(&cause))?;
-    if !metadata.is_file() {
-        return Err("not a file".to_owned());
-    }
-    let file = File::open(path).map_err(|cause| reason(&cause))?;
-    measure(BufReader::new(file), metadata.len(), max_pixels)
+    let (file, length) = open(path)?;
+    measure(BufReader::new(file), length, max_pixels)
 }
 
 /// What the header of an encoded image of `length` bytes says; an error is the reason in words.
@@ -238,31 +241,36 @@ fn in_words(format: ImageFormat, error: &ImageError) -> String {
     }
 }
 
-/// Gray stays gray, everything else becomes RGB; alpha is composited on white.
-fn plain(image: DynamicImage) -> Picture<'static> {
+/// Gray stays gray, everything else becomes RGB; alpha is composited on white, by which colours may have been multiplied.
+fn plain(image: DynamicImage, is_premultiplied: bool) -> Picture<'static> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, pixels) = match image {
         DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
         DynamicImage::ImageLuma16(_) => (1, image.into_luma8().into_raw()),
         DynamicImage::ImageLumaA8(_) | DynamicImage::ImageLumaA16(_) => {
-            (1, on_white::<2>(image.into_luma_alpha8().into_raw()))
+            (1, on_white::<2>(image.into_luma_alpha8().into_raw(), is_premultiplied))
         }
         DynamicImage::ImageRgb8(colour) => (3, colour.into_raw()),
-        _ if image.color().has_alpha() => (3, on_white::<4>(image.into_rgba8().into_raw())),
+        _ if image.color().has_alpha() => {
+            (3, on_white::<4>(image.into_rgba8().into_raw(), is_premultiplied))
+        }
         _ => (3, image.into_rgb8().into_raw()),
     };
     Picture { height, width, channels, pixels: Cow::Owned(pixels) }
 }
 
 /// Composites pixels of `N` bytes, the last of which is alpha, on white.
-fn on_white<const N: usize>(mut pixels: Vec<u8>) -> Vec<u8> {
+fn on_white<const N: usize>(mut pixels: Vec<u8>, is_premultiplied: bool) -> Vec<u8> {
     let count = pixels.len() / N;
     // In place: what is written is never ahead of what is read.
     for index in 0..count {
         let alpha = u32::from(pixels[index * N + N - 1]);
         for channel in 0..N - 1 {
             let value = u32::from(pixels[index * N + channel]);
-            let white = (value * alpha + 255 * (255 - alpha) + 127) / 255;
+            let white = match is_premultiplied {
+                true => (value + 255 - alpha).min(255),
+                false => (value * alpha + 255 * (255 - alpha) + 127) / 255,
+            };
             pixels[index * (N - 1) + channel] = white as u8;
         }
     }

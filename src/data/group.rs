@@ -24,7 +24,7 @@ pub(super) fn group(listing: &mut Listing, source: &Source, how: &Group) -> Resu
         Group::FolderPrefix(folders) if has_folders => {
             names().map(|(name, part)| prefix(name, *part, *folders)).collect()
         }
-        Group::Name(pattern) if !listing.names.iter().any(|name| name.starts_with('#')) => {
+        Group::Name(pattern) if source.has_names() => {
             let pattern = pattern.compiled().map_err(|m| Error::format(&*listing.origin, m))?;
             let captured = |name: &str| Some(pattern.captures(name)?.get(1)?.as_str().to_owned());
             names().map(|(name, _)| captured(name)).collect()

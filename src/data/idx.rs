@@ -5,7 +5,6 @@
 //! [`class_names`] says what classes are called.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use super::class_names;
 use super::dataset::Part;
 use super::error::{Error, reason};
 use super::listing::{Block, Images, Listing};
+use crate::basis::regular;
 
 /// The type byte of unsigned bytes, the only one that images and labels have.
 const UNSIGNED_BYTES: u8 = 0x08;
@@ -35,7 +35,7 @@ impl Bytes {
     fn open(&self) -> io::Result<Box<dyn Read>> {
         let mut read: Box<dyn Read> = match self {
             Bytes::Embedded(bytes) => Box::new(*bytes),
-            Bytes::File(path) => Box::new(BufReader::new(File::open(path)?)),
+            Bytes::File(path) => Box::new(BufReader::new(regular::open(path)?)),
         };
         let mut start = [0; 2];
         let mut got = 0;

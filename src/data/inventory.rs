@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::source;
+use crate::basis::regular;
 use crate::plan::data::{DataPlan, TestSet};
 
 /// A file of a data set.
@@ -25,16 +26,22 @@ pub struct SourceFile {
     pub changed: i64,
     /// Its number in the file system; 0 where there is none.
     pub inode: u64,
-    /// BLAKE3 of what it holds; empty while that has not been looked at.
+    /// BLAKE3 of what it holds; empty while that has not been looked at, and `unreadable` if it cannot be read, such as
+    /// an image that is left out for that.
     pub hash: String,
 }
 
+/// Stands for the hash of a file that cannot be read.
+const UNREADABLE: &str = "unreadable";
+
 impl SourceFile {
-    /// The file as the system describes it, if it is there; what it holds is not looked at.
+    /// The file as the system describes it, if there is a regular one; what it holds is not looked at. A pipe among
+    /// the images is a bad image, which holds nothing.
     fn described(path: &Path) -> Option<Result<SourceFile, Error>> {
         let metadata = match path.metadata() {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return None,
             Err(cause) => return Some(Err(Error::unreadable(path, &cause))),
+            Ok(metadata) if !metadata.is_file() => return None,
             Ok(metadata) => metadata,
         };
         let (modified, changed, inode) = stamps(&metadata);
@@ -43,14 +50,16 @@ impl SourceFile {
     }
 
     /// The same with the hash of what it holds.
-    fn hashed(mut self) -> Result<SourceFile, Error> {
-        let path = Path::new(&self.file);
+    fn hashed(mut self) -> SourceFile {
         let mut hasher = blake3::Hasher::new();
-        std::fs::File::open(path)
-            .and_then(|file| hasher.update_reader(file).map(drop))
-            .map_err(|cause| Error::unreadable(path, &cause))?;
-        self.hash = hasher.finalize().to_hex()[..32].to_owned();
-        Ok(self)
+        let read = regular::open(Path::new(&self.file))
+            .and_then(|file| hasher.update_reader(file).map(drop));
+        // Whether that is an error those decide who read the data.
+        self.hash = match read {
+            Ok(()) => hasher.finalize().to_hex()[..32].to_owned(),
+            Err(_) => UNREADABLE.to_owned(),
+        };
+        self
     }
 
     /// Whether the system describes both alike, so that they hold the same.
@@ -134,14 +143,13 @@ impl Inventory {
     }
 
     /// The same with the hashes of what they hold.
-    pub fn hashed(self) -> Result<Inventory, Error> {
-        let files: Result<_, _> = self.files.into_par_iter().map(SourceFile::hashed).collect();
-        Ok(Inventory { files: files? })
+    pub fn hashed(self) -> Inventory {
+        Inventory { files: self.files.into_par_iter().map(SourceFile::hashed).collect() }
     }
 
     /// How `now` differs from this inventory. What a file holds is looked at where the system describes it in
     /// another way; then `now` learns its hash, else it takes the one that is known.
-    pub fn changes(&self, now: &mut Inventory) -> Result<Changes, Error> {
+    pub fn changes(&self, now: &mut Inventory) -> Changes {
         let mut changes = Changes::default();
         let then: BTreeSet<&str> = self.files.iter().map(|file| &*file.file).collect();
         let files = std::mem::take(&mut now.files);
@@ -149,16 +157,13 @@ impl Inventory {
             let place = self.files.binary_search_by(|known| known.file.cmp(&file.file));
             place.ok().map(|place| &self.files[place])
         };
-        let looked: Result<Vec<SourceFile>, Error> = files
-            .into_par_iter()
-            .map(|file| match known(&file) {
-                Some(known) if known.looks_like(&file) => {
-                    Ok(SourceFile { hash: known.hash.clone(), ..file })
-                }
-                _ => file.hashed(),
-            })
-            .collect();
-        now.files = looked?;
+        let looked = files.into_par_iter().map(|file| match known(&file) {
+            Some(known) if known.looks_like(&file) => {
+                SourceFile { hash: known.hash.clone(), ..file }
+            }
+            _ => file.hashed(),
+        });
+        now.files = looked.collect();
         for file in &now.files {
             match known(file) {
                 None => changes.new.push(file.file.clone()),
@@ -168,7 +173,7 @@ impl Inventory {
         }
         let here: BTreeSet<&str> = now.files.iter().map(|file| &*file.file).collect();
         changes.missing = then.difference(&here).map(|file| (*file).to_owned()).collect();
-        Ok(changes)
+        changes
     }
 }
 
@@ -205,15 +210,15 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let all = [&*a, &*b, &*c];
-        let then = inventory(&all).hashed().unwrap();
+        let then = inventory(&all).hashed();
         let mut now = inventory(&all);
-        assert!(then.changes(&mut now).unwrap().is_empty());
+        assert!(then.changes(&mut now).is_empty());
         assert_eq!(now, then);
         // Written again, with the same in it.
         fs::remove_file(&a).unwrap();
         fs::write(&a, "one").unwrap();
         let mut now = inventory(&all);
-        assert!(then.changes(&mut now).unwrap().is_empty());
+        assert!(then.changes(&mut now).is_empty());
         assert!(now.files.iter().all(|file| !file.hash.is_empty()));
         // Swapped: of one size, and perhaps of one date.
         let aside = folder.path().join("aside");
@@ -221,15 +226,33 @@ mod tests {
         fs::rename(&b, &a).unwrap();
         fs::rename(&aside, &b).unwrap();
         let name = |path: &Path| path.to_string_lossy().into_owned();
-        let changes = then.changes(&mut inventory(&all)).unwrap();
+        let changes = then.changes(&mut inventory(&all));
         assert_eq!(changes.changed, [name(&a), name(&b)]);
         let d = folder.path().join("d");
         fs::rename(&c, &d).unwrap();
-        let changes = then.changes(&mut inventory(&[&a, &b, &d])).unwrap();
+        let changes = then.changes(&mut inventory(&[&a, &b, &d]));
         assert_eq!(
             (changes.missing.clone(), changes.new.clone()),
             (vec![name(&c)], vec![name(&d)])
         );
         assert_eq!(changes.lines().len(), 4);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_file_that_holds_something_and_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        for path in [&*fifo, Path::new("/dev/zero"), folder.path()] {
+            assert!(SourceFile::described(path).is_none(), "{path:?}");
+        }
+        let path = folder.path().join("x");
+        fs::write(&path, "x").unwrap();
+        let described = inventory(&[&path]);
+        // What has taken its place since then.
+        fs::remove_file(&path).unwrap();
+        fs::rename(&fifo, &path).unwrap();
+        assert_eq!(described.hashed().files[0].hash, UNREADABLE);
     }
 }

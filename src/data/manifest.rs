@@ -21,6 +21,7 @@ use super::error::{Error, reason};
 use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
 use super::part_names::PartNames;
 use crate::augment::BoxFormat;
+use crate::basis::regular;
 use crate::plan::data::{BoxPlan, Columns, DataPlan};
 
 const SPLIT: &str = "split";
@@ -40,7 +41,7 @@ const PATHS: [&str; 10] = [
 ];
 
 /// What the column of classes is called, the first before others.
-const LABELS: [&str; 9] = [
+pub(super) const LABELS: [&str; 9] = [
     "label",
     "class",
     "classid",
@@ -148,11 +149,11 @@ pub(super) fn rows(
     columns: &Columns,
     group: Option<&str>,
 ) -> Result<Rows, Error> {
-    let file = std::fs::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
+    let file = regular::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
     let broken = |error: csv::Error| Error::format(name.clone(), in_words(&error));
     let first = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    // What stands most often in the first line; of those that stand equally often the first.
+    // What stands most often in the first line; of those that stand equally often the last, commas before others.
     let count = |it: &u8| first.iter().filter(|byte| *byte == it).count();
     let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
     let mut table = csv::ReaderBuilder::new()

@@ -46,6 +46,7 @@ mod source;
 mod split;
 mod survey;
 mod tar;
+mod tiff;
 mod views;
 
 pub use cache::Cache;

@@ -1,9 +1,9 @@
 //! Arrays of images and labels that NumPy has saved in one file, as MedMNIST and Keras publish their sets (Yang et
 //! al., "MedMNIST v2", Scientific Data 10, 2023).
 //!
-//! Images are bytes, [N, height, width] or [N, height, width, 3], labels whole numbers, [N] or [N, 1]. What they are
-//! for their names say: `train_images` and `train_labels`, or `x_train` and `y_train`. Labels and headers are read to
-//! list a file, pixels when they are needed.
+//! Images are bytes, [N, height, width] or [N, height, width, 3], labels whole numbers, [N] or [N, 1]. The names of arrays
+//! say what they are for: `train_images` and `train_labels`, or `x_train` and `y_train`. To list a file, labels and headers
+//! are read; pixels are read when they are needed.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -14,6 +14,7 @@ use super::dataset::Part;
 use super::error::{Error, enumerate};
 use super::listing::{Block, Images, Listing};
 use super::shards::parent;
+use crate::basis::regular;
 use crate::plan::data::Columns;
 use crate::weights::{Archive, Dtype, Entry, Format, WeightsError};
 
@@ -95,7 +96,7 @@ fn open(path: &Path) -> Result<Archive, Error> {
         return Err(wrong("is not a file; give the one that numpy.savez wrote"));
     }
     let mut start = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = regular::open(path).map_err(unreadable)?;
     file.take(2).read_to_end(&mut start).map_err(unreadable)?;
     if start != b"PK" {
         return Err(wrong("does not begin as what numpy.savez writes does"));

@@ -21,6 +21,7 @@ use super::dataset::Part;
 use super::decode::check_length;
 use super::error::{Error, enumerate};
 use super::listing::{Images, Inside, Listing, classes_of};
+use super::manifest::LABELS;
 use super::parquet_pages::{Cursors, Place, Table, in_words};
 use super::part_names::PartNames;
 use super::shards::{self, Shard};
@@ -28,10 +29,6 @@ use crate::plan::data::{Columns, DataPlan};
 
 /// What the column of images is called, the first before others.
 const IMAGES: [&str; 6] = ["image", "img", "images", "picture", "photo", "jpg"];
-
-/// What the column of classes is called, the first before others.
-const LABELS: [&str; 9] =
-    ["label", "labels", "class", "class_name", "category", "target", "label_name", "class_id", "y"];
 
 /// No name of a class is longer: it would be a caption.
 const LONGEST_CLASS: usize = 256;
@@ -49,16 +46,13 @@ pub(super) fn list(pattern: &Path, plan: &DataPlan) -> Result<Listing, Error> {
     let read: Vec<Result<Rows, String>> =
         found.par_iter().map(|shard| Rows::read(&shard.path, plan)).collect();
     let mut all: Option<(PathBuf, Rows)> = None;
-    let (mut parts, mut names) = (Vec::new(), Vec::new());
+    let (mut declared, mut names) = (Vec::new(), Vec::new());
     let mut stored = Stored { files: Vec::new(), starts: Vec::new(), cursors: Cursors::new() };
     for (shard, rows) in found.iter().zip(read) {
         let mut rows = rows.map_err(|problem| wrong(shard, problem))?;
         stored.starts.push(names.len());
         names.extend((0..rows.labels.len()).map(|row| format!("{}#{row}", shard.name)));
-        match &rows.parts {
-            None => parts.resize(names.len(), shard.part),
-            Some(own) => parts.extend(own),
-        }
+        declared.push((shard, rows.labels.len(), rows.parts.take()));
         let (path, column) = (shard.path.clone(), rows.images);
         stored.files.push(Stretch { path, column, table: OnceLock::new() });
         match &mut all {
@@ -66,10 +60,11 @@ pub(super) fn list(pattern: &Path, plan: &DataPlan) -> Result<Listing, Error> {
             Some((first, all)) => {
                 let first = first.display();
                 all.append(&mut rows)
-                    .map_err(|what| wrong(shard, format!("has {what} {first}")))?;
+                    .map_err(|what| wrong(shard, format!("has {what} {first}{WAY_OUT}")))?;
             }
         }
     }
+    let parts = parts(&declared)?;
     let folder = shards::literal(pattern);
     let Some((_, Rows { labels, classes, named, groups, .. })) = all else {
         return Err(Error::layout(pattern, "stands for no file"));
@@ -120,16 +115,23 @@ impl Classes {
     }
 }
 
+/// What files whose columns differ need.
+const WAY_OUT: &str = "; files of one source agree in that: write them anew alike, or name columns that all have, in \
+                       data.columns";
+
 /// What a file says of its images.
 struct Rows {
     /// The column of encoded images.
     images: usize,
+    /// What that column is called, and that of labels.
+    columns: [String; 2],
     /// Of each row the place of its class.
     labels: Vec<u32>,
     classes: Classes,
     /// What numbers are called.
     named: Option<Vec<String>>,
-    parts: Option<Vec<Part>>,
+    /// What a column says that they are for, as it is written.
+    parts: Option<Texts>,
     groups: Vec<String>,
 }
 
@@ -143,21 +145,23 @@ impl Rows {
         let named = features.iter().find(|(other, _)| *other == name);
         let named = named.and_then(|(_, feature)| feature.names.clone());
         let (labels, classes) = labels(&table, column, &name, named.as_deref())?;
-        let texts = |key: &str, name: &str| {
-            let (_, column) = find(&table, name)
-                .ok_or_else(|| lacks(&table, name, &format!("data.{key} names one of these")))?;
-            texts(&table, column, name)
+        let place = |key: &str, name: &str| {
+            let found = find(&table, name).map(|(_, column)| column);
+            found.ok_or_else(|| lacks(&table, name, &format!("data.{key} names one of these")))
         };
-        let parts =
-            split.as_deref().map(|name| parts(texts("columns.split", name)?)).transpose()?;
-        let groups = plan.group.column().map(|name| texts("group", name)).transpose()?;
-        let groups = groups.unwrap_or_default();
-        Ok(Rows { images, labels, classes, named, parts, groups })
+        let parts = split.as_deref().map(|name| {
+            Texts::read(&table, place("columns.split", name)?, name, "which names no part")
+        });
+        let groups =
+            plan.group.column().map(|name| self::groups(&table, place("group", name)?, name));
+        let (parts, groups) = (parts.transpose()?, groups.transpose()?.unwrap_or_default());
+        let image = table.columns().nth(images).map_or("", top).to_owned();
+        Ok(Rows { images, columns: [image, name], labels, classes, named, parts, groups })
     }
 
-    /// Adds the rows of another file, if both have classes of one kind; an error says how they differ, and ends before
-    /// the name of the other file.
-    fn append(&mut self, other: &mut Rows) -> Result<(), &'static str> {
+    /// Adds the rows of another file, if both say the same in the same columns; an error says how they differ, and
+    /// ends before the name of the other file.
+    fn append(&mut self, other: &mut Rows) -> Result<(), String> {
         fn join<T: Ord + Clone>(all: &mut Vec<T>, own: &[T]) -> Vec<u32> {
             let mut known: BTreeMap<T, u32> = all.iter().cloned().zip(0..).collect();
             own.iter()
@@ -169,13 +173,29 @@ impl Rows {
                 })
                 .collect()
         }
+        let [[images, labels], [own_images, own_labels]] = [&self.columns, &other.columns];
+        if labels != own_labels {
+            return Err(format!(
+                "its classes in the column `{own_labels}`, and not in `{labels}` as"
+            ));
+        }
+        if images != own_images {
+            return Err(format!(
+                "its images in the column `{own_images}`, and not in `{images}` as"
+            ));
+        }
         let places = match (&mut self.classes, &other.classes) {
             (Classes::Numbers(all), Classes::Numbers(own)) => join(all, own),
             (Classes::Texts(all), Classes::Texts(own)) => join(all, own),
-            _ => return Err("labels that are not of the same kind, numbers or texts, as those of"),
+            (Classes::Numbers(_), Classes::Texts(_)) => {
+                return Err("texts as labels, and not numbers as".to_owned());
+            }
+            (Classes::Texts(_), Classes::Numbers(_)) => {
+                return Err("numbers as labels, and not texts as".to_owned());
+            }
         };
         if self.named != other.named {
-            return Err("other names of classes in its features than");
+            return Err("other names of classes in its features than".to_owned());
         }
         self.labels.extend(other.labels.iter().map(|label| places[*label as usize]));
         self.groups.append(&mut other.groups);
@@ -287,7 +307,7 @@ fn label_column(
     let found = match (wanted, &told[..]) {
         (Some(name), _) => find(table, name),
         (None, [only]) => find(table, only),
-        _ => LABELS.iter().find_map(|name| find(table, name)),
+        _ => LABELS.iter().chain(&["labels"]).find_map(|name| find(table, name)),
     };
     let hint = "data.columns = { label = \"NAME\" } names the column of classes";
     found.ok_or_else(|| match (wanted, &told[..]) {
@@ -369,12 +389,8 @@ fn labels(
             "has {kind} in its column `{name}`; an image has one class, and several labels for one image are not read"
         ));
     }
-    if described.path().parts().len() > 1 {
-        return Err(format!(
-            "has a structure of {kind} in its column `{name}`; labels are whole numbers or texts"
-        ));
-    }
-    if let Some(twice) = named.and_then(twice) {
+    check_plain(described, name, "labels are whole numbers or texts")?;
+    if let Some(twice) = named.and_then(class_names::twice) {
         return Err(format!(
             "names two classes of its column `{name}` `{twice}`; each has a name of its own"
         ));
@@ -426,15 +442,9 @@ fn labels(
             })?;
         }
         Physical::BYTE_ARRAY => {
-            let mut places: BTreeMap<String, u32> = BTreeMap::new();
-            each_text(table, column, name, |text| {
-                let next = places.len() as u32;
-                labels.push(match places.get(text) {
-                    Some(place) => *place,
-                    None => *places.entry(text.to_owned()).or_insert(next),
-                });
-            })?;
-            return Ok((labels, Classes::Texts(in_order(places))));
+            let captions = "which is no class but a caption";
+            let Texts { rows, texts } = Texts::read(table, column, name, captions)?;
+            return Ok((rows, Classes::Texts(texts)));
         }
         _ => {
             return Err(format!(
@@ -446,13 +456,6 @@ fn labels(
     Ok((labels, Classes::Numbers(in_order(numbers))))
 }
 
-/// A text that stands twice.
-fn twice(names: &[String]) -> Option<&str> {
-    let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
-}
-
 /// What is numbered, in the order of the numbers.
 fn in_order<T>(numbered: BTreeMap<T, u32>) -> Vec<T> {
     let mut order: Vec<(u32, T)> = numbered.into_iter().map(|(it, place)| (place, it)).collect();
@@ -460,11 +463,74 @@ fn in_order<T>(numbered: BTreeMap<T, u32>) -> Vec<T> {
     order.into_iter().map(|(_, it)| it).collect()
 }
 
-/// All texts of a column.
-fn texts(table: &Table, column: usize, name: &str) -> Result<Vec<String>, String> {
-    let mut texts = Vec::new();
-    each_text(table, column, name, |text| texts.push(text.to_owned()))?;
-    Ok(texts)
+/// The texts of a column, each once.
+struct Texts {
+    /// Of each row the place of its text.
+    rows: Vec<u32>,
+    texts: Vec<String>,
+}
+
+impl Texts {
+    /// Those of a column; `too_long` says of a longer text that it is none of them.
+    fn read(table: &Table, column: usize, name: &str, too_long: &str) -> Result<Texts, String> {
+        let (mut rows, mut places) = (Vec::new(), BTreeMap::<String, u32>::new());
+        each_text(table, column, name, too_long, |text| {
+            let next = places.len() as u32;
+            rows.push(match places.get(text) {
+                Some(place) => *place,
+                None => *places.entry(text.to_owned()).or_insert(next),
+            });
+        })?;
+        Ok(Texts { rows, texts: in_order(places) })
+    }
+}
+
+/// The group of each row, which a text or a whole number names.
+fn groups(table: &Table, column: usize, name: &str) -> Result<Vec<String>, String> {
+    let described = table.columns().nth(column).expect("the column was found");
+    check_plain(described, name, "groups are texts or whole numbers")?;
+    let mut groups = Vec::new();
+    match described.physical_type() {
+        Physical::INT64 => {
+            let open = |reader| match reader {
+                ColumnReader::Int64ColumnReader(reader) => Some(reader),
+                _ => None,
+            };
+            let note = |_, number: &i64| {
+                groups.push(number.to_string());
+                Ok(())
+            };
+            walk(table, column, name, open, note)?;
+        }
+        Physical::INT32 => {
+            let open = |reader| match reader {
+                ColumnReader::Int32ColumnReader(reader) => Some(reader),
+                _ => None,
+            };
+            let note = |_, number: &i32| {
+                groups.push(number.to_string());
+                Ok(())
+            };
+            walk(table, column, name, open, note)?;
+        }
+        _ => {
+            let note = |text: &str| groups.push(text.to_owned());
+            each_text(table, column, name, "which is too long for the name of a group", note)?;
+        }
+    }
+    Ok(groups)
+}
+
+/// An error if a column holds lists or structures, of which the first member alone would be read.
+fn check_plain(described: &ColumnDescriptor, name: &str, due: &str) -> Result<(), String> {
+    let kind = kind(described);
+    if described.max_rep_level() > 0 {
+        return Err(format!("has {kind} in its column `{name}`; {due}"));
+    }
+    if described.path().parts().len() > 1 {
+        return Err(format!("has a structure of {kind} in its column `{name}`; {due}"));
+    }
+    Ok(())
 }
 
 /// All texts of a column through `note`, which are names, short and not empty.
@@ -472,10 +538,12 @@ fn each_text(
     table: &Table,
     column: usize,
     name: &str,
+    too_long: &str,
     mut note: impl FnMut(&str),
 ) -> Result<(), String> {
     let described = table.columns().nth(column).expect("the column was found");
-    if described.physical_type() != Physical::BYTE_ARRAY || described.max_rep_level() > 0 {
+    check_plain(described, name, "texts are due")?;
+    if described.physical_type() != Physical::BYTE_ARRAY {
         return Err(format!("has {} in its column `{name}`, where texts are due", kind(described)));
     }
     let open = |reader| match reader {
@@ -488,7 +556,7 @@ fn each_text(
             Some(text) if text.len() <= LONGEST_CLASS => note(text),
             Some(_) => {
                 return Err(format!(
-                    "has a text of {} bytes in column `{name}` of row {row}, which is no class but a caption",
+                    "has a text of {} bytes in column `{name}` of row {row}, {too_long}",
                     value.len()
                 ));
             }
@@ -498,17 +566,29 @@ fn each_text(
     })
 }
 
-/// What the texts of a column say that images are for.
-fn parts(written: Vec<String>) -> Result<Vec<Part>, String> {
-    let names = PartNames::among(written.iter().map(String::as_str));
-    let part = |text: &String| {
-        names.part(text).ok_or_else(|| {
-            format!(
-                "has the split `{text}`, which is not one of train, validation (val, dev) and test"
-            )
-        })
-    };
-    written.iter().map(part).collect()
+/// What the images of all files are for, of each file the number of its rows and what a column says of them; else the
+/// file's name says it. What `eval` means depends on the parts of all files.
+fn parts(files: &[(&Shard, usize, Option<Texts>)]) -> Result<Vec<Part>, Error> {
+    let written = files.iter().filter_map(|(.., texts)| texts.as_ref());
+    let names = PartNames::among(written.flat_map(|it| it.texts.iter().map(String::as_str)));
+    let mut parts = Vec::new();
+    for (shard, count, texts) in files {
+        let Some(Texts { rows, texts }) = texts else {
+            parts.resize(parts.len() + count, shard.part);
+            continue;
+        };
+        let own = texts.iter().map(|text| {
+            names.part(text).ok_or_else(|| {
+                let problem = format!(
+                    "has the split `{text}`, which is not one of train, validation (val, dev) and test"
+                );
+                Error::format(shard.path.display().to_string(), problem)
+            })
+        });
+        let own = own.collect::<Result<Vec<Part>, Error>>()?;
+        parts.extend(rows.iter().map(|row| own[*row as usize]));
+    }
+    Ok(parts)
 }
 
 /// The images of all files.
@@ -523,7 +603,7 @@ struct Stored {
 struct Stretch {
     path: PathBuf,
     column: usize,
-    table: OnceLock<Result<Table, String>>,
+    table: OnceLock<Table>,
 }
 
 impl Stored {
@@ -535,7 +615,8 @@ impl Stored {
     fn open(&self, place: Place) -> Result<ColumnReaderImpl<ByteArrayType>, String> {
         let file = &self.files[place.file];
         let table = file.table()?;
-        match table.column(place.group, file.column)? {
+        let column = table.column(place.group, file.column);
+        match column.map_err(|reason| format!("its file {reason}"))? {
             ColumnReader::ByteArrayColumnReader(reader) => Ok(reader),
             _ => Err("its file has changed meanwhile".to_owned()),
         }
@@ -551,8 +632,12 @@ impl Stored {
 
 impl Stretch {
     fn table(&self) -> Result<&Table, String> {
-        let table = self.table.get_or_init(|| Table::open(&self.path));
-        table.as_ref().map_err(|reason| format!("its file {reason}"))
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        // What cannot be opened now may be later, as where too many files are open.
+        let table = Table::open(&self.path).map_err(|reason| format!("its file {reason}"))?;
+        Ok(self.table.get_or_init(|| table))
     }
 }
 

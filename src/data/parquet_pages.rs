@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -22,16 +22,21 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::error::reason;
+use crate::basis::regular;
 
-/// Codecs make no more than this of a byte; a page of numbers that are all the same comes close.
+/// A page takes at most this many times its bytes in the file when it is unpacked. Pages of numbers that are all the same
+/// come close.
 const MAX_RATIO: u64 = 1 << 12;
 
-/// A page of so many bytes is taken as it is.
+/// A page may claim to unpack to so many bytes, whatever it takes in the file.
 const SMALL_PAGE: u64 = 1 << 20;
 
 /// A file has no more rows than this for each of its bytes, or so many in all.
 const ROWS: u64 = 4;
 const SMALL_TABLE: u64 = 1 << 16;
+
+/// Begins what is said of pages in an encoding that is not read.
+const ENCODED: &str = "encoded as ";
 
 /// The header of a page is read with so many bytes at a time.
 const HEADER: usize = 1 << 9;
@@ -41,18 +46,19 @@ pub(super) struct Table {
     pub(super) metadata: ParquetMetaData,
     /// The first row of each group of them.
     starts: Vec<usize>,
-    pages: Arc<Pages>,
+    path: PathBuf,
+    length: u64,
 }
 
 impl Table {
     /// Reads the footer of the file at `path`; an error is the reason in words.
     pub(super) fn open(path: &Path) -> Result<Table, String> {
-        let file = File::open(path).map_err(|cause| reason(&cause))?;
+        let mut file = regular::open(path).map_err(|cause| reason(&cause))?;
         let length = file.metadata().map_err(|cause| reason(&cause))?.len();
-        let pages = Pages { file: Arc::new(Mutex::new(file)), length };
-        let start = pages.get_bytes(0, length.min(4) as usize).map_err(|error| in_words(&error))?;
-        if start.as_ref() != b"PAR1" {
-            return Err(match start.as_ref() {
+        let mut start = Vec::new();
+        (&mut file).take(4).read_to_end(&mut start).map_err(|cause| reason(&cause))?;
+        if start != b"PAR1" {
+            return Err(match &start[..] {
                 b"" => "is empty".to_owned(),
                 b"vers" => {
                     "is a pointer to a large file that has not been downloaded: git lfs pull"
@@ -66,7 +72,7 @@ impl Table {
             .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
         let metadata = ParquetMetaDataReader::new()
             .with_metadata_options(Some(options))
-            .parse_and_finish(&pages)
+            .parse_and_finish(&file)
             .map_err(|error| in_words(&error))?;
         check(&metadata, length)?;
         let mut starts = Vec::new();
@@ -75,7 +81,7 @@ impl Table {
             starts.push(next);
             next += group.num_rows() as usize;
         }
-        Ok(Table { metadata, starts, pages: Arc::new(pages) })
+        Ok(Table { metadata, starts, path: path.to_owned(), length })
     }
 
     /// The number of rows.
@@ -99,38 +105,89 @@ impl Table {
         self.metadata.file_metadata().schema_descr().columns().iter().map(|column| &**column)
     }
 
-    /// The `column` in the `group` of rows, from its first row on.
+    /// The `column` in the `group` of rows, from its first row on. Each reader opens the file anew and closes it in
+    /// the end: a data set can have more files than may be open at once.
     pub(super) fn column(&self, group: usize, column: usize) -> Result<ColumnReader, String> {
+        let file = regular::open(&self.path).map_err(|cause| reason(&cause))?;
+        let length = file.metadata().map_err(|cause| reason(&cause))?.len();
+        if length != self.length {
+            return Err("has changed meanwhile".to_owned());
+        }
+        let file = Arc::new(Pages { file: Arc::new(Mutex::new(file)), length });
         let group = self.metadata.row_group(group);
         let chunk = group.column(column);
         let rows = group.num_rows() as usize;
-        let pages = SerializedPageReader::new(Arc::clone(&self.pages), chunk, rows, None);
-        let pages =
-            Checked { pages: pages.map_err(|error| in_words(&error))?, has_dictionary: false };
-        Ok(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)))
+        let pages = SerializedPageReader::new(file, chunk, rows, None);
+        let pages = pages.map_err(|error| in_words(&error))?;
+        let column = chunk.column_descr_ptr();
+        let levels = [column.max_def_level(), column.max_rep_level()].map(|level| level > 0);
+        let pages = Checked { pages, levels, has_dictionary: false };
+        Ok(get_column_reader(column, Box::new(pages)))
     }
 }
 
-/// Pages in an order that can be decoded: the decoder panics where a page refers to a dictionary that has not come.
+/// Pages that can be decoded: the decoder panics, or makes room for what a page claims, where it takes for granted what
+/// is looked at here.
 struct Checked<P> {
     pages: P,
+    /// Whether there are levels of what is there, and of repetitions.
+    levels: [bool; 2],
     has_dictionary: bool,
+}
+
+impl<P> Checked<P> {
+    fn check(&mut self, page: &Page) -> ParquetResult<()> {
+        let wrong = |problem: String| Err(ParquetError::General(problem));
+        match page {
+            // Room is made for all of its values before the first is read; each takes four bytes or more.
+            Page::DictionaryPage { buf, num_values, .. }
+                if *num_values as usize > buf.len() / 4 =>
+            {
+                return wrong(format!(
+                    "a dictionary of {} bytes claims {num_values} values",
+                    buf.len()
+                ));
+            }
+            Page::DictionaryPage { .. } => self.has_dictionary = true,
+            Page::DataPage { def_level_encoding, rep_level_encoding, .. } => {
+                let encodings = [def_level_encoding, rep_level_encoding];
+                let other = |(encoding, is_there): &(&Encoding, bool)| {
+                    *is_there && **encoding != Encoding::RLE
+                };
+                if let Some((other, _)) = encodings.into_iter().zip(self.levels).find(other) {
+                    return wrong(format!("{ENCODED}{other} (levels)"));
+                }
+            }
+            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+                let levels = u64::from(*def_levels_byte_len) + u64::from(*rep_levels_byte_len);
+                if levels > buf.len() as u64 {
+                    return wrong(format!(
+                        "a page of {} bytes claims {levels} bytes of levels",
+                        buf.len()
+                    ));
+                }
+            }
+        }
+        if page.is_data_page() {
+            match page.encoding() {
+                Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if !self.has_dictionary => {
+                    return wrong("a page refers to a dictionary that is not there".to_owned());
+                }
+                // How many texts there are stands in front of them, and room is made for so many.
+                other @ (Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY) => {
+                    return wrong(format!("{ENCODED}{other}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<P: PageReader> PageReader for Checked<P> {
     fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
         let page = self.pages.get_next_page()?;
-        let by_dictionary = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
-        match &page {
-            Some(Page::DictionaryPage { .. }) => self.has_dictionary = true,
-            Some(Page::DataPage { encoding, .. } | Page::DataPageV2 { encoding, .. })
-                if by_dictionary.contains(encoding) && !self.has_dictionary =>
-            {
-                let problem = "a page refers to a dictionary that is not there";
-                return Err(ParquetError::General(problem.to_owned()));
-            }
-            _ => {}
-        }
+        page.iter().try_for_each(|page| self.check(page))?;
         Ok(page)
     }
 
@@ -199,6 +256,12 @@ pub(super) fn in_words(error: &ParquetError) -> String {
         ParquetError::External(cause) => cause.to_string(),
         other => other.to_string(),
     };
+    if let Some(encoding) = text.strip_prefix(ENCODED) {
+        return format!(
+            "has pages in the encoding {encoding}, which is not read; write it anew with PLAIN or with dictionaries, as \
+             pyarrow.parquet.write_table does if nothing else is asked for"
+        );
+    }
     match text.strip_prefix("Disabled feature at compile time: ") {
         Some(codec) => format!(
             "is compressed with {codec}; snappy, gzip, zstd, lz4 and none are read: write it anew with one of these"
@@ -241,14 +304,16 @@ impl Length for Pages {
 impl ChunkReader for Pages {
     type T = BufReader<From>;
 
-    /// Asked for where the header of a page stands, and the footer.
+    /// Asked for where the header of a page stands.
     fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
         let from = || From { file: Arc::clone(&self.file), at: start };
         let mut begin = Vec::new();
         from().take(32).read_to_end(&mut begin)?;
-        if let Some([unpacked, packed]) = sizes(&begin)
-            && unpacked > SMALL_PAGE.max(packed.saturating_mul(MAX_RATIO))
-        {
+        let Some([unpacked, packed]) = sizes(&begin) else {
+            let problem = "a page does not begin with its kind and its sizes";
+            return Err(ParquetError::General(problem.to_owned()));
+        };
+        if unpacked > SMALL_PAGE.max(packed.saturating_mul(MAX_RATIO)) {
             return Err(ParquetError::General(format!(
                 "a page of {packed} bytes claims to unpack to {unpacked}"
             )));
@@ -269,7 +334,7 @@ impl ChunkReader for Pages {
 }
 
 /// The sizes of a page, unpacked and packed, as its header begins: the fields 1 to 3 of a structure in Thrift's
-/// compact protocol, numbers of 32 bits. Whoever writes them in another way has them refused by the reader later.
+/// compact protocol, numbers of 32 bits. Nobody writes them in the other ways that the protocol would allow.
 fn sizes(mut header: &[u8]) -> Option<[u64; 2]> {
     let mut field = || {
         let (start, rest) = header.split_first()?;
@@ -356,6 +421,123 @@ mod tests {
         let said = pages(&bomb).get_read(0).err().unwrap().to_string();
         assert!(said.contains("a page of 8 bytes claims to unpack to 2147483647"), "{said}");
         assert_eq!((sizes(&bomb[..6]), sizes(b"PAR1")), (None, None));
+    }
+
+    #[test]
+    fn a_page_whose_header_is_written_in_another_form_is_refused() {
+        // The same numbers, but the fields are counted in a byte of their own.
+        let long = [0x05, 2, 0, 0x05, 4, 0xc8, 0x01, 0x05, 6, 16];
+        let said = pages(&long).get_read(0).err().unwrap().to_string();
+        assert!(said.contains("does not begin with its kind and its sizes"), "{said}");
+    }
+
+    /// Pages that somebody wrote by hand.
+    struct Written(VecDeque<Page>);
+
+    impl Iterator for Written {
+        type Item = ParquetResult<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.0.pop_front().map(Ok)
+        }
+    }
+
+    impl PageReader for Written {
+        fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
+            Ok(self.0.pop_front())
+        }
+
+        fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> ParquetResult<()> {
+            Ok(())
+        }
+    }
+
+    fn said_of(pages: impl IntoIterator<Item = Page>) -> Result<usize, String> {
+        let written = Written(pages.into_iter().collect());
+        let checked = Checked { pages: written, levels: [true, false], has_dictionary: false };
+        let all = checked.collect::<ParquetResult<Vec<Page>>>();
+        all.map(|all| all.len()).map_err(|error| in_words(&error))
+    }
+
+    #[test]
+    fn pages_that_the_decoder_would_panic_at_or_make_too_much_room_for_are_refused() {
+        let buf = || Bytes::from_static(&[0; 16]);
+        let dictionary = |num_values| Page::DictionaryPage {
+            buf: buf(),
+            num_values,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let first = |encoding, levels| Page::DataPage {
+            buf: buf(),
+            num_values: 4,
+            encoding,
+            def_level_encoding: levels,
+            // Of no use where nothing is repeated.
+            rep_level_encoding: Encoding::PLAIN,
+            statistics: None,
+        };
+        let second = |levels: [u32; 2]| Page::DataPageV2 {
+            buf: buf(),
+            num_values: 4,
+            encoding: Encoding::PLAIN,
+            num_nulls: 0,
+            num_rows: 4,
+            def_levels_byte_len: levels[0],
+            rep_levels_byte_len: levels[1],
+            is_compressed: false,
+            statistics: None,
+        };
+        let refused = |page: Page, problem: &str| {
+            let said = said_of([dictionary(4), page]).unwrap_err();
+            assert!(said.contains(problem), "{said}");
+        };
+        let sound = [
+            dictionary(4),
+            first(Encoding::PLAIN, Encoding::RLE),
+            first(Encoding::RLE_DICTIONARY, Encoding::RLE),
+            second([8, 8]),
+        ];
+        assert_eq!(said_of(sound), Ok(4));
+        refused(dictionary(5), "a dictionary of 16 bytes claims 5 values");
+        refused(dictionary(u32::MAX), "a dictionary of 16 bytes claims 4294967295 values");
+        #[expect(deprecated, reason = "old files have it")]
+        refused(first(Encoding::PLAIN, Encoding::BIT_PACKED), "the encoding BIT_PACKED (levels)");
+        refused(second([8, 9]), "a page of 16 bytes claims 17 bytes of levels");
+        refused(second([u32::MAX; 2]), "claims 8589934590 bytes of levels");
+        for encoding in [Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY] {
+            let problem = format!("in the encoding {encoding}, which is not read; write it anew");
+            refused(first(encoding, Encoding::RLE), &problem);
+        }
+        let none = said_of([first(Encoding::RLE_DICTIONARY, Encoding::RLE)]).unwrap_err();
+        assert!(none.contains("a dictionary that is not there"), "{none}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_table_keeps_its_file_open_and_a_file_of_another_length_is_noticed() {
+        let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data_sources/parquet");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        std::fs::copy(made.join("numbers.parquet"), &path).unwrap();
+        let is_open = || {
+            let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            open.filter_map(|it| it.path().read_link().ok()).any(|it| it == path)
+        };
+        let table = Table::open(&path).unwrap();
+        assert!(!is_open());
+        let reader = table.column(0, 0).unwrap();
+        assert!(is_open());
+        drop(reader);
+        assert!(!is_open());
+        let file = File::options().append(true).open(&path).unwrap();
+        file.set_len(table.length + 1).unwrap();
+        drop(file);
+        assert_eq!(table.column(0, 0).err().unwrap(), "has changed meanwhile");
     }
 
     #[test]

@@ -12,8 +12,12 @@ use super::part_names::PartNames;
 /// A pattern stands for so many files at most.
 const MOST_FILES: usize = 1 << 17;
 
-/// Folders below the one that a source names are searched so deep.
-const MAX_DEPTH: usize = 4;
+/// Folders inside the one that a source names may be nested this deep; beyond it, a link probably leads back.
+const MAX_DEPTH: usize = 16;
+
+/// Endings of compressed files.
+const COMPRESSED: [&str; 11] =
+    ["gz", "gzip", "tgz", "zst", "zstd", "bz2", "tbz2", "xz", "txz", "tzst", "lz4"];
 
 /// One of the files.
 #[derive(Debug, PartialEq)]
@@ -80,6 +84,11 @@ fn search(
     depth: usize,
     found: &mut Vec<PathBuf>,
 ) -> Result<(), Error> {
+    if depth > MAX_DEPTH {
+        let problem =
+            format!("is nested more than {MAX_DEPTH} folders deep; does a link lead back?");
+        return Err(Error::layout(folder, problem));
+    }
     let unreadable = |cause: std::io::Error| Error::unreadable(folder, &cause);
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
@@ -89,14 +98,29 @@ fn search(
         if is_hidden {
             continue;
         } else if path.is_dir() {
-            if depth < MAX_DEPTH {
-                search(&path, ending, depth + 1, found)?;
-            }
+            search(&path, ending, depth + 1, found)?;
+        } else if let Some(how) = compressed(&path, ending) {
+            let problem = format!(
+                "is compressed ({how}), so that single images cannot be read from it; unpack it, or name the files that \
+                 are meant, as with *.{ending}"
+            );
+            return Err(Error::layout(&path, problem));
         } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending)) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+/// What a file that would end in `.ending` were it not compressed ends in.
+fn compressed<'a>(path: &'a Path, ending: &str) -> Option<&'a str> {
+    let how = path.extension()?.to_str()?;
+    let lower = how.to_lowercase();
+    let inner = Path::new(path.file_stem()?).extension();
+    // Those of tar files stand for both.
+    let is_both = ending == "tar" && lower.starts_with('t');
+    let is_one = is_both || inner.is_some_and(|it| it.eq_ignore_ascii_case(ending));
+    (COMPRESSED.contains(&&lower[..]) && is_one).then_some(how)
 }
 
 /// The files that a pattern stands for.
@@ -124,20 +148,25 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
     for path in listed.into_iter().map(|start| start + rest) {
         if !path.contains(['*', '?']) {
             let path = PathBuf::from(path);
-            path.metadata().map_err(|cause| Error::unreadable(&path, &cause))?;
+            if path.metadata().map_err(|cause| Error::unreadable(&path, &cause))?.is_dir() {
+                return Err(Error::layout(&path, "is a folder; braces list files"));
+            }
             files.push(path);
             continue;
         }
-        // Square brackets are as usual in names as they are rare in patterns.
+        // Square brackets stand for themselves: names of folders often have them.
         let found = glob::glob(&path.replace('[', "[[]")).map_err(|error| wrong(error.msg))?;
         for found in found {
-            files.push(found.map_err(|error| Error::unreadable(error.path(), error.error()))?);
+            let found = found.map_err(|error| Error::unreadable(error.path(), error.error()))?;
+            if found.is_dir() {
+                continue;
+            }
+            files.push(found);
             if files.len() > MOST_FILES {
                 return Err(wrong(&format!("stands for more than {MOST_FILES} files")));
             }
         }
     }
-    files.retain(|path| !path.is_dir());
     if files.is_empty() {
         return Err(wrong("stands for no file; is it relative to the experiment's folder?"));
     }
@@ -250,6 +279,40 @@ mod tests {
         assert!(wrong("no.tar").contains("there is no such file or folder"));
         let device = find(Path::new("/dev/null"), "tar");
         assert!(!cfg!(unix) || device.unwrap_err().to_string() == "/dev/null: is not a file");
+    }
+
+    #[test]
+    fn nothing_that_is_asked_for_is_passed_over() {
+        let root = folder(&[
+            "x-0.tar",
+            "x-1.tar/y",
+            "deep/1/2/3/4/5/6/z.tar",
+            "packed/0.tar",
+            "packed/1.tar.GZ",
+        ]);
+        let wrong = |pattern: &str| found(root.path(), pattern).unwrap_err();
+        assert_eq!(wrong("x-{0..1}.tar"), "DATA/x-1.tar: is a folder; braces list files");
+        assert_eq!(found(root.path(), "x-*.tar").unwrap().len(), 1);
+        assert_eq!(found(root.path(), "deep").unwrap().len(), 1);
+        assert!(wrong("packed").starts_with("DATA/packed/1.tar.GZ: is compressed (GZ), so that"));
+        assert_eq!(found(root.path(), "packed/*.tar").unwrap().len(), 1);
+        for (name, is_tar) in
+            [("a.tgz", true), ("a.tar.zst", true), ("a.csv.gz", false), ("a.gz", false)]
+        {
+            assert_eq!(compressed(Path::new(name), "tar").is_some(), is_tar, "{name}");
+        }
+        assert_eq!(compressed(Path::new("a.tgz"), "parquet"), None);
+        assert_eq!(compressed(Path::new("a.parquet.gz"), "parquet"), Some("gz"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(root.path().join("deep"), root.path().join("deep/back"))
+                .unwrap();
+            let said = wrong("deep");
+            assert!(
+                said.ends_with("nested more than 16 folders deep; does a link lead back?"),
+                "{said}"
+            );
+        }
     }
 
     #[test]

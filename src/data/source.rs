@@ -1,5 +1,6 @@
 //! From a declared source to its listing.
 
+use std::mem::discriminant;
 use std::path::PathBuf;
 
 use super::dataset::Part;
@@ -7,10 +8,14 @@ use super::error::Error;
 use super::group::{apart, group};
 use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest, npz, parquet, tar};
-use crate::plan::data::{Bundled, DataPlan, Source, TestSet};
+use crate::plan::data::{Bundled, Columns, DataPlan, Source, TestSet};
 
-/// The images of `source` without their pixels, as `plan` says how to read it.
+/// The images of `source` without their pixels, as `plan` says how to read it. What columns are called is said of its own
+/// source; one of another kind, which is tested on, has usual names.
 fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
+    let is_same_kind = discriminant(source) == discriminant(&plan.source);
+    let usual = (!is_same_kind).then(|| DataPlan { columns: Columns::default(), ..plan.clone() });
+    let plan = usual.as_ref().unwrap_or(plan);
     match source {
         Source::Bundled(set) => bundled::list(*set),
         Source::Folder(path) => {

@@ -17,10 +17,11 @@ use rayon::prelude::*;
 use tar::EntryType;
 
 use super::class_names;
-use super::decode::{READ, check_length};
+use super::decode::{NOT_READ, READ, check_length};
 use super::error::{Error, enumerate, reason};
 use super::listing::{Images, Inside, Listing};
 use super::shards::{self, Shard};
+use crate::basis::regular;
 use crate::plan::data::Columns;
 
 /// A block: headers have one, and content is filled up to whole ones.
@@ -48,10 +49,17 @@ pub(super) fn list(pattern: &Path, columns: &Columns) -> Result<Listing, Error> 
     let read: Vec<Result<Samples, Error>> =
         found.par_iter().map(|shard| Samples::read(shard, columns)).collect();
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
+    let mut said: Option<Said> = None;
     let (mut written, mut parts, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let mut members = Members { files: Vec::new(), places: Vec::new() };
     for (shard, samples) in found.into_iter().zip(read) {
         let samples = samples?;
+        let first = samples.said.expect("a file without samples is an error");
+        if let Some(said) = &said {
+            let check = said.check(&first);
+            check.map_err(|problem| Error::format(shard.path.display().to_string(), problem))?;
+        }
+        said.get_or_insert(first);
         let own: Vec<u32> = samples
             .classes
             .into_iter()
@@ -73,9 +81,9 @@ pub(super) fn list(pattern: &Path, columns: &Columns) -> Result<Listing, Error> 
     order.sort_by_key(|(_, index)| *index);
     let order: Vec<String> = order.into_iter().map(|(class, _)| class).collect();
     let folder = shards::literal(pattern);
-    let (classes, places) = class_names::of_written(&folder, &order)?;
-    let labels = written.into_iter().map(|class: u32| places[class as usize]).collect();
     let (origin, groups) = (pattern.display().to_string(), Vec::new());
+    let (classes, places) = class_names::of_written(&origin, &folder, &order)?;
+    let labels = written.into_iter().map(|class: u32| places[class as usize]).collect();
     let beside = members.files.iter().cloned().chain(class_names::file(&folder)).collect();
     let images = Images::Inside(Box::new(members));
     Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
@@ -99,7 +107,7 @@ impl Inside for Members {
         let (file, offset, length) = self.places[index];
         check_length(length, max_pixels)?;
         let read = || {
-            let mut file = File::open(&self.files[file as usize])?;
+            let mut file = regular::open(&self.files[file as usize])?;
             file.seek(SeekFrom::Start(offset))?;
             let mut bytes = vec![0; length as usize];
             file.read_exact(&mut bytes).map(|()| bytes)
@@ -122,6 +130,31 @@ struct Samples {
     /// Their classes as they are written, each once.
     classes: Vec<String>,
     places: BTreeMap<String, u32>,
+    /// Where the first of them says its class.
+    said: Option<Said>,
+}
+
+/// Where a sample says its class.
+struct Said {
+    /// The sample.
+    name: String,
+    /// `.cls`, or a key in .json.
+    place: String,
+}
+
+impl Said {
+    /// An error if another sample says its class elsewhere: labels of two kinds would be mixed, such as classes and
+    /// captions.
+    fn check(&self, other: &Said) -> Result<(), String> {
+        if self.place == other.place {
+            return Ok(());
+        }
+        Err(format!(
+            "says the class of {} in {}, and that of {} in {}; all samples say it in one place: data.columns = {{ label = \
+             \"NAME\" }} names it, or add what the others have",
+            other.name, other.place, self.name, self.place
+        ))
+    }
 }
 
 /// An image with a class.
@@ -155,7 +188,7 @@ impl Samples {
     fn read(shard: &Shard, columns: &Columns) -> Result<Samples, Error> {
         let wrong = |problem: String| Error::format(shard.path.display().to_string(), problem);
         let unreadable = |cause: io::Error| Error::unreadable(&shard.path, &cause);
-        let mut file = File::open(&shard.path).map_err(unreadable)?;
+        let mut file = regular::open(&shard.path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         let mut start = Vec::new();
         (&mut file).take(BLOCK).read_to_end(&mut start).map_err(unreadable)?;
@@ -232,13 +265,17 @@ impl Samples {
                 samples.add(std::mem::take(&mut begun), shard, columns).map_err(&wrong)?;
                 begun.stem = stem.to_owned();
             }
+            let written = ending.to_owned();
             let ending = ending.to_lowercase();
             let is_image = match &columns.image {
                 Some(wanted) => ending == wanted.to_lowercase(),
                 None => READ.contains(&ending.as_str()),
             };
             if is_image {
-                begun.images.push((ending.clone(), at, size));
+                if begun.endings.contains(&written) {
+                    return Err(wrong(format!("holds {shown} twice; a sample has one image")));
+                }
+                begun.images.push((written.clone(), at, size));
             } else if let Some(rank) = rank(&ending, columns) {
                 if size > LONGEST_LABEL {
                     return Err(wrong(format!("holds {shown} of {size} bytes, which is no label")));
@@ -251,7 +288,7 @@ impl Samples {
                     return Err(wrong(format!("holds {shown} twice; a sample has one label")));
                 }
             }
-            begun.endings.push(ending);
+            begun.endings.push(written);
         }
         let Steps { mut read, .. } = archive.into_inner();
         let after = nothing_after(&mut read, end).map_err(unreadable)?;
@@ -263,7 +300,13 @@ impl Samples {
             ))),
             After::Zeros => {
                 samples.add(begun, shard, columns).map_err(&wrong)?;
-                Ok(samples)
+                match samples.samples.is_empty() {
+                    true => Err(wrong(format!(
+                        "holds no sample; a sample is an image ({}) and a label beside it, such as 0.jpg and 0.cls",
+                        READ.join(", ")
+                    ))),
+                    false => Ok(samples),
+                }
             }
             After::More => Err(wrong(format!(
                 "goes on after the end of a tar file at byte {end}; if it was joined of several, give them one by \
@@ -279,8 +322,9 @@ impl Samples {
         for Label { path, ending, text } in labels.into_values() {
             let said =
                 class(&text, &ending, columns).map_err(|problem| format!("{path} {problem}"))?;
-            if said.is_some() {
-                label = said;
+            if let Some((class, place)) = said {
+                let said = Said { name: stem.clone(), place };
+                label = Some((class, said));
                 break;
             }
         }
@@ -288,7 +332,16 @@ impl Samples {
             || enumerate(&endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>());
         let image = match (images.len(), &label) {
             // Beside the samples, such as a README.
-            (0, None) => return Ok(()),
+            (0, None) => {
+                let passed = endings.iter().find(|ending| is_meant(ending));
+                return passed.map_or(Ok(()), |ending| {
+                    Err(format!(
+                        "holds {stem}.{ending}, which belongs to no sample: names are shared up to their first dot, and \
+                         .{ending}, which comes after it, is no ending that is looked for; rename it, or \
+                         data.columns = {{ image = \"ENDING\" }} names the ending that is meant"
+                    ))
+                });
+            }
             (0, Some(_)) => {
                 return Err(format!(
                     "has a label of {stem} and no image beside it, but {}; what belongs together stands one after \
@@ -307,7 +360,7 @@ impl Samples {
                 ));
             }
         };
-        let Some(class) = label else {
+        let Some((class, said)) = label else {
             let wanted = match &columns.label {
                 Some(name) => {
                     format!("a member that ends in .{name}, or .json with `{name}` in it")
@@ -320,6 +373,10 @@ impl Samples {
                 has()
             ));
         };
+        match &self.said {
+            Some(first) => first.check(&said)?,
+            None => self.said = Some(said),
+        }
         let next = self.classes.len() as u32;
         let class = match self.places.get(&class) {
             Some(place) => *place,
@@ -336,6 +393,15 @@ impl Samples {
     }
 }
 
+/// Whether a member with this ending, which is none of those that are looked for, would be an image or a label had it a
+/// name of its own.
+fn is_meant(ending: &str) -> bool {
+    let last = ending.rsplit('.').next().unwrap_or(ending).to_lowercase();
+    // A text without an image may stand beside the samples, such as a README.txt.
+    let is_label = LABELS.contains(&&last[..]) && last.len() < ending.len();
+    is_label || READ.contains(&&last[..]) || NOT_READ.contains(&&last[..])
+}
+
 /// How good a place for a label a member with this ending is; the least is best.
 fn rank(ending: &str, columns: &Columns) -> Option<usize> {
     match &columns.label {
@@ -345,9 +411,10 @@ fn rank(ending: &str, columns: &Columns) -> Option<usize> {
     }
 }
 
-/// The class that a member says; none if it is JSON that says none.
-fn class(text: &[u8], ending: &str, columns: &Columns) -> Result<Option<String>, String> {
+/// The class that a member says, and where it does; none if it is JSON that says none.
+fn class(text: &[u8], ending: &str, columns: &Columns) -> Result<Option<(String, String)>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text".to_owned())?;
+    let mut place = format!(".{ending}");
     let class = if ending == "json" {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| format!("is not JSON ({error})"))?;
@@ -355,16 +422,17 @@ fn class(text: &[u8], ending: &str, columns: &Columns) -> Result<Option<String>,
             return Err("holds JSON that is no object with a label in it".to_owned());
         };
         let found = match &columns.label {
-            Some(wanted) => object.get(wanted),
-            None => KEYS.iter().find_map(|key| object.get(*key)),
+            Some(wanted) => object.get_key_value(wanted),
+            None => KEYS.iter().find_map(|key| object.get_key_value(*key)),
         };
+        let Some((key, found)) = found else { return Ok(None) };
+        place = format!("`{key}` of .json");
         match found {
-            None => return Ok(None),
-            Some(serde_json::Value::String(name)) => name.trim().to_owned(),
-            Some(serde_json::Value::Number(number)) if number.is_i64() || number.is_u64() => {
+            serde_json::Value::String(name) => name.trim().to_owned(),
+            serde_json::Value::Number(number) if number.is_i64() || number.is_u64() => {
                 number.to_string()
             }
-            Some(other) => {
+            other => {
                 return Err(format!(
                     "has the label {}, which is neither a whole number nor a text",
                     short(&other.to_string())
@@ -384,7 +452,7 @@ fn class(text: &[u8], ending: &str, columns: &Columns) -> Result<Option<String>,
             short(&class)
         ));
     }
-    Ok(Some(class))
+    Ok(Some((class, place)))
 }
 
 /// The beginning of what may be long.

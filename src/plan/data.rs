@@ -308,8 +308,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
 /// What is wrong with `data.group` for images of `source`.
 fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
     let at = KeyPath::root().key("data").key("group");
-    let has_names =
-        matches!(source, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_) | Source::Tar(_));
+    let has_names = source.has_names();
     let cannot = |message: &str, label: &str, help: &str| {
         Some(Problem::value(at.clone(), message).label(label).help(help))
     };
@@ -321,10 +320,10 @@ fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
                 Source::Folder(_) if column == "folder" => return None,
                 Source::Folder(_) => {
                     "images of one folder belong together with group = \"folder\"; { folder-prefix = 1 } and \
-                     { name = \"…\" } look at their paths; a column can be named of a table, { csv = … }"
+                     { name = \"…\" } look at their paths; a column can be named of a table, { csv = … } or { parquet = … }"
                 }
                 _ if has_names => "{ name = \"…\" } finds groups in the paths of images",
-                _ => "tables, { csv = … }, name them in a column",
+                _ => "tables, { csv = … } and { parquet = … }, name them in a column",
             };
             let message = format!("the source has no column \"{column}\" to group images by");
             cannot(&message, "no such groups", help)
@@ -363,8 +362,10 @@ fn check_columns(data: &Data) -> Vec<Problem> {
         return Vec::new();
     }
     if known.is_empty() {
-        let problem = Problem::value(at, "the source is no table with columns");
-        return vec![problem.label("names nothing").help("{ csv = … } is a table")];
+        let problem = Problem::value(at, "the source has no columns that could be named");
+        let help = "{ csv = … } and { parquet = … } have columns, { tar = … } and { npz = … } images and labels by \
+                    name, { cifar100 = … } labels; in a test source of another kind usual names are looked for";
+        return vec![problem.label("names nothing").help(help)];
     }
     let mut problems = Vec::new();
     for key in written.iter().filter(|key| !known.contains(key)) {

@@ -1,6 +1,6 @@
 //! What is known of the files that an experiment names, without running anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::data::Data;
 use crate::config::weights::Which;
@@ -8,6 +8,7 @@ use crate::document::{KeyPath, Problem};
 
 use super::Plan;
 use super::data::{DataFacts, DataPlan, Fold, data_plan};
+use super::distill::TeacherFacts;
 use super::model::{ModelPlan, WeightsPlan};
 use super::transfer::Case;
 
@@ -34,6 +35,9 @@ pub trait Survey: Sync {
 
     /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
+
+    /// What is known of a checkpoint that shall teach, or why it cannot.
+    fn teacher(&self, file: &Path) -> Result<TeacherFacts, String>;
 
     /// The case of the data of a plan to advise on, measured, and the layer to cut behind; or why
     /// it cannot be measured. A set of `border` images is large.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use candlewick::data::load;
-use candlewick::plan::data::Source;
+use candlewick::data::{Cache, Disk, Holding, load};
+use candlewick::plan::data::{DataPlan, Source};
 use tempfile::TempDir;
 
 use super::{complaint, counts, plan};
@@ -65,4 +65,37 @@ fn cifar_100_has_fine_labels() {
     let dataset = load(&plan).unwrap();
     assert_eq!((dataset.label(42), dataset.image(42).unwrap()[0]), (42, 42));
     assert_eq!((&dataset.classes()[0], &dataset.classes()[99]), (&"apple".into(), &"worm".into()));
+}
+
+#[test]
+fn pixels_that_were_kept_of_another_batch_are_not_taken_for_those_of_this_one() {
+    let root = TempDir::new().unwrap();
+    let write = |red: u8| {
+        for name in ["1", "2", "3", "4", "5"].map(|batch| format!("data_batch_{batch}.bin")) {
+            let own = if name.contains('1') { red } else { 0 };
+            // A new file in its place, as whoever gets a data set anew has it.
+            let aside = root.path().join("aside");
+            fs::write(&aside, [record(&[0], [own; 3]), record(&[1], [own; 3])].concat()).unwrap();
+            fs::rename(&aside, root.path().join(name)).unwrap();
+        }
+        fs::write(root.path().join("test_batch.bin"), record(&[1], [7; 3])).unwrap();
+    };
+    let kept = TempDir::new().unwrap();
+    let classes = ["airplane", "automobile"].map(str::to_owned).to_vec();
+    let plan = DataPlan { classes, ..plan(Source::Cifar10(root.path().to_owned())) };
+    for red in [10, 20] {
+        write(red);
+        let cache = Cache::new(1);
+        cache.hold(Holding {
+            memory: 0,
+            disk: Some(Disk {
+                folder: kept.path().to_owned(),
+                most: 1 << 20,
+                program: String::new(),
+            }),
+        });
+        let dataset = cache.get(&plan).unwrap();
+        assert_eq!(dataset.image(0).unwrap()[0], red);
+        assert!(dataset.fingerprint().is_ok());
+    }
 }

@@ -70,6 +70,28 @@ fn cifar_100_has_fine_and_coarse_labels() {
 }
 
 #[test]
+fn no_two_classes_have_one_name() {
+    let (root, plan) = all_of("protocol-4");
+    let path = root.path().join("batches.meta");
+    let meta = fs::read(folder().join("cifar-10-batches-py/batches.meta")).unwrap();
+    fs::write(&path, &meta).unwrap();
+    assert!(complaint(&plan, root.path()).contains("has no class `airplane`"));
+    let mut twins = meta;
+    let place = twins.windows(5).position(|it| it == b"kind7").unwrap();
+    twins[place + 4] = b'3';
+    fs::write(&path, &twins).unwrap();
+    assert_eq!(
+        complaint(&plan, root.path()),
+        "DATA/batches.meta: names two classes `kind3` in `label_names`; each has a name of its own"
+    );
+    let columns = Columns { label: Some("fine_labels".to_owned()), ..Columns::default() };
+    assert_eq!(
+        complaint(&DataPlan { columns, ..plan }, root.path()),
+        "DATA: has no labels `fine_labels`; CIFAR-10 has labels of one kind, which data.columns need not name"
+    );
+}
+
+#[test]
 fn batches_that_python_3_saved_again_are_read_in_every_protocol() {
     for protocol in [2, 3, 4, 5] {
         let (_root, plan) = all_of(&format!("protocol-{protocol}"));

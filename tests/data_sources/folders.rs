@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use candlewick::data::{Part, load, split};
-use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Group, Source, TestSet};
+use candlewick::data::{Inventory, Part, load, split, survey};
+use candlewick::plan::data::{Bundled, DataPlan, Duplicates, Group, OnBadImage, Source, TestSet};
 use tempfile::TempDir;
 
 use super::{complaint, counts, folder, images};
@@ -312,4 +312,36 @@ fn a_folder_of_images_in_formats_that_are_not_read_is_told_before_anything_is_de
         fs::rename(root.path().join("x.png"), root.path().join(path)).unwrap();
     }
     assert_eq!(counts(&folder(root.path())).0, 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_among_files_of_data_are_not_waited_for() {
+    let root = TempDir::new().unwrap();
+    let pipe = |name: &str| {
+        let path = root.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    };
+    images(root.path(), &["a/0.png", "a/1.png", "b/0.png"]);
+    let plan = folder(root.path());
+    let in_a = pipe("a/2.png");
+    let said = load(&plan).unwrap_err().to_string();
+    assert!(said.contains("a/2.png: it is not a regular file"), "{said}");
+    let skip = DataPlan { on_bad_image: OnBadImage::Skip, ..plan };
+    assert_eq!(load(&skip).unwrap().len(), 3);
+    let files = Inventory::described(&skip).unwrap().hashed().files;
+    assert_eq!(files.len(), 3);
+    assert!(files.iter().all(|it| it.file != in_a.display().to_string() && it.hash.len() == 32));
+    // Those that are read whole: a table, and names of classes.
+    let table = super::plan(Source::Csv(pipe("x.csv")));
+    let said = survey(&table).unwrap_err().to_string();
+    assert!(said.ends_with("x.csv: it is not a regular file"), "{said}");
+    let numbers = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data_sources/parquet/numbers.parquet");
+    fs::copy(numbers, root.path().join("x.parquet")).unwrap();
+    pipe("classes.txt");
+    let rows = super::plan(Source::Parquet(root.path().join("x.parquet")));
+    let said = survey(&rows).unwrap_err().to_string();
+    assert!(said.ends_with("classes.txt: it is not a regular file"), "{said}");
 }

@@ -114,4 +114,11 @@ fn sources_of_one_experiment_are_grouped_in_one_way() {
         let error = error.to_string();
         assert!(error.starts_with("digits: its images are in no groups"), "{error}");
     }
+    // Rows of a Parquet file have numbers and no names.
+    let rows = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data_sources/parquet/numbers.parquet");
+    let plan =
+        DataPlan { test: TestSet::Source(Source::Parquet(rows)), group: by_name("(.)"), ..plan };
+    let error = survey(&plan).unwrap_err().to_string();
+    assert!(error.contains("numbers.parquet: its images are in no groups"), "{error}");
 }

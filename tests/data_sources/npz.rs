@@ -123,7 +123,8 @@ fn what_is_no_whole_file_of_arrays_is_explained() {
     let place = short.windows(4).position(|it| it == b"PK\x03\x04").unwrap() + 120;
     short[place] ^= 0x55;
     fs::write(&path, &short).unwrap();
-    let _ = load(&plan);
+    let said = load(&plan).unwrap_err().to_string();
+    assert!(said.contains("x.npz: is damaged: "), "{said}");
 }
 
 #[test]

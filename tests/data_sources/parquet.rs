@@ -2,9 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candlewick::data::{Inventory, Part, load, split, survey};
 use candlewick::plan::data::{Columns, DataPlan, Group, OnBadImage, Source, TestSet};
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use tempfile::TempDir;
 
 use super::{complaint, counts, plan, survive_damage_at_every};
@@ -49,6 +53,9 @@ fn the_layout_of_the_hub_is_read_with_the_names_of_its_classes() {
     assert_eq!(reds(&plan), [50, 0, 10, 20, 30, 40]);
     assert_eq!((dataset.parts()[0], dataset.parts()[1]), (Part::Test, Part::Train));
     assert_eq!(dataset.names()[3], "train-00000-of-00002.parquet#2");
+    // Some of the rows only.
+    let some = DataPlan { classes: vec!["bee".to_owned(), "ant".to_owned()], ..plan };
+    assert_eq!(reds(&some), [50, 0, 30, 40]);
     let coarse = load(&hub("train-*.parquet", "coarse_label")).unwrap();
     assert_eq!(coarse.classes(), ["tree", "insect"]);
     let test = TestSet::Source(made("test-*.parquet").source);
@@ -69,10 +76,6 @@ fn every_codec_and_any_order_give_the_same_images() {
         assert_eq!(counts(&plan), (7, 2, 1), "{codec}");
         assert_eq!(reds(&plan), [0, 1, 2, 3, 4, 5, 6], "{codec}");
         assert_eq!(load(&plan).unwrap().labels(), [1, 0, 1, 0, 1, 0, 1], "{codec}");
-        // Some of the rows only, in both groups of them.
-        let columns = Columns { split: None, ..plan.columns.clone() };
-        let some = DataPlan { classes: vec!["dog".to_owned(), "cat".to_owned()], columns, ..plan };
-        assert_eq!(reds(&some), [0, 1, 2, 3, 4, 5, 6], "{codec}");
     }
 }
 
@@ -98,6 +101,126 @@ fn a_column_says_which_images_stay_together() {
     );
 }
 
+/// What a column holds.
+enum Values<'a> {
+    Texts(&'a [&'a str]),
+    Numbers(&'a [i32]),
+    /// So many images.
+    Images(usize),
+}
+
+/// Writes a file of columns with these types, none of which may be empty, and values.
+fn write(path: &Path, columns: &[(&str, Values)]) {
+    let types: String = columns.iter().map(|(own, _)| format!("required {own};")).collect();
+    // Members of a structure are written one after the other.
+    let types = types.replace("{;", "{ ").replace("};", "} ");
+    let schema = Arc::new(parse_message_type(&format!("message rows {{ {types} }}")).unwrap());
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut rows = writer.next_row_group().unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(2, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    for (_, values) in columns {
+        let mut column = rows.next_column().unwrap().unwrap();
+        let bytes: Vec<ByteArray> = match values {
+            Values::Texts(texts) => texts.iter().map(|text| ByteArray::from(*text)).collect(),
+            Values::Images(count) => vec![ByteArray::from(png.get_ref().clone()); *count],
+            Values::Numbers(numbers) => {
+                column.typed::<Int32Type>().write_batch(numbers, None, None).unwrap();
+                column.close().unwrap();
+                continue;
+            }
+        };
+        column.typed::<ByteArrayType>().write_batch(&bytes, None, None).unwrap();
+        column.close().unwrap();
+    }
+    rows.close().unwrap();
+    writer.close().unwrap();
+}
+
+const IMAGE: (&str, Values) = ("binary image", Values::Images(4));
+
+#[test]
+fn files_of_one_source_say_classes_and_hold_images_in_the_same_columns() {
+    let root = TempDir::new().unwrap();
+    let plan = plan(Source::Parquet(root.path().to_owned()));
+    let [a, b] = ["a", "b"].map(|name| root.path().join(format!("{name}.parquet")));
+    let label = ("int32 label", Values::Numbers(&[0, 1, 0, 1]));
+    let target = || ("int32 target", Values::Numbers(&[5, 6, 7, 8]));
+    write(&a, &[IMAGE, label, target()]);
+    write(&b, &[IMAGE, target()]);
+    let said = complaint(&plan, root.path());
+    assert!(
+        said.starts_with(
+            "DATA/b.parquet: has its classes in the column `target`, and not in `label` as DATA/a.parquet; files of"
+        ),
+        "{said}"
+    );
+    let named = DataPlan { columns: columns(None, Some("target"), None), ..plan.clone() };
+    assert_eq!(counts(&named), (8, 0, 0));
+    write(&b, &[("binary photo", Values::Images(4)), ("int32 label", Values::Numbers(&[0; 4]))]);
+    let said = complaint(&plan, root.path());
+    assert!(said.contains("its images in the column `photo`, and not in `image` as"), "{said}");
+    write(&b, &[IMAGE, ("binary label", Values::Texts(&["x"; 4]))]);
+    let said = complaint(&plan, root.path());
+    assert!(said.contains("b.parquet: has texts as labels, and not numbers as DATA/a"), "{said}");
+}
+
+#[test]
+fn eval_means_the_same_in_all_files_of_a_source() {
+    let root = TempDir::new().unwrap();
+    let columns = columns(None, None, Some("split"));
+    let plan = DataPlan { columns, ..plan(Source::Parquet(root.path().to_owned())) };
+    let written = |name: &str, splits: &[&str; 4]| {
+        let label = ("int32 label", Values::Numbers(&[0, 1, 0, 1]));
+        let split = ("binary split", Values::Texts(splits));
+        write(&root.path().join(name), &[IMAGE, label, split]);
+    };
+    written("a.parquet", &["train", "train", "train", "eval"]);
+    assert_eq!(counts(&plan), (4, 1, 0));
+    // There is another set to choose by, so that all of them are for testing.
+    written("b.parquet", &["train", "eval", "val", "val"]);
+    assert_eq!(counts(&plan), (8, 2, 2));
+    written("b.parquet", &["train", "eval", "val", "extra"]);
+    let said = complaint(&plan, root.path());
+    assert!(said.starts_with("DATA/b.parquet: has the split `extra`, which is not"), "{said}");
+}
+
+#[test]
+fn groups_are_texts_or_whole_numbers_and_no_members_of_structures() {
+    let root = TempDir::new().unwrap();
+    let path = root.path().join("x.parquet");
+    let grouped = |column: &str| DataPlan {
+        group: Group::By(column.to_owned()),
+        validation: 0.5,
+        ..plan(Source::Parquet(path.clone()))
+    };
+    let long = "x".repeat(300);
+    let texts = || Values::Texts(&["a", "a", "b", "b"]);
+    let label = ("int32 label", Values::Numbers(&[0, 1, 0, 1]));
+    let path_of = ("binary path", Values::Texts(&[long.as_str(); 4]));
+    let patient = ("int32 patient", Values::Numbers(&[7, 7, -1, -1]));
+    let [site, number] =
+        [("group meta { required binary site", texts()), ("binary patient; }", texts())];
+    write(&path, &[IMAGE, label, patient, path_of, site, number]);
+    let plan = grouped("patient");
+    let parts = split(&load(&plan).unwrap(), &plan, 1).unwrap();
+    assert!([[0, 1], [2, 3]].contains(&[parts.validation[0], parts.validation[1]]));
+    let said = complaint(&grouped("meta"), root.path());
+    assert!(
+        said.ends_with("has a structure of texts or bytes in its column `meta`; groups are texts or whole numbers"),
+        "{said}"
+    );
+    let said = complaint(&grouped("path"), root.path());
+    assert!(said.ends_with("of row 0, which is too long for the name of a group"), "{said}");
+    let columns = columns(None, None, Some("meta"));
+    let said = complaint(&DataPlan { columns, group: Group::None, ..plan }, root.path());
+    assert!(
+        said.ends_with("has a structure of texts or bytes in its column `meta`; texts are due"),
+        "{said}"
+    );
+}
+
 #[test]
 fn numbers_without_names_are_classes_in_their_order_or_are_named_beside_the_file() {
     let plan = made("numbers.parquet");
@@ -112,12 +235,14 @@ fn numbers_without_names_are_classes_in_their_order_or_are_named_beside_the_file
     fs::write(root.path().join("classes.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n").unwrap();
     let plan = super::plan(Source::Parquet(root.path().to_owned()));
     assert_eq!(load(&plan).unwrap().classes(), ["c", "k"]);
-    let then = Inventory::described(&plan).unwrap().hashed().unwrap();
+    let then = Inventory::described(&plan).unwrap().hashed();
     let mut bytes = fs::read(&path).unwrap();
     let place = bytes.windows(4).position(|it| it == b"IDAT").unwrap() + 8;
     bytes[place] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let changes = then.changes(&mut Inventory::described(&plan).unwrap()).unwrap();
+    // A new file in its place, which the system describes otherwise however coarse its clock is.
+    fs::write(root.path().join("aside"), bytes).unwrap();
+    fs::rename(root.path().join("aside"), &path).unwrap();
+    let changes = then.changes(&mut Inventory::described(&plan).unwrap());
     assert_eq!(changes.changed, [path.display().to_string()]);
 }
 

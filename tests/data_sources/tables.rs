@@ -371,7 +371,7 @@ fn a_table_that_names_files_that_are_not_there_is_told_before_anything_is_decode
     let said = complaint(&plan, root.path());
     assert!(said.starts_with("2 of 4 images in DATA/signs.csv cannot be read:\n"), "{said}");
     assert!(said.contains("DATA/no.png: there is no such file or folder\n"), "{said}");
-    assert!(said.contains("DATA/.: not a file\n"), "{said}");
+    assert!(said.contains("DATA/.: it is not a regular file\n"), "{said}");
     // Left out, they are in no count, and a class that has no others is told.
     let lenient = DataPlan { on_bad_image: OnBadImage::Skip, ..plan };
     assert_eq!(counts(&lenient).0, 2);

@@ -161,6 +161,31 @@ fn numbers_get_their_names_from_a_file_beside_the_shards() {
     assert_eq!(files, [root.path().join("classes.txt"), root.path().join("x.tar")]);
     fs::write(root.path().join("classes.txt"), "zero\n").unwrap();
     assert_eq!(complaint(&plan, root.path()), "DATA/classes.txt: line 2 has no name for label 1");
+    // It names numbers, and not some of the labels.
+    let mixed = tar(&[("a.cls", b"1"), ("a.png", &png), ("b.cls", b"cat"), ("b.png", &png)]);
+    fs::write(root.path().join("x.tar"), &mixed).unwrap();
+    let said = complaint(&plan, root.path());
+    assert!(
+        said.starts_with("DATA/classes.txt: names classes that are numbers, but these labels of DATA/x.tar are none: `cat`;"),
+        "{said}"
+    );
+    fs::remove_file(root.path().join("classes.txt")).unwrap();
+    assert_eq!(load(&plan).unwrap().classes(), ["1", "cat"]);
+    assert_eq!(
+        refusal(&tar(&[("a.cls", b"1"), ("a.png", &png), ("b.cls", b"-1"), ("b.png", &png)])),
+        "DATA/x.tar: has the label -1, which stands for an image without a label; leave such images out"
+    );
+}
+
+#[test]
+fn names_of_columns_are_not_looked_for_in_a_test_source_of_another_kind() {
+    let (root, test) = written(&tar(&[("a.cls", b"b"), ("a.png", &png())]));
+    super::images(root.path(), &["0.png", "1.png"]);
+    let table = root.path().join("x.csv");
+    fs::write(&table, "path,breed,label\n0.png,a,x\n1.png,b,x\n").unwrap();
+    let columns = Columns { label: Some("breed".to_owned()), ..Columns::default() };
+    let plan = DataPlan { test: TestSet::Source(test.source), columns, ..plan(Source::Csv(table)) };
+    assert_eq!(load(&plan).unwrap().labels(), [0, 1, 1]);
 }
 
 #[test]
@@ -196,6 +221,8 @@ fn samples_that_lack_something_or_have_too_much_are_explained() {
     }
     let twice = say(&[("a.png", png), ("a.cls", b"1"), ("a.cls", b"0")]);
     assert_eq!(twice, "DATA/x.tar: holds a.cls twice; a sample has one label");
+    let twice = say(&[("a.png", png), ("a.png", png), ("a.cls", b"1")]);
+    assert_eq!(twice, "DATA/x.tar: holds a.png twice; a sample has one image");
     // The best label counts, whatever stands beside it and before it.
     let best = tar(&[
         ("a.txt", b"a\ncaption"),
@@ -215,6 +242,65 @@ fn samples_that_lack_something_or_have_too_much_are_explained() {
             .chain([("c.png", png), ("c.cls", &b"0"[..])])
             .collect();
     assert_eq!(counts(&written(&tar(&more)).1), (2, 0, 0));
+}
+
+#[test]
+fn all_samples_say_their_class_in_one_place() {
+    let png = &png()[..];
+    let say = |label: (&str, &[u8])| {
+        refusal(&tar(&[("a.png", png), ("a.cls", b"1"), ("b.png", png), label]))
+    };
+    assert_eq!(
+        say(("b.txt", b"a dog")),
+        "DATA/x.tar: says the class of b in .txt, and that of a in .cls; all samples say it in one place: \
+         data.columns = { label = \"NAME\" } names it, or add what the others have"
+    );
+    assert!(
+        say(("b.json", b"{\"label\": 0}")).contains("of b in `label` of .json, and that of a in")
+    );
+    let keys = refusal(&tar(&[
+        ("a.png", png),
+        ("a.json", b"{\"class\": 0, \"name\": 1}"),
+        ("b.png", png),
+        ("b.json", b"{\"class\": 0, \"label\": 1}"),
+    ]));
+    assert!(keys.contains("of b in `label` of .json, and that of a in `class` of .json"), "{keys}");
+    // In several files too.
+    let root = TempDir::new().unwrap();
+    let plan = plan(Source::Tar(root.path().to_owned()));
+    let [zero, one] = [("a.cls", &b"0"[..]), ("b.cls", b"1")];
+    fs::write(root.path().join("0.tar"), tar(&[("a.png", png), zero, ("b.png", png), one]))
+        .unwrap();
+    fs::write(root.path().join("1.tar"), tar(&[("c.png", png), ("c.txt", b"0")])).unwrap();
+    let said = complaint(&plan, root.path());
+    assert!(
+        said.starts_with("DATA/1.tar: says the class of c in .txt, and that of a in .cls"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_image_is_passed_over_because_of_its_name() {
+    let png = &png()[..];
+    let sound: [(&str, &[u8]); 4] =
+        [("a.png", png), ("a.cls", b"1"), ("b.PNG", png), ("b.cls", b"0")];
+    let (_root, plan) = written(&tar(&sound));
+    assert_eq!(load(&plan).unwrap().names(), ["x.tar/a.png", "x.tar/b.PNG"]);
+    let say = |members: &[(&str, &[u8])]| refusal(&tar(&[&sound[..], members].concat()));
+    for name in ["IMG_1.5x.png", "ILSVRC2012.val_1.JPEG", "c.heic", "d.5x.cls"] {
+        let said = say(&[(name, png)]);
+        let problem =
+            format!("DATA/x.tar: holds {name}, which belongs to no sample: names are shared up to");
+        assert!(said.starts_with(&problem), "{said}");
+    }
+    let columns = Columns { image: Some("left.png".to_owned()), ..Columns::default() };
+    let (root, plan) = written(&tar(&[("a.left.png", png), ("a.cls", b"1"), ("b.png", png)]));
+    let said = complaint(&DataPlan { columns, ..plan }, root.path());
+    assert!(said.starts_with("DATA/x.tar: holds b.png, which belongs to no sample"), "{said}");
+    for none in [&[][..], &[("README.md", &b"x"[..])]] {
+        let said = refusal(&tar(none));
+        assert!(said.starts_with("DATA/x.tar: holds no sample; a sample is an image"), "{said}");
+    }
 }
 
 #[test]
@@ -310,9 +396,11 @@ fn another_content_of_a_shard_is_noticed() {
         tar(&[("a.png", &png), ("a.cls", label), ("b.png", &png), ("b.cls", b"0")])
     };
     let (root, plan) = written(&file(b"1"));
-    let then = Inventory::described(&plan).unwrap().hashed().unwrap();
-    fs::write(root.path().join("x.tar"), file(b"2")).unwrap();
-    let changes = then.changes(&mut Inventory::described(&plan).unwrap()).unwrap();
+    let then = Inventory::described(&plan).unwrap().hashed();
+    // A new file in its place, which the system describes otherwise however coarse its clock is.
+    fs::write(root.path().join("aside"), file(b"2")).unwrap();
+    fs::rename(root.path().join("aside"), root.path().join("x.tar")).unwrap();
+    let changes = then.changes(&mut Inventory::described(&plan).unwrap());
     assert_eq!(changes.changed, [root.path().join("x.tar").display().to_string()]);
 }
 

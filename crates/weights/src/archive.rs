@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use candlewick_basis::regular;
 
 use super::container::{Bytes, Container, finish};
 use super::dtype::{ByteOrder, Dtype, bytes, decode};
@@ -72,13 +73,13 @@ impl Archive {
                 _ => cause.to_string().to_lowercase(),
             },
         };
-        let file = File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
+        if path.is_dir() {
             return Err(WeightsError::Unreadable {
                 path: path.to_owned(),
                 reason: "is a folder; give a file of weights".to_owned(),
             });
         }
+        let file = regular::open(path).map_err(unreadable)?;
         Archive::from_reader(path.display().to_string(), BufReader::new(file), state_dict)
     }
 

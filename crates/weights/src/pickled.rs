@@ -2,9 +2,10 @@
 //!
 //! Nothing that a file says is run, as for weights. What an array holds stays in the file until it is asked for.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use candlewick_basis::regular;
 
 use super::error::{Fault, WeightsError, shown};
 use super::pickle::{self, Heap, Id, Span, Stream, Value};
@@ -38,7 +39,7 @@ impl Pickled {
     /// # Errors
     /// If it cannot be read, is damaged, or is no pickled dict with texts as keys.
     pub fn open(path: &Path) -> Result<Pickled, WeightsError> {
-        let file = File::open(path).map_err(|cause| unreadable(path, &cause))?;
+        let file = regular::open(path).map_err(|cause| unreadable(path, &cause))?;
         let length = file.metadata().map_err(|cause| unreadable(path, &cause))?.len();
         let of = |fault: Fault| fault.of(&path.display().to_string());
         if length > MAX_FILE {
@@ -111,7 +112,7 @@ impl Pickled {
         let bytes = match array.bytes {
             Bytes::Stored(Span { start, length }) => {
                 let unreadable = |cause: io::Error| unreadable(&self.path, &cause);
-                let mut file = File::open(&self.path).map_err(unreadable)?;
+                let mut file = regular::open(&self.path).map_err(unreadable)?;
                 file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
                 // They were there when the file was opened; what is there now decides.
                 let mut bytes = Vec::new();

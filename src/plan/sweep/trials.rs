@@ -185,7 +185,8 @@ impl Known {
                         lay(&mut tree, it.path, Node::clone(&it.value), &KeyPath::root()).ok()?;
                     }
                 }
-                let recipe = Arc::new(Recipe::read(&tree, body.classes, body.has_validation)?);
+                let recipe =
+                    Arc::new(Recipe::read(&tree, &body.model, body.classes, body.has_validation)?);
                 keep(&self.recipes, key, &recipe);
                 recipe
             }

@@ -148,7 +148,7 @@ impl Store {
             copies: dataset.copies()?.sentence(),
             files_blake3: Vec::new(),
         };
-        let files = Inventory::described(plan)?.hashed()?;
+        let files = Inventory::described(plan)?.hashed();
         write(&path, images, &files)?;
         Ok(true)
     }
@@ -166,7 +166,7 @@ impl Store {
         };
         let then = images.inventory(&path).map_err(ImagesError::Damaged)?;
         let mut now = Inventory::described(plan)?;
-        let changes = then.changes(&mut now)?;
+        let changes = then.changes(&mut now);
         if keeps && changes.is_empty() && now != then {
             write(&path, images, &now)?;
         }

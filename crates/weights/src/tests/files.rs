@@ -173,3 +173,17 @@ fn an_archive_is_read_by_many_threads() {
         }
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for path in [&*fifo, std::path::Path::new("/dev/zero")] {
+        let said = Archive::open(path, None).unwrap_err().to_string();
+        assert!(said.ends_with("it is not a regular file"), "{said}");
+        let said = crate::Pickled::open(path).err().unwrap().to_string();
+        assert!(said.ends_with("it is not a regular file"), "{said}");
+    }
+}

@@ -229,7 +229,8 @@ fn filters_that_whiten_stay_what_the_training_images_have_made_of_them() {
         bench.write("experiment.toml", &experiment(name, epochs, seed));
         bench.done(&["run", "experiment.toml", "--threads", "1"]);
         let trials = bench.path().join("results").join(name).join("trials");
-        let trial = std::fs::read_dir(trials).unwrap().next().unwrap().unwrap().path();
+        let mut inside = std::fs::read_dir(trials).unwrap().map(|entry| entry.unwrap().path());
+        let trial = inside.find(|path| path.is_dir()).unwrap();
         let file = trial.join("best.safetensors");
         let all = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
         ["first.weight", "first.bias"]

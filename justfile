@@ -59,9 +59,9 @@ newcomer:
 bench *ARGS:
     cargo bench --locked --bench operations -- {{ARGS}}
 
-# The logits of ten presets that are too large for every change, against torchvision's
+# The logits of eleven presets that are too large for every change, against torchvision's
 test-presets:
-    cargo test --locked --test integration -- --ignored ten_larger_presets
+    cargo test --locked --test integration -- --ignored eleven_larger_presets
 
 # Training steps beside PyTorch's, by a Python that has torch; ARGS go to compare.py
 bench-peers PYTHON="python3" *ARGS="":

@@ -9,6 +9,7 @@ use candlewick::kernels::loss::cross_entropy;
 use candlewick::kernels::merge::weighted_sum;
 use candlewick::kernels::tape::numbers;
 use candlewick::model::network::Network;
+use candlewick::model::whitening::Patches;
 use candlewick::plan::model::ModelPlan;
 use candlewick::plan::network::network;
 
@@ -147,9 +148,10 @@ fn golden() -> BTreeMap<String, Rows> {
     golden
 }
 
-/// One of each family; ten larger ones of the same blocks are looked at now and then.
-const SMALL: [&str; 27] = [
+/// One of each family; eleven larger ones of the same blocks are looked at now and then.
+const SMALL: [&str; 30] = [
     "alexnet",
+    "alexnet_lrn",
     "vgg11",
     "vgg11-bn",
     "resnet18",
@@ -176,17 +178,19 @@ const SMALL: [&str; 27] = [
     "resnet9",
     "resnet20",
     "resnet56",
+    "airbench",
+    "cbam_resnet18",
 ];
 
 #[test]
 fn a_preset_of_each_family_gives_torchvisions_logits() {
-    give_the_logits(|name| SMALL.contains(&name), 27);
+    give_the_logits(|name| SMALL.contains(&name), 30);
 }
 
 #[test]
 #[ignore = "some minutes: just test-presets"]
-fn ten_larger_presets_give_torchvisions_logits() {
-    give_the_logits(|name| !SMALL.contains(&name), 10);
+fn eleven_larger_presets_give_torchvisions_logits() {
+    give_the_logits(|name| !SMALL.contains(&name), 11);
 }
 
 fn give_the_logits(wanted: impl Fn(&str) -> bool, count: usize) {
@@ -264,7 +268,8 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         let gradients = pass.backward(&total).unwrap();
         let largest = rows.iter().fold(0.0f64, |largest, row| largest.max(row.1));
         let mut checked = 0;
-        for (parameter, gradient) in network.parameters().iter().zip(&gradients) {
+        let all = network.parameters().iter().zip(&gradients);
+        for (parameter, gradient) in all.filter(|(parameter, _)| parameter.learns) {
             let row = rows.iter().find(|(what, ..)| *what == parameter.name);
             let (_, norm, dot) = row.unwrap_or_else(|| panic!("{name}: no {}", parameter.name));
             let gradient = gradient.numbers().unwrap();
@@ -294,5 +299,28 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         assert_eq!(checked, rows.iter().filter(|(_, norm, _)| *norm > 0.0).count(), "{name}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(families, 21);
+    assert_eq!(families, 23);
+}
+
+#[test]
+fn whitening_filters_are_those_of_airbench() {
+    const IMAGE: [usize; 3] = [3, 6, 6];
+    let mut images: Vec<f32> =
+        uniform("whitened", 20 * 108).map(|u| (2.0 * u - 1.0) as f32).collect();
+    for row in images.chunks_mut(6) {
+        // From behind: each pixel gets half of what its neighbour was.
+        for at in (1..6).rev() {
+            row[at] = (f64::from(row[at]) + 0.5 * f64::from(row[at - 1])) as f32;
+        }
+    }
+    let mut patches = Patches::new(IMAGE, [2, 2]);
+    images.chunks(7 * 108).for_each(|some| patches.add(some));
+    let found = patches.filters(5e-4);
+    let golden = std::fs::read_to_string("tests/goldens/whitening.csv").unwrap();
+    let expected: Vec<f64> =
+        golden.lines().flat_map(|line| line.split(',')).map(|x| x.parse().unwrap()).collect();
+    assert_eq!(found.len(), expected.len());
+    for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert!((f64::from(*found) - expected).abs() < 1e-5, "{index}: {found}, not {expected}");
+    }
 }

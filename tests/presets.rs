@@ -89,7 +89,7 @@ fn presets_have_the_names_parameters_and_flops_of_torchvision_timm_or_the_paper(
 fn every_preset_has_a_network_for_its_images_and_says_what_it_is() {
     for (name, text) in PRESETS {
         let cifar = ["resnet9", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"];
-        let small = ["plain", "demo", "vgg6", "lenet5", "wrn-28-10"];
+        let small = ["plain", "demo", "vgg6", "lenet5", "wrn-28-10", "airbench"];
         let is_small = name.ends_with("-32") || small.contains(&name) || cifar.contains(&name);
         let size = match name {
             "inception_v3" => 299,
@@ -140,4 +140,43 @@ fn norms_of_single_images_are_settings_like_batch_norm() {
         assert!(plan.tensors().contains(&("conv1.norm.weight".to_owned(), vec![6])));
         assert_eq!(names[4..], ["flatten1", "dense1"], "the last layer has no norm");
     }
+}
+
+#[test]
+fn attention_takes_its_place_at_the_end_of_each_residual_and_costs_what_its_layers_do() {
+    let [plain, gated] = ["resnet18", "cbam_resnet18"].map(|name| plan(name, 64, 10, &[]));
+    let more = |channels: u64| 2 * (channels * channels / 16) + channels / 16 + channels + 98 + 2;
+    let expected: u64 = [64, 128, 256, 512].map(|channels| 2 * more(channels)).iter().sum();
+    assert_eq!(gated.parameters() - plain.parameters(), expected);
+    let squeeze = "model.blocks.attention.layers=[{ squeeze-excite = 16, name = \"se\" }]";
+    let squeezed = plan("resnet18", 64, 10, &[squeeze]);
+    assert!(squeezed.layers.iter().any(|layer| layer.name == "layer4.1.se.fc2"));
+    let names = |plan: &ModelPlan| -> Vec<String> {
+        plan.layers.iter().map(|layer| layer.name.clone()).collect()
+    };
+    let kept: Vec<String> =
+        names(&gated).into_iter().filter(|name| !name.contains("cbam")).collect();
+    assert_eq!(names(&plain), kept);
+}
+
+#[test]
+fn airbench_follows_the_channels_of_images_and_has_widths_to_choose() {
+    let root = preset("airbench", &["model.parameters.widths=[16, 32, 32]".to_owned()]).unwrap();
+    let plan = network(&root, [1, 28, 28], 10).unwrap();
+    // Whitening filters are 2 · channels · 4.
+    let products: u64 = 8 * 4 + 8 + 9 * (8 * 16 + 16 * 16 + 16 * 32 + 3 * 32 * 32) + 32 * 10;
+    // Norms have biases alone.
+    assert_eq!(plan.parameters(), products + 2 * (16 + 32 + 32));
+    assert_eq!(plan.trainable(), plan.parameters() - 8 * 4);
+    assert_eq!(plan.layers.last().unwrap().summary(), format!("scale {}", 1.0 / 9.0));
+}
+
+#[test]
+fn a_blurring_pool_costs_a_product_for_each_pixel_of_its_windows() {
+    let layers =
+        "model.layers=[{ blur-pool = [3, 5], stride = 2 }, \"flatten\", { dense = \"classes\" }]";
+    let plan = plan("plain", 32, 10, &[layers]);
+    assert_eq!(plan.layers[0].output, [3, 16, 16]);
+    assert_eq!(plan.layers[0].flops(), 3 * 16 * 16 * 15);
+    assert_eq!(plan.layers[0].parameters(), 0);
 }

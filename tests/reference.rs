@@ -77,6 +77,7 @@ fn tables() -> Vec<(String, String, String)> {
             "activation" => "\"relu\"",
             "residual" | "auxiliary" => "[\"relu\"]",
             "branches" => "[[\"relu\"], []]",
+            "channel-pool" => "\"max\"",
             _ => "1",
         };
         format!("{data}[model]\nlayers = [{{ {kind} = {argument}, qqqq = 1 }}]\n")

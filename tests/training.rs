@@ -19,6 +19,8 @@ use candlewick::sweep::survey::Files;
 use candlewick::train::learner::Learner;
 use candlewick::train::optimizer::Optimizer;
 
+use super::bench::Bench;
+
 const BATCH: usize = 16;
 const STARTS: usize = 10;
 const STEPS: usize = 5;
@@ -210,4 +212,34 @@ fn the_plain_cnn_follows_pytorch_through_steps_of_adam() {
 #[test]
 fn a_network_with_batch_norm_follows_pytorch_through_steps_of_sgd_and_in_evaluation() {
     follows_pytorch("normed");
+}
+
+#[test]
+fn filters_that_whiten_stay_what_the_training_images_have_made_of_them() {
+    let experiment = |name: &str, epochs: usize, seed: usize| {
+        format!(
+            "name = \"{name}\"\nseed = {seed}\n[data]\nsource = \"digits\"\nsubset = {{ per-class = 8 }}\n\
+             image = {{ size = [8, 8], channels = 1 }}\n\
+             [model]\nlayers = [{{ whiten = 2, name = \"first\" }}, \"flatten\", {{ dense = \"classes\" }}]\n\
+             [train]\nepochs = {epochs}\n"
+        )
+    };
+    let bench = Bench::new("");
+    let weights = |name: &str, epochs: usize, seed: usize| {
+        bench.write("experiment.toml", &experiment(name, epochs, seed));
+        bench.done(&["run", "experiment.toml", "--threads", "1"]);
+        let trials = bench.path().join("results").join(name).join("trials");
+        let mut inside = std::fs::read_dir(trials).unwrap().map(|entry| entry.unwrap().path());
+        let trial = inside.find(|path| path.is_dir()).unwrap();
+        let file = trial.join("best.safetensors");
+        let all = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
+        ["first.weight", "first.bias"]
+            .map(|name| all[name].flatten_all().unwrap().to_vec1::<f32>().unwrap())
+    };
+    let [short, long, other] =
+        [weights("short", 1, 1), weights("long", 3, 1), weights("other", 1, 2)];
+    assert_eq!(short[0].len(), 8 * 4);
+    assert_eq!(short[0], long[0], "filters do not learn");
+    assert_ne!(short[1], long[1], "biases do");
+    assert_ne!(short[0], other[0], "other images have other filters");
 }

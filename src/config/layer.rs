@@ -14,7 +14,7 @@
 //! stand for other layers: [`template`](super::template) unfolds them.
 
 use schemars::{JsonSchema, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::layer_settings::{DropoutSettings, Init, Norm};
@@ -30,6 +30,8 @@ use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 pub enum Layer {
     /// Convolution.
     Conv(Conv),
+    /// Convolution whose filters whiten patches of images.
+    Whiten(Whiten),
     /// Fully connected layer.
     Dense(Dense),
     /// Maximum over windows.
@@ -40,6 +42,10 @@ pub enum Layer {
     AdaptiveAvgPool(AdaptiveAvgPool),
     /// Maximum over bins that divide the image evenly.
     AdaptiveMaxPool(AdaptiveMaxPool),
+    /// Mean over windows with binomial weights.
+    BlurPool(BlurPool),
+    /// Mean or maximum over the channels of each pixel.
+    ChannelPool(ChannelPool),
     /// Channels, height and width to one axis.
     Flatten(Flatten),
     /// Batch normalisation on its own.
@@ -56,6 +62,8 @@ pub enum Layer {
     GlobalResponseNorm(GlobalResponseNorm),
     /// Each channel times a learnt number.
     LayerScale(LayerScale),
+    /// All numbers times one.
+    Scale(Scale),
     /// One of several equal parts of the channels.
     Chunk(Chunk),
     /// Channels of groups mixed.
@@ -114,13 +122,16 @@ written!(Element, "Layer", |types| = {
 });
 
 /// The kinds of layers. `activation` and `dropout` come last: they are also settings of others.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 31] = [
     "conv",
+    "whiten",
     "dense",
     "max-pool",
     "avg-pool",
     "adaptive-avg-pool",
     "adaptive-max-pool",
+    "blur-pool",
+    "channel-pool",
     "flatten",
     "batch-norm",
     "layer-norm",
@@ -129,6 +140,7 @@ pub const KINDS: [&str; 27] = [
     "local-response-norm",
     "global-response-norm",
     "layer-scale",
+    "scale",
     "chunk",
     "channel-shuffle",
     "pad-channels",
@@ -173,11 +185,14 @@ impl Layer {
         };
         let layer = match kind {
             "conv" => read(&table, path).map(Layer::Conv),
+            "whiten" => read(&table, path).map(Layer::Whiten),
             "dense" => read(&table, path).map(Layer::Dense),
             "max-pool" => read(&table, path).map(Layer::MaxPool),
             "avg-pool" => read(&table, path).map(Layer::AvgPool),
             "adaptive-avg-pool" => read(&table, path).map(Layer::AdaptiveAvgPool),
             "adaptive-max-pool" => read(&table, path).map(Layer::AdaptiveMaxPool),
+            "blur-pool" => read(&table, path).map(Layer::BlurPool),
+            "channel-pool" => read(&table, path).map(Layer::ChannelPool),
             "flatten" => read(&table, path).map(Layer::Flatten),
             "batch-norm" => read(&table, path).map(Layer::BatchNorm),
             "layer-norm" => read(&table, path).map(Layer::LayerNorm),
@@ -186,6 +201,7 @@ impl Layer {
             "local-response-norm" => read(&table, path).map(Layer::LocalResponseNorm),
             "global-response-norm" => read(&table, path).map(Layer::GlobalResponseNorm),
             "layer-scale" => read(&table, path).map(Layer::LayerScale),
+            "scale" => read(&table, path).map(Layer::Scale),
             "chunk" => read(&table, path).map(Layer::Chunk),
             "channel-shuffle" => read(&table, path).map(Layer::ChannelShuffle),
             "pad-channels" => read(&table, path).map(Layer::PadChannels),
@@ -259,14 +275,18 @@ fn as_table(node: &Node, kind: &str, name: &str) -> Node {
 fn example(kind: &str) -> Option<&'static str> {
     match kind {
         "conv" => Some("{ conv = 32, kernel = 3 }"),
+        "whiten" => Some("{ whiten = 2 } for patches of 2×2 pixels"),
         "dense" => Some("{ dense = 128 } or { dense = \"classes\" }"),
         "max-pool" => Some("{ max-pool = 2 }"),
         "avg-pool" => Some("{ avg-pool = 2 }"),
         "adaptive-avg-pool" => Some("{ adaptive-avg-pool = 1 }"),
         "adaptive-max-pool" => Some("{ adaptive-max-pool = 1 }"),
+        "blur-pool" => Some("{ blur-pool = 3, stride = 2 }"),
+        "channel-pool" => Some("{ channel-pool = \"max\" } or { channel-pool = \"mean\" }"),
         "group-norm" => Some("{ group-norm = 32 } for 32 groups"),
         "local-response-norm" => Some("{ local-response-norm = 5 } for 5 channels"),
         "layer-scale" => Some("{ layer-scale = 1e-6 }, what the numbers start with"),
+        "scale" => Some("{ scale = 0.125 } for an eighth of each number"),
         "chunk" => Some("{ chunk = 0, of = 2 } for the first half of the channels"),
         "channel-shuffle" => Some("{ channel-shuffle = 2 } for two groups"),
         "pad-channels" => Some("{ pad-channels = [8, 8] }"),
@@ -346,6 +366,21 @@ pub struct Conv {
     pub name: Option<String>,
     /// Prefix of the norm's parameters; the layer's name and `.norm` if not given.
     pub norm_name: Option<String>,
+}
+
+/// Convolution of the images themselves whose filters do not learn: they whiten the patches of training images, as in
+/// airbench (Jordan, 2024), twice as many as numbers in a patch. Its biases learn.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Whiten {
+    /// Window.
+    pub whiten: Pair,
+    /// Added to the variance; 5e-4 if not given.
+    pub eps: Option<f64>,
+    /// Overrides `model.defaults.activation`.
+    pub activation: Option<Written<Option<Activation>>>,
+    /// Name of the layer and prefix of its parameters.
+    pub name: Option<String>,
 }
 
 /// Fully connected layer on a flat input: `{ dense = 128 }`, `{ dense = "classes" }`; or on each pixel of
@@ -429,6 +464,39 @@ pub struct AdaptiveMaxPool {
     pub name: Option<String>,
 }
 
+/// Mean over windows with binomial weights, (1 2 1)/4 for three (Zhang, 2019): pixels are blurred before some of them are
+/// left out. Borders are mirrored, by (window + stride - 2)/2 pixels, rounded down, as in timm's `BlurPool2d`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BlurPool {
+    /// Window.
+    pub blur_pool: Pair,
+    /// Step; 1 if not given: then it blurs alone.
+    pub stride: Option<Pair>,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// Mean or maximum over the channels of each pixel: one channel is left (Woo et al., 2018).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChannelPool {
+    /// Which of both.
+    pub channel_pool: ChannelPooling,
+    /// Name of the layer.
+    pub name: Option<String>,
+}
+
+/// What is taken over channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelPooling {
+    /// The mean.
+    Mean,
+    /// The largest number.
+    Max,
+}
+
 /// Channels, height and width to one axis.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -449,6 +517,8 @@ pub struct BatchNorm {
     pub momentum: Option<f64>,
     /// Added to the variance.
     pub eps: Option<f64>,
+    /// Whether each channel has a learnt factor; true if not given.
+    pub weight: Option<bool>,
     /// Name of the layer and prefix of its parameters.
     pub name: Option<String>,
 }
@@ -528,6 +598,16 @@ pub struct LayerScale {
     /// What the numbers start with.
     pub layer_scale: f64,
     /// Name of the layer and of its parameter.
+    pub name: Option<String>,
+}
+
+/// All numbers times one that is not learnt: `{ scale = 0.125 }`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scale {
+    /// The factor.
+    pub scale: f64,
+    /// Name of the layer.
     pub name: Option<String>,
 }
 
@@ -679,9 +759,11 @@ pub struct Branches {
 pub enum Merge {
     /// Channels one behind the other (Inception; Szegedy et al., 2015).
     Concat,
+    /// Rows one behind the other: maps of the first branch above those of the second.
+    Rows,
     /// Added element by element.
     Sum,
-    /// Multiplied element by element.
+    /// Multiplied element by element. Of two branches, the second may have one number for each channel, or one channel.
     Multiply,
 }
 

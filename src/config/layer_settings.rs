@@ -83,11 +83,20 @@ pub struct BatchNormSettings {
     /// Added to the variance; 1e-5 if not given.
     #[schemars(with = "Option<f64>")]
     pub eps: f64,
+    /// Whether each channel has a learnt factor; true if not given.
+    #[serde(skip_serializing_if = "is_true")]
+    #[schemars(with = "Option<bool>")]
+    pub weight: bool,
+}
+
+/// What plans leave out, so that they are what they were before it could be otherwise.
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for BatchNormSettings {
     fn default() -> BatchNormSettings {
-        BatchNormSettings { momentum: 0.1, eps: 1e-5 }
+        BatchNormSettings { momentum: 0.1, eps: 1e-5, weight: true }
     }
 }
 
@@ -178,6 +187,9 @@ pub enum Init {
     LecunUniform,
     /// Normal with this standard deviation.
     Normal(f64),
+    /// Filters that pass one channel on each, as far as there are channels (Zagoruyko and Komodakis, 2017); those
+    /// behind them as with `pytorch`.
+    Dirac,
     /// One number everywhere.
     Constant(f64),
 }

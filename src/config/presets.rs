@@ -18,12 +18,13 @@ macro_rules! presets {
 }
 
 /// Name and text of every preset.
-pub const PRESETS: [(&str, &str); 84] = presets![
+pub const PRESETS: [(&str, &str); 88] = presets![
     "plain",
     "lenet5",
     "demo",
     "vgg6",
     "alexnet",
+    "alexnet_lrn",
     "alexnet-32",
     "vgg11",
     "vgg11-bn",
@@ -38,7 +39,9 @@ pub const PRESETS: [(&str, &str); 84] = presets![
     "resnet18-32",
     "resnet34",
     "resnet34-32",
+    "cbam_resnet18",
     "resnet50",
+    "cbam_resnet50",
     "resnet101",
     "resnet152",
     "wide_resnet50_2",
@@ -53,6 +56,7 @@ pub const PRESETS: [(&str, &str); 84] = presets![
     "resnet56",
     "resnet110",
     "wrn-28-10",
+    "airbench",
     "googlenet",
     "googlenet-32",
     "inception_v3",

@@ -75,8 +75,8 @@ fn absorb(
         false => vec![0.0; outputs],
     };
     let mut of = |word: &str| take(weights, &format!("{prefix}.{word}"), &[outputs]);
-    let [gamma, beta, mean, variance] =
-        [of("weight")?, of("bias")?, of("running_mean")?, of("running_var")?];
+    let [beta, mean, variance] = [of("bias")?, of("running_mean")?, of("running_var")?];
+    let gamma = if norm.weight { of("weight")? } else { vec![1.0; outputs] };
     let inputs = weight.len() / outputs;
     for (output, row) in weight.chunks_mut(inputs).enumerate() {
         let of = |values: &[f32]| f64::from(values[output]);

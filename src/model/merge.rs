@@ -16,7 +16,9 @@ pub enum Merge {
     Product,
     /// One behind the other along the channels.
     Concat,
-    /// The first one's channels by the factors in the second.
+    /// One behind the other along the rows.
+    ConcatRows,
+    /// The first one's channels or pixels by the factors in the second.
     Scale,
 }
 
@@ -26,7 +28,8 @@ impl Merge {
         match self {
             Merge::Sum(activation) => sum(&mut pass.tape, inputs, *activation),
             Merge::Product => product(&mut pass.tape, inputs),
-            Merge::Concat => concat(&mut pass.tape, inputs),
+            Merge::Concat => concat(&mut pass.tape, inputs, 1),
+            Merge::ConcatRows => concat(&mut pass.tape, inputs, 2),
             Merge::Scale => scale(&mut pass.tape, &inputs[0], &inputs[1]),
         }
     }

@@ -16,3 +16,4 @@ pub mod norms;
 pub mod pool;
 pub mod tail;
 pub mod weights;
+pub mod whitening;

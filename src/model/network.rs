@@ -26,8 +26,10 @@ use super::init::initial;
 use super::layer::{Layer, Pass, Slots};
 use super::merge::Merge;
 use super::norm::BatchNorm;
-use super::norms::{GlobalResponseNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm};
-use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool};
+use super::norms::{
+    GlobalResponseNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm, ScaleBy,
+};
+use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BlurPool, MaxPool};
 
 pub use copy::Copy;
 
@@ -142,7 +144,10 @@ impl Network {
                     name: parameter.name,
                     tensor,
                     learns: true,
-                    from_epoch: tuning.map_or(Some(1), |tuning| tuning.from_epoch),
+                    from_epoch: match parameter.fixed {
+                        true => None,
+                        false => tuning.map_or(Some(1), |tuning| tuning.from_epoch),
+                    },
                     lr_factor: tuning.map_or(1.0, |tuning| tuning.lr_factor),
                     pretrained: is_given && tuning.is_some_and(|tuning| tuning.pretrained),
                 });
@@ -472,6 +477,8 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         LayerKind::AdaptiveAvgPool {} => {
             Box::new(AdaptiveAvgPool([layer.output[1], layer.output[2]]))
         }
+        LayerKind::BlurPool(plan) => Box::new(BlurPool(*plan)),
+        LayerKind::ChannelPool(pooling) => Box::new(*pooling),
         LayerKind::Flatten {} => Box::new(Flatten),
         LayerKind::BatchNorm(plan) => Box::new(BatchNorm::new(*plan, layer.input[0], name, slots)),
         LayerKind::AdaptiveMaxPool {} => {
@@ -482,6 +489,7 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         LayerKind::LocalResponseNorm(plan) => Box::new(LocalResponseNorm(*plan)),
         LayerKind::GlobalResponseNorm(eps) => Box::new(GlobalResponseNorm { eps: *eps, slots }),
         LayerKind::LayerScale(_) => Box::new(LayerScale(slots)),
+        LayerKind::ScaleBy(factor) => Box::new(ScaleBy(*factor)),
         LayerKind::Channels(plan) => Box::new(Channels(plan.order(layer.input[0]))),
         LayerKind::AcrossChannels(plan) => Box::new(AcrossChannels { plan: *plan, slots }),
         LayerKind::Activation(plan) => Box::new(*plan),
@@ -490,6 +498,7 @@ fn build(layer: &LayerPlan, slots: Slots) -> Step {
         LayerKind::Sum(plan) => return Step::Many(Merge::Sum(plan.activation)),
         LayerKind::Product {} => return Step::Many(Merge::Product),
         LayerKind::Concat {} => return Step::Many(Merge::Concat),
+        LayerKind::ConcatRows {} => return Step::Many(Merge::ConcatRows),
         LayerKind::Scale {} => return Step::Many(Merge::Scale),
     })
 }

@@ -24,7 +24,7 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// Over `channels`; `prefix` is that of its parameters, `slots` their place (weight, bias).
+    /// Over `channels`; `prefix` is that of its parameters, `slots` their place (weight, if it has one, and bias).
     pub fn new(plan: BatchNormSettings, channels: usize, prefix: &str, slots: Slots) -> BatchNorm {
         BatchNorm {
             plan,
@@ -73,7 +73,14 @@ impl BatchNorm {
             Statistics,
         ) -> Result<(Value, Option<BatchStatistics>)>,
     ) -> Result<Value> {
-        let affine = [0, 1].map(|slot| self.slots.get(pass, slot));
+        let ones;
+        let affine = if self.plan.weight {
+            [0, 1].map(|slot| self.slots.get(pass, slot))
+        } else {
+            let beta = self.slots.get(pass, 0);
+            ones = pass.tape.leaf(&beta.tensor().ones_like()?, false);
+            [&ones, beta]
+        };
         let statistics = if pass.training {
             Statistics::Batch
         } else {

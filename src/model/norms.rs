@@ -4,7 +4,7 @@ use candle_core::Result;
 
 use crate::kernels::group_norm::group_norm;
 use crate::kernels::layer_norm::layer_norm;
-use crate::kernels::layer_scale::layer_scale;
+use crate::kernels::layer_scale::{layer_scale, times};
 use crate::kernels::response_norm::{LocalResponse, global_response_norm, local_response_norm};
 use crate::kernels::tape::Value;
 use crate::plan::model::{GroupNormPlan, LocalResponseNormPlan};
@@ -74,5 +74,14 @@ impl Layer for LayerScale {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
         let scale = self.0.get(pass, 0);
         layer_scale(&mut pass.tape, x, scale)
+    }
+}
+
+/// All numbers times one that is not learnt.
+pub struct ScaleBy(pub f64);
+
+impl Layer for ScaleBy {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        times(&mut pass.tape, x, self.0)
     }
 }

@@ -2,9 +2,12 @@
 
 use candle_core::Result;
 
+use crate::config::layer::ChannelPooling;
+use crate::kernels::blur_pool::blur_pool2d;
+use crate::kernels::channel_pool::{channel_max, channel_mean};
 use crate::kernels::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d};
 use crate::kernels::tape::Value;
-use crate::plan::model::{AvgPoolPlan, PoolPlan};
+use crate::plan::model::{AvgPoolPlan, BlurPoolPlan, PoolPlan};
 
 use super::layer::{Layer, Pass};
 
@@ -24,6 +27,24 @@ impl Layer for AvgPool {
     fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
         let AvgPoolPlan { pool, count_padding } = &self.0;
         avg_pool2d(&mut pass.tape, x, pool.windows(), pool.ceil, *count_padding)
+    }
+}
+
+/// Mean over windows with binomial weights.
+pub struct BlurPool(pub BlurPoolPlan);
+
+impl Layer for BlurPool {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        blur_pool2d(&mut pass.tape, x, self.0.windows())
+    }
+}
+
+impl Layer for ChannelPooling {
+    fn forward(&mut self, pass: &mut Pass, x: &Value) -> Result<Value> {
+        match self {
+            ChannelPooling::Mean => channel_mean(&mut pass.tape, x),
+            ChannelPooling::Max => channel_max(&mut pass.tape, x),
+        }
     }
 }
 

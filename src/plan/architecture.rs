@@ -152,6 +152,17 @@ impl Graph<'_> {
             Layer::Auxiliary(auxiliary) => self.auxiliary(element, auxiliary, input),
             Layer::SqueezeExcite(squeeze) => self.squeeze_excite(element, squeeze, input),
             Layer::Eca(eca) => self.eca(element, eca, input),
+            Layer::Whiten(_) if input.as_ref().is_some_and(|input| input.source != 0) => {
+                self.problems.push(
+                    Problem::value(
+                        element.at.key("whiten"),
+                        format!("{} sees what another layer makes of images", element.name),
+                    )
+                    .label("whitens images themselves")
+                    .help("put it before all other layers"),
+                );
+                None
+            }
             Layer::SeparableConv(conv) => self.separable_conv(element, conv, input, is_last),
             layer => self.layer(element, layer, &element.name, input, is_last),
         }
@@ -436,15 +447,34 @@ impl Graph<'_> {
         let ends: Vec<Point> = ends.into_iter().collect::<Option<_>>()?;
         let first = ends.first()?.shape.clone();
         let merge = branches.merge.unwrap_or(Merge::Concat);
+        // Of two branches to be multiplied, the second may be factors for channels or for pixels.
+        let are_factors = |shape: &[usize]| match first[..] {
+            [channels, height, width] if ends.len() == 2 && *shape != first => {
+                *shape == [channels, 1, 1] || *shape == [1, height, width]
+            }
+            _ => false,
+        };
         let fits = |shape: &[usize]| match merge {
             Merge::Concat => shape.len() == first.len() && shape[1..] == first[1..],
-            Merge::Sum | Merge::Multiply => *shape == first,
+            Merge::Rows => {
+                let are_maps = shape.len() == 3 && first.len() == 3;
+                are_maps && shape[0] == first[0] && shape[2] == first[2]
+            }
+            Merge::Sum => *shape == first,
+            Merge::Multiply => *shape == first || are_factors(shape),
         };
         if let Some(index) = ends.iter().position(|end| !fits(&end.shape)) {
             let (found, other) = (display(&ends[index].shape), display(&first));
             let (verb, help) = match merge {
                 Merge::Concat => ("concatenated", "their heights and widths have to be the same"),
+                Merge::Rows => {
+                    ("stacked", "they have to be maps, of the same number of channels and width")
+                }
                 Merge::Sum => ("added", "their shapes have to be the same"),
+                Merge::Multiply if ends.len() == 2 => (
+                    "multiplied",
+                    "their shapes have to be the same, or the second has one number for each channel, or one channel",
+                ),
                 Merge::Multiply => ("multiplied", "their shapes have to be the same"),
             };
             self.problems.push(
@@ -465,7 +495,20 @@ impl Graph<'_> {
                 output[0] = ends.iter().map(|end| end.shape[0]).sum();
                 ("concat", LayerKind::Concat {})
             }
+            Merge::Rows => {
+                output[1] = ends.iter().map(|end| end.shape[1]).sum();
+                if output[1] > LARGEST_SIDE {
+                    let message = format!("{} rows are more than {LARGEST_SIDE}", output[1]);
+                    let at = element.at.key("branches");
+                    self.problems.push(Problem::value(at, message).label("too many together"));
+                    return None;
+                }
+                ("concat", LayerKind::ConcatRows {})
+            }
             Merge::Sum => ("sum", LayerKind::Sum(SumPlan { activation: None })),
+            Merge::Multiply if ends.iter().any(|end| are_factors(&end.shape)) => {
+                ("scale", LayerKind::Scale {})
+            }
             Merge::Multiply => ("product", LayerKind::Product {}),
         };
         let name = self.merge_name(element, word);

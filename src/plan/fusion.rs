@@ -75,7 +75,7 @@ mod tests {
     use crate::config::layering::preset;
     use crate::plan::network::network;
 
-    const NORM: BatchNormSettings = BatchNormSettings { momentum: 0.1, eps: 1e-5 };
+    const NORM: BatchNormSettings = BatchNormSettings { momentum: 0.1, eps: 1e-5, weight: true };
 
     #[test]
     fn an_activation_joins_the_operation_before_it_if_its_result_tells_the_derivative() {

@@ -3,15 +3,15 @@
 use crate::basis::activation::Activation;
 use crate::basis::shape::{Window, display};
 use crate::config::layer::{self, Layer};
-use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Norm};
+use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Init, Norm};
 use crate::config::layer_values::{Padding, Pair, Width};
 use crate::config::model::Defaults;
 use crate::config::written::Written;
 use crate::document::{KeyPath, Problem};
 
 use super::model::{
-    AvgPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LayerKind,
-    LocalResponseNormPlan, PoolPlan, Tail,
+    AvgPoolPlan, BlurPoolPlan, ChannelsPlan, ConvPlan, DensePlan, GroupNormPlan, LARGEST_BLUR,
+    LARGEST_PATCH, LayerKind, LocalResponseNormPlan, PoolPlan, Tail,
 };
 
 /// Sides of images, windows and paddings stay below this, so that no product overflows.
@@ -64,6 +64,7 @@ impl Builder<'_> {
     ) -> Option<(LayerKind, Vec<usize>)> {
         match layer {
             Layer::Conv(conv) => self.conv(conv, input),
+            Layer::Whiten(whiten) => self.whiten(whiten, input),
             Layer::Dense(dense) => self.dense(dense, input),
             Layer::MaxPool(pool) => {
                 let pool =
@@ -85,12 +86,18 @@ impl Builder<'_> {
                 let output = self.bins("adaptive-max-pool", pool.adaptive_max_pool, input)?;
                 Some((LayerKind::AdaptiveMaxPool {}, output))
             }
+            Layer::BlurPool(blur) => self.blur_pool(blur, input),
+            Layer::ChannelPool(pool) => {
+                let [_, height, width] = self.image(input?)?;
+                Some((LayerKind::ChannelPool(pool.channel_pool), vec![1, height, width]))
+            }
             Layer::Flatten(_) => Some((LayerKind::Flatten {}, vec![input?.iter().product()])),
             Layer::BatchNorm(norm) => {
                 let usual = BatchNormSettings::default();
                 let settings = BatchNormSettings {
                     momentum: norm.momentum.unwrap_or(usual.momentum),
                     eps: norm.eps.unwrap_or(usual.eps),
+                    weight: norm.weight.unwrap_or(usual.weight),
                 };
                 self.check_batch_norm(settings, self.at);
                 Some((LayerKind::BatchNorm(settings), input?.to_vec()))
@@ -132,6 +139,13 @@ impl Builder<'_> {
             }
             Layer::LayerScale(scale) => {
                 Some((LayerKind::LayerScale(scale.layer_scale), input?.to_vec()))
+            }
+            Layer::Scale(scale) => {
+                if scale.scale == 0.0 {
+                    let message = "times 0, all numbers are the same whatever the image";
+                    self.push(self.at.key("scale"), message, "must not be 0");
+                }
+                Some((LayerKind::ScaleBy(scale.scale), input?.to_vec()))
             }
             Layer::Chunk(chunk) => {
                 self.channels("chunk", ChannelsPlan::Chunk(chunk.chunk, chunk.of), input)
@@ -227,6 +241,7 @@ impl Builder<'_> {
             groups,
             bias: conv.bias.unwrap_or(tail.norm.is_none()),
             dense: false,
+            whitens: None,
             init: conv.init.unwrap_or(self.defaults.init),
             tail,
         };
@@ -239,6 +254,50 @@ impl Builder<'_> {
         let output = vec![filters, height, width];
         let weights = [filters, input[0] / groups, kernel[0], kernel[1]];
         self.fits_memory("conv", &weights, &output).then_some((LayerKind::Conv(plan), output))
+    }
+
+    fn whiten(
+        &mut self,
+        whiten: &layer::Whiten,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let Pair(kernel) = whiten.whiten;
+        let sound = self.sides("whiten", kernel, 1);
+        let eps = self.eps(whiten.eps, 5e-4);
+        let none = Written(DropoutSettings { p: 0.0, channels: false });
+        let tail = self.tail(Some(Norm::None), whiten.activation, Some(none));
+        let input = self.image(input?)?;
+        if !sound {
+            return None;
+        }
+        let patch = input[0].saturating_mul(kernel[0].saturating_mul(kernel[1]));
+        if patch > LARGEST_PATCH {
+            let message = format!("a patch of {} has {patch} numbers", display(&kernel));
+            let label = format!("at most {LARGEST_PATCH} can be whitened");
+            self.push(self.at.key("whiten"), message, label);
+            return None;
+        }
+        let plan = ConvPlan {
+            filters: 2 * patch,
+            kernel,
+            stride: [1, 1],
+            padding: [[0, 0]; 2],
+            dilation: [1, 1],
+            groups: 1,
+            bias: true,
+            dense: false,
+            whitens: Some(eps),
+            init: Init::Pytorch,
+            tail,
+        };
+        let windows = plan.windows();
+        let sizes = [0, 1].map(|axis| windows[axis].out(input[axis + 1]));
+        let [Some(height), Some(width)] = sizes else {
+            self.does_not_fit("whiten", &windows, &input);
+            return None;
+        };
+        let output = vec![2 * patch, height, width];
+        self.fits_memory("whiten", &[], &output).then_some((LayerKind::Conv(plan), output))
     }
 
     fn dense(
@@ -261,6 +320,7 @@ impl Builder<'_> {
                 groups: 1,
                 bias: dense.bias.unwrap_or(tail.norm.is_none()),
                 dense: true,
+                whitens: None,
                 init: dense.init.unwrap_or(self.defaults.init),
                 tail,
             };
@@ -295,6 +355,47 @@ impl Builder<'_> {
         self.sides(kind, out, 1);
         let input = self.image(input?)?;
         Some(vec![input[0], out[0], out[1]])
+    }
+
+    fn blur_pool(
+        &mut self,
+        blur: &layer::BlurPool,
+        input: Option<&[usize]>,
+    ) -> Option<(LayerKind, Vec<usize>)> {
+        let Pair(window) = blur.blur_pool;
+        let Pair(stride) = blur.stride.unwrap_or(Pair([1, 1]));
+        if !window.iter().all(|side| (2..=LARGEST_BLUR).contains(side)) {
+            self.problems.push(
+                Problem::value(
+                    self.at.key("blur-pool"),
+                    format!("a blur of {} is not between 2 and {LARGEST_BLUR}", display(&window)),
+                )
+                .label("out of range")
+                .help("3 is timm's; with 1 nothing would be blurred: { max-pool = 1, stride = 2 }"),
+            );
+            return None;
+        }
+        if !self.sides("stride", stride, 1) {
+            return None;
+        }
+        let plan = BlurPoolPlan { window, stride };
+        let [channels, height, width] = self.image(input?)?;
+        let Some([rows, columns]) = plan.out([height, width]) else {
+            let mirrored = display(&plan.windows().map(|window| window.padding[0]));
+            self.problems.push(
+                Problem::value(
+                    self.at.key("blur-pool"),
+                    format!("maps of {} are too small for this blur", display(&[height, width])),
+                )
+                .label(format!("mirrors {mirrored} pixels at each border"))
+                .help(
+                    "use a smaller window or stride, fewer pools before it, or larger images: maps are larger than \
+                     what is mirrored",
+                ),
+            );
+            return None;
+        };
+        Some((LayerKind::BlurPool(plan), vec![channels, rows, columns]))
     }
 
     fn channels(
@@ -463,7 +564,7 @@ impl Builder<'_> {
     }
 
     fn check_batch_norm(&mut self, norm: BatchNormSettings, at: &KeyPath) {
-        let BatchNormSettings { momentum, eps } = norm;
+        let BatchNormSettings { momentum, eps, .. } = norm;
         if !(momentum > 0.0 && momentum <= 1.0) {
             let message = format!("a momentum of {momentum} is not in (0, 1]");
             self.push(at.key("momentum"), message, "weight of the batch in the running statistics");

@@ -1,5 +1,7 @@
 //! How much memory a training step cannot do without.
 
+use crate::config::layer::ChannelPooling;
+
 use super::Plan;
 use super::data::Image;
 use super::fusion::{Fusion, activation_behind, pool_behind};
@@ -163,6 +165,8 @@ fn operations(model: &ModelPlan, batch: u64) -> Vec<Operation> {
             _ if std::mem::take(&mut is_pooled) => result.div_ceil(4),
             // Of each number, the sum that it is divided by a power of.
             LayerKind::LocalResponseNorm(_) => result,
+            // Of each pixel, the channel that it has from.
+            LayerKind::ChannelPool(ChannelPooling::Max) => result,
             _ => 0,
         };
         let mut operation = Operation {

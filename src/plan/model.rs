@@ -100,7 +100,7 @@ pub struct AuxiliaryPlan {
 }
 
 impl ModelPlan {
-    /// Trainable numbers.
+    /// Numbers of all parameters, those of filters that are fixed too.
     pub fn parameters(&self) -> u64 {
         self.layers.iter().map(LayerPlan::parameters).sum()
     }
@@ -207,7 +207,7 @@ impl ModelPlan {
     /// Numbers that learn at one time or another.
     pub fn trainable(&self) -> u64 {
         let learns = |layer: &&LayerPlan| layer.learns(usize::MAX);
-        self.layers.iter().filter(learns).map(LayerPlan::parameters).sum()
+        self.layers.iter().filter(learns).map(LayerPlan::trainable).sum()
     }
 
     /// Where the inputs of layer `index` come from: 0 is the image, else the number of a layer,

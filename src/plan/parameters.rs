@@ -16,10 +16,19 @@ pub struct ParameterPlan {
     pub fan_in: usize,
     /// Outputs that one input reaches.
     pub fan_out: usize,
+    /// Whether it never learns, wherever the layer's others do.
+    pub fixed: bool,
+}
+
+impl ParameterPlan {
+    /// Its numbers.
+    fn count(&self) -> u64 {
+        self.shape.iter().map(|side| *side as u64).product()
+    }
 }
 
 impl LayerPlan {
-    /// The trainable tensors of the layer.
+    /// The tensors of the layer that learn, or that stay what training images have made of them.
     pub fn parameter_plans(&self) -> Vec<ParameterPlan> {
         let mut plans = Vec::new();
         match &self.kind {
@@ -32,6 +41,7 @@ impl LayerPlan {
                 };
                 let fans = (depth * taps, conv.filters / conv.groups * taps);
                 self.product(shape, conv.bias, conv.init, fans, &mut plans);
+                plans[0].fixed = conv.whitens.is_some();
                 self.norm(&self.norm_prefix(), conv.tail.norm, conv.filters, &mut plans);
             }
             LayerKind::Dense(dense) => {
@@ -60,6 +70,7 @@ impl LayerPlan {
                 init: Init::Constant(*start),
                 fan_in: 1,
                 fan_out: 1,
+                fixed: false,
             }),
             _ => {}
         }
@@ -97,11 +108,12 @@ impl LayerPlan {
     ) {
         let outputs = shape[0];
         let name = format!("{}.weight", self.name);
-        plans.push(ParameterPlan { name, shape, init, fan_in, fan_out });
+        plans.push(ParameterPlan { name, shape, init, fan_in, fan_out, fixed: false });
         if bias {
             let init = if init == Init::Pytorch { init } else { Init::Constant(0.0) };
             let name = format!("{}.bias", self.name);
-            plans.push(ParameterPlan { name, shape: vec![outputs], init, fan_in, fan_out });
+            let shape = vec![outputs];
+            plans.push(ParameterPlan { name, shape, init, fan_in, fan_out, fixed: false });
         }
     }
 
@@ -112,8 +124,10 @@ impl LayerPlan {
         channels: usize,
         plans: &mut Vec<ParameterPlan>,
     ) {
-        if norm.is_some() {
-            self.affine(prefix, channels, [1.0, 0.0], plans);
+        let Some(norm) = norm else { return };
+        self.affine(prefix, channels, [1.0, 0.0], plans);
+        if !norm.weight {
+            plans.remove(plans.len() - 2);
         }
     }
 
@@ -132,16 +146,20 @@ impl LayerPlan {
                 init: Init::Constant(value),
                 fan_in: channels,
                 fan_out: channels,
+                fixed: false,
             });
         }
     }
 
-    /// Trainable numbers: (F·F·D + 1)·filters for a convolution, (m + 1)·n for a dense layer.
+    /// Numbers of its tensors: (F·F·D + 1)·filters for a convolution, (m + 1)·n for a dense layer.
     pub fn parameters(&self) -> u64 {
-        self.parameter_plans()
-            .iter()
-            .map(|plan| plan.shape.iter().map(|side| *side as u64).product::<u64>())
-            .sum()
+        self.parameter_plans().iter().map(ParameterPlan::count).sum()
+    }
+
+    /// Those of them that may learn.
+    pub fn trainable(&self) -> u64 {
+        let plans = self.parameter_plans();
+        plans.iter().filter(|plan| !plan.fixed).map(ParameterPlan::count).sum()
     }
 }
 
@@ -188,6 +206,7 @@ mod tests {
                 groups,
                 bias,
                 dense: false,
+                whitens: None,
                 init: Init::Pytorch,
                 tail: Tail { norm: None, activation: None, dropout: None },
             }),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::basis::record::{EpochRecord, Outcome, Status};
-use crate::data::{self, Dataset, News};
+use crate::data::{self, Dataset, News, Views};
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
+use crate::model::whitening::{self, Patches};
 use crate::plan::Plan;
 use crate::plan::data::{DataPlan, Normalise};
 use crate::plan::distill::DistillPlan;
@@ -202,7 +203,7 @@ fn attempt(
     }
     store.arrive(resume.as_ref().map_or(0, |resume| resume.records.len()), around.threads)?;
     let data = data(trial, around)?;
-    let start = match &trial.plan.model.weights {
+    let mut start = match &trial.plan.model.weights {
         Some(file) => model::weights::read(file, &trial.plan.model).map_err(failed)?.0,
         None => Weights::new(),
     };
@@ -214,6 +215,7 @@ fn attempt(
         )));
     }
     let device = Device::open(slot.device).map_err(failed)?;
+    whiten(&trial.plan, &data, around, &mut start)?;
     let teacher = teacher(&trial.plan, &device).map_err(failed)?;
     let plan = &trial.plan;
     let mut trainer = Trainer::new(plan, &device, data.clone(), epochs, features, start, teacher)?;
@@ -315,6 +317,37 @@ fn attempt(
     }
     write_time()?;
     Ok(Ended::With(Box::new(outcome)))
+}
+
+/// Adds to `start` the filters that whiten training images, if the network has such filters and they are not
+/// there: images as at evaluation, so that nothing of it is left to chance.
+fn whiten(
+    plan: &Plan,
+    data: &TrialData,
+    around: &Surroundings,
+    start: &mut Weights,
+) -> Result<(), Trouble> {
+    /// Images at a time.
+    const BATCH: usize = 250;
+    let Some((name, conv)) = whitening::whitens(&plan.model) else { return Ok(()) };
+    let (Some(eps), &[channels, height, width]) = (conv.whitens, &plan.model.input[..]) else {
+        return Ok(());
+    };
+    if start.contains_key(&name) {
+        return Ok(());
+    }
+    // These views go before the trial does, which still needs what it shares.
+    around.epochs.expect(plan);
+    let epochs = around.epochs.of(plan);
+    let views =
+        Views::new(data.dataset.clone(), &data.normalisation, plan, epochs).map_err(failed)?;
+    let mut patches = Patches::new([channels, height, width], conv.kernel);
+    for images in whitening::looked_at(&data.split.train).chunks(BATCH) {
+        patches.add(&views.evaluation(images).map_err(failed)?.pixels);
+    }
+    let shape = vec![conv.filters, channels, conv.kernel[0], conv.kernel[1]];
+    start.insert(name, (shape, patches.filters(eps)));
+    Ok(())
 }
 
 /// The teacher of a plan, if it has one.

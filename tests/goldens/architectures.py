@@ -52,7 +52,7 @@ TRAINED = [
     *["alexnet", "vgg11-bn", "resnet18", "resnet50", "googlenet", "squeezenet1_1", "mobilenet_v2"],
     *["resnext50_32x4d", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5", "mnasnet0_5"],
     *["efficientnet_b0", "regnet_y_400mf", "inception_v3", "convnext_tiny", "tf_efficientnet_lite0"],
-    *["lenet5", "resnet9", "resnet20", "wrn-28-10"],
+    *["lenet5", "resnet9", "resnet20", "wrn-28-10", "airbench", "alexnet_lrn"],
 ]
 CLASSES = 10
 SIZE = 64
@@ -60,8 +60,8 @@ BATCH = 4
 # The margin that architectures.rs asks for.
 CLOSE = 1e-4
 # Of images for logits, and of those for gradients, with their number.
-SIZES = {name: 32 for name in presets.small_networks.NETWORKS} | {"inception_v3": 96}
-TRAINED_ON = {"inception_v3": (299, 2), "wrn-28-10": (16, 4)}
+SIZES = presets.small_networks.SIZES | {"inception_v3": 96, "alexnet_lrn": 63, "cbam_resnet18": 64, "cbam_resnet50": 64}
+TRAINED_ON = {"airbench": (28, 4), "inception_v3": (299, 2), "wrn-28-10": (16, 4)}
 
 
 def uniform(name, count):
@@ -188,7 +188,9 @@ def main():
         )
         if size != SIZE:
             print(f"{preset},size,,{size}")
-        if name in presets.small_networks.NETWORKS or name in presets.TIMM:
+        if name == "alexnet_lrn":
+            model = presets.small_networks.Alexnet(CLASSES, size)
+        elif name in presets.small_networks.NETWORKS or name in presets.TIMM:
             model, *_ = presets.build(name, CLASSES)
         else:
             plain = {"init_weights": False} if name in ["googlenet", "inception_v3"] else {}
@@ -238,6 +240,8 @@ def main():
             print(f"{preset},decisions,,{margin.decisions}")
         print(f"{preset},loss,,{loss.item():.9e}")
         for key, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             pattern = 2 * uniform(f"{key} pattern", parameter.numel()) - 1
             dot = (parameter.grad.flatten().numpy() * pattern).sum()
             print(f"{preset},{key},{parameter.grad.norm().item():.9e},{dot:.9e}")

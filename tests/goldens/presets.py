@@ -1,6 +1,6 @@
 """Writes presets.csv: size, parameters, FLOPs and the names of all tensors of the networks that presets are.
 
-usage: python presets.py > presets.csv, with torch, torchvision and timm
+usage: python presets.py [PRESET …] > presets.csv, with torch, torchvision and timm; all presets if none is named
 
 Networks are torchvision's with the FLOPs of its own tables, where it has them; those of timm and of
 small_networks.py are counted here, products only. Names are told by the FNV-1a hash of the lines "NAME SHAPE" in
@@ -39,7 +39,7 @@ TIMM = ["tf_efficientnet_lite0"]
 def build(name, num_classes=CLASSES):
     """The network, and size and GFLOPs as published, if they are."""
     if name in small_networks.NETWORKS:
-        return small_networks.NETWORKS[name](num_classes), 32, None
+        return small_networks.NETWORKS[name](num_classes), small_networks.SIZES[name], None
     if name in TIMM:
         return timm.create_model(name, pretrained=False, num_classes=num_classes), 224, None
     more = {"init_weights": False} if name == "inception_v3" else {}
@@ -83,7 +83,7 @@ def main():
     print("preset,size,parameters,gflops,names")
     # Shapes are all that is asked for.
     torch.set_default_device("meta")
-    for name in TORCHVISION + TIMM + list(small_networks.NETWORKS):
+    for name in sys.argv[1:] or TORCHVISION + TIMM + list(small_networks.NETWORKS):
         model, size, gflops = build(name)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         gflops = gflops or round(count(model, size), 6)

@@ -1,6 +1,7 @@
-"""Networks for small images, which torchvision does not have, written down from their papers in PyTorch."""
+"""Networks that torchvision does not have, written down from their papers in PyTorch."""
 
 import torch
+import torchvision
 from torch import nn
 from torch.nn import functional as F
 
@@ -89,6 +90,95 @@ class WideResnet(nn.Module):
         return self.fc(self.relu(self.bn1(x)).mean([2, 3]))
 
 
+class Alexnet(nn.Module):
+    """Krizhevsky et al., 2012, for images of so many pixels a side."""
+
+    def __init__(self, num_classes, size=224):
+        super().__init__()
+        side = (size + 4 - 11) // 4 + 1
+        for _ in range(3):
+            side = (side - 3) // 2 + 1
+        self.conv1, self.conv2 = nn.Conv2d(3, 96, 11, 4, 2), nn.Conv2d(96, 256, 5, 1, 2, groups=2)
+        self.conv3, self.conv4 = nn.Conv2d(256, 384, 3, 1, 1), nn.Conv2d(384, 384, 3, 1, 1, groups=2)
+        self.conv5 = nn.Conv2d(384, 256, 3, 1, 1, groups=2)
+        self.fc6, self.fc7 = nn.Linear(256 * side**2, 4096), nn.Linear(4096, 4096)
+        self.fc8 = nn.Linear(4096, num_classes)
+        # PyTorch divides alpha by the number of channels, the paper does not.
+        self.norm = nn.LocalResponseNorm(5, 5 * 1e-4, 0.75, 2.0)
+        self.relu, self.dropout = nn.ReLU(), nn.Dropout(0.5)
+
+    def forward(self, x):
+        for conv in [self.conv1, self.conv2]:
+            x = F.max_pool2d(self.norm(self.relu(conv(x))), 3, 2)
+        for conv in [self.conv3, self.conv4, self.conv5]:
+            x = self.relu(conv(x))
+        x = F.max_pool2d(x, 3, 2).flatten(1)
+        for dense in [self.fc6, self.fc7]:
+            x = self.dropout(self.relu(dense(x)))
+        return self.fc8(x)
+
+
+class Gates(nn.Module):
+    """Woo et al., 2018, as in the authors' code."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.ChannelGate, self.SpatialGate = nn.Module(), nn.Module()
+        self.ChannelGate.mlp = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, channels // 16), nn.ReLU(), nn.Linear(channels // 16, channels)
+        )
+        self.SpatialGate.spatial = nn.Module()
+        self.SpatialGate.spatial.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.SpatialGate.spatial.bn = nn.BatchNorm2d(1, momentum=0.01)
+
+    def forward(self, x):
+        mlp, spatial = self.ChannelGate.mlp, self.SpatialGate.spatial
+        factors = torch.sigmoid(mlp(x.mean([2, 3])) + mlp(x.amax([2, 3])))
+        x = x * factors[:, :, None, None]
+        both = torch.cat([x.max(1, keepdim=True).values, x.mean(1, keepdim=True)], 1)
+        return x * torch.sigmoid(spatial.bn(spatial.conv(both)))
+
+
+def cbam(depth, num_classes):
+    model = getattr(torchvision.models, f"resnet{depth}")(num_classes=num_classes)
+    for stage in [model.layer1, model.layer2, model.layer3, model.layer4]:
+        for block in stage:
+            last = "bn3" if hasattr(block, "bn3") else "bn2"
+            block.cbam = Gates(getattr(block, last).num_features)
+            getattr(block, last).register_forward_hook(lambda _, __, out, gates=block.cbam: gates(out))
+    return model
+
+
+class Group(nn.Module):
+    def __init__(self, inputs, filters):
+        super().__init__()
+        self.conv1, self.conv2 = conv(inputs, filters), conv(filters, filters)
+        self.norm1, self.norm2 = [nn.BatchNorm2d(filters, eps=1e-12, momentum=0.4) for _ in range(2)]
+        for norm in [self.norm1, self.norm2]:
+            norm.weight = None
+        self.pool, self.activ = nn.MaxPool2d(2), nn.GELU()
+
+    def forward(self, x):
+        x = self.activ(self.norm1(self.pool(self.conv1(x))))
+        return self.activ(self.norm2(self.conv2(x)))
+
+
+class Airbench(nn.Module):
+    """Jordan, 2024: factors of norms, which do not learn there, are left out."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
+        self.layers = nn.Sequential(
+            nn.GELU(), Group(24, 64), Group(64, 256), Group(256, 256), nn.MaxPool2d(3), nn.Flatten()
+        )
+        self.head = nn.Linear(256, num_classes, bias=False)
+
+    def forward(self, x):
+        return self.head(self.layers(self.whiten(x))) / 9
+
+
 class Normed(nn.Conv2d):
     """A convolution, a norm and a ReLU."""
 
@@ -133,4 +223,10 @@ NETWORKS = {
     "resnet56": lambda num_classes: CifarResnet(9, num_classes),
     "resnet110": lambda num_classes: CifarResnet(18, num_classes),
     "wrn-28-10": lambda num_classes: WideResnet(4, 10, num_classes),
+    "airbench": Airbench,
+    "alexnet_lrn": Alexnet,
+    "cbam_resnet18": lambda num_classes: cbam(18, num_classes),
+    "cbam_resnet50": lambda num_classes: cbam(50, num_classes),
 }
+# Pixels a side of the images of each.
+SIZES = {name: 32 for name in NETWORKS} | dict.fromkeys(["alexnet_lrn", "cbam_resnet18", "cbam_resnet50"], 224)

@@ -8,6 +8,7 @@
 
 pub(super) mod activation;
 pub(super) mod arrange;
+pub(super) mod channel_pool;
 pub(super) mod conv;
 pub(super) mod dense;
 pub(super) mod dropout;

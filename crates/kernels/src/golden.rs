@@ -1,5 +1,5 @@
-//! Every operation against what PyTorch computes; `kernels.py`, `norms.py` and `recipes.py` in `tests/goldens` have
-//! made the numbers.
+//! Every operation against what PyTorch computes; `kernels.py`, `norms.py`, `attention.py` and `recipes.py` in
+//! `tests/goldens` have made the numbers.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,9 @@ use candlewick_basis::shape::Window;
 
 use super::activation::{Activation, activation};
 use super::arrange::channels;
+use super::blur_pool::blur_pool2d;
 use super::buffer::Buffer;
+use super::channel_pool::{channel_max, channel_mean};
 use super::conv::conv2d;
 use super::dense::dense;
 use super::device::Device;
@@ -22,6 +24,7 @@ use super::lanes::leave;
 use super::layer_norm::layer_norm;
 use super::layer_scale::layer_scale;
 use super::loss::{cross_entropy, loss};
+use super::merge::scale;
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d};
 use super::response_norm::{LocalResponse, global_response_norm, local_response_norm};
@@ -34,7 +37,7 @@ type Case = BTreeMap<String, Tensor>;
 
 /// The cases of one operation: settings and tensors.
 fn cases(operation: &str) -> Vec<(BTreeMap<String, String>, Case)> {
-    let tensors = ["kernels", "norms", "recipes"].into_iter().flat_map(|file| {
+    let tensors = ["kernels", "norms", "attention", "recipes"].into_iter().flat_map(|file| {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens");
         let path = format!("{folder}/{file}.safetensors");
         candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
@@ -191,6 +194,23 @@ fn channels_go_where_pytorch_has_them() {
         let order: Vec<_> = [None].into_iter().chain((0..count(v)).map(Some)).collect();
         channels(tape, &v[0], &[order, vec![None, None]].concat())
     });
+}
+
+#[test]
+fn blurring_pools_are_those_of_timm() {
+    compare("blur_pool2d", 1e-6, |tape, v, setting| {
+        let number = |name: &str| -> usize { setting(name).parse().unwrap() };
+        let (kernel, stride) = (number("kernel"), number("stride"));
+        let padding = [(stride - 1 + kernel - 1) / 2; 2];
+        blur_pool2d(tape, &v[0], [Window { kernel, stride, padding, dilation: 1 }; 2])
+    });
+}
+
+#[test]
+fn pools_over_channels_and_factors_of_pixels_are_those_of_pytorch() {
+    compare("channel_mean", 1e-6, |tape, v, _| channel_mean(tape, &v[0]));
+    compare("channel_max", 1e-6, |tape, v, _| channel_max(tape, &v[0]));
+    compare("scale_pixels", 1e-6, |tape, v, _| scale(tape, &v[0], &v[1]));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Channels times learnt numbers (Touvron et al., 2021).
+//! Channels times learnt numbers (Touvron et al., 2021), and all numbers times one that is not learnt.
 
 use candle_core::Result;
 use rayon::prelude::*;
@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::activation::each;
 use super::device;
 use super::per_image::{Maps, change, sum_rows};
+use super::pieces::PIECE;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
 /// Each channel of `x` times its number in `scale`.
@@ -68,6 +69,30 @@ pub fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<Value> {
     }))
 }
 
+/// `x` times a number that nobody learns.
+pub fn times(tape: &mut Tape, x: &Value, factor: f64) -> Result<Value> {
+    if tape.is_by_candle() {
+        return device::norm::times(tape, x, factor);
+    }
+    let product = move |values: &mut [f32]| {
+        let factor = factor as f32;
+        values.par_chunks_mut(PIECE).for_each(|values| {
+            each(
+                values,
+                #[inline(always)]
+                |x| x * factor,
+            );
+        });
+    };
+    let mut result = numbers(x.tensor())?.to_vec();
+    product(&mut result);
+    let result = tensor(result, x.tensor().shape())?;
+    Ok(tape.record_like(x, result, &[x], move |mut gradient: Gradient, _| {
+        product(&mut gradient);
+        Ok(vec![Some(gradient)])
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{check, in_its_order};
@@ -83,5 +108,14 @@ mod tests {
                 layer_scale(tape, &x, &v[1])
             });
         }
+    }
+
+    #[test]
+    fn a_product_with_a_number_has_the_gradient_of_finite_differences_in_both_orders() {
+        check(&[&[3, 4]], |tape, v| times(tape, &v[0], 1.5));
+        check(&[&[9, 3, 2, 1]], |tape, v| {
+            let x = in_its_order(tape, &v[0])?;
+            times(tape, &x, -0.25)
+        });
     }
 }

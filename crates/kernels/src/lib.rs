@@ -8,7 +8,9 @@
 
 pub mod activation;
 pub mod arrange;
+pub mod blur_pool;
 pub mod buffer;
+pub mod channel_pool;
 pub mod conv;
 mod correlation;
 pub mod dense;

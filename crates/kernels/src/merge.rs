@@ -11,7 +11,7 @@ use super::device;
 use super::lanes::{self, LANES};
 use super::pieces::PIECE;
 use super::streaming;
-use super::tape::{Gradient, Tape, Value, numbers, tensor};
+use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
 
 /// All of `values` in one order: in lanes if one of them is.
 fn alike(tape: &mut Tape, values: &[Value]) -> Result<Vec<Value>> {
@@ -102,28 +102,32 @@ fn sum_of_two<'a>(x: &[f32], y: &[f32], into: &'a mut [MaybeUninit<f32>]) -> &'a
     unsafe { into.assume_init_mut() }
 }
 
-/// `values` one behind the other along the axis behind the batch: the end of an Inception block
-/// (Szegedy et al., 2015).
+/// `values` one behind the other along `axis`: along 1, the channels, at the end of an Inception block (Szegedy et
+/// al., 2015).
 ///
 /// # Shapes
 /// `[batch, c₁, …]`, `[batch, c₂, …]`, … → `[batch, c₁ + c₂ + …, …]`.
 ///
 /// # Errors
-/// If there are none, or their other axes differ.
-pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+/// If there are none, they do not have the axis, or their other axes differ.
+pub fn concat(tape: &mut Tape, values: &[Value], axis: usize) -> Result<Value> {
     let values = alike(tape, values)?;
     let Some(first) = values.first() else { candle_core::bail!("a concatenation of nothing") };
     let batch = first.dims()[0];
+    let without = |value: &Value| {
+        let mut dims = value.dims().to_vec();
+        (axis < dims.len()).then(|| dims.remove(axis)).map(|_| dims)
+    };
     for other in &values {
-        if other.dims()[0] != batch || other.dims()[2..] != first.dims()[2..] {
+        if axis == 0 || without(other).is_none() || without(other) != without(first) {
             candle_core::bail!("cannot concatenate {:?} and {:?}", first.dims(), other.dims());
         }
     }
     if tape.is_by_candle() {
-        return device::merge::concat(tape, &values);
+        return device::merge::concat(tape, &values, axis);
     }
-    // What belongs together: an image, or a block of images in lanes.
-    let groups = first.tensor().dims()[0];
+    // What belongs together: an image, or a block of images in lanes; or of them a channel.
+    let groups: usize = first.tensor().dims()[..axis].iter().product();
     let lengths: Vec<usize> =
         values.iter().map(|value| value.tensor().elem_count() / groups.max(1)).collect();
     let length: usize = lengths.iter().sum();
@@ -141,7 +145,7 @@ pub fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
     // SAFETY: the lengths of the parts add up to that of a group, and each part was written.
     let result = unsafe { result.assume_init() }.into_vec();
     let mut shape = first.tensor().dims().to_vec();
-    shape[1] = values.iter().map(|value| value.dims()[1]).sum();
+    shape[axis] = values.iter().map(|value| value.dims()[axis]).sum();
     let result = tensor(result, shape)?;
     let arguments: Vec<&Value> = values.iter().collect();
     let back = move |gradient: Gradient, wanted: &[bool]| {
@@ -212,22 +216,27 @@ pub fn product(tape: &mut Tape, values: &[Value]) -> Result<Value> {
     }))
 }
 
-/// Each channel of `x` times its factor: the end of squeeze and excitation (Hu et al., 2018).
+/// Each channel of `x` times its factor: the end of squeeze and excitation (Hu et al., 2018). Or each pixel times its
+/// factor, whatever the channel: the end of spatial attention (Woo et al., 2018).
 ///
 /// # Shapes
-/// x `[batch, channels, height, width]`, factors `[batch, channels, 1, 1]`.
+/// x `[batch, channels, height, width]`, factors `[batch, channels, 1, 1]` or `[batch, 1, height, width]`.
 ///
 /// # Errors
 /// If the shapes are others.
 pub fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
     let both = alike(tape, &[x.clone(), factors.clone()])?;
     let (x, factors) = (&both[0], &both[1]);
-    let fits = x.dims().len() == 4 && factors.dims() == [x.dims()[0], x.dims()[1], 1, 1];
-    if !fits {
+    let [batch, channels, height, width] = image_dims(x)?;
+    let of_channels = factors.dims() == [batch, channels, 1, 1];
+    if !of_channels && factors.dims() != [batch, 1, height, width] {
         candle_core::bail!("factors {:?} do not fit {:?}", factors.dims(), x.dims());
     }
     if tape.is_by_candle() {
         return device::merge::scale(tape, x, factors);
+    }
+    if !of_channels {
+        return scale_pixels(tape, x, factors);
     }
     // A factor has one number, or one for each lane.
     let lanes = if x.is_in_lanes() { LANES } else { 1 };
@@ -266,6 +275,44 @@ pub fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
     }))
 }
 
+/// Each pixel of `x` times its factor.
+fn scale_pixels(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
+    let channels = x.dims()[1];
+    let map = (x.tensor().elem_count() / (x.tensor().dims()[0] * channels).max(1)).max(1);
+    let times = move |values: &mut [f32], factors: &[f32]| {
+        values.par_chunks_mut(channels * map).zip(factors.par_chunks(map)).for_each(
+            |(values, factors)| {
+                for values in values.chunks_mut(map) {
+                    values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+                }
+            },
+        );
+    };
+    let mut result = numbers(x.tensor())?.to_vec();
+    times(&mut result, &numbers(factors.tensor())?);
+    let result = tensor(result, x.tensor().shape())?;
+    let (kept_x, kept_factors) = (x.tensor().clone(), factors.tensor().clone());
+    Ok(tape.record_like(x, result, &[x, factors], move |mut gradient: Gradient, wanted| {
+        let of_factors = match wanted[1] {
+            false => None,
+            true => {
+                let x = numbers(&kept_x)?;
+                let mut sums = vec![0.0f32; x.len() / channels];
+                let images = gradient.par_chunks(channels * map).zip(x.par_chunks(channels * map));
+                sums.par_chunks_mut(map).zip(images).for_each(|(sums, (gradient, x))| {
+                    for (gradient, x) in gradient.chunks(map).zip(x.chunks(map)) {
+                        let terms = gradient.iter().zip(x);
+                        sums.iter_mut().zip(terms).for_each(|(sum, (g, x))| *sum += g * x);
+                    }
+                });
+                Some(sums)
+            }
+        };
+        times(&mut gradient, &numbers(&kept_factors)?);
+        Ok(vec![Some(gradient), of_factors])
+    }))
+}
+
 /// Σ weight · loss over scalars: the loss of a network with auxiliary heads.
 pub fn weighted_sum(tape: &mut Tape, losses: &[(Value, f64)]) -> Result<Value> {
     let mut total = 0.0;
@@ -281,7 +328,7 @@ pub fn weighted_sum(tape: &mut Tape, losses: &[(Value, f64)]) -> Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{check, spread};
+    use super::super::tests::{check, in_its_order, spread};
     use super::*;
 
     #[test]
@@ -297,9 +344,15 @@ mod tests {
     #[test]
     fn concatenations_have_the_gradient_of_finite_differences_in_both_orders() {
         for batch in [2, 17] {
-            check(&[&[batch, 1, 2, 3], &[batch, 3, 2, 3], &[batch, 2, 2, 3]], concat);
+            check(&[&[batch, 1, 2, 3], &[batch, 3, 2, 3], &[batch, 2, 2, 3]], |tape, v| {
+                concat(tape, v, 1)
+            });
+            check(&[&[batch, 3, 1, 2], &[batch, 3, 2, 2]], |tape, v| {
+                let v = [v[0].clone(), in_its_order(tape, &v[1])?];
+                concat(tape, &v, 2)
+            });
         }
-        check(&[&[3, 4], &[3, 2]], concat);
+        check(&[&[3, 4], &[3, 2]], |tape, v| concat(tape, v, 1));
     }
 
     #[test]
@@ -318,13 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn scaled_pixels_have_the_gradient_of_finite_differences_in_both_orders() {
+        for batch in [2, 9] {
+            check(&[&[batch, 3, 2, 2], &[batch, 1, 2, 2]], |tape, v| {
+                let x = in_its_order(tape, &v[0])?;
+                scale(tape, &x, &v[1])
+            });
+        }
+    }
+
+    #[test]
     fn a_value_in_lanes_and_one_that_is_not_can_meet() {
         let mut tape = Tape::inference();
         let x = spread(&[9, 2, 3, 3], "x");
         let plain = tape.leaf(&x, false);
         let in_lanes = lanes::enter(&mut tape, &plain).unwrap();
         let twice = sum(&mut tape, &[plain.clone(), in_lanes.clone()], None).unwrap();
-        let both = concat(&mut tape, &[in_lanes, plain]).unwrap();
+        let both = concat(&mut tape, &[in_lanes, plain], 1).unwrap();
         let values = |tape: &mut Tape, value: &Value| {
             let value = lanes::leave(tape, value).unwrap();
             value.tensor().clone()
@@ -343,7 +406,8 @@ mod tests {
         let mut tape = Tape::inference();
         let [a, b] = [[2, 3, 2, 2], [2, 3, 2, 1]].map(|s| tape.leaf(&spread(&s, "x"), false));
         assert!(sum(&mut tape, &[a.clone(), b.clone()], None).is_err());
-        assert!(concat(&mut tape, &[a.clone(), b.clone()]).is_err());
+        assert!(concat(&mut tape, &[a.clone(), b.clone()], 1).is_err());
+        assert!(concat(&mut tape, &[a.clone(), a.clone()], 4).is_err());
         assert!(scale(&mut tape, &a, &b).is_err());
         assert!(sum(&mut tape, &[], None).is_err());
     }

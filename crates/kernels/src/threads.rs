@@ -7,16 +7,18 @@ use candlewick_basis::seed::derive;
 
 use super::activation::{Activation, activation};
 use super::arrange::{channels, flatten, reshape};
+use super::blur_pool::blur_pool2d;
 use super::buffer::Buffer;
+use super::channel_pool::{channel_max, channel_mean};
 use super::conv::conv2d;
 use super::dense::dense;
 use super::dropout::{Granularity, dropout};
 use super::group_norm::group_norm;
 use super::lanes::leave;
 use super::layer_norm::layer_norm;
-use super::layer_scale::layer_scale;
+use super::layer_scale::{layer_scale, times};
 use super::loss::cross_entropy;
-use super::merge::{product, scale};
+use super::merge::{concat, product, scale};
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, max_pool2d};
 use super::rectified_pool::normalised_max_pool2d;
@@ -136,6 +138,12 @@ fn norms(is_in_lanes: bool) -> Result<(u64, Vec<Vec<f32>>)> {
     let rows = conv2d(&mut tape, &rows, &filter, None, across, 1, None)?;
     let factors = reshape(&mut tape, &rows, &[37, CHANNELS, 1, 1])?;
     y = scale(&mut tape, &y, &factors)?;
+    // Spatial attention, blurred.
+    let both = [channel_max(&mut tape, &y)?, channel_mean(&mut tape, &y)?];
+    let pixels = concat(&mut tape, &both, 2)?;
+    let pixels = blur_pool2d(&mut tape, &pixels, [window(4, 2, 1, 1), window(3, 1, 1, 1)])?;
+    let pixels = times(&mut tape, &pixels, 0.5)?;
+    y = scale(&mut tape, &y, &pixels)?;
     y = adaptive_max_pool2d(&mut tape, &y, [2, 4])?;
     y = flatten(&mut tape, &y)?;
     let labels: Vec<u32> = (0..37).collect();

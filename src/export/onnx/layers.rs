@@ -1,5 +1,6 @@
 //! Layers as ONNX operators, at test time: dropout and stochastic depth pass their input on.
 
+use crate::config::layer::ChannelPooling;
 use crate::config::layer_settings::BatchNormSettings;
 use crate::plan::model::{ConvPlan, DensePlan, LayerKind, LayerPlan, Tail};
 
@@ -21,6 +22,15 @@ impl Graph<'_> {
             LayerKind::MaxPool(pool) => self.max_pool(layer, pool, x),
             LayerKind::AvgPool(pool) => self.avg_pool(layer, pool, x),
             LayerKind::AdaptiveAvgPool {} => self.adaptive_avg_pool(layer, x),
+            LayerKind::BlurPool(blur) => self.blur_pool(layer, *blur, x),
+            LayerKind::ChannelPool(pooling) => {
+                let operator = match pooling {
+                    ChannelPooling::Mean => "ReduceMean",
+                    ChannelPooling::Max => "ReduceMax",
+                };
+                let axes = self.whole_numbers(&format!("{name}/axes"), &[1]);
+                self.node(name, operator, &[x, &axes], [])
+            }
             LayerKind::Flatten {} => self.node(name, "Flatten", &[x], [Attribute::int("axis", 1)]),
             LayerKind::AdaptiveMaxPool {} => self.adaptive_max_pool(layer, x),
             LayerKind::LayerNorm(eps) => self.layer_norm(layer, *eps, x)?,
@@ -31,6 +41,10 @@ impl Graph<'_> {
                 let shape = [&layer.input[..1], &vec![1; layer.input.len() - 1]].concat();
                 let scale = self.parameter(name, &shape)?;
                 self.node(name, "Mul", &[x, &scale], [])
+            }
+            LayerKind::ScaleBy(factor) => {
+                let factor = self.scalar(*factor as f32);
+                self.node(name, "Mul", &[x, &factor], [])
             }
             LayerKind::Channels(channels) => self.channels(layer, channels, x),
             LayerKind::AcrossChannels(conv) => self.across_channels(layer, *conv, x)?,
@@ -53,6 +67,9 @@ impl Graph<'_> {
                 product
             }
             LayerKind::Concat {} => self.node(name, "Concat", inputs, [Attribute::int("axis", 1)]),
+            LayerKind::ConcatRows {} => {
+                self.node(name, "Concat", inputs, [Attribute::int("axis", 2)])
+            }
             LayerKind::Scale {} => self.node(name, "Mul", inputs, []),
         })
     }
@@ -131,10 +148,14 @@ impl Graph<'_> {
         channels: usize,
         x: &str,
     ) -> Result<String, ExportError> {
-        let words = ["weight", "bias", "running_mean", "running_var"];
-        let parameters = words.map(|word| self.parameter(&format!("{prefix}.{word}"), &[channels]));
-        let [weight, bias, mean, variance] = parameters;
-        let inputs = [x, &weight?, &bias?, &mean?, &variance?];
+        let weight = format!("{prefix}.weight");
+        let weight = match norm.weight {
+            true => self.parameter(&weight, &[channels])?,
+            false => self.constant(&weight, &[channels], &vec![1.0; channels]),
+        };
+        let mut of = |word: &str| self.parameter(&format!("{prefix}.{word}"), &[channels]);
+        let [bias, mean, variance] = [of("bias")?, of("running_mean")?, of("running_var")?];
+        let inputs = [x, &weight, &bias, &mean, &variance];
         let eps = Attribute::float("epsilon", norm.eps);
         Ok(self.node(layer, "BatchNormalization", &inputs, [eps]))
     }

@@ -78,6 +78,8 @@ pub(super) struct Attribute {
     f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     ints: Vec<i64>,
 }
@@ -89,6 +91,7 @@ pub(super) enum AttributeType {
     Undefined = 0,
     Float = 1,
     Int = 2,
+    String = 3,
     Ints = 7,
 }
 
@@ -99,6 +102,11 @@ impl Attribute {
 
     pub(super) fn int(name: &str, value: usize) -> Attribute {
         Attribute { i: Some(value as i64), ..Attribute::empty(name, AttributeType::Int) }
+    }
+
+    pub(super) fn string(name: &str, value: &str) -> Attribute {
+        let s = Some(value.as_bytes().to_vec());
+        Attribute { s, ..Attribute::empty(name, AttributeType::String) }
     }
 
     pub(super) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Attribute {

@@ -5,7 +5,8 @@
 //! rounds down, with as much more padding behind as its last window needs.
 
 use crate::basis::shape::Window;
-use crate::plan::model::{AvgPoolPlan, LayerPlan, PoolPlan};
+use crate::kernels::blur_pool::binomial;
+use crate::plan::model::{AvgPoolPlan, BlurPoolPlan, LayerPlan, PoolPlan};
 
 use super::graph::Graph;
 use super::messages::Attribute;
@@ -40,6 +41,29 @@ impl Graph<'_> {
         let padded = self.node(&layer.name, "Pad", &[x, &pads], []);
         let attributes = windows(pool, [0, 0], beyond);
         self.node(&layer.name, "AveragePool", &[&padded], attributes.chain([counts(false)]))
+    }
+
+    /// The mean over windows with binomial weights: a convolution of each channel whose borders are mirrored before.
+    pub(super) fn blur_pool(&mut self, layer: &LayerPlan, blur: BlurPoolPlan, x: &str) -> String {
+        let (name, channels) = (layer.name.as_str(), layer.input[0]);
+        let [rows, columns] = blur.windows().map(|window| window.padding[0]);
+        let mut x = x.to_owned();
+        if [rows, columns] != [0, 0] {
+            let pads = [0, 0, rows, columns, 0, 0, rows, columns];
+            let pads = self.whole_numbers(&format!("{name}/pads"), &pads);
+            x = self.node(name, "Pad", &[&x, &pads], [Attribute::string("mode", "reflect")]);
+        }
+        let [down, across] = blur.window.map(binomial);
+        let filter: Vec<f32> =
+            down.iter().flat_map(|down| across.iter().map(move |across| down * across)).collect();
+        let shape = [channels, 1, blur.window[0], blur.window[1]];
+        let filters = self.constant(&format!("{name}/filters"), &shape, &filter.repeat(channels));
+        let attributes = [
+            Attribute::ints("kernel_shape", blur.window),
+            Attribute::ints("strides", blur.stride),
+            Attribute::int("group", channels),
+        ];
+        self.node(name, "Conv", &[&x, &filters], attributes)
     }
 
     /// The mean over bins. ONNX has an operator for one bin; equal ones are windows, and others, as

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basis::activation::Activation;
 use crate::basis::shape::{Window, display};
+use crate::config::layer::ChannelPooling;
 use crate::config::layer_settings::{BatchNormSettings, DropoutSettings, Init};
 use crate::plan::layer::{LARGEST_SIDE, LARGEST_WIDTH};
 
@@ -61,6 +62,10 @@ pub enum LayerKind {
     AdaptiveAvgPool {},
     /// Maximum over bins; the output shape says how many.
     AdaptiveMaxPool {},
+    /// Mean over windows with binomial weights.
+    BlurPool(BlurPoolPlan),
+    /// Mean or maximum over the channels of each pixel.
+    ChannelPool(ChannelPooling),
     /// Channels, height and width to one axis, in this order.
     Flatten {},
     /// Batch normalisation.
@@ -75,6 +80,8 @@ pub enum LayerKind {
     GlobalResponseNorm(f64),
     /// Each channel times a learnt number, which starts as this one.
     LayerScale(f64),
+    /// All numbers times this one.
+    ScaleBy(f64),
     /// Other channels in the place of the channels.
     Channels(ChannelsPlan),
     /// A convolution across channels, `[channels, 1, 1]`.
@@ -89,7 +96,10 @@ pub enum LayerKind {
     Product {},
     /// Inputs one behind the other along the first axis.
     Concat {},
-    /// Each channel of the first input times its number in the second, `[channels, 1, 1]`.
+    /// Inputs one behind the other along the second axis, that of rows.
+    ConcatRows {},
+    /// Each channel of the first input times its number in the second, `[channels, 1, 1]`; or each pixel times its
+    /// number in `[1, height, width]`.
     Scale {},
     /// 0 for whole images with this probability in training; the others are divided by 1 − p.
     StochasticDepth(f64),
@@ -223,11 +233,17 @@ pub struct ConvPlan {
     /// Whether its window of 1 has the weights of a dense layer, `[filters, channels]`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dense: bool,
+    /// Whether its filters whiten patches of training images instead of learning: what is added to variances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whitens: Option<f64>,
     /// How the weights start.
     pub init: Init,
     /// What follows the product.
     pub tail: Tail,
 }
+
+/// Patches that are whitened have at most so many numbers: those of 8×8 pixels with three colours.
+pub(in crate::plan) const LARGEST_PATCH: usize = 192;
 
 impl ConvPlan {
     /// The two axes as windows, for kernels.
@@ -296,6 +312,37 @@ impl PoolPlan {
     }
 }
 
+/// A blurring pool, whose borders are mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BlurPoolPlan {
+    /// Height and width of the window.
+    pub window: [usize; 2],
+    /// Vertical and horizontal step.
+    pub stride: [usize; 2],
+}
+
+/// A blurring window has at most so many pixels a side: those of the paper.
+pub(in crate::plan) const LARGEST_BLUR: usize = 7;
+
+impl BlurPoolPlan {
+    /// The two axes as windows, for kernels. Padding is mirrored pixels, as many as timm's `BlurPool2d` has.
+    pub fn windows(&self) -> [Window; 2] {
+        [0, 1].map(|axis| {
+            let (kernel, stride) = (self.window[axis], self.stride[axis]);
+            let padding = (stride + kernel).saturating_sub(2) / 2;
+            Window { kernel, stride, padding: [padding; 2], dilation: 1 }
+        })
+    }
+
+    /// What comes out of maps of this height and width; none if there is nothing to mirror.
+    pub(in crate::plan) fn out(&self, size: [usize; 2]) -> Option<[usize; 2]> {
+        let [rows, columns] = self.windows();
+        let out = |window: Window, size| window.out(size).filter(|_| window.padding[0] < size);
+        Some([out(rows, size[0])?, out(columns, size[1])?])
+    }
+}
+
 /// An average pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -328,6 +375,9 @@ impl LayerPlan {
                     true => format!("dense {} on each pixel", conv.filters),
                     false => format!("conv {} {}", conv.filters, pair(&conv.kernel)),
                 });
+                if conv.whitens.is_some() {
+                    words.push("whitens".to_owned());
+                }
                 if conv.stride != [1, 1] {
                     words.push(format!("stride {}", pair(&conv.stride)));
                 }
@@ -343,6 +393,16 @@ impl LayerPlan {
             LayerKind::MaxPool(pool) => words.push(format!("max-pool {}", pair(&pool.window))),
             LayerKind::AvgPool(avg) => words.push(format!("avg-pool {}", pair(&avg.pool.window))),
             LayerKind::AdaptiveAvgPool {} => words.push("adaptive-avg-pool".to_owned()),
+            LayerKind::BlurPool(blur) => {
+                words.push(format!("blur-pool {}", pair(&blur.window)));
+                if blur.stride != [1, 1] {
+                    words.push(format!("stride {}", pair(&blur.stride)));
+                }
+            }
+            LayerKind::ChannelPool(ChannelPooling::Mean) => {
+                words.push("mean of channels".to_owned())
+            }
+            LayerKind::ChannelPool(ChannelPooling::Max) => words.push("max of channels".to_owned()),
             LayerKind::Flatten {} => words.push("flatten".to_owned()),
             LayerKind::AdaptiveMaxPool {} => words.push("adaptive-max-pool".to_owned()),
             LayerKind::BatchNorm(_) => words.push("batch-norm".to_owned()),
@@ -353,6 +413,7 @@ impl LayerPlan {
             }
             LayerKind::GlobalResponseNorm(_) => words.push("global-response-norm".to_owned()),
             LayerKind::LayerScale(_) => words.push("layer-scale".to_owned()),
+            LayerKind::ScaleBy(factor) => words.push(format!("scale {factor}")),
             LayerKind::Channels(channels) => words.push(match channels {
                 ChannelsPlan::Chunk(part, of) => format!("chunk {part} of {of}"),
                 ChannelsPlan::Shuffle(groups) => format!("channel-shuffle {groups}"),
@@ -369,6 +430,7 @@ impl LayerPlan {
             }
             LayerKind::Product {} => words.push("product".to_owned()),
             LayerKind::Concat {} => words.push("concat".to_owned()),
+            LayerKind::ConcatRows {} => words.push("concat of rows".to_owned()),
             LayerKind::Scale {} => words.push("scale".to_owned()),
             LayerKind::StochasticDepth(p) => words.push(format!("stochastic-depth {p}")),
         }
@@ -386,6 +448,8 @@ impl LayerPlan {
                     * product(&conv.kernel)
             }
             LayerKind::Dense(_) => product(&self.input) * product(&self.output),
+            // A depthwise convolution whose filters are known.
+            LayerKind::BlurPool(blur) => product(&self.output) * product(&blur.window),
             LayerKind::AcrossChannels(conv) => product(&self.output) * product(&[conv.kernel]),
             _ => 0,
         }
@@ -407,7 +471,11 @@ impl LayerKind {
         let first = inputs[0];
         let is_merge = matches!(
             self,
-            LayerKind::Sum(_) | LayerKind::Product {} | LayerKind::Concat {} | LayerKind::Scale {}
+            LayerKind::Sum(_)
+                | LayerKind::Product {}
+                | LayerKind::Concat {}
+                | LayerKind::ConcatRows {}
+                | LayerKind::Scale {}
         );
         if is_merge == (inputs.len() < 2) {
             return Err(format!("it has {} inputs", inputs.len()));
@@ -429,6 +497,15 @@ impl LayerKind {
                 if conv.dense && (conv.kernel != [1, 1] || conv.groups != 1) {
                     return Err("the weights of a dense layer have no window".to_owned());
                 }
+                if let Some(eps) = conv.whitens {
+                    positive("eps", eps)?;
+                    let patch = channels.saturating_mul(conv.kernel[0] * conv.kernel[1]);
+                    in_range("patch", &[patch], 1, LARGEST_PATCH)?;
+                    let is_one = conv.filters == 2 * patch && conv.groups == 1 && !conv.dense;
+                    if !is_one || conv.stride != [1, 1] || conv.padding != [[0, 0]; 2] {
+                        return Err("its filters are not those that whiten a patch".to_owned());
+                    }
+                }
                 check_tail(&conv.tail)?;
                 let [rows, columns] = conv.windows();
                 Ok(vec![conv.filters, fits(rows.out(height))?, fits(columns.out(width))?])
@@ -446,6 +523,18 @@ impl LayerKind {
                 let [_, height, width] = maps(said)?;
                 in_range("bins", &[height, width], 1, LARGEST_SIDE)?;
                 Ok(vec![channels, height, width])
+            }
+            LayerKind::BlurPool(blur) => {
+                let [channels, height, width] = maps(first)?;
+                in_range("window", &blur.window, 2, LARGEST_BLUR)?;
+                in_range("stride", &blur.stride, 1, LARGEST_SIDE)?;
+                let out = blur.out([height, width]);
+                let [height, width] = out.ok_or("its window does not fit into its input")?;
+                Ok(vec![channels, height, width])
+            }
+            LayerKind::ChannelPool(_) => {
+                let [_, height, width] = maps(first)?;
+                Ok(vec![1, height, width])
             }
             LayerKind::Flatten {} => Ok(vec![first.iter().product()]),
             LayerKind::BatchNorm(norm) => check_norm(norm).map(|()| first.to_vec()),
@@ -477,6 +566,10 @@ impl LayerKind {
             LayerKind::LayerScale(start) => match start.is_finite() {
                 true => Ok(first.to_vec()),
                 false => Err(format!("{start} is no number to start with")),
+            },
+            LayerKind::ScaleBy(factor) => match factor.is_finite() {
+                true => Ok(first.to_vec()),
+                false => Err(format!("{factor} is no factor")),
             },
             LayerKind::Channels(channels) => {
                 let [count, height, width] = maps(first)?;
@@ -516,10 +609,26 @@ impl LayerKind {
                 let channels = inputs.iter().map(|input| input[0]).sum();
                 Ok([vec![channels], rest(first)].concat())
             }
+            LayerKind::ConcatRows {} => {
+                let [channels, _, width] = maps(first)?;
+                let mut rows = 0usize;
+                for other in inputs {
+                    let [other_channels, height, other_width] = maps(other)?;
+                    if [other_channels, other_width] != [channels, width] {
+                        return Err("its inputs have different channels or widths".to_owned());
+                    }
+                    rows = rows.saturating_add(height);
+                }
+                in_range("rows", &[rows], 1, LARGEST_SIDE)?;
+                Ok(vec![channels, rows, width])
+            }
             LayerKind::Scale {} => {
-                let [channels, ..] = maps(first)?;
-                if inputs.len() != 2 || inputs[1] != [channels, 1, 1] {
-                    return Err(format!("it needs {channels} factors for its channels"));
+                let [channels, height, width] = maps(first)?;
+                let fits = |factors: &[usize]| {
+                    *factors == [channels, 1, 1] || *factors == [1, height, width]
+                };
+                if inputs.len() != 2 || !fits(inputs[1]) {
+                    return Err("it needs a factor for each channel or for each pixel".to_owned());
                 }
                 Ok(first.to_vec())
             }
@@ -567,7 +676,7 @@ fn check_tail(tail: &Tail) -> Result<(), String> {
 }
 
 fn check_norm(norm: &BatchNormSettings) -> Result<(), String> {
-    let BatchNormSettings { momentum, eps } = *norm;
+    let BatchNormSettings { momentum, eps, .. } = *norm;
     let is_one = momentum > 0.0 && momentum <= 1.0 && eps > 0.0 && eps.is_finite();
     let wrong = || format!("a batch norm of momentum {momentum} and eps {eps} is none");
     if is_one { Ok(()) } else { Err(wrong()) }

@@ -47,17 +47,17 @@ pub(crate) fn product(tape: &mut Tape, values: &[Value]) -> Result<Value> {
 }
 
 /// [`concat`](crate::merge::concat) on a device.
-pub(crate) fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
+pub(crate) fn concat(tape: &mut Tape, values: &[Value], axis: usize) -> Result<Value> {
     let tensors: Vec<&Tensor> = values.iter().map(Value::tensor).collect();
-    let channels: Vec<usize> = values.iter().map(|value| value.dims()[1]).collect();
+    let sizes: Vec<usize> = values.iter().map(|value| value.dims()[axis]).collect();
     let arguments: Vec<&Value> = values.iter().collect();
-    let y = Tensor::cat(&tensors, 1)?;
+    let y = Tensor::cat(&tensors, axis)?;
     let y = tape.record_by_candle(y, &arguments, move |gradient, wanted| {
         let mut start = 0;
-        let parts = channels.iter().zip(wanted).map(|(count, wanted)| {
+        let parts = sizes.iter().zip(wanted).map(|(count, wanted)| {
             let from = start;
             start += count;
-            wanted.then(|| gradient.narrow(1, from, *count)?.contiguous()).transpose()
+            wanted.then(|| gradient.narrow(axis, from, *count)?.contiguous()).transpose()
         });
         parts.collect()
     })?;
@@ -66,10 +66,14 @@ pub(crate) fn concat(tape: &mut Tape, values: &[Value]) -> Result<Value> {
 
 /// [`scale`](crate::merge::scale) on a device.
 pub(crate) fn scale(tape: &mut Tape, x: &Value, factors: &Value) -> Result<Value> {
+    let of_channels = factors.dims()[1] == x.dims()[1] && factors.dims()[2..] == [1, 1];
     let y = x.tensor().broadcast_mul(factors.tensor())?;
     let (kept_x, kept_factors) = (x.tensor().clone(), factors.tensor().clone());
     let y = tape.record_by_candle(y, &[x, factors], move |gradient, wanted| {
-        let for_factors = || (&gradient * &kept_x)?.sum_keepdim((2, 3));
+        let for_factors = || match of_channels {
+            true => (&gradient * &kept_x)?.sum_keepdim((2, 3)),
+            false => (&gradient * &kept_x)?.sum_keepdim(1),
+        };
         Ok(vec![
             wanted[0].then(|| gradient.broadcast_mul(&kept_factors)).transpose()?,
             wanted[1].then(for_factors).transpose()?,

@@ -256,3 +256,12 @@ pub(crate) fn layer_scale(tape: &mut Tape, x: &Value, scale: &Value) -> Result<V
     })?;
     Ok(y.counted_in_lanes(x.counts_in_lanes()))
 }
+
+/// [`times`](crate::layer_scale::times) on a device.
+pub(crate) fn times(tape: &mut Tape, x: &Value, factor: f64) -> Result<Value> {
+    let y = x.tensor().affine(factor, 0.0)?;
+    let y = tape.record_by_candle(y, &[x], move |gradient, _| {
+        Ok(vec![Some(gradient.affine(factor, 0.0)?)])
+    })?;
+    Ok(y.counted_in_lanes(x.counts_in_lanes()))
+}

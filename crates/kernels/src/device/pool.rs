@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor};
 
+use crate::blur_pool::Taps;
 use crate::tape::{Tape, Value, image_dims};
 
 /// The maximum over each rectangle of `rows` and `columns`. The whole gradient goes to the first one.
@@ -61,8 +62,7 @@ pub(crate) fn max(
     Ok(y.counted_in_lanes(in_lanes))
 }
 
-/// The sum over each rectangle of rows and columns, divided by the product of its counts: a product
-/// with one matrix for each axis.
+/// The sum over each rectangle of rows and columns, divided by the product of its counts.
 pub(crate) fn mean(
     tape: &mut Tape,
     x: &Value,
@@ -70,10 +70,25 @@ pub(crate) fn mean(
     counts: [&[usize]; 2],
     in_lanes: bool,
 ) -> Result<Value> {
+    let even = |axis: usize| -> Vec<Vec<(usize, f32)>> {
+        let all = ranges[axis].iter().zip(counts[axis]);
+        all.map(|(range, count)| range.clone().map(|at| (at, 1.0 / *count as f32)).collect())
+            .collect()
+    };
+    weighted(tape, x, [&even(0), &even(1)], in_lanes)
+}
+
+/// Sums over rows and columns with the weights of their taps: a product with one matrix for each axis.
+pub(crate) fn weighted(
+    tape: &mut Tape,
+    x: &Value,
+    taps: [&Taps; 2],
+    in_lanes: bool,
+) -> Result<Value> {
     let [_, _, height, width] = image_dims(x)?;
     let device = x.tensor().device();
-    let rows = shares(&ranges[0], counts[0], height, device)?;
-    let columns = shares(&ranges[1], counts[1], width, device)?;
+    let rows = shares(taps[0], height, device)?;
+    let columns = shares(taps[1], width, device)?;
     let y = along_both(x.tensor(), &rows, &columns)?;
     let y = tape.record_by_candle(y, &[x], move |gradient, _| {
         Ok(vec![Some(along_both(&gradient, &rows.t()?, &columns.t()?)?)])
@@ -81,18 +96,13 @@ pub(crate) fn mean(
     Ok(y.counted_in_lanes(in_lanes))
 }
 
-/// `[size, out]`: what each element of an axis gives to each mean.
-fn shares(
-    ranges: &[Range<usize>],
-    counts: &[usize],
-    size: usize,
-    device: &Device,
-) -> Result<Tensor> {
-    let mut shares = vec![0.0f32; size * ranges.len()];
-    for (mean, (range, count)) in ranges.iter().zip(counts).enumerate() {
-        range.clone().for_each(|at| shares[at * ranges.len() + mean] = 1.0 / *count as f32);
+/// `[size, out]`: what each element of an axis gives to each sum.
+fn shares(taps: &Taps, size: usize, device: &Device) -> Result<Tensor> {
+    let mut shares = vec![0.0f32; size * taps.len()];
+    for (sum, seen) in taps.iter().enumerate() {
+        seen.iter().for_each(|(at, weight)| shares[at * taps.len() + sum] = *weight);
     }
-    Tensor::from_vec(shares, (size, ranges.len()), device)
+    Tensor::from_vec(shares, (size, taps.len()), device)
 }
 
 /// x `[batch, channels, height, width]` times rows `[height, h]` and columns `[width, w]` along its axes.

@@ -207,8 +207,11 @@ fn merges_agree() {
         for then in [None, Some(Activation::Relu), Some(Activation::Silu)] {
             assert!(error(&[maps; 3], 1, |tape, v| sum(tape, v, then)) < 1e-5);
         }
-        assert!(error(&[maps, &[batch, 1, 4, 5], maps], 1, concat) < 1e-6);
+        assert!(error(&[maps, &[batch, 1, 4, 5], maps], 1, |tape, v| concat(tape, v, 1)) < 1e-6);
+        assert!(error(&[maps, &[batch, 3, 2, 5]], 1, |tape, v| concat(tape, v, 2)) < 1e-6);
         let factors: &[usize] = &[batch, 3, 1, 1];
+        assert!(error(&[maps, factors], 1, |tape, v| scale(tape, &v[0], &v[1])) < 1e-5);
+        let factors: &[usize] = &[batch, 1, 4, 5];
         assert!(error(&[maps, factors], 1, |tape, v| scale(tape, &v[0], &v[1])) < 1e-5);
     }
 }

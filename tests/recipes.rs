@@ -72,32 +72,28 @@ fn a_trial_with_a_mean_goes_on_with_more_epochs_as_if_it_had_always_had_them() {
 }
 
 #[test]
-fn what_a_mean_is_tested_with_is_what_its_checkpoint_predicts_with() {
+fn what_a_mean_is_tested_with_is_what_its_checkpoints_predict_with() {
     let bench = signs();
+    let last = |table: &Path, column: &str| -> f64 {
+        let mut rows = csv::Reader::from_path(table).unwrap();
+        let place = rows.headers().unwrap().iter().position(|name| name == column).unwrap();
+        rows.records().last().unwrap().unwrap()[place].parse().unwrap()
+    };
+    let evaluated = |checkpoint: &str, part: &str| {
+        let model = bench.checkpoint("mean", checkpoint);
+        let model = model.to_str().unwrap();
+        let all =
+            ["evaluate", "--model", model, "--data", "{ folder = \"signs\" }", "--part", part];
+        bench.done(&all)
+    };
     for average in AVERAGES {
-        let average = format!("train.average={average}");
-        // The last epoch is the best one, so that both checkpoints hold the same weights.
-        let sets = [average.as_str(), "train.epochs=3", "train.best=train_accuracy"];
-        bench.trains("mean", &sets);
-        let table = String::from_utf8(bytes(&bench.file_of("mean", "trials.csv"))).unwrap();
-        let mut rows = csv::Reader::from_reader(table.as_bytes());
-        let place = rows.headers().unwrap().iter().position(|name| name == "test_loss").unwrap();
-        let loss: f64 = rows.records().next().unwrap().unwrap()[place].parse().unwrap();
-        for name in ["best.safetensors", "last.safetensors"] {
-            let model = bench.checkpoint("mean", name);
-            let said = bench.done(&[
-                "evaluate",
-                "--model",
-                model.to_str().unwrap(),
-                "--data",
-                "{ folder = \"signs\" }",
-            ]);
-            if name.starts_with("best") {
-                assert!(said.contains(&format!("{loss:.4}")), "{average}: {loss}, {said}");
-            } else {
-                assert!(said.contains("loss"), "{average}: {said}");
-            }
-        }
+        bench.trains("mean", &[&format!("train.average={average}"), "train.epochs=3"]);
+        let tested = last(&bench.file_of("mean", "trials.csv"), "test_loss");
+        let said = evaluated("best.safetensors", "test");
+        assert!(said.contains(&format!("loss {tested:.4} ")), "{average}: {tested}, {said}");
+        let validated = last(&bench.file_of("mean", "metrics.csv"), "val_loss");
+        let said = evaluated("last.safetensors", "validation");
+        assert!(said.contains(&format!("loss {validated:.4} ")), "{average}: {validated}, {said}");
         fs::remove_dir_all(bench.path().join("mean")).unwrap();
     }
 }
@@ -130,17 +126,20 @@ fn a_student_learns_from_the_best_trial_of_another_experiment_with_the_same_numb
         let all = [&["check", "experiment.toml", "--results", "kept"][..], &sets].concat();
         bench.done(&all)
     };
-    let warning = "may have seen validation and test images of 1 trial";
+    let warning = "may have seen the validation images of 1 trial";
     assert!(!said("seed=123").contains(warning));
     assert!(said("seed=124").contains(warning), "{}", said("seed=124"));
     let plain = "train.distill=none";
     bench.trains("plain", &[plain, "train.epochs=3"]);
     assert_ne!(table, bytes(&bench.file_of("plain", "metrics.csv")));
-    // Another teacher than the one that was planned with is noticed.
     let teacher = bench.path().join("kept/teacher/trials");
     let said = bench.done(&["repro", "kept/signs"]);
     assert!(said.contains("identical"), "{said}");
     fs::remove_dir_all(&teacher).unwrap();
+    let own = taught.replace("\"teacher\"", "\"signs\"");
+    let output = bench.wick(&["check", "experiment.toml", "--results", "kept", "--set", &own]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the experiment signs is its own teacher"), "{said}");
     let output = bench.wick(&["check", "experiment.toml", "--results", "kept", "--set", taught]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -166,5 +165,51 @@ fn a_teacher_of_other_classes_or_images_is_refused_with_the_way_out() {
         "the teacher tells 3 classes apart, a, b, c; the trial has 2, a, b",
     ] {
         assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn layers_may_have_the_names_of_what_checkpoints_hold_beside_weights() {
+    let bench = signs();
+    let named = SIGNS
+        .replace("{ dense = \"classes\" }", "{ dense = \"classes\", name = \"training\" }")
+        .replace(
+            "{ max-pool = 2 }",
+            "{ max-pool = 2 }, { conv = 4, kernel = 3, name = \"optimizer\" }",
+        );
+    bench.write("experiment.toml", &named);
+    bench.trains("named", &["train.average={ ema = 0.9 }", "train.epochs=1"]);
+    bench.trains("named", &["train.average={ ema = 0.9 }", "train.epochs=2"]);
+    let model = bench.checkpoint("named", "best.safetensors");
+    let bytes = String::from_utf8_lossy(&bytes(&model)).into_owned();
+    assert!(bytes.contains("training.weight") && bytes.contains("optimizer.weight"));
+}
+
+#[test]
+fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
+    let bench = signs();
+    let climb = ["run", "experiment.toml", "--quiet", "--set", "train.sam=1e30"];
+    let output = bench.wick(&climb);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the loss became"), "{said}");
+    let sets = [
+        "train.progressive-resizing=[{ until = 5, size = [12, 12] }]",
+        "train.schedule={ steps = { at = [1, 7] } }",
+        "train.look-ahead={ steps = 1000 }",
+        "train.decay-on=\"weights\"",
+        "train.average={ ema = { decay = 0.99, from-epoch = 2 } }",
+    ];
+    let sets = sets.iter().flat_map(|set| ["--set", *set]);
+    let said =
+        bench.done(&["check", "experiment.toml"].into_iter().chain(sets).collect::<Vec<_>>());
+    for words in [
+        "no epoch is trained at the size that is tested",
+        "lowers the rate after epoch 7, and a trial has 3 epochs",
+        "train.look-ahead follows after 1,000 steps, and a trial has 18",
+        "train.decay-on does nothing",
+        "looks back over about 100 steps, and a trial has 12 from epoch 2 on",
+    ] {
+        assert!(said.replace('\n', " ").contains(words), "{words}: {said}");
     }
 }

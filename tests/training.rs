@@ -134,9 +134,14 @@ fn follows_pytorch_on(device: &Device, name: &str) {
 /// Steps of each recipe.
 const RECIPE_STEPS: u64 = 50;
 
+/// Steps of an epoch, and batches for running statistics, where they matter.
+const EPOCH: u64 = 10;
+const FOR_STATISTICS: u64 = 6;
+
 /// Each recipe of recipes.py, as it is set in recipe.toml.
-const RECIPES: [(&str, &[&str]); 11] = [
+const RECIPES: [(&str, &[&str]); 12] = [
     ("ema", &["train.average={ ema = 0.9 }"]),
+    ("swa", &["train.average={ swa = { from-epoch = 3 } }"]),
     ("sam", &["train.sam=0.1"]),
     ("look-ahead", &["train.look-ahead={ steps = 5, rate = 0.5 }"]),
     ("lion", &["train.optimizer={ lion = { lr = 1e-3, weight-decay = 0.01 } }"]),
@@ -188,8 +193,19 @@ fn every_recipe_follows_pytorch_through_fifty_steps_and_in_what_it_keeps() {
                 let learnt = learner.learn_from(0, &images, (&labels).into(), teacher).unwrap();
                 close(recipe, step, learnt.sum / learnt.weight, golden[step as usize]);
                 learner.step(learnt.gradients, 1.0, 1, RECIPE_STEPS).unwrap();
+                let epoch = (step + 1) / EPOCH;
+                if (step + 1).is_multiple_of(EPOCH) {
+                    let Learner { averaged, network, .. } = &mut learner;
+                    averaged.after_epoch(network, epoch as usize).unwrap();
+                }
             }
             learner.averaged.exchange(&mut learner.network).unwrap();
+            if recipe == "swa" {
+                for number in 0..FOR_STATISTICS {
+                    let (images, _) = batch(number);
+                    learner.network.estimate_statistics(0, &images, number + 1).unwrap();
+                }
+            }
             let (images, labels) = batch(RECIPE_STEPS);
             let mut forward = learner.network.forward(&images, false, 0).unwrap();
             let loss = cross_entropy(&mut forward.tape, &forward.logits, &labels, 0.0, None);

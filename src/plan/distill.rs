@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::basis::fault::Faults;
 use crate::basis::shape::display;
 use crate::config::train::distill::{Distill, Teacher};
-use crate::document::{KeyPath, Node, Problem};
+use crate::document::{Content, KeyPath, Node, Problem};
 
 use super::model::ModelPlan;
 use super::survey::Survey;
@@ -64,6 +64,9 @@ pub(super) fn distill(
     let problem = |message: String| Problem::value(at.clone(), message).label("this teacher");
     let file = match teacher {
         Teacher::File(file) => Ok(file.path),
+        Teacher::Experiment(name, _) if is_own(root, &name) => Err(format!(
+            "the experiment {name} is its own teacher: what its trials learn from would change with each run"
+        )),
         Teacher::Experiment(name, trial) => survey.earlier(&name, trial),
     };
     let facts = file.and_then(|file| Ok((survey.teacher(&file)?, file)));
@@ -98,6 +101,11 @@ pub(super) fn distill(
         return Ok(Some(DistillPlan { file, hash, temperature, weight, bytes }));
     }
     Err(problems)
+}
+
+/// Whether `name` is that of the experiment itself.
+fn is_own(root: &Node, name: &str) -> bool {
+    root.get("name").is_some_and(|own| matches!(&own.content, Content::String(own) if own == name))
 }
 
 /// The first names of classes.

@@ -44,13 +44,16 @@ pub fn trial_bytes(plan: &Plan) -> u64 {
     let buffers = optimizer.numbers().state_rows()
         + u64::from(!average.is_none())
         + u64::from(look_ahead.is_some());
-    let climbing = u64::from(*sam > 0.0) * weights;
+    // A copy for the climb; what a checkpoint holds of a mean and of slow weights on its way to the disk.
+    let copies =
+        u64::from(*sam > 0.0) + u64::from(!average.is_none()) + u64::from(look_ahead.is_some());
+    let copies = copies * weights;
     let step = (SLACK * training_bytes(&plan.model, batch) as f64) as u64;
     let image = plan.model.input.iter().product::<usize>() as u64;
     let batches = BATCHES * 4 * batch as u64 * image;
     // Tensors, their copy for the file, and the file.
     let checkpoint = 2 * (1 + buffers) * weights;
-    FIXED + step + teacher + climbing + buffers * weights + batches + weights + checkpoint
+    FIXED + step + teacher + copies + buffers * weights + batches + weights + checkpoint
 }
 
 /// The bytes of the weights of `model`, and of what its layers work with as `images` images pass them at test time.

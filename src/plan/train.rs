@@ -160,27 +160,33 @@ impl TrainPlan {
 
     /// What of the recipe has nothing to work on in the network `model`.
     pub fn idle(&self, model: &ModelPlan) -> Vec<Problem> {
-        let plans = model.layers.iter().flat_map(LayerPlan::parameter_plans);
+        let learns = |layer: &&LayerPlan| layer.learns(usize::MAX);
+        let plans = model.layers.iter().filter(learns).flat_map(LayerPlan::parameter_plans);
         let names: Vec<String> = plans.map(|plan| plan.name).collect();
         let at = KeyPath::root().key("train");
         let mut problems = Vec::new();
         for (index, rule) in self.parameters.iter().enumerate() {
-            if !names.iter().any(|name| rule.fits(name)) {
-                let mut some = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-                if names.len() > 3 {
-                    some.push_str(", …");
-                }
-                let at = at.key("parameters").index(index).key("names");
-                let message = format!("no parameter of the network is called {}", rule.names);
-                let help = format!("its parameters are {some}; a * stands for any letters");
-                problems.push(Problem::value(at, message).label("fits nothing").help(help));
+            let fits: Vec<&String> = names.iter().filter(|name| rule.fits(name)).collect();
+            let is_taken = |name: &&String| self.parameters[..index].iter().any(|it| it.fits(name));
+            let message = if fits.is_empty() {
+                format!("no parameter that learns is called {}", rule.names)
+            } else if fits.iter().all(is_taken) {
+                format!("all parameters called {} are those of rules before it", rule.names)
+            } else {
+                continue;
+            };
+            let mut some = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            if names.len() > 3 {
+                some.push_str(", …");
             }
+            let at = at.key("parameters").index(index).key("names");
+            let help = format!("those that learn are {some}; a * stands for any letters");
+            problems.push(Problem::value(at, message).label("does nothing").help(help));
         }
         if let Optimizer::Muon(_) = self.optimizer
-            && model.hidden_matrices().is_empty()
+            && !names.iter().any(|name| model.hidden_matrices().contains(name))
         {
-            let message =
-                "Muon moves matrices between the first and the last layer, and there are none";
+            let message = "Muon moves matrices that learn between the first and the last layer, and there are none";
             let at = at.key("optimizer").key("muon");
             let help = "adamw is what it would be; or add layers between";
             problems.push(Problem::value(at, message).label("nothing to move").help(help));

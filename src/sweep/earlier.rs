@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use crate::basis::record::Status;
+use crate::basis::record::{EpochRecord, Metric, Scores, Status};
 use crate::config::weights::Which;
 use crate::document::suggest;
 use crate::results::layout::{self, BEST};
@@ -57,13 +57,25 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
 }
 
 /// The metric that a completed trial was chosen by, and what it came to.
-fn ended(folder: &Path) -> Option<(crate::basis::record::Metric, f64)> {
+fn ended(folder: &Path) -> Option<(Metric, f64)> {
     let store = TrialStore::at(folder.to_owned());
     let records = store.epochs();
     let outcome = store.outcome_of(&records)?;
     let metric = store.plan().ok()?.train.best;
-    (outcome.status == Status::Completed && outcome.best_epoch > 0)
-        .then(|| (metric, metric.best(&records)))
+    if outcome.status != Status::Completed {
+        return None;
+    }
+    let value = match outcome.epochs {
+        // A network that was evaluated as it started.
+        0 => {
+            let (train, validation) = (Scores::from([f64::NAN; 6]), outcome.validation);
+            let record = EpochRecord { epoch: 0, steps: 0, lr: 0.0, train, validation };
+            metric.of(&record).unwrap_or(f64::NAN)
+        }
+        _ if outcome.best_epoch == 0 => return None,
+        _ => metric.best(&records),
+    };
+    Some((metric, value))
 }
 
 fn nothing(results: &Path, experiment: &str) -> String {

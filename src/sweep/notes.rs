@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::basis::number::{count, number};
 use crate::config::train::ClassWeights;
 use crate::config::train::average::{Average, Ema};
+use crate::config::train::parameters::{DecayOn, ParameterRule};
+use crate::config::train::schedule::Schedule;
 use crate::data;
 use crate::document::{Content, KeyPath, Node, Place};
 use crate::plan::Plan;
@@ -28,6 +30,7 @@ pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<
     let mut notes = batches_of_all(root, experiment, images);
     notes.extend(imbalance(experiment, images));
     notes.extend(averages(experiment, images));
+    notes.extend(too_late(experiment, images));
     let notes = notes.iter().map(|note| format!("note: {note}"));
     experiment.told.iter().cloned().chain(warnings).chain(notes).collect()
 }
@@ -124,25 +127,84 @@ fn teachers(experiment: &Experiment) -> BTreeSet<String> {
         });
         let Some(Card { seed, data: Some(theirs), .. }) = card else { continue };
         let own = without_folders(&trial.plan.data);
-        let parts = |data: &DataPlan| {
-            let DataPlan { test, validation, fold, classes, group, duplicates, .. } = data.clone();
-            (test, validation, fold, classes, group, duplicates)
-        };
-        let is_same = *seed == trial.plan.seed && parts(theirs) == parts(&own);
-        if theirs.source == own.source && !is_same {
-            *seen.entry(&distill.file).or_insert(0) += 1;
+        if theirs.source != own.source {
+            continue;
         }
+        // A part that is drawn for testing does not depend on the seed, one that is drawn for validation does.
+        let for_testing = |data: &DataPlan| {
+            let DataPlan { test, classes, group, duplicates, .. } = data.clone();
+            (test, classes, group, duplicates)
+        };
+        let for_validation = |data: &DataPlan, seed: u64| (data.validation, data.fold, seed);
+        let has_validation = own.validation > 0.0 || own.fold.is_some();
+        let is_validation_same =
+            for_validation(theirs, *seed) == for_validation(&own, trial.plan.seed);
+        let parts = if for_testing(theirs) != for_testing(&own) {
+            "validation and test images"
+        } else if has_validation && !is_validation_same {
+            "validation images"
+        } else {
+            continue;
+        };
+        *seen.entry((&distill.file, parts)).or_insert(0) += 1;
     }
-    let sentence = |(file, trials): (&PathBuf, usize)| {
+    let sentence = |((file, parts), trials): ((&PathBuf, &str), usize)| {
         format!(
-            "the teacher {} has learnt from a part of the same images that was drawn otherwise: it may have seen \
-             validation and test images of {}, whose scores then are too good. A teacher with the same seed and the \
-             same split has not",
+            "the teacher {} has learnt from a part of the same images that was drawn otherwise: it may have seen the \
+             {parts} of {}, whose scores on them then are too good. A teacher with the same seed and the same split \
+             has not",
             file.display(),
             count(trials, "trial"),
         )
     };
     seen.into_iter().map(sentence).collect()
+}
+
+/// Parts of a recipe that do nothing, since a trial ends before, or has nothing for them.
+fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    for trial in &experiment.trials {
+        let plan = &trial.plan.train;
+        let epochs = plan.epochs;
+        if epochs == 0 {
+            continue;
+        }
+        if plan.progressive_resizing.last().is_some_and(|stage| stage.until >= epochs) {
+            notes.insert(format!(
+                "train.progressive-resizing ends after {epochs} epochs or later, as does training: no epoch is trained \
+                 at the size that is tested"
+            ));
+        }
+        if let Schedule::Steps { at, .. } = &plan.schedule
+            && let Some(end) = at.iter().find(|end| **end >= epochs)
+        {
+            notes.insert(format!(
+                "train.schedule lowers the rate after epoch {end}, and a trial has {epochs} epochs: that does nothing"
+            ));
+        }
+        let taught = Counts::of(&trial.plan.data, images).train;
+        let steps = epochs * plan.batches(taught).div_ceil(plan.accumulate);
+        if let Some(look_ahead) = &plan.look_ahead
+            && taught > 0
+            && look_ahead.steps > steps as u64
+        {
+            notes.insert(format!(
+                "train.look-ahead follows after {} steps, and a trial has {}: it does nothing",
+                number(look_ahead.steps),
+                number(steps as u64)
+            ));
+        }
+        let has_decay = |rule: &ParameterRule| rule.weight_decay.is_some_and(|decay| decay > 0.0);
+        if plan.decay_on == DecayOn::Weights
+            && !plan.optimizer.decays()
+            && !plan.parameters.iter().any(has_decay)
+        {
+            notes.insert(
+                "train.decay-on does nothing: train.optimizer has no weight-decay".to_owned(),
+            );
+        }
+    }
+    notes
 }
 
 /// Means of weights that never begin, or that hold on to the first weights until the end.
@@ -165,8 +227,8 @@ fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         let horizon = 1.0 / (1.0 - decay);
         if taught > 0 && 2.0 * horizon > steps as f64 {
             notes.insert(format!(
-                "train.average = {{ ema = {decay} }} looks back over about {} steps, and a trial has {}: its first \
-                 weights still count at the end; a smaller decay or warmup = true forgets them",
+                "train.average = {{ ema = {decay} }} looks back over about {} steps, and a trial has {} from epoch \
+                 {first} on: its first weights still count at the end; a smaller decay or warmup = true forgets them",
                 number(horizon.round() as u64),
                 number(steps as u64)
             ));

@@ -119,6 +119,13 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
 fn teacher(path: &Path) -> Result<TeacherFacts, String> {
     let (hash, checkpoint) = read_teacher(path)?;
     let card = Card::of(&checkpoint).map_err(|error| format!("{}: {error}", path.display()))?;
+    let names = card.model.without_auxiliary().tensors().into_iter().map(|(name, _)| name);
+    if let Some(name) = names.into_iter().find(|name| !checkpoint.tensors.contains_key(name)) {
+        return Err(format!(
+            "{}: {name} is missing from the weights; the best.safetensors of a finished trial has all of them",
+            path.display()
+        ));
+    }
     let Card { model, classes, .. } = card;
     let bytes = inference_bytes(&model, IMAGES);
     Ok(TeacherFacts { hash, input: model.input, classes, bytes })

@@ -24,11 +24,11 @@ const HASH: &str = "blake3";
 /// The entry of the file's metadata that holds the words, as TOML.
 const ENTRY: &str = "candlewick";
 
-/// Names of what an optimiser remembers begin with this.
-pub(super) const OPTIMIZER: &str = "optimizer.";
+/// Names of what an optimiser remembers begin with this, which no name of a layer does.
+pub(super) const OPTIMIZER: &str = "|optimizer|";
 
 /// As do, with this, those of the weights in training, where what is evaluated is their mean.
-const TRAINING: &str = "training.";
+const TRAINING: &str = "|training|";
 
 /// `weights` under the names that weights in training have beside their mean.
 pub(super) fn in_training(weights: Weights) -> impl Iterator<Item = (String, Tensor)> {

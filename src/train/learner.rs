@@ -77,7 +77,7 @@ impl<'a> Learner<'a> {
         })
     }
 
-    /// The loss of one batch and its gradients. `from` is the layer whose results `inputs` are, see
+    /// The loss of one batch and its gradients; with SAM, a loss uphill that is not finite takes its place. `from` is the layer whose results `inputs` are, see
     /// [`forward_from`](Network::forward_from), `teacher` the logits of a teacher, if there is one. A loss that is
     /// not finite has no gradients.
     ///
@@ -96,7 +96,12 @@ impl<'a> Learner<'a> {
             // PyTorch's usual implementations add 1e-12 to the norm.
             let factor = self.recipe.sam / (global_norm(&learnt.gradients)? + 1e-12);
             self.network.shift(&learnt.gradients, factor as f32)?;
-            learnt.gradients = self.pass(from, inputs, targets, teacher)?.gradients;
+            let uphill = self.pass(from, inputs, targets, teacher)?;
+            if !(uphill.sum / uphill.weight).is_finite() {
+                // The caller ends on a loss that is not finite, wherever it was.
+                (learnt.sum, learnt.weight) = (uphill.sum, uphill.weight);
+            }
+            learnt.gradients = uphill.gradients;
             // Weights and running statistics are those of before the climb.
             self.network.exchange(&mut before)?;
         }

@@ -153,7 +153,6 @@ impl<'a> Trainer<'a> {
     /// A trial at its beginning on `device`, which shares augmented epochs and features with others and
     /// starts with the pretrained weights `start`, as far as they go. `teacher` is that of its plan, if it has one.
     ///
-    ///
     /// # Errors
     /// If a tensor of `start` has another shape than the network's, an image has a size that a chain cannot
     /// take, or the device has no room.

@@ -25,6 +25,8 @@ BATCH, batch, start, uniform = (training[name] for name in ("BATCH", "batch", "s
 
 STEPS = 50
 LR = 0.05
+# Steps of an epoch, the first epoch that counts, and batches for the running statistics.
+SWA = {"epoch": 10, "from": 3, "batches": 6}
 
 
 class Written(torch.optim.Optimizer):
@@ -176,7 +178,7 @@ def hidden(model):
 
 
 def train(make_optimizer, loss=F.cross_entropy, sam=0.0, ema=None, look_ahead=None,
-          distilled=False):
+          distilled=False, swa=None):
     """Losses of STEPS steps, and of the evaluation behind them."""
     model = network()
     optimizers = make_optimizer(model)
@@ -212,7 +214,13 @@ def train(make_optimizer, loss=F.cross_entropy, sam=0.0, ema=None, look_ahead=No
                 mean = torch.optim.swa_utils.AveragedModel(
                     model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(ema), use_buffers=True)
             mean.update_parameters(model)
-    kept = mean if ema else model
+        if swa and (step + 1) % swa["epoch"] == 0 and (step + 1) // swa["epoch"] >= swa["from"]:
+            if mean is None:
+                mean = torch.optim.swa_utils.AveragedModel(model)
+            mean.update_parameters(model)
+    if swa:
+        torch.optim.swa_utils.update_bn([batch(index)[0] for index in range(swa["batches"])], mean)
+    kept = mean if ema or swa else model
     kept.eval()
     with torch.no_grad():
         images, labels = batch(STEPS)
@@ -250,6 +258,7 @@ def groups(model):
 
 RECIPES = {
     "ema": lambda: train(sgd, ema=0.9),
+    "swa": lambda: train(sgd, swa=SWA),
     "sam": lambda: train(sgd, sam=0.1),
     "look-ahead": lambda: train(sgd, look_ahead=(5, 0.5)),
     "lion": lambda: train(lambda m: Written(m.parameters(), lion(1e-3))),

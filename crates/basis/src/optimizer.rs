@@ -112,6 +112,12 @@ impl Optimizer {
         }
     }
 
+    /// Whether some weights shrink.
+    pub fn decays(&self) -> bool {
+        let own = |mut optimizer: Optimizer| *optimizer.numbers_mut().weight_decay() > 0.0;
+        own(*self) || own(self.of(false))
+    }
+
     /// The same with another weight decay.
     pub fn with_weight_decay(mut self, weight_decay: f64) -> Optimizer {
         *self.numbers_mut().weight_decay() = weight_decay;

@@ -67,6 +67,11 @@ impl ParameterRule {
 
     /// Says what is wrong with it, which stands at `at` in the file.
     pub fn check(&self, at: &str, faults: &mut Faults) {
+        let sets_something = self.lr_factor != 1.0 || self.weight_decay.is_some();
+        let message = "a rule sets lr-factor or weight-decay";
+        faults.that(sets_something, at.to_owned(), message, "sets nothing");
+        let message = "a rule names parameters, such as \"*.bias\"";
+        faults.that(!self.names.is_empty(), format!("{at}.names"), message, "no name");
         let message =
             "a factor on the learning rate is positive; frozen layers are those of transfer.freeze";
         faults.that(self.lr_factor > 0.0, format!("{at}.lr-factor"), message, "not positive");

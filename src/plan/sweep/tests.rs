@@ -4,12 +4,11 @@ use super::*;
 use crate::basis::record::{EpochRecord, Scores, Status};
 use crate::config::layering::{Request, load, preset};
 use crate::config::weights::Which;
-use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
+use crate::plan::strategy::Strategy;
 use crate::plan::survey::WeightsFacts;
-use crate::plan::transfer::Case;
 
 /// A survey that knows the digits, without looking.
 pub(in crate::plan) struct Digits;
@@ -35,8 +34,8 @@ impl Survey for Digits {
         Err("no results here".to_owned())
     }
 
-    fn advise(&self, _: &Plan, _: usize) -> Result<(Case, String), String> {
-        Err("nothing to measure here".to_owned())
+    fn advise(&self, _: &Node, _: Option<Fold>) -> Result<Strategy, Vec<Problem>> {
+        Err(Problem::value(KeyPath::root(), "nothing to measure here").into())
     }
 }
 

@@ -9,7 +9,6 @@ use candlewick::config::presets::PRESETS;
 use candlewick::config::schema::schema;
 use candlewick::config::weights::Which;
 use candlewick::document::{KeyPath, Node, Problem};
-use candlewick::plan::Plan;
 use candlewick::plan::data::{DataFacts, DataPlan, Fold};
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;

@@ -215,3 +215,101 @@ pub fn lower_half(network: &ModelPlan, kept: usize) -> Vec<String> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::layering::preset;
+    use crate::plan::network::network;
+
+    fn strategy(learns: Learns, rate: f64) -> Strategy {
+        Strategy {
+            cut: "pool3".to_owned(),
+            features: vec![64, 16, 16],
+            is_deep: false,
+            head: Head::Normalised,
+            learns,
+            rate,
+        }
+    }
+
+    fn root(sets: &[&str]) -> Node {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        preset("demo", &sets).unwrap()
+    }
+
+    #[test]
+    fn a_strategy_is_settings_of_an_experiment() {
+        let root =
+            root(&["transfer={case=\"auto\"}", "train.optimizer={sgd={lr=0.02,momentum=0.9}}"]);
+        let (laid, recipe) = strategy(Learns::Head, 3.0).laid_over(&root, &[]).unwrap();
+        assert_eq!(
+            laid.get("transfer").unwrap().to_toml(),
+            toml::from_str::<toml::Value>(
+                "case = \"small-different\"\ncut = \"pool3\"\n\
+                 head = [{ adaptive-avg-pool = [4, 4] }, \"flatten\", \"batch-norm\", { dense = \"classes\" }]"
+            )
+            .unwrap()
+        );
+        assert_eq!(recipe[0].0, "train.optimizer.sgd.lr");
+        let optimizer = laid.get("train").unwrap().get("optimizer").unwrap().to_toml();
+        assert_eq!(optimizer.to_string(), "{ sgd = { lr = 0.06, momentum = 0.9 } }");
+    }
+
+    #[test]
+    fn what_the_file_writes_and_what_is_swept_stays() {
+        let root = root(&["transfer={case=\"auto\",cut=\"end\"}"]);
+        let upper = strategy(Learns::Upper(vec!["conv1".to_owned()]), 0.1);
+        let (laid, recipe) = upper.laid_over(&root, &["train.optimizer.adam.lr"]).unwrap();
+        let transfer = laid.get("transfer").unwrap().to_toml();
+        assert_eq!(transfer["cut"].as_str(), Some("end"));
+        assert_eq!(transfer["case"].as_str(), Some("large-similar"));
+        assert_eq!(transfer["freeze"].as_array().unwrap().len(), 1);
+        assert!(recipe.is_empty());
+        assert_eq!(laid.get("train").unwrap().to_toml(), root.get("train").unwrap().to_toml());
+        let (_, recipe) = upper.laid_over(&root, &["train.epochs"]).unwrap();
+        assert_eq!(text_of(&recipe), "train.optimizer.adam.lr 0.0001");
+    }
+
+    fn text_of(recipe: &[(String, Node)]) -> String {
+        recipe.iter().map(|(path, node)| format!("{path} {}", node.to_toml())).collect()
+    }
+
+    #[test]
+    fn the_nearest_case_is_what_learns_and_where_it_is_cut() {
+        let near = |learns, is_deep| Strategy { is_deep, ..strategy(learns, 1.0) }.case();
+        assert_eq!(near(Learns::Head, true), Case::SmallSimilar);
+        assert_eq!(near(Learns::Head, false), Case::SmallDifferent);
+        assert_eq!(near(Learns::Upper(Vec::new()), true), Case::LargeSimilar);
+        assert_eq!(near(Learns::Everything, true), Case::LargeSimilar);
+        assert_eq!(near(Learns::Anew, true), Case::LargeDifferent);
+    }
+
+    #[test]
+    fn half_of_a_network_is_named_by_its_blocks() {
+        let named = |name: &str, input: [usize; 3]| {
+            let model = network(&preset(name, &[]).unwrap(), input, 10).unwrap();
+            let names = lower_half(&model, model.layers.len() - 1);
+            // They mean layers of the lower half and no others.
+            let means = |name: &str, layer: &str| {
+                layer
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let frozen: Vec<bool> = model
+                .layers
+                .iter()
+                .filter(|layer| layer.parameters() > 0)
+                .map(|layer| names.iter().any(|name| means(name, &layer.name)))
+                .collect();
+            let first = frozen.iter().position(|frozen| !frozen).unwrap();
+            assert!(frozen[first..].iter().all(|frozen| !frozen), "{names:?}");
+            assert!(first > 0 && 2 * first <= frozen.len(), "{first} of {}", frozen.len());
+            names
+        };
+        assert_eq!(named("demo", [3, 32, 32]), ["conv1", "conv2"]);
+        assert!(named("squeezenet1_1", [3, 64, 64]).contains(&"features.3".to_owned()));
+        named("mobilenet_v2", [3, 64, 64]);
+        named("resnet18", [3, 64, 64]);
+    }
+}

@@ -333,3 +333,159 @@ impl<'a> Tournament<'a> {
         Outcome { standings, chosen, best, tied, spent, is_cut_short }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::strategy::Head;
+
+    /// Of one kind each, with work like a network's: a head costs a five-hundredth.
+    fn entrants(kinds: &[Learns]) -> Vec<Entrant> {
+        let entrant = |learns: &Learns| Entrant {
+            strategy: Strategy {
+                cut: "conv3".to_owned(),
+                features: vec![64],
+                is_deep: true,
+                head: Head::Dense,
+                learns: learns.clone(),
+                rate: 1.0,
+            },
+            work: match learns {
+                Learns::Head => Work { once: 300, epoch: 2 },
+                _ => Work { once: 0, epoch: 1_000 },
+            },
+            frozen: usize::from(*learns == Learns::Head),
+        };
+        kinds.iter().map(entrant).collect()
+    }
+
+    /// The first `right` of 1,000 images.
+    fn right(right: usize) -> Accuracy {
+        Accuracy::new((0..1000).map(|image| image < right).collect())
+    }
+
+    const EPOCHS: usize = 16;
+
+    /// What each entrant has right after so many epochs, and the tries that were made.
+    fn hold(
+        entrants: &[Entrant],
+        budget: u64,
+        curve: impl Fn(usize, usize) -> Option<usize>,
+    ) -> (Outcome, Vec<Vec<(usize, usize)>>) {
+        let mut made = Vec::new();
+        let outcome = Tournament::new(entrants, EPOCHS, budget).hold(&mut |wanted| {
+            made.push(wanted.to_vec());
+            let of = |(entrant, epochs): &(usize, usize)| curve(*entrant, *epochs).map(right);
+            Ok::<_, ()>(wanted.iter().map(of).collect())
+        });
+        (outcome.unwrap(), made)
+    }
+
+    use Learns::{Anew, Everything, Head as Alone};
+
+    #[test]
+    fn heads_are_tried_whole_at_once_and_of_the_others_half_go_on_after_each_round() {
+        let entrants = entrants(&[Alone, Everything, Everything, Anew, Anew]);
+        // They stay apart from each other by less than can be decided.
+        let (outcome, made) = hold(&entrants, 1_000_000, |entrant, epochs| {
+            Some(if entrant == 0 { 500 } else { 490 + epochs + entrant })
+        });
+        let expected: [&[(usize, usize)]; 5] = [
+            &[(0, 16)],
+            &[(1, 1), (2, 1), (3, 1), (4, 1)],
+            &[(4, 2), (3, 2)],
+            &[(4, 4)],
+            &[(4, 8)],
+        ];
+        assert_eq!(made[..5], expected);
+        assert_eq!(outcome.standings[3].fate, Fate::Dropped);
+        assert_eq!(outcome.standings[4].fate, Fate::Last);
+    }
+
+    #[test]
+    fn what_is_above_all_heads_before_its_end_has_won_and_is_trained_no_further() {
+        let entrants = entrants(&[Alone, Everything]);
+        let (outcome, made) =
+            hold(&entrants, 1_000_000, |entrant, _| Some(if entrant == 0 { 500 } else { 600 }));
+        assert_eq!(made, [vec![(0, 16)], vec![(1, 1)]]);
+        assert_eq!((outcome.chosen, outcome.best, &outcome.tied[..]), (1, 1, &[][..]));
+        assert!(!outcome.is_cut_short);
+    }
+
+    #[test]
+    fn what_gains_too_little_by_more_epochs_to_reach_a_head_is_trained_no_further() {
+        let entrants = entrants(&[Alone, Everything]);
+        let slow = |entrant: usize, epochs: usize| {
+            Some(if entrant == 0 { 900 } else { 300 + 5 * epochs.ilog2() as usize })
+        };
+        let (outcome, made) = hold(&entrants, 1_000_000, slow);
+        assert_eq!(made, [vec![(0, 16)], vec![(1, 1)], vec![(1, 2)]]);
+        assert_eq!(outcome.chosen, 0);
+        // One that gains a lot may get there yet.
+        let steep = |entrant: usize, epochs: usize| {
+            Some(if entrant == 0 { 900 } else { 300 + 160 * epochs.ilog2() as usize })
+        };
+        let (outcome, made) = hold(&entrants, 1_000_000, steep);
+        assert_eq!(made.last().unwrap(), &[(1, 16)]);
+        assert_eq!(outcome.chosen, 1);
+    }
+
+    #[test]
+    fn of_those_that_cannot_be_told_from_the_best_the_cheapest_is_recommended() {
+        let entrants = entrants(&[Alone, Everything]);
+        let (outcome, _) =
+            hold(&entrants, 1_000_000, |entrant, _| Some(if entrant == 0 { 600 } else { 601 }));
+        assert_eq!((outcome.best, outcome.chosen, &outcome.tied[..]), (1, 0, &[0][..]));
+        // By more than a standard error it is another matter.
+        let (outcome, _) =
+            hold(&entrants, 1_000_000, |entrant, _| Some(if entrant == 0 { 600 } else { 603 }));
+        assert_eq!((outcome.best, outcome.chosen, &outcome.tied[..]), (1, 1, &[][..]));
+    }
+
+    #[test]
+    fn no_more_work_is_done_than_the_budget_has_room_for() {
+        let kinds = [vec![Alone], vec![Everything; 6]].concat();
+        let entrants = entrants(&kinds);
+        let curve =
+            |entrant: usize, epochs: usize| Some(500 + 10 * epochs.ilog2() as usize + entrant);
+        for budget in (0..200_000).step_by(3_000) {
+            let (outcome, made) = hold(&entrants, budget, curve);
+            assert!(outcome.spent <= budget, "{} of {budget}", outcome.spent);
+            let whole = |(entrant, epochs): &(usize, usize)| {
+                let before = made.iter().flatten().filter(|it| it.0 == *entrant && it.1 < *epochs);
+                let before = before.map(|it| it.1).max().unwrap_or(0);
+                3 * entrants[*entrant].work.epoch * (*epochs - before) as u64
+            };
+            let counted: u64 = made.iter().flatten().map(whole).sum();
+            let features = if made.iter().flatten().any(|it| it.0 == 0) { 300 } else { 0 };
+            assert_eq!(outcome.spent, counted + features);
+        }
+        let (outcome, made) = hold(&entrants, 0, curve);
+        assert_eq!((outcome.chosen, made.len()), (0, 0));
+        assert!(outcome.standings.iter().all(|standing| standing.fate == Fate::Untried));
+        assert!(outcome.is_cut_short);
+    }
+
+    #[test]
+    fn what_fails_drops_out_and_the_others_go_on() {
+        let entrants = entrants(&[Everything, Everything, Anew]);
+        let (outcome, _) = hold(&entrants, 1_000_000, |entrant, epochs| {
+            (entrant != 0).then_some(500 + 30 * epochs + entrant)
+        });
+        assert_eq!(outcome.standings[0].fate, Fate::Failed);
+        assert_eq!(outcome.chosen, 2);
+        let (outcome, _) = hold(&entrants, 1_000_000, |_, _| None);
+        assert!(outcome.standings.iter().all(|standing| standing.fate == Fate::Failed));
+    }
+
+    #[test]
+    fn epochs_that_are_not_trained_are_expected_to_add_half_of_what_the_ones_before_them_did() {
+        let entrants = entrants(&[Everything]);
+        // Room until the eighth of sixteen epochs.
+        let (outcome, made) =
+            hold(&entrants, 3 * 1_000 * 8, |_, epochs| Some(500 + 100 * epochs.ilog2() as usize));
+        assert_eq!(made.last().unwrap(), &[(0, 8)]);
+        assert!((outcome.standings[0].expected - 0.85).abs() < 1e-9);
+        assert!(outcome.is_cut_short);
+    }
+}

@@ -4,6 +4,7 @@ use super::*;
 use crate::basis::record::{EpochRecord, Scores, Status};
 use crate::config::layering::{Request, load, preset};
 use crate::config::weights::Which;
+use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};

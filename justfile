@@ -46,7 +46,7 @@ mutants:
     cargo test --locked --test integration -- --ignored two_thousand_flipped_bits --nocapture
     cargo test --locked --lib -- --ignored two_thousand_tampered_cards
 
-# 1,000,000 JPEGs and an epoch on them within 1.5 GB; needs 10 GB of disk and about an hour; ARGS go to million.py
+# 1,000,000 JPEGs and epochs on them within 1.5 GB; needs 16 GB of disk and about an hour; ARGS, as --form tar, go to million.py
 million FASHION PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/million.py target/release/wick {{FASHION}} {{ARGS}}

@@ -1,17 +1,21 @@
 """A million small JPEGs, and what it takes to train on them.
 
-    python3 benches/million.py target/release/wick FASHION [--images N] [--folder DIR] [--memory 200MB] [--keep]
+    python3 benches/million.py target/release/wick FASHION [--images N] [--form folder|tar|parquet]
+                                 [--folder DIR] [--memory 200MB] [--epochs 2] [--keep]
 
-Makes N JPEGs (1,000,000 if not said) of 64x64 pixels in colour, in folders of classes, from the 60,000 training images
+Makes N JPEGs (1,000,000 if not said) of 64x64 pixels in colour, in folders of classes, tar shards as WebDataset has them,
+or Parquet files as the Hugging Face Hub has them, from the 60,000 training images
 of Fashion-MNIST in the folder FASHION (its IDX files), each turned, shifted, scaled and coloured as its number says.
 Then it runs two epochs of one experiment: on all images with `data-memory` as said; and, of up to 100,000
 images, with all of them in memory. It prints the time to the first step, the time of each epoch and the most memory that
-the run held, and compares the tables. Needs numpy and Pillow.
+the run held, and compares the tables. Needs numpy and Pillow, and pyarrow for Parquet.
 """
 
 import argparse
 import fcntl
 import gzip
+import io
+import json
 import multiprocessing
 import os
 import pathlib
@@ -21,6 +25,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import termios
 import time
@@ -30,6 +35,11 @@ from PIL import Image
 
 CLASSES = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 SIDE = 64
+SOURCES = {
+    "folder": '{ folder = "images" }',
+    "tar": '{ tar = "images/*.tar" }',
+    "parquet": '{ parquet = "images/train-*.parquet" }',
+}
 IN_A_FOLDER = 10_000
 
 EXPERIMENT = """
@@ -37,7 +47,7 @@ name = "million"
 seed = 1
 
 [data]
-source = {{ folder = "images" }}
+source = {source}
 image = {{ size = [64, 64], channels = 3 }}
 normalise = {{ mean = [0.3, 0.3, 0.3], std = [0.3, 0.3, 0.3] }}
 test = 0.02
@@ -95,29 +105,68 @@ def picture(image, number):
     return canvas
 
 
-def write(task):
-    """Writes the images of one folder."""
-    folder, first, last, source = task
+def encoded(task):
+    """Number, label and JPEG of each image of a task."""
+    _, _, first, last, source = task
     images, labels = fashion(source)
     for number in range(first, last):
         place = number % len(images)
-        name = CLASSES[labels[place]]
-        path = folder / name / f"{number // IN_A_FOLDER:04d}" / f"{number:07d}.jpg"
+        file = io.BytesIO()
+        picture(images[place], number).save(file, "JPEG", quality=80)
+        yield number, int(labels[place]), file.getvalue()
+
+
+def write(task):
+    """Writes the images of one folder or shard."""
+    form, folder, first, _, _ = task
+    {"folder": write_folder, "tar": write_tar, "parquet": write_parquet}[form](folder, first // IN_A_FOLDER, task)
+
+
+def write_folder(folder, part, task):
+    for number, label, jpeg in encoded(task):
+        path = folder / CLASSES[label] / f"{part:04d}" / f"{number:07d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture(images[place], number).save(path, quality=80)
+        path.write_bytes(jpeg)
 
 
-def make(folder, count, source):
+def write_tar(folder, part, task):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    with tarfile.open(folder / f"shard-{part:04d}.tar", "w") as shard:
+        for number, label, jpeg in encoded(task):
+            for ending, content in [("jpg", jpeg), ("cls", str(label).encode())]:
+                member = tarfile.TarInfo(f"{number:07d}.{ending}")
+                member.size = len(content)
+                shard.addfile(member, io.BytesIO(content))
+
+
+def write_parquet(folder, part, task):
+    import pyarrow
+    import pyarrow.parquet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers, labels, jpegs = zip(*encoded(task))
+    images = [{"bytes": jpeg, "path": f"{number:07d}.jpg"} for number, jpeg in zip(numbers, jpegs)]
+    names = {"info": {"features": {"label": {"names": CLASSES, "_type": "ClassLabel"}, "image": {"_type": "Image"}}}}
+    image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    schema = pyarrow.schema([("image", image), ("label", pyarrow.int64())], {"huggingface": json.dumps(names)})
+    table = pyarrow.table({"image": images, "label": list(labels)}, schema=schema)
+    pyarrow.parquet.write_table(table, folder / f"train-{part:05d}.parquet", row_group_size=1_000)
+
+
+def make(form, folder, count, source):
     """Makes what is not there yet."""
     done = folder / "done"
-    if done.exists() and done.read_text() == str(count):
+    if done.exists() and done.read_text() == f"{count} {form}":
         return
     start = time.time()
-    tasks = [(folder / "images", first, min(first + IN_A_FOLDER, count), source) for first in range(0, count, IN_A_FOLDER)]
+    shutil.rmtree(folder / "images", ignore_errors=True)
+    firsts = range(0, count, IN_A_FOLDER)
+    tasks = [(form, folder / "images", first, min(first + IN_A_FOLDER, count), source) for first in firsts]
     with multiprocessing.Pool() as pool:
         for index, _ in enumerate(pool.imap_unordered(write, tasks)):
             print(f"\r{index + 1} of {len(tasks)} folders", end="", flush=True)
-    done.write_text(str(count))
+    done.write_text(f"{count} {form}")
     print(f"\rmade {count:,} images in {time.time() - start:.0f} s")
 
 
@@ -129,9 +178,9 @@ def command(wick, name, sets):
     return arguments
 
 
-def first_step(wick, folder, sets):
+def first_step(wick, form, folder, sets):
     """Seconds until a terminal shows the loss of the first batch, with nothing decoded before."""
-    (folder / "experiment.toml").write_text(EXPERIMENT.format(epochs=1))
+    (folder / "experiment.toml").write_text(EXPERIMENT.format(epochs=1, source=SOURCES[form]))
     shutil.rmtree(folder / "first", ignore_errors=True)
     terminal, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
@@ -150,9 +199,9 @@ def first_step(wick, folder, sets):
     return seconds
 
 
-def run(wick, folder, name, sets, epochs):
+def run(wick, form, folder, name, sets, epochs):
     """Runs the experiment: seconds of each epoch, and the tables. Says what memory it took."""
-    (folder / "experiment.toml").write_text(EXPERIMENT.format(epochs=epochs))
+    (folder / "experiment.toml").write_text(EXPERIMENT.format(epochs=epochs, source=SOURCES[form]))
     results = folder / name
     shutil.rmtree(results / "million", ignore_errors=True)
     measured = ["/usr/bin/time", "-v", *command(wick, name, sets), "--quiet"]
@@ -179,6 +228,7 @@ def main():
     parser.add_argument("wick", type=pathlib.Path)
     parser.add_argument("fashion", type=pathlib.Path)
     parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--form", choices=SOURCES, default="folder")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--memory", default="200MB")
     parser.add_argument("--epochs", type=int, default=2)
@@ -186,15 +236,15 @@ def main():
     asked = parser.parse_args()
     folder = asked.folder or pathlib.Path(tempfile.mkdtemp(prefix="million-"))
     folder.mkdir(parents=True, exist_ok=True)
-    make(folder, asked.images, asked.fashion.resolve())
+    make(asked.form, folder, asked.images, asked.fashion.resolve())
     wick = asked.wick.resolve()
     memory = [f'run.data-memory="{asked.memory}"']
-    print(f"first step after {first_step(wick, folder, memory):.2f} s")
-    held, tables = run(wick, folder, "held", memory, asked.epochs)
-    again, others = run(wick, folder, "held", memory, asked.epochs)
+    print(f"first step after {first_step(wick, asked.form, folder, memory):.2f} s")
+    held, tables = run(wick, asked.form, folder, "held", memory, asked.epochs)
+    again, others = run(wick, asked.form, folder, "held", memory, asked.epochs)
     print("tables of the second run:", "the same" if others == tables else "DIFFERENT")
     if asked.images <= 100_000:
-        whole, others = run(wick, folder, "whole", ['run.data-memory="none"'], asked.epochs)
+        whole, others = run(wick, asked.form, folder, "whole", ['run.data-memory="none"'], asked.epochs)
         print("tables with everything in memory:", "the same" if others == tables else "DIFFERENT")
         print(f"speed after the first epoch: {100 * whole[-1] / held[-1]:.0f} %, and of a second run {100 * whole[-1] / again[-1]:.0f} %")
     if not asked.keep:

@@ -229,6 +229,6 @@ fn sgd_update(bencher: Bencher, count: usize) {
         .counter(ItemsCount::new(count))
         .with_inputs(|| Buffer::Host(vec![0.01; count]))
         .bench_local_values(|gradient| {
-            apply(&Optimizer::Sgd(sgd), &mut state, &parameter, gradient, sgd.lr, 1)
+            apply(&Optimizer::Sgd(sgd), state.each_mut(), &parameter, gradient, sgd.lr, 1)
         });
 }

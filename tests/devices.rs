@@ -115,7 +115,7 @@ fn trainer<'a>(plan: &'a Plan, device: &Device) -> Trainer<'a> {
     let data = TrialData { dataset, split: Arc::new(split), normalisation };
     let epochs = Arc::new(Epochs::new(0, [plan], clock::seconds)).of(plan);
     let features = Arc::new(Features::new(None, 0));
-    Trainer::new(plan, device, data, epochs, features, Weights::new()).unwrap()
+    Trainer::new(plan, device, data, epochs, features, Weights::new(), None).unwrap()
 }
 
 /// The rest of a trial of which `before` has taken some steps, or so many batches of it.
@@ -188,6 +188,32 @@ fn a_trial_goes_on_from_its_checkpoint_on_a_device_and_from_that_of_another() {
     let kernels = trained(&plan, &Device::cpu(), Some(before), None);
     assert_eq!(kernels.losses.len(), whole.losses.len() - 20);
     agree("from a checkpoint of candle's", &whole.losses[20..22], &kernels.losses[..2]);
+}
+
+#[test]
+fn a_trial_of_any_recipe_goes_on_from_the_middle_of_an_epoch_as_if_nothing_had_been() {
+    for recipe in [
+        "average = { ema = { decay = 0.9, warmup = true } }",
+        "average = { swa = { from-epoch = 1 } }",
+        "look-ahead = { steps = 3 }\naverage = { ema = 0.9 }",
+        "progressive-resizing = [{ until = 1, size = [8, 6] }]",
+        "sam = 0.05\nloss = { focal = 2 }",
+        "optimizer = { lion = { lr = 1e-3 } }\nloss = \"bce\"",
+        "optimizer = { lamb = { lr = 1e-2 } }",
+        "optimizer = { muon = { lr = 0.02, adamw = { lr = 1e-3 } } }",
+        "optimizer = { nadam = { lr = 1e-3 } }\ndecay-on = \"weights\"",
+        "optimizer = { adagrad = { lr = 1e-2, lr-decay = 0.1 } }",
+        "optimizer = { adadelta = { lr = 1 } }",
+    ] {
+        let plan = plan(recipe);
+        for device in [Device::cpu(), Device::cpu_by_candle()] {
+            let whole = trained(&plan, &device, None, None);
+            let before = &whole.checkpoints[&16];
+            let again = trained(&plan, &device, Some(before), None);
+            assert_eq!(again.losses, whole.losses[16..], "{recipe}");
+            assert_eq!(again.validation, whole.validation, "{recipe}");
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod new;
 mod output;
 mod predict;
 mod presets;
+mod recipes;
 mod reference;
 mod report;
 mod schema;

@@ -502,9 +502,10 @@ fn two_thousand_flipped_bits() {
 }
 
 /// Files of a finished or pruned trial that are looked at when somebody uses them.
-const WHEN_USED: [&str; 6] = [
+const WHEN_USED: [&str; 7] = [
     "predictions.csv",
     "confusion.csv",
+    "scores.csv",
     "batches.csv",
     "plan.toml",
     "last.safetensors",

@@ -94,6 +94,16 @@ fn tables() -> Vec<(String, String, String)> {
         ("`[transfer]`", format!("{data}{model}[transfer]\nqqqq = 1\n"), "Transfer"),
         ("`[train]`", train("qqqq = 1"), "Train"),
         ("`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
+        ("`train.parameters`", train("parameters = [{ qqqq = 1 }]"), "ParameterRule"),
+        (
+            "`train.progressive-resizing`",
+            train("progressive-resizing = [{ qqqq = 1 }]"),
+            "ResizingStage",
+        ),
+        ("`train.distill`", train("distill = { teacher = \"x\", qqqq = 1 }"), "Distill"),
+        ("`train.look-ahead`", train("look-ahead = { qqqq = 1 }"), "LookAhead"),
+        ("`ema`", train("average = { ema = { qqqq = 1 } }"), "Ema"),
+        ("`swa`", train("average = { swa = { qqqq = 1 } }"), "Swa"),
         ("`[run]`", format!("{data}{model}[run]\nqqqq = 1\n"), "Run"),
         ("`[launcher.slurm]`", format!("{data}{model}[launcher.slurm]\nqqqq = 1\n"), "Slurm"),
         ("`[sweep]`", format!("{data}{model}[sweep]\nqqqq = 1\n"), "Sweep"),
@@ -111,11 +121,24 @@ fn tables() -> Vec<(String, String, String)> {
         };
         cases.push((format!("#### `{kind}`"), layer(kind), schema));
     }
-    for optimizer in ["sgd", "adam", "rmsprop"] {
+    let optimizers =
+        ["sgd", "adam", "rmsprop", "lion", "lamb", "muon", "nadam", "adagrad", "adadelta"];
+    for optimizer in optimizers {
         let text = train(&format!("optimizer = {{ {optimizer} = {{ qqqq = 1 }} }}"));
         cases.push((format!("#### `{optimizer}`"), text, type_name(optimizer)));
     }
-    for schedule in ["constant", "step", "exponential", "cosine", "one-cycle", "plateau"] {
+    let schedules = [
+        "constant",
+        "step",
+        "steps",
+        "exponential",
+        "cosine",
+        "cosine-restarts",
+        "poly",
+        "one-cycle",
+        "plateau",
+    ];
+    for schedule in schedules {
         let text = train(&format!("schedule = {{ {schedule} = {{ qqqq = 1 }} }}"));
         cases.push((format!("#### `{schedule}`"), text, type_name(schedule)));
     }

@@ -92,6 +92,138 @@ fn means_intervals_tests_and_effects_of_the_page_are_those_of_the_tables() {
 }
 
 #[test]
+fn scores_of_predictions_are_means_over_the_trials_that_have_them() {
+    let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"], &["0.3"]], 2));
+    let root = bench.path().join("results/made");
+    // Trials 3 and 4 are those of 0.2; those of 0.3 have left none.
+    for (trial, kappa) in [(1, "0.5"), (2, "0.7"), (3, "0.25"), (4, "")] {
+        let folder = root.join(format!("trials/d{trial}"));
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!("set,score,value\ntest,loss,0.125\ntest,cohen_kappa,{kappa}\n");
+        fs::write(folder.join("scores.csv"), text).unwrap();
+    }
+    let csv = bench.done(&["report", "results/made", "--format", "csv", "--table", "scores"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| {
+        &rows[row][header.iter().position(|column| column == name).unwrap()]
+    };
+    assert_eq!(rows.len(), 2, "{csv}");
+    let of = |lr: &str| (0..2).find(|row| cell(*row, "lr") == lr).unwrap();
+    assert_eq!(cell(of("0.1"), "set"), "test");
+    assert_eq!(cell(of("0.1"), "cohen_kappa_n"), "2");
+    assert_eq!(cell(of("0.1"), "cohen_kappa"), "0.6");
+    assert_eq!((cell(of("0.2"), "cohen_kappa_n"), cell(of("0.2"), "cohen_kappa")), ("1", "0.25"));
+    assert_eq!((cell(of("0.2"), "roc_auc_n"), cell(of("0.2"), "roc_auc")), ("0", ""));
+    let page = page(&bench);
+    check(&page);
+    assert!(page.contains("Scores of predictions") && page.contains("0.6000 ± 1.2706"));
+    let numbers = numbers(&page);
+    let settings = numbers["settings"].as_array().unwrap();
+    let of = |lr: &str| settings.iter().find(|setting| setting["values"]["lr"] == lr).unwrap();
+    close(&of("0.1")["scores"]["cohen_kappa"]["mean"], 0.6);
+    assert_eq!(of("0.1")["scores"]["set"], "test");
+    assert_eq!(of("0.3")["scores"], Value::Null);
+    let text = bench.done(&["report", "results/made", "--table", "scores"]);
+    assert!(text.contains("Cohen's kappa") && text.contains("recall is the balanced"), "{text}");
+}
+
+#[test]
+fn the_pareto_front_holds_the_settings_that_no_other_one_beats() {
+    let values: Vec<String> = (0..9).map(|value| value.to_string()).collect();
+    let settings: Vec<[&str; 1]> = values.iter().map(|value| [&value[..]]).collect();
+    let settings: Vec<&[&str]> = settings.iter().map(|values| &values[..]).collect();
+    let bench = made(&Synthetic::new(&["model.width"], &settings, 2));
+    let csv = bench.done(&["report", "results/made", "--format", "csv", "--table", "cost"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    assert_eq!(
+        header[1..],
+        [
+            "model.width",
+            "n",
+            "val_accuracy",
+            "val_accuracy_half_width",
+            "parameters",
+            "flops",
+            "front_parameters",
+            "front_flops"
+        ]
+    );
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let place = |row: &csv::StringRecord| -> (f64, f64) {
+        (row[5].parse().unwrap(), row[3].parse().unwrap())
+    };
+    let mut on = Vec::new();
+    for row in &rows {
+        let (cost, value) = place(row);
+        let is_beaten = rows.iter().map(place).any(|(other, better)| {
+            other <= cost && better >= value && (other < cost || better > value)
+        });
+        assert_eq!(&row[7], if is_beaten { "false" } else { "true" }, "{row:?}");
+        on.extend((!is_beaten).then(|| row[1].to_owned()));
+    }
+    assert!((2..9).contains(&on.len()), "{on:?}");
+    let page = page(&bench);
+    check(&page);
+    // One chart by parameters: all cost the same FLOPs and the same time.
+    assert_eq!(page.matches("class=\"ring\"").count(), on.len());
+    let numbers = numbers(&page);
+    for setting in numbers["settings"].as_array().unwrap() {
+        let is_on = on.iter().any(|value| setting["values"]["model.width"] == **value);
+        let front = setting["front"].as_array().unwrap();
+        assert_eq!(front.contains(&"parameters".into()), is_on, "{setting}");
+    }
+    // With a second experiment, the same settings are on the front of both, each twice.
+    let root = bench.path().join("results");
+    fs::create_dir_all(root.join("other")).unwrap();
+    for table in ["trials.csv", "metrics.csv", "timings.csv"] {
+        fs::copy(root.join("made").join(table), root.join("other").join(table)).unwrap();
+    }
+    let said = bench.done(&["compare", "results/made", "results/other"]);
+    let (_, front) = said.split_once("Pareto front by parameters").unwrap();
+    for value in &on {
+        let rows = front.lines().filter(|line| line.contains(&format!("width = {value} ")));
+        assert_eq!(rows.count(), 2, "{value}: {said}");
+    }
+    let text = bench.done(&["report", "results/made", "--table", "cost"]);
+    assert!(text.contains("front: no other setting"), "{text}");
+}
+
+#[test]
+fn importance_names_the_drawn_axis_that_decides_and_is_not_told_of_few_settings() {
+    let values: Vec<[String; 2]> =
+        (0..40).map(|k| [(k % 4).to_string(), format!("{}", (k * 29) % 31)]).collect();
+    let settings: Vec<[&str; 2]> = values.iter().map(|pair| [&pair[0][..], &pair[1][..]]).collect();
+    let settings: Vec<&[&str]> = settings.iter().map(|values| &values[..]).collect();
+    let experiment =
+        "name = \"made\"\n[sweep.random]\n\"train.a\" = [0, 4]\n\"train.b\" = [0, 31]\n";
+    let told = |settings: &[&[&str]]| {
+        let bench = made(&Synthetic::new(&["train.a", "train.b"], settings, 1));
+        fs::write(bench.path().join("results/made/experiment.toml"), experiment).unwrap();
+        let csv = ["report", "results/made", "--format", "csv", "--table", "importance"];
+        (bench.done(&csv), page(&bench))
+    };
+    let (csv, page) = told(&settings);
+    check(&page);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows[0], "factor,lost,half_width");
+    assert!(rows[1].starts_with("a,") && rows[2].starts_with("b,"), "{csv}");
+    let numbers = numbers(&page);
+    let factors = numbers["importance"]["factors"].as_array().unwrap();
+    assert_eq!(factors[0]["columns"][0], "train.a");
+    let lost = |factor: usize| factors[factor]["lost"]["mean"].as_f64().unwrap();
+    assert!(lost(0) > 0.5 && lost(1).abs() < 0.1, "{csv}");
+    assert!(page.contains("Importance for validation accuracy"));
+    let explained = numbers["importance"]["explained"]["mean"].as_f64().unwrap();
+    assert!((0.5..1.0).contains(&explained), "{explained}");
+    let (csv, page) = told(&settings[..19]);
+    assert_eq!(csv.lines().count(), 1, "{csv}");
+    assert!(page.contains("Which axes matter is told from 20 settings on; 19 have a value."));
+}
+
+#[test]
 fn another_metric_ranks_by_it_and_less_loss_is_better() {
     let bench = made(&Synthetic::new(&["lr"], &[&["0.1"], &["0.2"]], 2));
     let csv = bench.done(&["report", "results/made", "--format", "csv", "--metric", "val_loss"]);
@@ -332,6 +464,7 @@ fn experiments_are_compared_on_what_they_share_and_their_files_line_by_line() {
         ["--set", "name=two", "--set", "train.optimizer.adam.lr=0.001", "--set", "sweep.seeds=3"];
     bench.done(&[&["run", "experiment.toml"], &sets[..]].concat());
     let said = bench.done(&["compare", "results/one", "results/two"]);
+    assert!(!said.contains("Pareto"), "all networks cost the same: {said}");
     let line = |start: &str| {
         let line = said.lines().find(|line| line.trim_start().starts_with(start));
         line.unwrap_or_else(|| panic!("no {start} in {said}")).to_owned()

@@ -10,6 +10,7 @@ use candlewick::config::schema::schema;
 use candlewick::config::weights::Which;
 use candlewick::document::{KeyPath, Node, Problem};
 use candlewick::plan::data::{DataFacts, DataPlan, Fold};
+use candlewick::plan::distill::TeacherFacts;
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::strategy::Strategy;
@@ -122,6 +123,7 @@ const WRONG_BY_MEANING: &[&str] = &[
     "repeated-names",
     "repeats-without-end",
     "residual-shapes-differ",
+    "rules-without-parameters",
     "run-devices",
     "shape-inside-nested-blocks",
     "sweep-breaks-some-trials",
@@ -216,6 +218,10 @@ impl Survey for Digits {
 
     fn earlier(&self, _: &str, _: Which) -> Result<PathBuf, String> {
         Err("no results here".to_owned())
+    }
+
+    fn teacher(&self, _: &Path) -> Result<TeacherFacts, String> {
+        Err("there are no teachers here".to_owned())
     }
 
     fn advise(&self, _: &Node, _: Option<Fold>) -> Result<Strategy, Vec<Problem>> {

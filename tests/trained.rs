@@ -96,6 +96,7 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     assert!(text.contains(&accuracy), "{accuracy}: {text}");
     let all = ["evaluate", "--model", "carried.safetensors", "--data", "{ folder = \"signs\" }"];
     let all = bench.done(&[&all[..], &["--part", "all", "--confusion", "all.csv"]].concat());
+    assert!(all.contains("\nCohen's kappa ") && all.contains("  Brier score "), "{all}");
     let which = ": all of them, and it has learnt from 48\n";
     assert!(all.starts_with(&format!("90 images of signs{which}")), "{all}");
     assert!(fs::read_to_string(bench.path().join("all.csv")).unwrap().starts_with("class,left,"));
@@ -120,6 +121,44 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     let logits = fs::read_to_string(bench.path().join("logits.csv")).unwrap();
     assert!(logits.starts_with("image,left,middle,right\nsigns/"), "{logits}");
     assert_eq!(logits.lines().count(), 2);
+}
+
+#[test]
+fn a_trial_keeps_the_scores_of_its_predictions_and_evaluate_gives_the_same() {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["left", "middle", "right"], 20);
+    bench.images("test", &["left", "middle", "right"], 10);
+    bench.done(&["run", "experiment.toml"]);
+    let trial = bench.trial("signs");
+    let scores = |path: &Path| -> Vec<(String, String, f64)> {
+        let rows = csv::Reader::from_path(path).unwrap().into_deserialize().map(Result::unwrap);
+        rows.collect()
+    };
+    let kept = scores(&trial.join("scores.csv"));
+    bench.done(&["evaluate", "--model", "results/signs", "--scores", "again.csv"]);
+    let again = scores(&bench.path().join("again.csv"));
+    assert_eq!(kept.len(), 12);
+    for ((set, name, value), (other_set, other, again)) in kept.iter().zip(&again) {
+        assert_eq!((set, name), (other_set, other));
+        assert!((value - again).abs() < 1e-6, "{name}: {value} and {again}");
+    }
+    let of = |name: &str| kept.iter().find(|(_, other, _)| other == name).unwrap().2;
+    let number = |column: &str| bench.cell(&bench.trials("signs"), column).parse::<f64>().unwrap();
+    for name in ["loss", "accuracy", "top_k", "precision", "recall", "f1"] {
+        assert_eq!(of(name), number(&format!("test_{name}")), "{name}");
+    }
+    // From what else is kept: ten images of each class make chance a third.
+    let kappa = (of("accuracy") - 1.0 / 3.0) / (1.0 - 1.0 / 3.0);
+    assert!((of("cohen_kappa") - kappa).abs() < 1e-9, "{} is not {kappa}", of("cohen_kappa"));
+    let mut bins = [0.0; 10];
+    let mut rows = csv::Reader::from_path(trial.join("predictions.csv")).unwrap();
+    for row in rows.records().map(Result::unwrap) {
+        let sure: f32 = row[4].parse().unwrap();
+        let right = if row[2] == row[3] { 1.0 } else { 0.0 };
+        bins[((f64::from(sure) * 10.0) as usize).min(9)] += f64::from(sure) - right;
+    }
+    let error = bins.iter().map(|distance: &f64| distance.abs()).sum::<f64>() / 30.0;
+    assert!((of("calibration_error") - error).abs() < 1e-9);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! steps.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick::config::layering::{Request, load};
@@ -11,9 +12,11 @@ use candlewick::kernels::device::Device;
 use candlewick::kernels::loss::cross_entropy;
 use candlewick::model::network::{Network, Weights};
 use candlewick::plan::Plan;
+use candlewick::plan::distill::DistillPlan;
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;
+use candlewick::train::learner::Learner;
 use candlewick::train::optimizer::Optimizer;
 
 const BATCH: usize = 16;
@@ -34,8 +37,13 @@ fn uniform(key: u64, count: usize) -> Vec<f32> {
 }
 
 fn plan(name: &str) -> Plan {
+    plan_with(name, &[])
+}
+
+fn plan_with(name: &str, sets: &[&str]) -> Plan {
     let file = PathBuf::from("tests/goldens").join(name).with_extension("toml");
-    let root = load(&Request { file, ..Request::default() }).unwrap();
+    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    let root = load(&Request { file, sets, ..Request::default() }).unwrap();
     let images = Cache::new(1);
     let survey = Files::new(&images, Path::new("results"));
     let mut experiment = expand(&root, &survey, &Nothing).unwrap();
@@ -97,13 +105,13 @@ fn follows_pytorch_on(device: &Device, name: &str) {
     assert_eq!(golden.len(), STARTS * (STEPS + 1));
     let mut network = Network::new(&plan.model, 1).unwrap().on(device).unwrap();
     let fresh = network.weights().unwrap();
-    let mut optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
+    let mut optimizer = Optimizer::new(train, network.parameters());
     for (step, expected) in golden.iter().enumerate() {
         if step % (STEPS + 1) == 0 {
             network.load(&fresh).unwrap();
             let weights = start(&mut network, step / (STEPS + 1));
             network.load(&weights).unwrap();
-            optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
+            optimizer = Optimizer::new(train, network.parameters());
         }
         let is_last = step % (STEPS + 1) == STEPS;
         let (images, labels) = batch(step as u64);
@@ -119,6 +127,79 @@ fn follows_pytorch_on(device: &Device, name: &str) {
             optimizer.step(network.parameters(), gradients, 1.0, 1).unwrap();
         }
     }
+}
+
+/// Steps of each recipe.
+const RECIPE_STEPS: u64 = 50;
+
+/// Each recipe of recipes.py, as it is set in recipe.toml.
+const RECIPES: [(&str, &[&str]); 11] = [
+    ("ema", &["train.average={ ema = 0.9 }"]),
+    ("sam", &["train.sam=0.1"]),
+    ("look-ahead", &["train.look-ahead={ steps = 5, rate = 0.5 }"]),
+    ("lion", &["train.optimizer={ lion = { lr = 1e-3, weight-decay = 0.01 } }"]),
+    ("lamb", &["train.optimizer={ lamb = { lr = 1e-2 } }"]),
+    ("nadam", &["train.optimizer={ nadam = { lr = 2e-3 } }"]),
+    ("muon", &["train.optimizer={ muon = { lr = 0.02, adamw = { lr = 3e-3 } } }"]),
+    ("bce", &["train.loss=\"bce\""]),
+    ("focal", &["train.loss={ focal = 2 }"]),
+    (
+        "groups",
+        &[
+            "train.decay-on=\"weights\"",
+            "train.parameters=[{ names = \"conv1.weight\", lr-factor = 0.1, weight-decay = 0.1 }, \
+             { names = \"*.bias\", lr-factor = 2 }]",
+        ],
+    ),
+    ("distill", &[]),
+];
+
+#[test]
+fn every_recipe_follows_pytorch_through_fifty_steps_and_in_what_it_keeps() {
+    let golden = |recipe: &str| -> Vec<f64> {
+        csv::Reader::from_path(Path::new("tests/goldens/recipes.csv"))
+            .unwrap()
+            .deserialize::<(String, usize, f64)>()
+            .map(Result::unwrap)
+            .filter(|(name, _, _)| name == recipe)
+            .map(|(_, _, loss)| loss)
+            .collect()
+    };
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        for (recipe, sets) in RECIPES {
+            let golden = golden(recipe);
+            assert_eq!(golden.len() as u64, RECIPE_STEPS + 1, "{recipe}");
+            let mut plan = plan_with("recipe", sets);
+            let is_taught = recipe == "distill";
+            if is_taught {
+                let (file, hash, bytes) = (PathBuf::new(), String::new(), 0);
+                let distill = DistillPlan { file, hash, temperature: 3.0, weight: 0.7, bytes };
+                Arc::make_mut(&mut plan.train).distill = Some(distill);
+            }
+            let weights = start(&mut Network::new(&plan.model, 1).unwrap(), 0);
+            let mut learner = Learner::new(&plan, &device, weights, None).unwrap();
+            for step in 0..RECIPE_STEPS {
+                let (images, labels) = batch(step);
+                let mut teacher = uniform(9_000_000 + step, BATCH * 10);
+                teacher.iter_mut().for_each(|logit| *logit *= 3.0);
+                let teacher = is_taught.then_some(&teacher[..]);
+                let learnt = learner.learn_from(0, &images, (&labels).into(), teacher).unwrap();
+                close(recipe, step, learnt.sum / learnt.weight, golden[step as usize]);
+                learner.step(learnt.gradients, 1.0, 1, RECIPE_STEPS).unwrap();
+            }
+            learner.averaged.exchange(&mut learner.network).unwrap();
+            let (images, labels) = batch(RECIPE_STEPS);
+            let mut forward = learner.network.forward(&images, false, 0).unwrap();
+            let loss = cross_entropy(&mut forward.tape, &forward.logits, &labels, 0.0, None);
+            let loss = loss.unwrap();
+            close(recipe, RECIPE_STEPS, loss.sum / loss.weight, golden[RECIPE_STEPS as usize]);
+        }
+    }
+}
+
+fn close(recipe: &str, step: u64, found: f64, expected: f64) {
+    let error = (found - expected).abs() / expected;
+    assert!(error < 1e-4, "{recipe}, step {step}: {found}, PyTorch {expected}: {error:.1e}");
 }
 
 #[test]

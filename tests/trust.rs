@@ -148,7 +148,9 @@ fn a_re_execution_says_what_it_could_not_compare() {
         assert!(said.contains(missing) && !said.contains(": identical: "), "{said}");
     }
     fs::write(&batches, &stored).unwrap();
-    for name in ["last.safetensors", "outcome.toml", "predictions.csv", "confusion.csv"] {
+    for name in
+        ["last.safetensors", "outcome.toml", "predictions.csv", "confusion.csv", "scores.csv"]
+    {
         let path = trial.join(name);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();

@@ -35,7 +35,7 @@ fn own(name: &str) -> &'static [&'static str] {
     match name {
         "augmentation" => &["train.epochs=2"],
         "plain-cnn" => &["data.source=\"openclipart9\""],
-        "layers" | "norms" | "recipes" => &["train.epochs=2"],
+        "layers" | "norms" | "every-recipe" | "newer-recipes" => &["train.epochs=2"],
         "pruning" => &["train.epochs=3", "sweep.seeds=2"],
         "transfer-squeezenet-clipart" => &["data.validation=0.1", "sweep.folds=2"],
         "small-data" => &["data.test=0.9", "train.epochs=2"],
@@ -50,7 +50,8 @@ fn own(name: &str) -> &'static [&'static str] {
 
 /// Experiments with networks that are small enough for arithmetic without the instruction, which have every layer
 /// (`layers` and `norms` together) and optimiser, augmentation, pruning and search.
-const SMALL: [&str; 6] = ["layers", "norms", "optimizers", "quickstart", "recipes", "search"];
+const SMALL: [&str; 7] =
+    ["every-recipe", "layers", "newer-recipes", "norms", "optimizers", "quickstart", "search"];
 
 /// Experiment and what of it → what it is.
 type Found = BTreeMap<(String, String), String>;

@@ -4,17 +4,21 @@
 //! copied from elsewhere, without the program that made them or their images.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::results::folders::Folders;
 use crate::results::hashes::verified;
 use crate::results::layout::{ENVIRONMENT, EXPERIMENT};
+use crate::results::scores::SetScores;
 use crate::results::table::TableError;
 use crate::sweep::advised::{Advised, read_advice};
 use crate::sweep::store::Damage;
 
 use super::factor::{Factor, factors};
+use super::importance::Told;
 use super::measure::{self, Measure};
 use super::predictions;
+use super::scores;
 use super::setting::{self, Setting};
 use super::tables::{self, Tables, Trial};
 
@@ -43,8 +47,12 @@ pub struct Answers {
     pub text: String,
     /// What was advised for each kind of data of a sweep over cases of transfer.
     pub advice: Vec<Advised>,
-    /// Files of the best setting's trials that are not as they were written, and that say nothing here therefore.
+    /// The scores of the predictions of each trial; none where it was not completed or has left none.
+    pub scores: Vec<Option<SetScores>>,
+    /// Files of trials that are not as they were written, and that say nothing here therefore.
     pub damaged: Vec<Damage>,
+    /// Computed when somebody asks for it.
+    pub(super) importances: OnceLock<Told>,
     folders: Folders,
     epochs: Vec<[f64; 4]>,
 }
@@ -83,11 +91,22 @@ impl Answers {
             experiment,
             text,
             advice: read_advice(root)?,
+            scores: Vec::new(),
             damaged: Vec::new(),
+            importances: OnceLock::new(),
             folders,
             epochs,
         };
         answers.damaged = predictions::damaged(&answers);
+        let folders = answers.trials.iter().map(|trial| (trial, answers.folder(trial)));
+        let (scores, damaged) = scores::read(folders);
+        answers.scores = scores;
+        for damage in damaged {
+            // An outcome vouches for several files.
+            if !answers.damaged.contains(&damage) {
+                answers.damaged.push(damage);
+            }
+        }
         Ok(answers)
     }
 

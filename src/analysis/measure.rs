@@ -8,6 +8,8 @@ use crate::results::layout;
 use crate::results::table::TableError;
 use crate::sweep::store::{Damage, TrialStore};
 
+use super::scores::words;
+
 /// Parts of the images, as columns name them and as people do.
 const PARTS: [(&str, &str); 3] = [("train", "training"), ("val", "validation"), ("test", "test")];
 
@@ -35,12 +37,7 @@ impl Measure {
 
     /// In words: `validation accuracy`.
     pub fn words(self) -> String {
-        let score = match Scores::NAMES[self.score] {
-            "top_k" => "top-k accuracy",
-            "f1" => "F1",
-            score => score,
-        };
-        format!("{} {score}", PARTS[self.part].1)
+        format!("{} {}", PARTS[self.part].1, words(Scores::NAMES[self.score]))
     }
 
     /// The same score on the test images.

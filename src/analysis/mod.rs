@@ -2,13 +2,16 @@
 
 mod answers;
 pub mod cases;
+pub mod cost;
 pub mod curves;
 pub mod effects;
 mod factor;
 mod folder;
+pub mod importance;
 pub mod machines;
 mod measure;
 pub mod predictions;
+pub mod scores;
 mod setting;
 pub mod statistics;
 mod tables;

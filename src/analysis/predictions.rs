@@ -12,8 +12,7 @@ use super::answers::Answers;
 use super::setting::Setting;
 use super::tables::Trial;
 
-/// Bins of confidence, of equal width.
-pub const BINS: usize = 10;
+pub use crate::measures::BINS;
 
 /// The predictions of all completed trials of a setting.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,4 @@
-//! Points, and the front of those that no other point beats in both directions.
+//! Points, and a front of some of them.
 
 use maud::html;
 
@@ -26,23 +26,18 @@ const HEIGHT: f64 = 240.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 206.0;
 
-/// The chart of `points` with the words below the horizontal axis; `front` are places in it that a line
-/// goes through, from left to right.
-pub fn scatter(
-    name: &str,
-    title: &str,
-    across: &str,
-    points: &[Point],
-    front: &[[f64; 2]],
-) -> Chart {
+/// The chart of `points` with the words below the horizontal axis; `front` are the indices of those that a line goes
+/// through, from left to right, and that have a ring.
+pub fn scatter(name: &str, title: &str, across: &str, points: &[Point], front: &[usize]) -> Chart {
     let y = Axis::linear(points.iter().map(|point| point.y), BOTTOM, TOP);
     let y_ticks = y.ticks(5);
     let left = 10.0 + y_ticks.iter().map(|(_, text)| width(text)).fold(0.0, f64::max);
     let xs: Vec<f64> = points.iter().map(|point| point.x).collect();
     let x = Axis::by_span(&xs, left, WIDTH - 10.0);
-    let place = |[a, b]: &[f64; 2]| format!("{},{}", at(x.at(*a)), at(y.at(*b)));
     let places: Vec<[f64; 2]> = points.iter().map(|point| [x.at(point.x), y.at(point.y)]).collect();
     let labels = labels(points, &places, left);
+    let place = |point: &usize| format!("{},{}", at(places[*point][0]), at(places[*point][1]));
+    let radius = |point: &Point| if point.class == "rest" { 2.5 } else { 4.0 };
     let body = html! {
         @for (value, text) in y_ticks {
             @let place = y.at(value);
@@ -57,9 +52,13 @@ pub fn scatter(
             polyline class="front" points=(front.iter().map(place).collect::<Vec<_>>().join(" ")) {}
         }
         @for point in points.iter().rev() {
-            circle class=(format!("dot {}", point.class)) cx=(at(x.at(point.x))) cy=(at(y.at(point.y))) r=(if point.class == "rest" { "2.5" } else { "4" }) {
+            circle class=(format!("dot {}", point.class)) cx=(at(x.at(point.x))) cy=(at(y.at(point.y))) r=(at(radius(point))) {
                 title { (point.title) }
             }
+        }
+        @for point in front {
+            @let [x, y] = places[*point];
+            circle class="ring" cx=(at(x)) cy=(at(y)) r=(at(radius(&points[*point]) + 2.5)) {}
         }
         @for (label, [left, bottom]) in labels {
             text class="halo" x=(at(left)) y=(at(bottom)) { (label) }
@@ -114,33 +113,4 @@ fn labels(points: &[Point], places: &[[f64; 2]], edge: f64) -> Vec<(String, [f64
         }
     }
     labels
-}
-
-/// The points that are best for their cost: from the cheapest on, each better than all cheaper ones.
-pub fn front(points: &[[f64; 2]], less_is_better: bool) -> Vec<[f64; 2]> {
-    let mut order: Vec<[f64; 2]> = points.to_vec();
-    let better = |a: f64, b: f64| if less_is_better { a < b } else { a > b };
-    order.sort_by(|a, b| {
-        let up = a[1].total_cmp(&b[1]);
-        a[0].total_cmp(&b[0]).then(if less_is_better { up } else { up.reverse() })
-    });
-    let mut front: Vec<[f64; 2]> = Vec::new();
-    for point in order {
-        if front.last().is_none_or(|last| better(point[1], last[1])) {
-            front.push(point);
-        }
-    }
-    front
-}
-
-#[cfg(test)]
-mod tests {
-    use super::front;
-
-    #[test]
-    fn the_front_holds_what_nothing_cheaper_beats() {
-        let points = [[1.0, 0.5], [2.0, 0.4], [3.0, 0.9], [3.0, 0.8], [4.0, 0.9]];
-        assert_eq!(front(&points, false), [[1.0, 0.5], [3.0, 0.9]]);
-        assert_eq!(front(&points, true), [[1.0, 0.5], [2.0, 0.4]]);
-    }
 }

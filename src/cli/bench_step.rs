@@ -7,7 +7,6 @@ use crate::basis::memory;
 use crate::basis::optimizer::{Optimizer as Kind, Sgd};
 use crate::basis::seed::derive;
 use crate::config::presets::text;
-use crate::config::train::Clip;
 use crate::kernels::device as kernels;
 use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
@@ -51,7 +50,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
         let images = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
         let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
         let sgd = Sgd { lr: LR, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-        let mut optimizer = Optimizer::new(Kind::Sgd(sgd), Clip::None, network.parameters().len());
+        let mut optimizer = Optimizer::alone(Kind::Sgd(sgd), network.parameters().len());
         let mut step = |number: u64| -> Result<()> {
             let mut pass = network.forward(&images, !arguments.forward, number)?;
             if arguments.forward {

@@ -4,13 +4,19 @@ use std::path::Path;
 
 use anyhow::Context;
 use candle_core::{Device, Tensor};
+use candle_nn::ops::softmax_last_dim;
+use clap::ValueEnum;
 use rayon::prelude::*;
 
+use crate::analysis::scores::words;
 use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::data::{Cache, Dataset};
 use crate::kernels::loss::cross_entropy;
 use crate::kernels::tape::Tape;
+use crate::measures::PredictionScores;
+use crate::results::scores::rows;
+use crate::results::table::csv_bytes;
 use crate::sweep::memory::hold_usually;
 use crate::sweep::store::write_whole;
 use crate::terminal::confusion::matrix;
@@ -36,12 +42,13 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let cache = Cache::new(cores);
     hold_usually(&cache, None);
     let labelled = Labelled::of(arguments, &ready, &cache)?;
-    let Labelled { dataset, images, which } = &labelled;
+    let Labelled { dataset, images, part, which } = &labelled;
     let classes = classes(dataset, &ready)?;
     let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
     dataset.check(chains).map_err(Error::wrong)?;
     let count = ready.card.classes.len();
     let mut tally = Tally::new(count, TOP);
+    let (mut probabilities, mut all_labels) = (Vec::new(), Vec::new());
     for images in images.chunks(BATCH) {
         let pixels = images.par_iter().map(|image| dataset.image(*image));
         let pixels: Vec<_> = pixels.collect::<std::result::Result<_, _>>().map_err(Error::wrong)?;
@@ -52,9 +59,11 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         let logits = ready.logits(&pixels)?;
         let mut tape = Tape::inference();
         let value = Tensor::from_slice(&logits, (images.len(), count), &Device::Cpu)?;
+        probabilities.extend(softmax_last_dim(&value)?.flatten_all()?.to_vec1::<f32>()?);
         let value = tape.leaf(&value, false);
         let loss = cross_entropy(&mut tape, &value, &labels, 0.0, None)?;
         tally.add(&logits, &labels, loss.sum, loss.weight);
+        all_labels.extend(labels);
     }
     let scores = tally.scores().context("there are no images")?;
     // Among so few classes, the true one always is one of the first.
@@ -72,6 +81,8 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         100.0 * scores.recall,
         100.0 * scores.f1,
     ));
+    let more = PredictionScores::of(&probabilities, count, &all_labels);
+    print(&format!("{}\n", in_words(&more)));
     let confusion = tally.confusion();
     if count <= MOST_COLUMNS {
         print(&matrix(&confusion, &ready.card.classes, width()));
@@ -79,7 +90,18 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     if let Some(path) = &arguments.confusion {
         write_confusion(path, &confusion, &ready.card.classes)?;
     }
+    if let Some(path) = &arguments.scores {
+        let part = part.to_possible_value().context("every part has a name")?;
+        write_whole(path, &csv_bytes(rows(part.get_name(), Some(&scores), &more)))?;
+    }
     Ok(())
+}
+
+/// The scores that are defined, each with its name.
+fn in_words(scores: &PredictionScores) -> String {
+    let values = PredictionScores::NAMES.into_iter().zip(scores.values());
+    let defined = values.filter_map(|(name, value)| Some(format!("{} {:.4}", words(name), value?)));
+    defined.collect::<Vec<_>>().join("  ")
 }
 
 /// For each class of the data, the network's class of the same name.

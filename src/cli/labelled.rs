@@ -27,6 +27,7 @@ pub(super) struct Labelled {
     pub(super) dataset: Arc<Dataset>,
     /// Ascending indices.
     pub(super) images: Vec<u32>,
+    pub(super) part: Part,
     /// Which ones these are, to stand behind the name of the data set.
     pub(super) which: String,
 }
@@ -176,7 +177,7 @@ fn own_part(
     if images.is_empty() {
         return Err(Error::wrong("the trial has no such images: try another --part"));
     }
-    Ok(Labelled { dataset, images, which: format!(": {which}") })
+    Ok(Labelled { dataset, images, part, which: format!(": {which}") })
 }
 
 /// A part of other images; those with hashes among `taught` the network has learnt from.
@@ -206,7 +207,7 @@ fn foreign_part(
         0 => String::new(),
         known => format!(": it has learnt from {} of them", number(known as u64)),
     };
-    Ok(Labelled { dataset, images, which })
+    Ok(Labelled { dataset, images, part, which })
 }
 
 /// The hashes of the images that the trial has learnt from; none if they are not there any more.

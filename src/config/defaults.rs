@@ -10,7 +10,7 @@ use crate::document::{BUILT_IN, Node, SourceFile};
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Settings whose tables name one choice: a higher layer replaces them as a whole.
-pub const CHOICES: [&str; 19] = [
+pub const CHOICES: [&str; 23] = [
     "data.source",
     "data.fit",
     "data.group",
@@ -28,6 +28,10 @@ pub const CHOICES: [&str; 19] = [
     "train.early-stop",
     "train.class-weights",
     "train.clip",
+    "train.loss",
+    "train.look-ahead",
+    "train.average",
+    "train.distill",
     "sweep.prune",
     "transfer.weights",
 ];

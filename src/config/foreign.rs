@@ -80,7 +80,7 @@ const TABLES: [Table; 3] = [
     &[
         (
             &["loss", "losses", "criterion", "lossfunction", "lossfn"],
-            "the loss is the cross-entropy of the logits; train.label-smoothing and train.class-weights change it",
+            "it is train.loss: \"cross-entropy\" if not given, { focal = 2 } or \"bce\"; train.label-smoothing and train.class-weights change it",
         ),
         (
             &["metrics", "metric"],
@@ -94,7 +94,7 @@ const TABLES: [Table; 3] = [
         ),
         (
             &["scheduler", "lrscheduler", "lrschedule", "lrdecay"],
-            "it is train.schedule: constant, step, exponential, cosine, one-cycle or plateau",
+            "it is train.schedule: constant, step, steps, exponential, cosine, cosine-restarts, poly, one-cycle or plateau",
         ),
         (
             &["callbacks", "earlystopping", "patience"],
@@ -146,9 +146,22 @@ const TABLES: [Table; 3] = [
                 "crossentropy",
                 "crossentropyloss",
             ],
-            "the loss is always the cross-entropy of the logits: leave it out",
+            "it is \"cross-entropy\", of the logits, and need not be written",
         ),
-        (&["steplr", "multisteplr", "stepdecay"], "it is { step = { every = 10, factor = 0.1 } }"),
+        (&["steplr", "stepdecay"], "it is { step = { every = 10, factor = 0.1 } }"),
+        (&["multisteplr", "milestones"], "it is { steps = { at = [30, 60], factor = 0.1 } }"),
+        (
+            &["cosineannealingwarmrestarts", "sgdr"],
+            "it is { cosine-restarts = { period = 10, growth = 2 } }",
+        ),
+        (&["polynomiallr", "polynomial", "polylr"], "it is { poly = { power = 0.9 } }"),
+        (&["bcewithlogitsloss", "binarycrossentropy"], "it is \"bce\""),
+        (&["focalloss"], "it is { focal = 2 }"),
+        (
+            &["ema", "modelema", "swa", "averagedmodel", "weightaveraging"],
+            "it is train.average, as { ema = 0.999 } or { swa = { from-epoch = 8 } }",
+        ),
+        (&["lookahead"], "it is train.look-ahead, as { steps = 5, rate = 0.5 }"),
         (&["reducelronplateau"], "it is { plateau = { patience = 3, factor = 0.1 } }"),
         (
             &["cosineannealing", "cosineannealinglr", "cosinedecay"],

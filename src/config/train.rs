@@ -8,16 +8,22 @@
 //! early-stop = { metric = "val_loss", patience = 3 }
 //! ```
 
+pub mod average;
+pub mod distill;
+pub mod look_ahead;
+pub mod parameters;
+pub mod progressive;
 pub mod schedule;
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::basis::fault::Faults;
+use crate::basis::loss::LossFunction;
 use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
 use crate::basis::written::written;
@@ -38,6 +44,8 @@ pub struct Train {
     pub early_stop: Option<EarlyStop>,
     /// The metric that chooses the best epoch.
     pub best: Metric,
+    /// What is minimised.
+    pub loss: LossFunction,
     /// Part of the target that is spread over all classes, in the loss that is minimised.
     #[schemars(range(min = 0, max = 1))]
     pub label_smoothing: f64,
@@ -49,6 +57,26 @@ pub struct Train {
     /// Batches whose gradients are averaged into one step.
     #[schemars(range(min = 1))]
     pub accumulate: usize,
+    /// What the optimiser's weight decay works on.
+    pub decay_on: parameters::DecayOn,
+    /// Learning rates and weight decays of their own for parameters, by name.
+    pub parameters: Vec<parameters::ParameterRule>,
+    /// Sharpness-aware minimisation (Foret et al., 2021): the gradient is that at a point so far uphill; 0: where the
+    /// weights are.
+    #[schemars(range(min = 0))]
+    pub sam: f64,
+    /// Weights that follow those of the optimiser.
+    #[serde(deserialize_with = "look_ahead::LookAhead::read")]
+    #[schemars(with = "look_ahead::LookAheadOrNone")]
+    pub look_ahead: Option<look_ahead::LookAhead>,
+    /// Smaller images in the first epochs.
+    pub progressive_resizing: Vec<progressive::ResizingStage>,
+    // Read by [`distill::Distill`].
+    /// A trained network as teacher.
+    #[schemars(with = "distill::DistillOrNone")]
+    pub distill: IgnoredAny,
+    /// Which mean of the weights is evaluated and kept.
+    pub average: average::Average,
     /// The k of top-k accuracy.
     #[schemars(range(min = 1))]
     pub top_k: usize,

@@ -53,6 +53,8 @@ pub struct Batch {
     pub labels: Vec<u32>,
     /// In a mixed batch: the class of each image's partner, and the part that is the image's own.
     pub partners: Option<(Vec<u32>, f64)>,
+    /// What a teacher says of each image, if there is one: its logits, [images, classes].
+    pub taught: Option<Vec<f32>>,
 }
 
 impl Views {
@@ -245,6 +247,7 @@ impl Views {
             pixels: vec![0.0; images.len() * self.frame.bytes()],
             labels: images.iter().map(|image| self.dataset.label(*image)).collect(),
             partners: None,
+            taught: None,
         }
     }
 

@@ -19,6 +19,15 @@ pub struct Pass<'a> {
     pub seed: u64,
     /// Batches trained on so far, for dropout.
     pub step: u64,
+    /// The share of the batch in running statistics, if it is not the layer's own momentum.
+    pub statistics_share: Option<f32>,
+}
+
+impl<'a> Pass<'a> {
+    /// One at test time.
+    pub fn inference(tape: Tape, parameters: &'a [Value], seed: u64) -> Pass<'a> {
+        Pass { tape, parameters, training: false, seed, step: 0, statistics_share: None }
+    }
 }
 
 /// A part of the network.

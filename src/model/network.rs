@@ -1,5 +1,7 @@
 //! A network built from its plan.
 
+mod copy;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -27,6 +29,8 @@ use super::norm::BatchNorm;
 use super::norms::{GlobalResponseNorm, GroupNorm, LayerNorm, LayerScale, LocalResponseNorm};
 use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool};
 
+pub use copy::Copy;
+
 /// Tensors by name, sorted: shape and numbers. What a checkpoint holds of a network.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
@@ -45,6 +49,8 @@ pub struct Parameter {
     pub lr_factor: f64,
     /// Whether it started with pretrained weights.
     pub pretrained: bool,
+    /// Whether it is a matrix or filter between the first and the last layers.
+    pub is_hidden_matrix: bool,
 }
 
 /// Layers and their parameters.
@@ -117,6 +123,7 @@ impl Network {
     /// If a tensor of `weights` has another shape.
     pub fn starting_from(plan: &ModelPlan, seed: u64, mut weights: Weights) -> Result<Network> {
         let mut parameters = Vec::new();
+        let hidden = plan.hidden_matrices();
         for layer in &plan.layers {
             let tuning = layer.tuning;
             for parameter in layer.parameter_plans() {
@@ -131,6 +138,7 @@ impl Network {
                 };
                 let tensor = Tensor::from_vec(values, parameter.shape, &candle_core::Device::Cpu)?;
                 parameters.push(Parameter {
+                    is_hidden_matrix: hidden.contains(&parameter.name),
                     name: parameter.name,
                     tensor,
                     learns: true,
@@ -241,6 +249,24 @@ impl Network {
         training: bool,
         step: u64,
     ) -> Result<Forward> {
+        self.pass(from, inputs, training, step, None)
+    }
+
+    /// Has running statistics become the mean over batches of those of `inputs`, the batch number `batch`, counted
+    /// from 1, of these; `from` as in [`forward_from`](Self::forward_from).
+    pub fn estimate_statistics(&mut self, from: usize, inputs: &Tensor, batch: u64) -> Result<()> {
+        let share = 1.0 / batch as f32;
+        self.pass(from, inputs, true, batch, Some(share)).map(|_| ())
+    }
+
+    fn pass(
+        &mut self,
+        from: usize,
+        inputs: &Tensor,
+        training: bool,
+        step: u64,
+        statistics_share: Option<f32>,
+    ) -> Result<Forward> {
         let mut tape = match training {
             true => Tape::recording_on(&self.device),
             false => Tape::inference_on(&self.device),
@@ -248,7 +274,8 @@ impl Network {
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, p.learns)).collect();
         let inputs = tape.leaf(&self.device.bring(inputs)?, false);
-        let mut pass = Pass { tape, parameters: &leaves, training, seed: self.seed, step };
+        let seed = self.seed;
+        let mut pass = Pass { tape, parameters: &leaves, training, seed, step, statistics_share };
         let last = self.layers.len();
         let heads = if training { self.heads.clone() } else { Vec::new() };
         let wanted: Vec<usize> = std::iter::once(last).chain(heads).collect();
@@ -278,8 +305,7 @@ impl Network {
         let leaves: Vec<Value> =
             self.parameters.iter().map(|p| tape.leaf(&p.tensor, false)).collect();
         let images = tape.leaf(&self.device.bring(images)?, false);
-        let mut pass =
-            Pass { tape, parameters: &leaves, training: false, seed: self.seed, step: 0 };
+        let mut pass = Pass::inference(tape, &leaves, self.seed);
         let places: Vec<usize> = wanted.iter().map(|(place, _)| *place).collect();
         let to = places.last().copied().unwrap_or(0);
         let results = self.run(0..to, images, &places, &mut pass)?;

@@ -81,7 +81,7 @@ impl BatchNorm {
         };
         let (y, found) = operation(&mut pass.tape, affine, self.plan.eps, statistics)?;
         if let Some(found) = found {
-            let momentum = self.plan.momentum as f32;
+            let momentum = pass.statistics_share.unwrap_or(self.plan.momentum as f32);
             self.running_mean.blend(&found.mean, momentum)?;
             self.running_variance.blend(&found.unbiased_variance, momentum)?;
         }

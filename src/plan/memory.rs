@@ -3,7 +3,8 @@
 use super::Plan;
 use super::data::Image;
 use super::fusion::{Fusion, activation_behind, pool_behind};
-use super::model::{ConvPlan, DensePlan, LayerKind, ModelPlan, Tail};
+use super::model::{ConvPlan, DensePlan, LayerKind, LayerPlan, ModelPlan, Tail};
+use super::train::TrainPlan;
 
 /// One step of the forward pass; sizes are counted in numbers.
 #[derive(Default)]
@@ -35,13 +36,27 @@ const FIXED: u64 = 16 << 20;
 pub fn trial_bytes(plan: &Plan) -> u64 {
     let batch = plan.train.batch_size;
     let weights = 4 * plan.model.parameters();
-    let buffers = plan.train.optimizer.numbers().state_rows();
+    let TrainPlan { optimizer, average, look_ahead, sam, distill, .. } = &*plan.train;
+    let teacher = distill.as_ref().map_or(0, |distill| distill.bytes);
+    // Rows as long as the weights that a checkpoint holds beside them.
+    let buffers = optimizer.numbers().state_rows()
+        + u64::from(!average.is_none())
+        + u64::from(look_ahead.is_some());
+    let climbing = u64::from(*sam > 0.0) * weights;
     let step = (SLACK * training_bytes(&plan.model, batch) as f64) as u64;
     let image = plan.model.input.iter().product::<usize>() as u64;
     let batches = BATCHES * 4 * batch as u64 * image;
     // Tensors, their copy for the file, and the file.
     let checkpoint = 2 * (1 + buffers) * weights;
-    FIXED + step + buffers * weights + batches + weights + checkpoint
+    FIXED + step + teacher + climbing + buffers * weights + batches + weights + checkpoint
+}
+
+/// The bytes of the weights of `model`, and of what its layers work with as `images` images pass them at test time.
+pub fn inference_bytes(model: &ModelPlan, images: usize) -> u64 {
+    let numbers = |shape: &[usize]| shape.iter().map(|side| *side as u64).product::<u64>();
+    let layer = |layer: &LayerPlan| 2 * (numbers(&layer.input) + numbers(&layer.output));
+    let most = model.layers.iter().map(layer).max().unwrap_or(0);
+    4 * (model.parameters() + images as u64 * most)
 }
 
 /// The bytes of so many decoded images.

@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod augment;
 pub mod data;
+pub mod distill;
 pub mod fusion;
 pub mod launcher;
 mod layer;

@@ -5,6 +5,7 @@
 mod check;
 mod layer;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -128,6 +129,22 @@ impl ModelPlan {
             numbers[index + 1] = layers.len();
         }
         ModelPlan { layers, auxiliary: Vec::new(), ..self.clone() }
+    }
+
+    /// Names of hidden matrices and filters: those of neither the first layer with such, nor of one that gives logits.
+    pub fn hidden_matrices(&self) -> BTreeSet<String> {
+        let matrices = |layer: &LayerPlan| -> Vec<String> {
+            let plans = layer.parameter_plans().into_iter();
+            plans.filter(|plan| plan.shape.len() > 1).map(|plan| plan.name).collect()
+        };
+        let of_layers: Vec<Vec<String>> = self.layers.iter().map(matrices).collect();
+        let has_some = |index: &usize| !of_layers[*index].is_empty();
+        let heads = self.auxiliary.iter().map(|head| head.logits);
+        let last_before = |logits: usize| (0..logits).rev().find(has_some);
+        let ends = heads.chain([self.layers.len()]).filter_map(last_before);
+        let outer: BTreeSet<usize> = ends.chain((0..of_layers.len()).find(has_some)).collect();
+        let hidden = of_layers.into_iter().enumerate().filter(|(index, _)| !outer.contains(index));
+        hidden.flat_map(|(_, names)| names).collect()
     }
 
     /// Name and shape of everything that weights hold: parameters and running statistics.

@@ -110,12 +110,18 @@ impl BodyText {
 
 /// What of a plan's identity is its recipe.
 pub(super) fn recipe_text(train: &TrainPlan) -> String {
-    let text = match train.schedule.depends_on_epochs() {
-        true => section("train", train),
-        false => section("train", &TrainPlan { epochs: 0, ..train.clone() }),
-    };
+    let mut train = train.clone();
+    let is_evaluated = train.epochs == 0;
+    if !train.schedule.depends_on_epochs() {
+        train.epochs = 0;
+    }
+    // A teacher is what is in its file.
+    if let Some(distill) = &mut train.distill {
+        distill.file = PathBuf::new();
+    }
+    let text = section("train", &train);
     // A network that is evaluated as it is, is not the beginning of one that is trained.
-    if train.epochs == 0 { format!("{text}evaluated as it starts") } else { text }
+    if is_evaluated { format!("{text}evaluated as it starts") } else { text }
 }
 
 /// The identity of a plan whose hash was [begun](BodyText::begin): 16 hexadecimal digits.

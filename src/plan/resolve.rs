@@ -9,6 +9,7 @@ use crate::basis::device::Kind;
 use crate::config::data::Data;
 use crate::config::setting::set;
 use crate::config::train::Train;
+use crate::config::train::distill::Distill;
 use crate::config::transfer::Transfer;
 use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 
@@ -16,6 +17,7 @@ use super::Plan;
 use super::architecture::architecture;
 use super::augment::{AugmentPlan, Augmentation, augmentation};
 use super::data::{self, DataPlan, Fold, data_plan};
+use super::distill::distill;
 use super::model::ModelPlan;
 use super::network::model;
 use super::plan::{BodyText, digest, recipe_text};
@@ -33,7 +35,7 @@ pub(super) struct Body {
     device: Kind,
     data: Arc<DataPlan>,
     augment: Arc<AugmentPlan>,
-    model: Arc<ModelPlan>,
+    pub(super) model: Arc<ModelPlan>,
     /// What a recipe is checked against.
     pub(super) classes: usize,
     pub(super) has_validation: bool,
@@ -67,14 +69,29 @@ impl Recipe {
 
     /// What `[train]` and the batches of `[data]` of `root` come to for so many classes; none if something is
     /// wrong with them.
-    pub(super) fn read(root: &Node, classes: usize, has_validation: bool) -> Option<Recipe> {
+    pub(super) fn read(
+        root: &Node,
+        model: &ModelPlan,
+        classes: usize,
+        has_validation: bool,
+    ) -> Option<Recipe> {
         let at = KeyPath::root();
         let [batch, drop] = ["batch-size", "drop-last"].map(|key| at.key("data").key(key));
         let batch_size = read::<usize>(root.at(&batch)?, &batch).ok()?;
         let drop_last = read::<bool>(root.at(&drop)?, &drop).ok()?;
         let batches = Batches { batch_size, drop_last };
         let train = read::<Train>(root.get("train")?, &at.key("train")).ok()?;
-        TrainPlan::new(&train, batches, classes, has_validation).ok().map(Recipe::of)
+        let teacher = KeyPath::root().key("train").key("distill");
+        if Distill::read(root.at(&teacher)?, &teacher).ok()?.is_some() {
+            // Its file is looked at beside the rest.
+            return None;
+        }
+        if !train.progressive_resizing.is_empty() {
+            // The network is looked at in other sizes.
+            return None;
+        }
+        let train = TrainPlan::new(&train, batches, classes, has_validation).ok()?;
+        train.idle(model).is_empty().then(|| Recipe::of(train))
     }
 }
 
@@ -93,6 +110,57 @@ impl Body {
         };
         (plan, digest(begun, &recipe.text))
     }
+}
+
+/// What is wrong with the smaller images of the first epochs: the same network has to take them. `at_size` is the
+/// network for images of a size.
+fn resized(
+    root: &Node,
+    train: &TrainPlan,
+    model: &ModelPlan,
+    at_size: &dyn Fn([usize; 2]) -> Result<ModelPlan, Vec<Problem>>,
+) -> Vec<Problem> {
+    let path = KeyPath::root().key("train").key("progressive-resizing");
+    if train.progressive_resizing.is_empty() {
+        return Vec::new();
+    }
+    if root.get("transfer").is_some() {
+        let message = "images of a transfer have one size: what frozen layers make of them is kept";
+        return vec![Problem::value(path, message).label("no smaller ones")];
+    }
+    let mut problems = Vec::new();
+    for (index, stage) in train.progressive_resizing.iter().enumerate() {
+        let [height, width] = stage.size;
+        let shown = format!("{height}×{width}");
+        let is_larger = height > model.input[1] || width > model.input[2];
+        let reason = match at_size(stage.size) {
+            _ if is_larger => Some(format!(
+                "images of {}×{} are not made as large as {shown}",
+                model.input[1], model.input[2]
+            )),
+            Err(found) => {
+                let first = found.first().map(|problem| problem.message().to_owned());
+                Some(format!(
+                    "the network cannot take images of {shown}: {}",
+                    first.unwrap_or_default()
+                ))
+            }
+            Ok(other) if other.tensors() != model.tensors() => {
+                let both = model.tensors().into_iter().zip(other.tensors());
+                let first = both.into_iter().find(|(own, other)| own != other);
+                let name = first.map_or(String::new(), |((name, _), _)| name);
+                Some(format!("{name} would have another shape for images of {shown}"))
+            }
+            Ok(_) => None,
+        };
+        if let Some(reason) = reason {
+            let at = path.index(index).key("size");
+            problems.push(Problem::value(at, reason).label("this size").help(
+                "a network that ends in { adaptive-avg-pool = 1 } takes images of many sizes",
+            ));
+        }
+    }
+    problems
 }
 
 /// The plan that `root` describes and its digest.
@@ -213,6 +281,24 @@ fn settled(
         }
         _ => None,
     };
+    let written = &model;
+    let mut train = train;
+    if let (Some(train), Some(model)) = (&mut train, &network) {
+        problems.extend(train.idle(model));
+        if let Some((defaults, elements)) = written {
+            let at_size = |[height, width]: [usize; 2]| {
+                architecture(elements, defaults, [model.input[0], height, width], classes)
+            };
+            problems.extend(resized(root, train, model, &at_size));
+        }
+    }
+    if let Some(model) = &network {
+        let classes = facts.as_ref().map(|facts| &facts.classes[..]);
+        match distill(root, classes, model, survey) {
+            Ok(found) => train.iter_mut().for_each(|train| train.distill.clone_from(&found)),
+            Err(found) => problems.extend(found),
+        }
+    }
     match (seed, data, augmentation, network, train) {
         (Some(seed), Some(data), Some(augmentation), Some(model), Some(train))
             if problems.is_empty() =>

@@ -1,12 +1,13 @@
 //! What is known of the files that an experiment names, without running anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::data::Data;
 use crate::config::weights::Which;
 use crate::document::{KeyPath, Node, Problem};
 
 use super::data::{DataFacts, DataPlan, Fold, data_plan};
+use super::distill::TeacherFacts;
 use super::model::{ModelPlan, WeightsPlan};
 use super::strategy::Strategy;
 
@@ -33,6 +34,9 @@ pub trait Survey: Sync {
 
     /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
+
+    /// What is known of a checkpoint that shall teach, or why it cannot.
+    fn teacher(&self, file: &Path) -> Result<TeacherFacts, String>;
 
     /// What to do with the pretrained network of the experiment `root`, measured and tried on the training
     /// images of `fold`; or what is wrong. `root` is the same for all seeds, folds and recipes of a sweep.

@@ -4,11 +4,19 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use crate::basis::fault::{Fault, Faults};
+use crate::basis::loss::LossFunction;
 use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
+use crate::config::train::average::Average;
+use crate::config::train::look_ahead::LookAhead;
+use crate::config::train::parameters::{DecayOn, ParameterRule};
+use crate::config::train::progressive::{self, ResizingStage};
 use crate::config::train::schedule::Schedule;
 use crate::config::train::{ClassWeights, Clip, EarlyStop, Train};
-use crate::document::Problem;
+use crate::document::{KeyPath, Problem};
+
+use super::distill::DistillPlan;
+use super::model::{LayerPlan, ModelPlan};
 
 /// Everything about training that is not data or model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,24 +43,60 @@ pub struct TrainPlan {
     pub early_stop: Option<EarlyStop>,
     /// The metric that chooses the best epoch.
     pub best: Metric,
+    /// What is minimised.
+    #[serde(default, skip_serializing_if = "LossFunction::is_cross_entropy")]
+    pub loss: LossFunction,
     /// Part of the target that is spread over all classes, 0 ≤ s < 1.
     pub label_smoothing: f64,
     /// Weight of each class in the loss.
     pub class_weights: ClassWeights,
     /// Limit on gradients.
     pub clip: Clip,
+    /// What the optimiser's weight decay works on.
+    #[serde(default, skip_serializing_if = "DecayOn::is_all")]
+    pub decay_on: DecayOn,
+    /// Settings of parameters, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<ParameterRule>,
+    /// How far uphill the gradient is taken; 0: where the weights are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sam: f64,
+    /// Weights that follow those of the optimiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_ahead: Option<LookAhead>,
+    /// Smaller images in the first epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progressive_resizing: Vec<ResizingStage>,
+    /// A trained network to learn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distill: Option<DistillPlan>,
+    /// Which mean of the weights is evaluated and kept.
+    #[serde(default, skip_serializing_if = "Average::is_none")]
+    pub average: Average,
     /// The k of top-k accuracy, at most the number of classes.
     pub top_k: usize,
 }
 
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
 /// Reads an optimiser whose keys have underscores, as a plan writes them, and not hyphens, as a file.
 fn with_underscores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
-    let mut value = toml::Table::deserialize(deserializer)?;
-    for settings in value.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-        let keys = std::mem::take(settings).into_iter();
-        *settings = keys.map(|(key, value)| (key.replace('_', "-"), value)).collect();
-    }
+    let value = hyphenated(toml::Table::deserialize(deserializer)?);
     Optimizer::deserialize(value).map_err(D::Error::custom)
+}
+
+/// The same with hyphens in all keys.
+fn hyphenated(table: toml::Table) -> toml::Table {
+    let hyphenated = |(key, value): (String, toml::Value)| {
+        let value = match value {
+            toml::Value::Table(table) => toml::Value::Table(hyphenated(table)),
+            other => other,
+        };
+        (key.replace('_', "-"), value)
+    };
+    table.into_iter().map(hyphenated).collect()
 }
 
 /// What `[data]` says of batches.
@@ -92,9 +136,18 @@ impl TrainPlan {
             warmup,
             early_stop: train.early_stop,
             best: train.best,
+            loss: train.loss,
             label_smoothing: train.label_smoothing,
             class_weights: train.class_weights.clone(),
             clip: train.clip,
+            decay_on: train.decay_on,
+            parameters: train.parameters.clone(),
+            sam: train.sam,
+            look_ahead: train.look_ahead,
+            progressive_resizing: train.progressive_resizing.clone(),
+            // Known where its file is looked at.
+            distill: None,
+            average: train.average,
             top_k: train.top_k,
         };
         let mut faults = Faults::default();
@@ -103,6 +156,36 @@ impl TrainPlan {
             return Ok(TrainPlan { top_k: plan.top_k.min(classes), ..plan });
         }
         Err(faults.0.into_iter().map(Problem::from).collect())
+    }
+
+    /// What of the recipe has nothing to work on in the network `model`.
+    pub fn idle(&self, model: &ModelPlan) -> Vec<Problem> {
+        let plans = model.layers.iter().flat_map(LayerPlan::parameter_plans);
+        let names: Vec<String> = plans.map(|plan| plan.name).collect();
+        let at = KeyPath::root().key("train");
+        let mut problems = Vec::new();
+        for (index, rule) in self.parameters.iter().enumerate() {
+            if !names.iter().any(|name| rule.fits(name)) {
+                let mut some = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+                if names.len() > 3 {
+                    some.push_str(", …");
+                }
+                let at = at.key("parameters").index(index).key("names");
+                let message = format!("no parameter of the network is called {}", rule.names);
+                let help = format!("its parameters are {some}; a * stands for any letters");
+                problems.push(Problem::value(at, message).label("fits nothing").help(help));
+            }
+        }
+        if let Optimizer::Muon(_) = self.optimizer
+            && model.hidden_matrices().is_empty()
+        {
+            let message =
+                "Muon moves matrices between the first and the last layer, and there are none";
+            let at = at.key("optimizer").key("muon");
+            let help = "adamw is what it would be; or add layers between";
+            problems.push(Problem::value(at, message).label("nothing to move").help(help));
+        }
+        problems
     }
 
     fn check(&self, classes: usize, has_validation: bool, faults: &mut Faults) {
@@ -144,6 +227,17 @@ impl TrainPlan {
                 });
             }
         }
+        self.loss.check(&at("loss"), faults);
+        for (index, rule) in self.parameters.iter().enumerate() {
+            rule.check(&format!("{}[{index}]", at("parameters")), faults);
+        }
+        faults.not_negative(self.sam, at("sam"));
+        let stages = &self.progressive_resizing;
+        progressive::check(stages, &at("progressive-resizing"), faults);
+        if let Some(look_ahead) = &self.look_ahead {
+            look_ahead.check(&at("look-ahead"), faults);
+        }
+        self.average.check(&at("average"), faults);
         self.class_weights.check(classes, &at("class-weights"), faults);
         self.clip.check(&at("clip"), faults);
     }

@@ -1,65 +1,64 @@
 //! What settings come to against what they cost.
 
-use maud::html;
+use maud::{Markup, html};
 
+use crate::analysis::cost::Cost;
 use crate::analysis::{Answers, Setting};
+use crate::basis::naming::short;
 use crate::charts::Chart;
-use crate::charts::scatter::{Point, front, scatter};
+use crate::charts::axis::compact;
+use crate::charts::scatter::{Point, scatter};
 
 use super::section::{self, Section, called, capital, colour};
 
-/// Settings that are drawn.
+/// Settings that are drawn beside those on the front.
 const POINTS: usize = 800;
-/// Costs that differ by less than this factor are not worth a chart.
-const WORTH: f64 = 1.1;
 
-/// A cost: file name, title, words below the axis, and the number.
-type Cost = (&'static str, &'static str, &'static str, fn(&Setting) -> Option<f64>);
+const COSTS: [Cost; 3] = [Cost::Parameters, Cost::Flops, Cost::Time];
 
-const COSTS: [Cost; 3] = [
-    ("cost-parameters", "by parameters", "parameters", |setting| setting.parameters),
-    ("cost-flops", "by FLOPs", "multiplications with addition for one image", |setting| {
-        setting.flops
-    }),
-    ("cost-time", "by time", "seconds for a trial", |setting| setting.seconds),
-];
+/// File name, title and words below the axis.
+fn words(cost: Cost) -> [&'static str; 3] {
+    match cost {
+        Cost::Parameters => ["cost-parameters", "by parameters", "parameters"],
+        Cost::Flops => ["cost-flops", "by FLOPs", "multiplications with addition for one image"],
+        Cost::Time => ["cost-time", "by time", "seconds for a trial"],
+    }
+}
 
 /// The charts of all costs that differ between settings.
 pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
+    let matter = COSTS.into_iter().filter(|cost| cost.matters(answers.settings.iter()));
+    matter.map(|cost| chart(answers, cost)).collect()
+}
+
+fn chart(answers: &Answers, cost: Cost) -> Chart {
     let measure = answers.measure;
     let scale = if measure.is_loss() { 1.0 } else { 100.0 };
     let ranked: Vec<&Setting> =
         answers.settings.iter().filter(|setting| setting.estimate.is_some()).collect();
     let shown = &ranked[..ranked.len().min(6)];
-    let mut charts = Vec::new();
-    for (name, by, across, cost) in COSTS {
-        let costs: Vec<f64> = ranked.iter().filter_map(|setting| cost(setting)).collect();
-        let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let greatest = costs.iter().copied().fold(0.0, f64::max);
-        if costs.len() < 2 || greatest < WORTH * least {
+    let front = cost.front(answers);
+    let mut points = Vec::new();
+    let mut places = vec![None; ranked.len()];
+    for (rank, setting) in ranked.iter().enumerate() {
+        let is_drawn = rank < POINTS || front.contains(&rank);
+        let (Some(estimate), Some(x), true) = (setting.estimate, cost.of(setting), is_drawn) else {
             continue;
-        }
-        let points: Vec<Point> = ranked
-            .iter()
-            .enumerate()
-            .take(POINTS)
-            .filter_map(|(rank, setting)| {
-                let estimate = setting.estimate?;
-                Some(Point {
-                    x: cost(setting)?,
-                    y: scale * estimate.mean,
-                    label: if rank < shown.len() { called(shown, rank) } else { String::new() },
-                    class: colour(rank),
-                    title: format!("{}: {}", setting.label, section::estimate(answers, &estimate)),
-                })
-            })
-            .collect();
-        let places: Vec<[f64; 2]> = points.iter().map(|point| [point.x, point.y]).collect();
-        let unit = if measure.is_loss() { "" } else { ", %" };
-        let title = format!("{}{unit}, {by}", capital(&measure.words()));
-        charts.push(scatter(name, &title, across, &points, &front(&places, measure.is_loss())));
+        };
+        places[rank] = Some(points.len());
+        points.push(Point {
+            x,
+            y: scale * estimate.mean,
+            label: if rank < shown.len() { called(shown, rank) } else { String::new() },
+            class: colour(rank),
+            title: format!("{}: {}", setting.label, section::estimate(answers, &estimate)),
+        });
     }
-    charts
+    let front: Vec<usize> = front.into_iter().filter_map(|rank| places[rank]).collect();
+    let [name, by, across] = words(cost);
+    let unit = if measure.is_loss() { "" } else { ", %" };
+    let title = format!("{}{unit}, {by}", capital(&measure.words()));
+    scatter(name, &title, across, &points, &front)
 }
 
 /// The section; none if everything costs the same.
@@ -71,9 +70,57 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
     let body = html! {
         div class="charts" { @for chart in &charts { (chart.figure()) } }
         p class="note" {
-            "The dashed line goes through the settings that nothing cheaper beats. "
+            "Rings and the dashed line are the Pareto front: settings that no other one beats, being at least as cheap "
+            "and at least as good, and better in one of both. By the means alone: neighbours on it may be tied. "
             "Time depends on the machine and on what else it did."
         }
+        (table(answers))
     };
     Some(Section { id: "cost", title: "Cost", body })
+}
+
+/// The settings on a front of what does not depend on the clock, the cheapest first.
+fn table(answers: &Answers) -> Markup {
+    let costs: Vec<Cost> =
+        Cost::EXACT.into_iter().filter(|cost| cost.matters(answers.settings.iter())).collect();
+    let Some(first) = costs.first() else { return html! {} };
+    let fronts: Vec<Vec<usize>> = costs.iter().map(|cost| cost.front(answers)).collect();
+    let mut ranks: Vec<usize> = fronts.iter().flatten().copied().collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let price = |rank: &usize| first.of(&answers.settings[*rank]).unwrap_or(f64::INFINITY);
+    ranks.sort_by(|a, b| price(a).total_cmp(&price(b)));
+    html! {
+        div class="scroll" { table class="data sortable" {
+            thead { tr {
+                th class="number" { "#" }
+                @for name in &answers.axes { th title=(name) { (short(name, &answers.axes)) } }
+                th class="number" { (answers.measure.words()) }
+                @for cost in Cost::EXACT { th class="number" { (cost.words()) } }
+                th { "on the front by" }
+            } }
+            tbody {
+                @for rank in ranks {
+                    @let setting = &answers.settings[rank];
+                    tr {
+                        td class="number" data-value=(rank) { span class=(format!("key {}", colour(rank))) { (rank + 1) } }
+                        @for (value, name) in setting.values.iter().zip(&setting.names) {
+                            td title=(value) { @if name.is_empty() { "–" } @else { (name) } }
+                        }
+                        td class="number" data-value=[setting.estimate.map(|found| found.mean)] {
+                            @if let Some(found) = &setting.estimate { (section::estimate(answers, found)) }
+                        }
+                        @for cost in Cost::EXACT {
+                            @let value = cost.of(setting);
+                            td class="number" data-value=[value] { (value.map_or("–".to_owned(), compact)) }
+                        }
+                        td {
+                            @let on: Vec<&str> = costs.iter().zip(&fronts).filter(|(_, front)| front.contains(&rank)).map(|(cost, _)| cost.words()).collect();
+                            (on.join(", "))
+                        }
+                    }
+                }
+            }
+        } }
+    }
 }

@@ -3,7 +3,10 @@
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 
+use crate::analysis::cost::Cost;
 use crate::analysis::effects::{effects, interactions};
+use crate::analysis::importance::{Part, importances};
+use crate::analysis::scores;
 use crate::analysis::statistics::{ALPHA, Estimate, LEVEL, Paired};
 use crate::analysis::{Answers, Factor, Setting, Verdict};
 
@@ -16,8 +19,18 @@ pub(super) fn block(answers: &Answers) -> Markup {
 
 /// All numbers.
 pub(super) fn numbers(answers: &Answers) -> Value {
-    let settings: Vec<Value> =
-        answers.settings.iter().map(|setting| of_setting(answers, setting)).collect();
+    let fronts = Cost::EXACT.map(|cost| (cost.name(), cost.front(answers)));
+    let settings: Vec<Value> = answers
+        .settings
+        .iter()
+        .enumerate()
+        .map(|(rank, setting)| {
+            let mut value = of_setting(answers, setting);
+            let on = fronts.iter().filter(|(_, front)| front.contains(&rank));
+            value["front"] = on.map(|(name, _)| *name).collect();
+            value
+        })
+        .collect();
     let comparison = |factor: &Factor, to: usize, from: usize| {
         json!({
             "columns": factor.columns.iter().map(|column| &answers.axes[*column]).collect::<Vec<_>>(),
@@ -61,6 +74,13 @@ pub(super) fn numbers(answers: &Answers) -> Value {
         "settings": settings,
         "effects": effects,
         "interactions": interactions,
+        "importance": importances(answers).and_then(Result::ok).map(|found| json!({
+            "explained": of_part(found.explained),
+            "factors": found.factors.iter().map(|it| json!({
+                "columns": answers.factors[it.factor].columns.iter().map(|column| &answers.axes[*column]).collect::<Vec<_>>(),
+                "lost": of_part(it.lost),
+            })).collect::<Vec<_>>(),
+        })),
     })
 }
 
@@ -75,6 +95,14 @@ fn of_setting(answers: &Answers, setting: &Setting) -> Value {
         "values": values,
         "estimate": setting.estimate.as_ref().map(of_estimate),
         "test": setting.test.as_ref().map(of_estimate),
+        "scores": scores::of_setting(answers, setting).map(|found| {
+            let named = crate::results::scores::names().zip(&found.estimates);
+            let mut scores: serde_json::Map<String, Value> = named
+                .map(|(name, found)| (name.to_owned(), found.as_ref().map(of_estimate).into()))
+                .collect();
+            scores.insert("set".to_owned(), found.set.into());
+            scores
+        }),
         "behind": setting.behind.as_ref().map(of_paired),
         "p_holm": setting.corrected,
         "verdict": match setting.verdict {
@@ -84,6 +112,10 @@ fn of_setting(answers: &Answers, setting: &Setting) -> Value {
             Verdict::Unknown => "unknown",
         },
     })
+}
+
+fn of_part(part: Part) -> Value {
+    json!({ "mean": part.mean, "half_width": part.half_width })
 }
 
 fn of_estimate(estimate: &Estimate) -> Value {

@@ -17,8 +17,8 @@ use crate::sweep::store::{StoreError, write_whole};
 
 use super::section::Section;
 use super::{
-    augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures, numbers,
-    pictures, question, ranking, reproduce,
+    augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures,
+    importance, numbers, pictures, question, ranking, reproduce, scores,
 };
 
 /// The name of the file in a results folder.
@@ -67,6 +67,7 @@ fn charts(answers: &Answers, predictions: Option<&Predictions>) -> Vec<Chart> {
     let mut all = cases::charts(answers);
     all.extend(curves::charts(answers));
     all.extend(effects::charts(answers));
+    all.extend(importance::chart(answers));
     if let Some(predictions) = predictions {
         all.push(confusion::chart(predictions));
         all.extend(calibration::chart(predictions));
@@ -82,6 +83,8 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
     sections.extend(cases::section(answers));
     sections.extend(curves::section(answers));
     sections.extend(effects::section(answers));
+    sections.extend(importance::section(answers));
+    sections.extend(scores::section(answers));
     if let Some(predictions) = &predictions {
         sections.push(confusion::section(answers, predictions));
         sections.extend(pictures::section(answers, predictions, images));

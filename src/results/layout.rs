@@ -47,6 +47,9 @@ pub const PREDICTIONS: &str = "predictions.csv";
 /// Rows of true classes and columns of predicted ones, in the folder of a trial.
 pub const CONFUSION: &str = "confusion.csv";
 
+/// The scores of the predictions, in the folder of a trial.
+pub const SCORES: &str = "scores.csv";
+
 /// The folder of all trials in the results folder `root`.
 pub fn trials(root: &Path) -> PathBuf {
     root.join("trials")

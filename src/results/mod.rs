@@ -6,6 +6,7 @@ pub mod folders;
 pub mod hashes;
 pub mod layout;
 pub mod metrics;
+pub mod scores;
 pub mod seal;
 pub mod table;
 pub mod timings;

@@ -7,14 +7,13 @@ use candle_core::Tensor;
 
 use crate::data;
 use crate::kernels::device::Device;
-use crate::kernels::loss::cross_entropy;
-use crate::model::network::Network;
+use crate::model::network::Weights;
 use crate::plan::Plan;
 use crate::plan::data::DataPlan;
 use crate::plan::memory::feature_bytes;
 use crate::plan::model::{LayerPlan, ModelPlan};
 use crate::plan::sweep::{Experiment, Trial};
-use crate::train::optimizer::Optimizer;
+use crate::train::learner::{Learner, Learnt};
 
 use super::clock::Stopwatch;
 use super::counts::Counts;
@@ -122,8 +121,9 @@ fn measure(plan: &Plan, device: &Device, threads: usize) -> Option<f64> {
     let step = || -> candle_core::Result<f64> {
         let flops = 3 * flops(plan);
         let batch = (STEP / flops.max(1)).clamp(1, plan.train.batch_size as u64) as usize;
-        let mut network = Network::new(&plan.model, plan.seed)?.on(device)?;
-        network.begin(&plan.model, plan.train.epochs);
+        let mut learner = Learner::new(plan, device, Weights::new(), None)?;
+        let epoch = plan.train.epochs;
+        learner.network.begin(&plan.model, epoch);
         let mut shape = vec![batch];
         let from = left_out(plan);
         let input =
@@ -134,16 +134,13 @@ fn measure(plan: &Plan, device: &Device, threads: usize) -> Option<f64> {
         let pixels: Vec<f32> = (0..count).map(|_| stream.uniform() as f32).collect();
         let inputs = Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?;
         let labels: Vec<u32> = (0..batch).map(|i| (i % plan.model.classes) as u32).collect();
-        let train = &plan.train;
-        let mut optimizer = Optimizer::new(train.optimizer, train.clip, network.parameters().len());
         let mut seconds = 0.0;
         // The first step also makes buffers.
-        for number in 0..2 {
+        for _ in 0..2 {
             let stopwatch = Stopwatch::start();
-            let mut pass = network.forward_from(from, &inputs, true, number)?;
-            let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
-            let gradients = pass.backward(&loss.mean)?;
-            optimizer.step(network.parameters(), gradients, 0.0, 1)?;
+            let Learnt { gradients, .. } =
+                learner.learn_from(from, &inputs, (&labels).into(), None)?;
+            learner.step(gradients, 0.0, epoch, 0)?;
             device.finish()?;
             seconds = stopwatch.seconds();
         }

@@ -1,26 +1,33 @@
 //! What is told before trials are run: nothing that is wrong, but what is hardly meant.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::basis::number::number;
+use crate::basis::number::{count, number};
 use crate::config::train::ClassWeights;
+use crate::config::train::average::{Average, Ema};
 use crate::data;
 use crate::document::{Content, KeyPath, Node, Place};
 use crate::plan::Plan;
-use crate::plan::data::{OnBadImage, Subset};
+use crate::plan::data::{DataPlan, OnBadImage, Subset};
 use crate::plan::model::{LayerKind, LayerPlan, Tail};
 use crate::plan::sweep::Experiment;
 use crate::plan::train::TrainPlan;
 
+use crate::train::card::{Card, without_folders};
+
 use super::counts::Counts;
+use super::survey::read_teacher;
 
 /// The lines on `experiment`, which `root` describes.
 pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<String> {
-    let warnings = norms_of_little(experiment, images);
+    let mut warnings = norms_of_little(experiment, images);
+    warnings.extend(teachers(experiment));
     let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
     let mut notes = batches_of_all(root, experiment, images);
     notes.extend(imbalance(experiment, images));
+    notes.extend(averages(experiment, images));
     let notes = notes.iter().map(|note| format!("note: {note}"));
     experiment.merged.iter().cloned().chain(warnings).chain(notes).collect()
 }
@@ -100,6 +107,70 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
             number(*most as u64),
             number(*least as u64)
         ));
+    }
+    notes
+}
+
+/// Teachers that have learnt from the same source, but not from the same part of it: from images that their students
+/// are chosen by or tested on.
+fn teachers(experiment: &Experiment) -> BTreeSet<String> {
+    let mut cards = BTreeMap::new();
+    let mut seen = BTreeMap::new();
+    for trial in &experiment.trials {
+        let Some(distill) = &trial.plan.train.distill else { continue };
+        let card = cards.entry(&distill.file).or_insert_with(|| {
+            let (_, checkpoint) = read_teacher(&distill.file).ok()?;
+            Card::of(&checkpoint).ok()
+        });
+        let Some(Card { seed, data: Some(theirs), .. }) = card else { continue };
+        let own = without_folders(&trial.plan.data);
+        let parts = |data: &DataPlan| {
+            let DataPlan { test, validation, fold, classes, group, duplicates, .. } = data.clone();
+            (test, validation, fold, classes, group, duplicates)
+        };
+        let is_same = *seed == trial.plan.seed && parts(theirs) == parts(&own);
+        if theirs.source == own.source && !is_same {
+            *seen.entry(&distill.file).or_insert(0) += 1;
+        }
+    }
+    let sentence = |(file, trials): (&PathBuf, usize)| {
+        format!(
+            "the teacher {} has learnt from a part of the same images that was drawn otherwise: it may have seen \
+             validation and test images of {}, whose scores then are too good. A teacher with the same seed and the \
+             same split has not",
+            file.display(),
+            count(trials, "trial"),
+        )
+    };
+    seen.into_iter().map(sentence).collect()
+}
+
+/// Means of weights that never begin, or that hold on to the first weights until the end.
+fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
+    let mut notes = BTreeSet::new();
+    for trial in &experiment.trials {
+        let plan = &trial.plan.train;
+        let Some(first) = plan.average.from_epoch() else { continue };
+        let epochs = (plan.epochs + 1).saturating_sub(first);
+        if epochs == 0 {
+            notes.insert(format!(
+                "train.average begins with epoch {first}, and a trial has {} epochs: it never begins",
+                plan.epochs
+            ));
+            continue;
+        }
+        let Average::Ema(Ema { decay, warmup: false, .. }) = plan.average else { continue };
+        let taught = Counts::of(&trial.plan.data, images).train;
+        let steps = epochs * plan.batches(taught).div_ceil(plan.accumulate);
+        let horizon = 1.0 / (1.0 - decay);
+        if taught > 0 && 2.0 * horizon > steps as f64 {
+            notes.insert(format!(
+                "train.average = {{ ema = {decay} }} looks back over about {} steps, and a trial has {}: its first \
+                 weights still count at the end; a smaller decay or warmup = true forgets them",
+                number(horizon.round() as u64),
+                number(steps as u64)
+            ));
+        }
     }
     notes
 }

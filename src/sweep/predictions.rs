@@ -1,9 +1,12 @@
-//! What a trial's best weights say of images: each prediction, and what is taken for what.
+//! What a trial's best weights say of images: each prediction, what is taken for what, and what that is worth.
 
 use serde::Serialize;
 
+use crate::basis::record::Scores;
 use crate::data::Dataset;
-use crate::results::layout::{CONFUSION, PREDICTIONS};
+use crate::measures::PredictionScores;
+use crate::results::layout::{CONFUSION, PREDICTIONS, SCORES};
+use crate::results::scores;
 use crate::train::metrics::prediction;
 
 use super::store::{StoreError, TrialStore};
@@ -42,6 +45,20 @@ pub(super) fn write_predictions(
         }
     });
     store.write_csv(PREDICTIONS, rows)
+}
+
+/// Writes `scores.csv`: `known` on `images`, and what their `probabilities` of `[images, classes]` come to.
+pub(super) fn write_scores(
+    store: &TrialStore,
+    dataset: &Dataset,
+    images: &[u32],
+    known: Option<&Scores>,
+    probabilities: &[f32],
+    set: &str,
+) -> Result<(), StoreError> {
+    let labels: Vec<u32> = images.iter().map(|image| dataset.label(*image)).collect();
+    let more = PredictionScores::of(probabilities, dataset.classes().len(), &labels);
+    store.write_csv(SCORES, scores::rows(set, known, &more))
 }
 
 /// Writes `confusion.csv`: rows of true classes, columns of predicted ones.

@@ -209,7 +209,5 @@ impl Drop for Recorder<'_> {
 
 /// A checkpoint without what only going on needs.
 fn weights_of(last: &Checkpoint) -> Checkpoint {
-    let mut best = last.clone();
-    best.tensors.retain(|name, _| !name.starts_with("optimizer."));
-    best
+    Checkpoint { tensors: last.weights(), words: last.words.clone() }
 }

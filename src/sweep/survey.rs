@@ -12,12 +12,16 @@ use crate::document::{KeyPath, Node, Problem, Problems};
 use crate::model::bundled_weights::{self, Hashed};
 use crate::model::weights::matched;
 use crate::plan::data::{DataFacts, DataPlan, Fold};
+use crate::plan::distill::TeacherFacts;
+use crate::plan::memory::inference_bytes;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::run::RunPlan;
 use crate::plan::strategy::Strategy;
 use crate::plan::survey::{Survey, WeightsFacts};
 use crate::plan::sweep::{Experiment, expand};
+use crate::train::card::Card;
 use crate::train::checkpoint::{Checkpoint, identity};
+use crate::transfer::extractor::IMAGES;
 use crate::transfer::features::Features;
 use crate::weights::{Entry, hub};
 
@@ -34,6 +38,8 @@ pub struct Files<'a> {
     results: PathBuf,
     /// By path and the key of the tensors in it.
     weights: Mutex<BTreeMap<StateDict, Arc<WeightsFile>>>,
+    /// By path.
+    teachers: Mutex<BTreeMap<PathBuf, Result<TeacherFacts, String>>>,
     /// By the question.
     advice: Mutex<BTreeMap<String, Result<Answer, Vec<Problem>>>>,
     /// The part of the work of the four cases that advice may try for.
@@ -66,6 +72,7 @@ impl Files<'_> {
             images,
             results: results.to_owned(),
             weights: Mutex::default(),
+            teachers: Mutex::default(),
             advice: Mutex::default(),
             budget: BUDGET,
             tell: None,
@@ -160,6 +167,25 @@ fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
     })
 }
 
+fn teacher(path: &Path) -> Result<TeacherFacts, String> {
+    let (hash, checkpoint) = read_teacher(path)?;
+    let card = Card::of(&checkpoint).map_err(|error| format!("{}: {error}", path.display()))?;
+    let Card { model, classes, .. } = card;
+    let bytes = inference_bytes(&model, IMAGES);
+    Ok(TeacherFacts { hash, input: model.input, classes, bytes })
+}
+
+/// The checkpoint at `path`, and the hash of the file.
+///
+/// # Errors
+/// If it cannot be read, or is none.
+pub fn read_teacher(path: &Path) -> Result<(String, Checkpoint), String> {
+    let wrong = |error: &dyn Display| format!("{}: {error}", path.display());
+    let bytes = regular::read(path).map_err(|error| wrong(&error))?;
+    let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| wrong(&error))?;
+    Ok((blake3::hash(&bytes).to_hex().to_string(), checkpoint))
+}
+
 /// A checkpoint of this program knows whether it is whole.
 fn check_own(path: &Path) -> Result<(), String> {
     let wrong = |error: &dyn Display| format!("{}: {error}", path.display());
@@ -187,6 +213,11 @@ impl Survey for Files<'_> {
 
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String> {
         checkpoint(&self.results, experiment, trial)
+    }
+
+    fn teacher(&self, file: &Path) -> Result<TeacherFacts, String> {
+        let mut known = self.teachers.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(file.to_owned()).or_insert_with(|| teacher(file)).clone()
     }
 
     fn advise(&self, root: &Node, fold: Option<Fold>) -> Result<Strategy, Vec<Problem>> {

@@ -10,19 +10,23 @@ use crate::data::{self, Dataset, News};
 use crate::kernels::device::Device;
 use crate::model;
 use crate::model::network::Weights;
+use crate::plan::Plan;
 use crate::plan::data::{DataPlan, Normalise};
+use crate::plan::distill::DistillPlan;
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::results::timings::Timing;
 use crate::train::stopping::best_epoch;
+use crate::train::teacher::Teacher;
 use crate::train::trainer::{End, TrainError, Trainer, TrialData};
 use crate::transfer::features::Features;
 
 use super::clock::Stopwatch;
-use super::predictions::{write_confusion, write_predictions};
+use super::predictions::{write_confusion, write_predictions, write_scores};
 use super::recorder::{Callback, Recorder};
 use super::slots::Slot;
 use super::store::{ImagesError, Lasting, Resume, Store, StoreError, TrialStore};
+use super::survey::read_teacher;
 
 /// How a trial was left.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,7 +214,9 @@ fn attempt(
         )));
     }
     let device = Device::open(slot.device).map_err(failed)?;
-    let mut trainer = Trainer::new(&trial.plan, &device, data.clone(), epochs, features, start)?;
+    let teacher = teacher(&trial.plan, &device).map_err(failed)?;
+    let plan = &trial.plan;
+    let mut trainer = Trainer::new(plan, &device, data.clone(), epochs, features, start, teacher)?;
     let mut spent = 0.0;
     if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();
@@ -298,8 +304,10 @@ fn attempt(
             if set == "test" {
                 outcome.test = evaluation.scores;
             }
-            write_predictions(store, &data.dataset, images, &evaluation.probabilities, set)?;
-            write_confusion(store, &data.dataset, &evaluation.confusion)?;
+            let (dataset, probabilities) = (&data.dataset, &evaluation.probabilities);
+            write_predictions(store, dataset, images, probabilities, set)?;
+            write_confusion(store, dataset, &evaluation.confusion)?;
+            write_scores(store, dataset, images, evaluation.scores.as_ref(), probabilities, set)?;
         }
     }
     if !is_whole {
@@ -307,6 +315,24 @@ fn attempt(
     }
     write_time()?;
     Ok(Ended::With(Box::new(outcome)))
+}
+
+/// The teacher of a plan, if it has one.
+pub(super) fn teacher(plan: &Plan, device: &Device) -> Result<Option<Teacher>, String> {
+    let Some(DistillPlan { file, hash, .. }) = &plan.train.distill else { return Ok(None) };
+    let (now, checkpoint) = read_teacher(file)?;
+    if now != *hash {
+        return Err(format!(
+            "the teacher {} has changed since the trial was planned: its hash was {} and is {}; put it back, or run \
+             the experiment again",
+            file.display(),
+            &hash[..16],
+            &now[..16],
+        ));
+    }
+    Teacher::new(checkpoint, device)
+        .map(Some)
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Has the disk take what a trial that [ran](run) has left, and then its outcome.

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::grid::grid;
+use crate::analysis::cost::{Cost, front};
 use crate::analysis::statistics::{Estimate, Paired, holm};
-use crate::analysis::{Answers, Trial};
+use crate::analysis::{Answers, Setting, Trial};
 use crate::basis::naming::short;
+use crate::charts::axis::compact;
 
 pub use difference::difference;
 
@@ -115,6 +117,7 @@ pub fn compare(experiments: &[Answers], by: By, width: usize) -> Result<String, 
     if levels.len() == 2 {
         text.push_str(&by_setting(&blocks, &axes, experiments, width));
     }
+    text.push_str(&fronts(experiments, width));
     for other in &experiments[1..] {
         let changed = difference(&experiments[0].experiment, &other.experiment);
         let (one, two) = (experiments[0].root.display(), other.root.display());
@@ -183,12 +186,15 @@ fn levels(experiments: &[Answers], by: By) -> Vec<(String, Vec<f64>)> {
 fn level(experiments: &[Answers], index: usize, trial: &Trial, by: By) -> String {
     match by {
         By::Key(key) => setting(&experiments[index], trial, key),
-        By::Experiment => {
-            let name = &experiments[index].name;
-            let is_shared = experiments.iter().filter(|other| other.name == *name).count() > 1;
-            if is_shared { experiments[index].root.display().to_string() } else { name.clone() }
-        }
+        By::Experiment => called(experiments, index),
     }
+}
+
+/// The name of an experiment, or its folder where several have one name.
+fn called(experiments: &[Answers], index: usize) -> String {
+    let name = &experiments[index].name;
+    let is_shared = experiments.iter().filter(|other| other.name == *name).count() > 1;
+    if is_shared { experiments[index].root.display().to_string() } else { name.clone() }
 }
 
 /// The values of trials that share everything else, by level.
@@ -220,6 +226,47 @@ fn blocks(
         }
     }
     blocks
+}
+
+/// The settings of all experiments that none of them beats at its cost, if their costs differ.
+fn fronts(experiments: &[Answers], width: usize) -> String {
+    let all: Vec<(usize, &Setting)> = experiments
+        .iter()
+        .enumerate()
+        .flat_map(|(index, experiment)| experiment.settings.iter().map(move |it| (index, it)))
+        .collect();
+    let measure = experiments[0].measure;
+    let costs = Cost::EXACT.into_iter().filter(|cost| cost.matters(all.iter().map(|(_, it)| *it)));
+    let mut text = String::new();
+    for cost in costs {
+        let place =
+            |(_, setting): &(usize, &Setting)| Some([cost.of(setting)?, setting.estimate?.mean]);
+        let places: Vec<Option<[f64; 2]>> = all.iter().map(place).collect();
+        let header = ["experiment", "setting", cost.name(), &measure.name()].map(str::to_owned);
+        let mut table = grid(header.to_vec(), 2..4, width);
+        let on = front(&places, measure.is_loss());
+        for index in on.iter().take(LISTED) {
+            let (experiment, setting) = all[*index];
+            let mean =
+                |found: Estimate| with_half(&found, |x| measure.show(x), |x| measure.show(x));
+            table.add_row(vec![
+                called(experiments, experiment),
+                setting.label.clone(),
+                cost.of(setting).map_or(String::new(), compact),
+                setting.estimate.map_or(String::new(), mean),
+            ]);
+        }
+        let words = cost.words();
+        let _ = writeln!(
+            text,
+            "\nPareto front by {words}: no setting is as good and cheaper\n{}",
+            table.trim_fmt()
+        );
+        if on.len() > LISTED {
+            let _ = writeln!(text, "… and {} more", on.len() - LISTED);
+        }
+    }
+    text
 }
 
 /// The differences at each shared setting, if there are several.

@@ -6,10 +6,14 @@ use std::fmt::Write;
 
 use super::grid::{fit, grid};
 use crate::analysis::cases::{advisors, borders, contests, hindsight, verdict};
+use crate::analysis::cost::Cost;
 use crate::analysis::effects::{effects, interactions};
+use crate::analysis::importance::{Part, importances};
 use crate::analysis::statistics::{Estimate, Paired};
-use crate::analysis::{Answers, Verdict};
+use crate::analysis::{Answers, Setting, Verdict, scores};
 use crate::basis::naming::short;
+use crate::charts::axis::compact;
+use crate::results::scores as results;
 
 /// How tables are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +37,13 @@ pub enum Table {
     Effects,
     /// How the effect of one factor depends on another.
     Interactions,
+    /// What the predictions of each setting are worth, by every score.
+    Scores,
+    /// Which drawn axes matter.
+    Importance,
+    /// What each setting costs, and whether it is on the Pareto front: no other one is as good and as cheap, and
+    /// better in one of both.
+    Cost,
 }
 
 /// A table before it is written: cells as words and as CSV has them.
@@ -49,7 +60,7 @@ struct Rows {
 /// The tables of `answers` in a format; all of them, or one. CSV is one table: the ranking, unless
 /// another one is asked for.
 pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: usize) -> String {
-    let all = [Table::Ranking, Table::Effects, Table::Interactions];
+    let all = [Table::Ranking, Table::Effects, Table::Interactions, Table::Importance];
     let asked = match (table, format) {
         (Some(table), _) => vec![table],
         (None, Format::Csv) => vec![Table::Ranking],
@@ -62,6 +73,9 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
             Table::Ranking => ranking(answers, is_csv),
             Table::Effects => effects_rows(answers, is_csv),
             Table::Interactions => interactions_rows(answers, is_csv),
+            Table::Scores => scores_rows(answers, is_csv),
+            Table::Importance => importance_rows(answers, is_csv),
+            Table::Cost => cost_rows(answers, is_csv),
         })
         .filter(|rows| table.is_some() || !rows.rows.is_empty())
         .collect();
@@ -77,8 +91,16 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
             Format::Csv => csv(rows, &mut text),
         }
     }
-    if format == Format::Terminal {
-        text.push_str(&notes(answers));
+    match (format, table) {
+        (Format::Terminal, Some(Table::Scores)) => text.push_str(
+            "mean ± half of the 95 % interval over completed trials; recall is the balanced accuracy, loss the log loss\n",
+        ),
+        (Format::Terminal, Some(Table::Importance)) => text.push_str(&importance_note(answers)),
+        (Format::Terminal, Some(Table::Cost)) => text.push_str(
+            "front: no other setting is at least as cheap and at least as good, and better in one of both, by the means\n",
+        ),
+        (Format::Terminal, _) => text.push_str(&notes(answers)),
+        _ => {}
     }
     text
 }
@@ -230,6 +252,115 @@ fn interactions_rows(answers: &Answers, is_csv: bool) -> Rows {
     });
     let rows = rows.collect();
     Rows { title: "Interactions", header, words: 6, rows, dispensable: Vec::new() }
+}
+
+fn scores_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let axis = |axis: &String| if is_csv { axis.clone() } else { short(axis, &answers.axes) };
+    let mut header = vec![if is_csv { "rank" } else { "" }.to_owned()];
+    header.extend(answers.axes.iter().map(axis));
+    header.push("set".to_owned());
+    let shown: Vec<(usize, &str)> = match is_csv {
+        true => results::names().enumerate().collect(),
+        false => scores::shown().collect(),
+    };
+    let columns = header.len();
+    header.extend(shown.iter().flat_map(|(_, name)| match is_csv {
+        true => vec![format!("{name}_n"), (*name).to_owned(), format!("{name}_half_width")],
+        false => vec![scores::words(name).to_owned()],
+    }));
+    let cells = |found: Option<Estimate>| match (found, is_csv) {
+        (found, true) => estimate(answers, found.as_ref(), true),
+        (None, false) => vec!["–".to_owned()],
+        (Some(Estimate { mean, half_width, .. }), false) => {
+            let half = half_width.map_or(String::new(), |half| format!(" ± {half:.4}"));
+            vec![format!("{mean:.4}{half}")]
+        }
+    };
+    let row = |(rank, setting): (usize, &Setting)| {
+        let found = scores::of_setting(answers, setting)?;
+        let mut row = vec![(rank + 1).to_string()];
+        row.extend(if is_csv { &setting.values } else { &setting.names }.iter().cloned());
+        row.push(found.set);
+        row.extend(shown.iter().flat_map(|(place, _)| cells(found.estimates[*place])));
+        Some(row)
+    };
+    let rows = answers.settings.iter().enumerate().filter_map(row).collect();
+    // Those that say most by themselves stay longest.
+    let dispensable = [
+        "brier_score",
+        "average_precision",
+        "matthews_correlation",
+        "loss",
+        "recall",
+        "set",
+        "calibration_error",
+    ];
+    let dispensable = dispensable.map(|name| scores::words(name).to_owned()).to_vec();
+    Rows { title: "Scores of predictions", header, words: columns, rows, dispensable }
+}
+
+fn importance_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let header = match is_csv {
+        true => ["factor", "lost", "half_width"].map(str::to_owned).to_vec(),
+        false => ["factor", "lost without it, %"].map(str::to_owned).to_vec(),
+    };
+    let found = importances(answers).and_then(Result::ok);
+    let rows = found.into_iter().flat_map(|found| &found.factors).map(|it| {
+        let name = answers.factors[it.factor].name.clone();
+        let Part { mean, half_width } = it.lost;
+        match is_csv {
+            true => vec![name, mean.to_string(), half_width.to_string()],
+            false => vec![name, it.lost.in_words()],
+        }
+    });
+    let (title, rows) = ("Importance, by a random forest", rows.collect());
+    Rows { title, header, words: 1, rows, dispensable: Vec::new() }
+}
+
+fn importance_note(answers: &Answers) -> String {
+    match importances(answers) {
+        None => "importance is told where axes are drawn and two or more vary\n".to_owned(),
+        Some(Err(untold)) => format!("{untold}\n"),
+        Some(Ok(found)) => format!(
+            "mean ± 1.96 standard deviations of the variance between settings that a forest loses without the axis; it \
+             explains {} % of it\n",
+            found.explained.in_words()
+        ),
+    }
+}
+
+fn cost_rows(answers: &Answers, is_csv: bool) -> Rows {
+    let axis = |axis: &String| if is_csv { axis.clone() } else { short(axis, &answers.axes) };
+    let mut header = vec![if is_csv { "rank" } else { "" }.to_owned()];
+    header.extend(answers.axes.iter().map(axis));
+    let words = header.len();
+    let (name, unit) = (answers.measure.name(), answers.measure.unit().replace(' ', ", "));
+    header.extend(match is_csv {
+        true => vec!["n".to_owned(), name.clone(), format!("{name}_half_width")],
+        false => vec!["n".to_owned(), format!("{name}{unit}")],
+    });
+    header.extend(Cost::EXACT.map(|cost| cost.name().to_owned()));
+    header.extend(Cost::EXACT.map(|cost| format!("front_{}", cost.name())));
+    let fronts = Cost::EXACT.map(|cost| cost.front(answers));
+    let row = |(rank, setting): (usize, &Setting)| {
+        let mut row = vec![(rank + 1).to_string()];
+        row.extend(if is_csv { &setting.values } else { &setting.names }.iter().cloned());
+        row.extend(estimate(answers, setting.estimate.as_ref(), is_csv));
+        row.extend(Cost::EXACT.map(|cost| match (cost.of(setting), is_csv) {
+            (None, true) => String::new(),
+            (None, false) => "–".to_owned(),
+            (Some(cost), true) => cost.to_string(),
+            (Some(cost), false) => compact(cost),
+        }));
+        row.extend(fronts.iter().map(|front| match (front.contains(&rank), is_csv) {
+            (is_on, true) => is_on.to_string(),
+            (true, false) => "yes".to_owned(),
+            (false, false) => String::new(),
+        }));
+        row
+    };
+    let rows = answers.settings.iter().enumerate().map(row).collect();
+    Rows { title: "Cost", header, words, rows, dispensable: vec!["n".to_owned()] }
 }
 
 fn terminal(rows: &Rows, width: usize, text: &mut String) {

@@ -24,6 +24,20 @@ const HASH: &str = "blake3";
 /// The entry of the file's metadata that holds the words, as TOML.
 const ENTRY: &str = "candlewick";
 
+/// Names of what an optimiser remembers begin with this.
+pub(super) const OPTIMIZER: &str = "optimizer.";
+
+/// As do, with this, those of the weights in training, where what is evaluated is their mean.
+const TRAINING: &str = "training.";
+
+/// `weights` under the names that weights in training have beside their mean.
+pub(super) fn in_training(weights: Weights) -> impl Iterator<Item = (String, Tensor)> {
+    weights.into_iter().map(|(name, tensor)| (format!("{TRAINING}{name}"), tensor))
+}
+
+/// Shape and numbers of a tensor.
+type Tensor = (Vec<usize>, Vec<f32>);
+
 /// Why bytes are no checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -106,6 +120,23 @@ impl Checkpoint {
             hasher.update(&bytes(values));
         }
         hasher.finalize().to_hex().to_string()
+    }
+
+    /// The weights alone, without what only going on needs.
+    pub fn weights(&self) -> Weights {
+        let is_weight =
+            |name: &&String| !name.starts_with(OPTIMIZER) && !name.starts_with(TRAINING);
+        let names = self.tensors.keys().filter(is_weight);
+        names.map(|name| (name.clone(), self.tensors[name].clone())).collect()
+    }
+
+    /// The weights that training goes on with, where they are not those that are evaluated.
+    pub fn in_training(&self) -> Option<Weights> {
+        let named = |(name, tensor): (&String, &Tensor)| {
+            Some((name.strip_prefix(TRAINING)?.to_owned(), tensor.clone()))
+        };
+        let weights: Weights = self.tensors.iter().filter_map(named).collect();
+        (!weights.is_empty()).then_some(weights)
     }
 
     /// The word called `name` as a number; 0 if there is none.

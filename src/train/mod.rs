@@ -2,11 +2,15 @@
 //! opens no file.
 
 mod ahead;
+mod average;
 pub mod card;
 pub mod checkpoint;
 mod inputs;
+pub mod learner;
 pub mod metrics;
 pub mod optimizer;
 pub mod schedule;
+mod shrink;
 pub mod stopping;
+pub mod teacher;
 pub mod trainer;

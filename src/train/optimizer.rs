@@ -4,25 +4,80 @@ use candle_core::Result;
 
 use crate::basis::optimizer as kinds;
 use crate::config::train::Clip;
+use crate::config::train::look_ahead::LookAhead;
+use crate::config::train::parameters::DecayOn;
 use crate::kernels::buffer::{Buffer, global_norm};
 use crate::kernels::device::Device;
-use crate::kernels::update::apply;
+use crate::kernels::tape::values;
+use crate::kernels::update::{apply, exchange};
 use crate::model::network::{Parameter, Weights};
+use crate::plan::train::TrainPlan;
+
+use super::checkpoint::OPTIMIZER;
 
 /// An optimiser and what it remembers of each parameter.
 pub struct Optimizer {
-    kind: kinds::Optimizer,
+    lr: f64,
     clip: Clip,
+    look_ahead: Option<LookAhead>,
+    /// What moves each parameter.
+    moves: Vec<Move>,
     /// Steps taken so far.
     steps: u64,
-    /// Two buffers per parameter, empty where not used or not started.
-    buffers: Vec<[Buffer; 2]>,
+    /// Three buffers per parameter, empty where not used or not started: two of the optimiser, and the slow weights
+    /// of look-ahead.
+    buffers: Vec<[Buffer; 3]>,
+}
+
+/// What moves one parameter.
+struct Move {
+    kind: kinds::Optimizer,
+    /// The learning rate before the schedule.
+    lr: f64,
+    /// Factor on it.
+    lr_factor: f64,
+}
+
+impl Move {
+    fn new(recipe: &TrainPlan, parameter: &Parameter) -> Move {
+        let kind = recipe.optimizer.of(parameter.is_hidden_matrix);
+        let rule = recipe.parameters.iter().find(|rule| rule.fits(&parameter.name));
+        let is_weight = parameter.tensor.dims().len() > 1;
+        let own = rule.and_then(|rule| rule.weight_decay);
+        let none = (recipe.decay_on == DecayOn::Weights && !is_weight).then_some(0.0);
+        let decay = own.or(none);
+        Move {
+            kind: decay.map_or(kind, |decay| kind.with_weight_decay(decay)),
+            lr: kind.numbers().lr(),
+            lr_factor: rule.map_or(1.0, |rule| rule.lr_factor),
+        }
+    }
 }
 
 impl Optimizer {
-    /// For so many parameters.
-    pub fn new(kind: kinds::Optimizer, clip: Clip, parameters: usize) -> Optimizer {
-        Optimizer { kind, clip, steps: 0, buffers: vec![Default::default(); parameters] }
+    /// That of `recipe` for `parameters`.
+    pub fn new(recipe: &TrainPlan, parameters: &[Parameter]) -> Optimizer {
+        Optimizer {
+            lr: recipe.optimizer.numbers().lr(),
+            clip: recipe.clip,
+            look_ahead: recipe.look_ahead,
+            moves: parameters.iter().map(|parameter| Move::new(recipe, parameter)).collect(),
+            steps: 0,
+            buffers: vec![Default::default(); parameters.len()],
+        }
+    }
+
+    /// `kind` for so many parameters, and nothing else.
+    pub fn alone(kind: kinds::Optimizer, parameters: usize) -> Optimizer {
+        let lr = kind.numbers().lr();
+        Optimizer {
+            lr,
+            clip: Clip::None,
+            look_ahead: None,
+            moves: (0..parameters).map(|_| Move { kind, lr, lr_factor: 1.0 }).collect(),
+            steps: 0,
+            buffers: vec![Default::default(); parameters],
+        }
     }
 
     /// Steps taken so far.
@@ -43,20 +98,27 @@ impl Optimizer {
         factor: f64,
         steps_per_epoch: u64,
     ) -> Result<f64> {
-        let lr = self.kind.numbers().lr() * factor;
         clip(&mut gradients, self.clip)?;
         self.steps += 1;
-        for ((parameter, gradient), buffers) in
-            parameters.iter().zip(gradients).zip(&mut self.buffers)
-        {
+        let all = parameters.iter().zip(gradients).zip(&mut self.buffers).zip(&self.moves);
+        for (((parameter, gradient), [first, second, slow]), Move { kind, lr, lr_factor }) in all {
             let Some(from_epoch) = parameter.from_epoch.filter(|_| parameter.learns) else {
                 continue;
             };
+            if self.look_ahead.is_some() && slow.is_empty() {
+                *slow = start_of(parameter, &gradient)?;
+            }
             let step = self.steps - steps_per_epoch * (from_epoch as u64 - 1);
-            let lr = lr * parameter.lr_factor;
-            apply(&self.kind, buffers, &parameter.tensor, gradient, lr, step)?;
+            let lr = lr * factor * parameter.lr_factor * lr_factor;
+            apply(kind, [first, second], &parameter.tensor, gradient, lr, step)?;
+            if let Some(LookAhead { steps, rate }) = self.look_ahead
+                && self.steps.is_multiple_of(steps)
+            {
+                slow.approach_tensor(&parameter.tensor, rate as f32)?;
+                exchange(&parameter.tensor, &mut slow.clone())?;
+            }
         }
-        Ok(lr)
+        Ok(self.lr * factor)
     }
 
     /// The buffers by name, for a checkpoint.
@@ -97,8 +159,16 @@ impl Optimizer {
     }
 }
 
+/// A copy of the numbers of `parameter`, where its `gradient` is.
+fn start_of(parameter: &Parameter, gradient: &Buffer) -> Result<Buffer> {
+    match gradient {
+        Buffer::Host(_) => Ok(Buffer::Host(values(&parameter.tensor)?)),
+        Buffer::Device(_) => Ok(Buffer::Device(parameter.tensor.copy()?)),
+    }
+}
+
 fn buffer_name(parameter: &str, number: usize) -> String {
-    format!("optimizer.{number}.{parameter}")
+    format!("{OPTIMIZER}{number}.{parameter}")
 }
 
 fn clip(gradients: &mut [Buffer], clip: Clip) -> Result<()> {

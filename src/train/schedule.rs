@@ -37,6 +37,21 @@ impl<'a> Factor<'a> {
             Schedule::Constant => 1.0,
             Schedule::Step { every, factor } => factor.powi((epoch / every as u64) as i32),
             Schedule::Exponential { factor } => factor.powi(epoch as i32),
+            Schedule::Steps { ref at, factor } => {
+                factor.powi(at.iter().filter(|end| **end as u64 <= epoch).count() as i32)
+            }
+            Schedule::CosineRestarts { period, growth, floor } => {
+                let (mut start, mut length) = (warmup, period as f64 * per_epoch);
+                while step_f >= start + length {
+                    start += length;
+                    length *= growth as f64;
+                }
+                floor + (1.0 - floor) * 0.5 * (1.0 + libm::cos(PI * (step_f - start) / length))
+            }
+            Schedule::Poly { power, floor } => {
+                let progress = (step_f - warmup) / (total - warmup).max(1.0);
+                floor + (1.0 - floor) * libm::pow(1.0 - progress.min(1.0), power)
+            }
             Schedule::Cosine { floor } => {
                 let progress = (step_f - warmup) / (total - warmup).max(1.0);
                 floor + (1.0 - floor) * 0.5 * (1.0 + libm::cos(PI * progress.min(1.0)))
@@ -75,8 +90,11 @@ fn anneal(from: f64, to: f64, progress: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::basis::loss::LossFunction;
     use crate::basis::optimizer::{Optimizer, Sgd};
     use crate::basis::record::{Metric, Scores};
+    use crate::config::train::average::Average;
+    use crate::config::train::parameters::DecayOn;
     use crate::config::train::{ClassWeights, Clip};
 
     fn plan(schedule: Schedule, warmup: f64, epochs: usize) -> TrainPlan {
@@ -96,8 +114,16 @@ mod tests {
             early_stop: None,
             best: Metric::TrainLoss,
             label_smoothing: 0.0,
+            loss: LossFunction::CrossEntropy,
             class_weights: ClassWeights::None,
             clip: Clip::None,
+            decay_on: DecayOn::All,
+            parameters: Vec::new(),
+            sam: 0.0,
+            look_ahead: None,
+            progressive_resizing: Vec::new(),
+            distill: None,
+            average: Average::None,
             top_k: 1,
         }
     }
@@ -132,6 +158,20 @@ mod tests {
         assert_eq!(cosine, [1.0, 0.8536, 0.5, 0.1464]);
         let floor = factors(Schedule::Cosine { floor: 0.1 }, 0.0, 4, 1);
         assert_eq!(floor, [1.0, 0.8682, 0.55, 0.2318]);
+    }
+
+    #[test]
+    fn stairs_at_chosen_epochs_cosines_with_restarts_and_powers_follow_pytorch() {
+        // MultiStepLR([1, 3], 0.1).
+        let steps = Schedule::Steps { at: vec![1, 3], factor: 0.1 };
+        assert_eq!(factors(steps, 0.0, 5, 1), [1.0, 0.1, 0.1, 0.01, 0.01]);
+        // CosineAnnealingWarmRestarts(T_0=2, T_mult=2).
+        let restarts = Schedule::CosineRestarts { period: 2, growth: 2, floor: 0.0 };
+        let expected = [1.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 1.0, 0.9619];
+        assert_eq!(factors(restarts, 0.0, 8, 1), expected);
+        // PolynomialLR(total_iters=4, power=2).
+        let poly = Schedule::Poly { power: 2.0, floor: 0.0 };
+        assert_eq!(factors(poly, 0.0, 4, 1), [1.0, 0.5625, 0.25, 0.0625]);
     }
 
     #[test]

@@ -11,25 +11,26 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::basis::record::{EpochRecord, Scores};
 use crate::config::train::ClassWeights;
+use crate::config::train::progressive::size_in;
 use crate::data::{Batch, Dataset, Normalisation, Order, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
-use crate::kernels::loss::{Loss, Targets, cross_entropy};
-use crate::kernels::merge::weighted_sum;
-use crate::kernels::tape::values;
-use crate::model::network::{Network, Parameter, Weights};
+use crate::kernels::loss::Targets;
+use crate::model::network::{Network, Weights};
 use crate::plan::Plan;
 use crate::transfer::extractor::Extractor;
 use crate::transfer::features::Features;
 
 use super::ahead::ahead;
 use super::card::Card;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, in_training};
 use super::inputs::Inputs;
+use super::learner::{Learner, Learnt};
 use super::metrics::Tally;
-use super::optimizer::Optimizer;
 use super::schedule::Factor;
+use super::shrink::shrink;
 use super::stopping::{best_epoch, early_stop};
+use super::teacher::Teacher;
 
 pub use evaluation::Evaluation;
 
@@ -136,16 +137,11 @@ pub struct Trainer<'a> {
     features: Arc<Features>,
     /// Makes batches ahead of the steps, if there is anything to make.
     maker: Option<Arc<ThreadPool>>,
-    network: Network,
-    optimizer: Optimizer,
-    class_weights: Option<Vec<f64>>,
+    learner: Learner<'a>,
     records: Vec<EpochRecord>,
     best: Option<Weights>,
-    batches: u64,
     /// What never changes, by name.
     fixed: BTreeSet<String>,
-    /// What L2-SP pulls towards: the pretrained weights of each parameter that started with some.
-    anchors: Vec<Option<Buffer>>,
     /// An epoch that was left in the middle: its counts and its batches so far.
     under_way: Option<(Tally, usize)>,
     /// What every checkpoint says of itself, from the first one on: it names the images, which takes a look at all
@@ -155,7 +151,8 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// A trial at its beginning on `device`, which shares augmented epochs and features with others and
-    /// starts with the pretrained weights `start`, as far as they go.
+    /// starts with the pretrained weights `start`, as far as they go. `teacher` is that of its plan, if it has one.
+    ///
     ///
     /// # Errors
     /// If a tensor of `start` has another shape than the network's, an image has a size that a chain cannot
@@ -167,35 +164,24 @@ impl<'a> Trainer<'a> {
         epochs: TrialEpochs,
         features: Arc<Features>,
         start: Weights,
+        teacher: Option<Teacher>,
     ) -> Result<Trainer<'a>, TrainError> {
-        let network = Network::starting_from(&plan.model, plan.seed, start)?.on(device)?;
-        let anchors = match plan.model.transfer {
-            Some(transfer) if transfer.l2_sp > 0.0 => {
-                let parameters = network.parameters().iter();
-                let anchor = |parameter| anchor(parameter, device);
-                parameters.map(anchor).collect::<candle_core::Result<_>>()?
-            }
-            _ => Vec::new(),
-        };
-        let optimizer =
-            Optimizer::new(plan.train.optimizer, plan.train.clip, network.parameters().len());
-        let class_weights = class_weights(plan, &data);
+        let learner = Learner::new(plan, device, start, class_weights(plan, &data))?;
+        let Split { train, validation, test } = &*data.split;
+        let images = train.len() + validation.len() + test.len();
         let views = Views::new(data.dataset.clone(), &data.normalisation, plan, epochs)?;
-        let inputs = Arc::new(Inputs::new(Arc::new(views), 0));
+        let teacher = teacher.map(|teacher| teacher.extractor(&data.normalisation)).transpose()?;
+        let inputs = Inputs::new(Arc::new(views), images, teacher, features.clone());
         Ok(Trainer {
             plan,
             data,
-            inputs,
+            inputs: Arc::new(inputs),
             features,
             fixed: Network::fixed(&plan.model),
-            anchors,
             maker: None,
-            network,
-            optimizer,
-            class_weights,
+            learner,
             records: Vec::new(),
             best: None,
-            batches: 0,
             under_way: None,
             card: None,
         })
@@ -210,11 +196,17 @@ impl<'a> Trainer<'a> {
         best: Option<Weights>,
     ) -> Result<(), TrainError> {
         let whole = self.whole(&last.tensors)?;
-        self.network.load(&whole)?;
+        let Learner { network, optimizer, averaged, batches, .. } = &mut self.learner;
+        if let Some(training) = last.in_training() {
+            averaged.load(network, &whole)?;
+            network.load(&whole.into_iter().chain(training).collect())?;
+        } else {
+            network.load(&whole)?;
+        }
         let steps = last.number("steps");
-        let device = self.network.device();
-        self.optimizer.load(self.network.parameters(), &last.tensors, steps, device)?;
-        self.batches = last.number("batches");
+        let device = network.device().clone();
+        optimizer.load(network.parameters(), &last.tensors, steps, &device)?;
+        *batches = last.number("batches");
         self.records = records;
         self.best = best;
         let tally = Tally::load(last, self.plan.train.top_k);
@@ -246,43 +238,34 @@ impl<'a> Trainer<'a> {
     pub fn whole(&mut self, weights: &Weights) -> Result<Weights, TrainError> {
         let mut whole = weights.clone();
         if !self.fixed.is_empty() {
-            whole.extend(self.network.weights_called(|name| self.fixed.contains(name))?);
+            whole.extend(self.learner.network.weights_called(|name| self.fixed.contains(name))?);
         }
         Ok(whole)
     }
 
     /// What changes of the network's weights.
     fn moving(&mut self) -> Result<Weights, TrainError> {
-        Ok(self.network.weights_called(|name| !self.fixed.contains(name))?)
+        Ok(self.learner.network.weights_called(|name| !self.fixed.contains(name))?)
     }
 
     /// Has epoch `epoch`, counted from 1, begin: layers may begin to learn.
     fn begin(&mut self, epoch: usize) -> Result<(), TrainError> {
         let plan = &self.plan.model;
-        self.network.begin(plan, epoch);
+        self.learner.network.begin(plan, epoch);
         let prefix = plan.frozen_prefix(epoch);
         if prefix != self.inputs.from() {
             let extractor = match prefix {
                 0 => None,
-                layers => Some(Extractor::new(plan, layers, &mut self.network)?),
+                layers => Some(Extractor::new(plan, layers, &mut self.learner.network)?),
             };
-            let images = self.images();
-            let mut inputs = Inputs::new(self.inputs.views().clone(), images);
-            inputs.freeze(extractor, self.features.clone(), plan);
-            self.inputs = Arc::new(inputs);
+            self.inputs = Arc::new(self.inputs.behind(extractor, self.features.clone(), plan));
         }
         Ok(())
     }
 
-    /// Images that the trial asks for in all.
-    fn images(&self) -> usize {
-        let Split { train, validation, test } = &*self.data.split;
-        train.len() + validation.len() + test.len()
-    }
-
     /// The network as it stands, for tests and tools.
     pub fn network(&mut self) -> &mut Network {
-        &mut self.network
+        &mut self.learner.network
     }
 
     /// Trains until the last epoch, an early stop or an interruption.
@@ -306,7 +289,7 @@ impl<'a> Trainer<'a> {
                 .is_none_or(|best| best + 1 == self.records.len());
             let last = self.checkpoint()?;
             if is_best {
-                self.best = Some(self.moving()?);
+                self.best = Some(last.weights());
             }
             let event = Event::Epoch { record: &record, is_best, last: &last };
             observer.notice(&event).map_err(TrainError::Observer)?;
@@ -341,11 +324,18 @@ impl<'a> Trainer<'a> {
         let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, made);
         let left = batches.saturating_sub(done);
         let Some(lr) = ahead(maker.as_deref(), left, make, take)? else { return Ok(None) };
-        let validation = self.data.split.clone();
-        let validation = self.evaluate_on(&validation.validation, 0)?.tally;
+        let Learner { averaged, network, .. } = &mut self.learner;
+        let lacks_statistics = averaged.after_epoch(network, epoch)?;
+        self.exchange()?;
+        if lacks_statistics {
+            self.estimate_statistics()?;
+        }
+        let split = self.data.split.clone();
+        let validation = self.evaluate_on(&split.validation, 0)?.tally;
+        self.exchange()?;
         Ok(Some(EpochRecord {
             epoch,
-            steps: self.optimizer.steps(),
+            steps: self.learner.optimizer.steps(),
             lr,
             train: tally.scores().unwrap_or(NOTHING),
             validation: validation.scores(),
@@ -390,16 +380,14 @@ impl<'a> Trainer<'a> {
                     gradients.iter_mut().try_for_each(|gradient| gradient.scale(share))?;
                 }
                 let factor = Factor::new(plan, steps_per_epoch);
-                let factor = factor.at(self.optimizer.steps(), &self.records);
-                self.pull(&mut gradients)?;
-                let parameters = self.network.parameters();
-                lr = self.optimizer.step(parameters, gradients, factor, steps_per_epoch)?;
+                let factor = factor.at(self.learner.optimizer.steps(), &self.records);
+                lr = self.learner.step(gradients, factor, epoch, steps_per_epoch)?;
             }
             let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;
             // Gradients that wait for their step are in no checkpoint.
             let is_between = gathered.is_none() && batch < batches;
-            if is_between && observer.wants_checkpoint(self.optimizer.steps()) {
+            if is_between && observer.wants_checkpoint(self.learner.optimizer.steps()) {
                 let mut checkpoint = self.checkpoint()?;
                 checkpoint.words.insert(BATCH.to_owned(), batch.to_string());
                 tally.save(&mut checkpoint);
@@ -421,15 +409,10 @@ impl<'a> Trainer<'a> {
         Ok(self.maker.clone().filter(|_| !is_made))
     }
 
-    /// Adds the gradient of L2-SP, α (w − w₀).
-    fn pull(&self, gradients: &mut [Buffer]) -> Result<(), TrainError> {
-        let alpha = self.plan.model.transfer.map_or(0.0, |transfer| transfer.l2_sp) as f32;
-        let parameters = self.network.parameters().iter();
-        for ((parameter, anchor), gradient) in parameters.zip(&self.anchors).zip(gradients) {
-            let Some(anchor) = anchor.as_ref().filter(|_| parameter.learns) else { continue };
-            gradient.pull(&parameter.tensor, anchor, alpha)?;
-        }
-        Ok(())
+    /// Exchanges the weights and their mean, if there is one.
+    fn exchange(&mut self) -> Result<(), TrainError> {
+        let Learner { averaged, network, .. } = &mut self.learner;
+        Ok(averaged.exchange(network)?)
     }
 
     /// Loss and gradients of one batch. Predictions on mixed images count as right if they name the
@@ -441,7 +424,7 @@ impl<'a> Trainer<'a> {
         epoch: usize,
         batch: usize,
     ) -> Result<(f64, Vec<Buffer>), TrainError> {
-        let inputs = self.tensor(made.pixels, made.labels.len())?;
+        let inputs = self.in_epoch(epoch, made.pixels, made.labels.len())?;
         let targets = Targets {
             labels: &made.labels,
             partners: made.partners.as_ref().map(|(labels, own)| (&labels[..], *own)),
@@ -450,37 +433,33 @@ impl<'a> Trainer<'a> {
             Some((partners, own)) if own < 0.5 => partners,
             _ => targets.labels,
         };
-        let mut forward =
-            self.network.forward_from(self.inputs.from(), &inputs, true, self.batches)?;
-        self.batches += 1;
-        let Loss { mean, sum, weight } = cross_entropy(
-            &mut forward.tape,
-            &forward.logits,
-            targets,
-            self.plan.train.label_smoothing,
-            self.class_weights.as_deref(),
-        )?;
+        let from = self.inputs.from();
+        let Learnt { sum, weight, logits, gradients } =
+            self.learner.learn_from(from, &inputs, targets, made.taught.as_deref())?;
         let loss = sum / weight;
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { epoch, batch, loss });
         }
-        tally.add(&values(forward.logits.tensor())?, larger, sum, weight);
-        let mut losses = vec![(mean, 1.0)];
-        for (logits, head) in forward.auxiliary.iter().zip(&self.plan.model.auxiliary) {
-            let loss = cross_entropy(
-                &mut forward.tape,
-                logits,
-                targets,
-                self.plan.train.label_smoothing,
-                self.class_weights.as_deref(),
-            )?;
-            losses.push((loss.mean, head.loss_weight));
-        }
-        let total = match &losses[..] {
-            [(only, _)] => only.clone(),
-            _ => weighted_sum(&mut forward.tape, &losses)?,
+        tally.add(&logits, larger, sum, weight);
+        Ok((loss, gradients))
+    }
+
+    /// What the network sees of training images in epoch `epoch`.
+    fn in_epoch(
+        &self,
+        epoch: usize,
+        pixels: Vec<f32>,
+        images: usize,
+    ) -> Result<Tensor, TrainError> {
+        let stages = &self.plan.train.progressive_resizing;
+        let (Some(size), &[channels, height, width]) =
+            (size_in(stages, epoch), &self.plan.model.input[..])
+        else {
+            return self.tensor(pixels, images);
         };
-        Ok((loss, forward.backward(&total)?))
+        let pixels = shrink(&pixels, [height, width], size);
+        let shape = (images, channels, size[0], size[1]);
+        Ok(Tensor::from_vec(pixels, shape, &candle_core::Device::Cpu)?)
     }
 
     fn tensor(&self, pixels: Vec<f32>, images: usize) -> Result<Tensor, TrainError> {
@@ -509,11 +488,19 @@ impl<'a> Trainer<'a> {
 
     fn checkpoint(&mut self) -> Result<Checkpoint, TrainError> {
         let mut tensors = self.moving()?;
-        tensors.extend(self.optimizer.state(self.network.parameters())?);
+        if self.learner.averaged.has_begun() {
+            // Whoever reads the checkpoint finds the mean under the names of the weights.
+            self.exchange()?;
+            let mean = self.moving()?;
+            self.exchange()?;
+            tensors = in_training(tensors).chain(mean).collect();
+        }
+        let Learner { optimizer, network, batches, .. } = &self.learner;
+        tensors.extend(optimizer.state(network.parameters())?);
         let words = [
             ("epoch", self.records.len() as u64),
-            ("steps", self.optimizer.steps()),
-            ("batches", self.batches),
+            ("steps", optimizer.steps()),
+            ("batches", *batches),
         ];
         let words = words.map(|(name, number)| (name.to_owned(), number.to_string()));
         let words = words.into_iter().chain([self.card()?]).collect();
@@ -530,12 +517,6 @@ const BATCH: &str = "batch";
 /// The scores of an empty training set, which the split does not allow.
 const NOTHING: Scores =
     Scores { loss: 0.0, accuracy: 0.0, top_k: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
-
-/// What L2-SP pulls a parameter towards.
-fn anchor(parameter: &Parameter, device: &Device) -> candle_core::Result<Option<Buffer>> {
-    let copy = || device.buffer(values(&parameter.tensor)?, parameter.tensor.dims());
-    parameter.pretrained.then(copy).transpose()
-}
 
 fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
     match &plan.train.class_weights {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use candlewick::data::{Cache, Holding, load};
+use candlewick::data::{Cache, Disk, Holding, load};
 use candlewick::plan::data::{DataPlan, Source};
 use tempfile::TempDir;
 
@@ -86,7 +86,14 @@ fn pixels_that_were_kept_of_another_batch_are_not_taken_for_those_of_this_one() 
     for red in [10, 20] {
         write(red);
         let cache = Cache::new(1);
-        cache.hold(Holding { memory: 0, disk: Some((kept.path().to_owned(), 1 << 20)) });
+        cache.hold(Holding {
+            memory: 0,
+            disk: Some(Disk {
+                folder: kept.path().to_owned(),
+                most: 1 << 20,
+                program: String::new(),
+            }),
+        });
         let dataset = cache.get(&plan).unwrap();
         assert_eq!(dataset.image(0).unwrap()[0], red);
         assert!(dataset.fingerprint().is_ok());

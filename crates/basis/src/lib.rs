@@ -5,6 +5,7 @@ pub mod activation;
 pub mod device;
 pub mod fault;
 pub mod instructions;
+pub mod loss;
 pub mod memory;
 pub mod naming;
 pub mod number;

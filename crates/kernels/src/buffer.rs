@@ -2,7 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
-use super::pieces::add_to;
+use rayon::prelude::*;
+
+use super::pieces::{PIECE, add_to};
 use super::tape::{numbers, values};
 
 /// As many numbers as the tensor that they go with, in its order; or none.
@@ -136,6 +138,28 @@ impl Buffer {
         Ok(())
     }
 
+    /// `self += share · (new − self)`: numbers that are equal stay as they are.
+    ///
+    /// # Errors
+    /// If one is on a device and the other is not.
+    pub fn approach(&mut self, new: &Buffer, share: f32) -> Result<()> {
+        match (self, new) {
+            (Buffer::Host(old), Buffer::Host(new)) => approach(old, new, share),
+            (Buffer::Device(old), Buffer::Device(new)) => *old = between(old, new, share)?,
+            _ => return apart(),
+        }
+        Ok(())
+    }
+
+    /// As [`approach`](Self::approach), to the numbers of `tensor`.
+    pub fn approach_tensor(&mut self, tensor: &Tensor, share: f32) -> Result<()> {
+        match self {
+            Buffer::Host(old) => approach(old, &numbers(tensor)?, share),
+            Buffer::Device(old) => *old = between(old, tensor, share)?,
+        }
+        Ok(())
+    }
+
     /// `self += strength · (tensor − start)`: the gradient of a pull towards `start`.
     ///
     /// # Errors
@@ -157,6 +181,16 @@ impl Buffer {
         }
         Ok(())
     }
+}
+
+fn approach(old: &mut [f32], new: &[f32], share: f32) {
+    old.par_chunks_mut(PIECE).zip(new.par_chunks(PIECE)).for_each(|(old, new)| {
+        old.iter_mut().zip(new).for_each(|(old, new)| *old += share * (*new - *old));
+    });
+}
+
+fn between(old: &Tensor, new: &Tensor, share: f32) -> Result<Tensor> {
+    old + (new - old)?.affine(f64::from(share), 0.0)?
 }
 
 /// The 2-norm of all `buffers` together: in f64 and in their order on the host, in f32 on a device.

@@ -1,11 +1,14 @@
-//! Every operation against what PyTorch computes; `kernels.py` and `norms.py` in `tests/goldens` have made the
-//! numbers.
+//! Every operation against what PyTorch computes; `kernels.py`, `norms.py` and `recipes.py` in `tests/goldens` have
+//! made the numbers.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 
-use candlewick_basis::optimizer::{Adam, AdamW, Optimizer, Rmsprop, Sgd};
+use candlewick_basis::loss::LossFunction;
+use candlewick_basis::optimizer::{
+    Adadelta, Adagrad, Adam, AdamW, AdjustLr, Lamb, Lion, Muon, NAdam, Optimizer, Rmsprop, Sgd,
+};
 use candlewick_basis::shape::Window;
 
 use super::activation::{Activation, activation};
@@ -18,7 +21,7 @@ use super::group_norm::group_norm;
 use super::lanes::leave;
 use super::layer_norm::layer_norm;
 use super::layer_scale::layer_scale;
-use super::loss::cross_entropy;
+use super::loss::{cross_entropy, loss};
 use super::norm::{Statistics, batch_norm};
 use super::pool::{adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d};
 use super::response_norm::{LocalResponse, global_response_norm, local_response_norm};
@@ -31,7 +34,7 @@ type Case = BTreeMap<String, Tensor>;
 
 /// The cases of one operation: settings and tensors.
 fn cases(operation: &str) -> Vec<(BTreeMap<String, String>, Case)> {
-    let tensors = ["kernels", "norms"].into_iter().flat_map(|file| {
+    let tensors = ["kernels", "norms", "recipes"].into_iter().flat_map(|file| {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens");
         let path = format!("{folder}/{file}.safetensors");
         candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap()
@@ -259,6 +262,23 @@ fn optimisers_take_the_steps_of_pytorch() {
     }
 }
 
+#[test]
+fn focal_and_binary_losses_are_those_of_pytorch() {
+    for name in ["focal", "bce"] {
+        compare(name, 1e-6, |tape, v, setting| {
+            let number = |name: &str| setting(name).parse::<f64>().unwrap();
+            let weights = [0.5, 1.0, 2.0, 0.25, 1.5];
+            let weights = (setting("weighted") == "1").then_some(&weights[..]);
+            let function = match name {
+                "bce" => LossFunction::Bce,
+                _ => LossFunction::Focal(number("gamma")),
+            };
+            let labels = [2, 0, 4, 4, 1, 3];
+            Ok(loss(tape, &v[0], &labels, function, number("smoothing"), weights)?.mean)
+        });
+    }
+}
+
 fn takes_the_steps(device: &Device, name: &str, case: &Case) {
     let parameter = case["x"].copy().unwrap();
     let (lr, eps, weight_decay, betas) = (0.05, 1e-8, 0.01, [0.9, 0.999]);
@@ -270,12 +290,27 @@ fn takes_the_steps(device: &Device, name: &str, case: &Case) {
         "adam" => Optimizer::Adam(Adam { lr, betas, eps, weight_decay }),
         "adamw" => Optimizer::AdamW(AdamW { lr, betas, eps, weight_decay }),
         "rmsprop" => Optimizer::Rmsprop(Rmsprop { lr, alpha: 0.9, eps, momentum, weight_decay }),
+        "lion" => Optimizer::Lion(Lion { lr, betas: [0.9, 0.99], weight_decay }),
+        "lamb" => Optimizer::Lamb(Lamb { lr, betas, eps: 1e-6, weight_decay }),
+        "nadam" => Optimizer::NAdam(NAdam { lr, betas, eps, weight_decay, momentum_decay: 4e-3 }),
+        "adagrad" => Optimizer::Adagrad(Adagrad { lr, lr_decay: 0.1, eps: 1e-10, weight_decay }),
+        "adadelta" => Optimizer::Adadelta(Adadelta { lr, rho: 0.9, eps: 1e-6, weight_decay }),
+        "muon-wide" | "muon-tall" => {
+            let adjust_lr =
+                if name == "muon-tall" { AdjustLr::MatchRmsAdamw } else { AdjustLr::Original };
+            let (momentum, nesterov, ns_steps) = (0.95, true, 5);
+            let adamw = AdamW { lr, betas, eps, weight_decay };
+            let weight_decay = 0.1;
+            let muon = Muon { lr, momentum, nesterov, weight_decay, ns_steps, adjust_lr, adamw };
+            Optimizer::Muon(muon)
+        }
         other => panic!("{other} is not known here"),
     };
     let mut state = [Buffer::default(), Buffer::default()];
-    for (index, gradient) in numbers(&case["r"]).unwrap().chunks(13).enumerate() {
+    for (index, gradient) in numbers(&case["r"]).unwrap().chunks(parameter.elem_count()).enumerate()
+    {
         let gradient = device.buffer(gradient.to_vec(), parameter.dims()).unwrap();
-        apply(&optimizer, &mut state, &parameter, gradient, lr, index as u64 + 1).unwrap();
+        apply(&optimizer, state.each_mut(), &parameter, gradient, lr, index as u64 + 1).unwrap();
     }
     let what = format!("{name} by {}", device.name());
     close(&numbers(&parameter).unwrap(), &case["out"], 1e-6, &what);

@@ -15,6 +15,7 @@ pub mod dense;
 mod depthwise;
 pub mod device;
 mod direct;
+pub mod distillation;
 pub mod dropout;
 mod exponential;
 mod frame;

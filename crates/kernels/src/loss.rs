@@ -1,6 +1,7 @@
-//! Softmax cross-entropy, forward and backward in one.
+//! Losses of classification, forward and backward in one.
 
 use candle_core::Result;
+use candlewick_basis::loss::LossFunction;
 
 use super::tape::{Gradient, Tape, Value, tensor, values};
 
@@ -49,20 +50,38 @@ impl Targets<'_> {
     }
 }
 
-/// Cross-entropy of logits against labels.
+/// Cross-entropy of logits against labels: [`loss`] with [`LossFunction::CrossEntropy`].
+pub fn cross_entropy<'a>(
+    tape: &mut Tape,
+    logits: &Value,
+    targets: impl Into<Targets<'a>>,
+    label_smoothing: f64,
+    class_weights: Option<&[f64]>,
+) -> Result<Loss> {
+    let function = LossFunction::CrossEntropy;
+    loss(tape, logits, targets, function, label_smoothing, class_weights)
+}
+
+/// The loss of logits against labels.
 ///
-/// With weights w per class and smoothing s, an image of class y costs
+/// **Cross-entropy.** With weights w per class and smoothing s, an image of class y costs
 /// `(1 − s) · w_y · nll_y + s / classes · Σ_c w_c · nll_c`, and the mean is taken over Σ w_y: the
 /// definition of PyTorch's `cross_entropy`. An image that is λ of class y and 1 − λ of class z costs
 /// (and weighs) λ times what it would as y and 1 − λ times what it would as z (Zhang et al.,
 /// "mixup", 2018); without class weights that is PyTorch's loss for probabilities.
 ///
+/// **Focal loss.** As cross-entropy, with `(1 − p_c)^γ · nll_c` in place of each `nll_c`.
+///
+/// **Binary cross-entropy.** The targets of all classes, smoothed and mixed as above, against the sigmoid of each
+/// logit; the mean is taken over images and classes, as PyTorch's `binary_cross_entropy_with_logits` with `weight`.
+///
 /// # Shapes
 /// logits `[batch, classes]`, one label < classes for each image, `class_weights` `[classes]`.
-pub fn cross_entropy<'a>(
+pub fn loss<'a>(
     tape: &mut Tape,
     logits: &Value,
     targets: impl Into<Targets<'a>>,
+    function: LossFunction,
     label_smoothing: f64,
     class_weights: Option<&[f64]>,
 ) -> Result<Loss> {
@@ -72,6 +91,9 @@ pub fn cross_entropy<'a>(
         candle_core::bail!("{} labels do not fit logits {:?}", wanted.labels.len(), logits.dims());
     }
     let weight_of = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
+    // Binary terms are weighed when they are added up, the others by their targets.
+    let is_binary = function == LossFunction::Bce;
+    let in_target = |class: usize| if is_binary { 1.0 } else { weight_of(class) };
     let spread = label_smoothing / classes as f64;
     let (mut sum, mut weight) = (0.0, 0.0);
     // The gradient of each term by the logits, not yet divided by the total weight.
@@ -83,29 +105,21 @@ pub fn cross_entropy<'a>(
         let mut targets = vec![0.0; classes];
         for (image, (row, slopes)) in rows {
             let labels = wanted.of(image);
-            let own_weight: f64 = labels.iter().map(|(class, part)| part * weight_of(*class)).sum();
-            let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let total: f64 = row.iter().map(|x| libm::exp(f64::from(x - highest))).sum();
-            let log_total = libm::log(total) + f64::from(highest);
             for (class, target) in targets.iter_mut().enumerate() {
-                *target = spread * weight_of(class);
+                *target = spread * in_target(class);
             }
             for (class, part) in labels {
-                targets[class] += part * (1.0 - label_smoothing) * weight_of(class);
+                targets[class] += part * (1.0 - label_smoothing) * in_target(class);
             }
-            // A target of 0 has no part, even where its log-probability is −∞.
-            sum += targets
-                .iter()
-                .zip(row)
-                .filter(|(target, _)| **target > 0.0)
-                .map(|(target, x)| target * (log_total - f64::from(*x)))
-                .sum::<f64>();
-            weight += own_weight;
-            let mass: f64 = targets.iter().sum();
-            for ((slope, x), target) in slopes.iter_mut().zip(row).zip(&targets) {
-                let probability = libm::exp(f64::from(*x) - log_total);
-                *slope = (mass * probability - target) as f32;
-            }
+            sum += match function {
+                LossFunction::CrossEntropy => nll(row, &targets, slopes),
+                LossFunction::Focal(gamma) => focal(row, &targets, gamma, slopes),
+                LossFunction::Bce => binary(row, &targets, weight_of, slopes),
+            };
+            weight += match is_binary {
+                true => classes as f64,
+                false => labels.iter().map(|(class, part)| part * weight_of(*class)).sum(),
+            };
         }
     }
     let mean = tensor(vec![(sum / weight) as f32], ())?;
@@ -115,4 +129,70 @@ pub fn cross_entropy<'a>(
         Ok(vec![Some(slopes)])
     });
     Ok(Loss { mean, sum, weight })
+}
+
+/// log Σ exp of a row.
+fn log_total(row: &[f32]) -> f64 {
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = row.iter().map(|x| libm::exp(f64::from(x - highest))).sum();
+    libm::log(total) + f64::from(highest)
+}
+
+/// Cross-entropy of one image, and its slope by each logit.
+fn nll(row: &[f32], targets: &[f64], slopes: &mut [f32]) -> f64 {
+    let log_total = log_total(row);
+    let mass: f64 = targets.iter().sum();
+    for ((slope, x), target) in slopes.iter_mut().zip(row).zip(targets) {
+        let probability = libm::exp(f64::from(*x) - log_total);
+        *slope = (mass * probability - target) as f32;
+    }
+    // A target of 0 has no part, even where its log-probability is −∞.
+    let terms = targets.iter().zip(row).filter(|(target, _)| **target > 0.0);
+    terms.map(|(target, x)| target * (log_total - f64::from(*x))).sum()
+}
+
+/// Focal loss of one image, and its slope by each logit.
+fn focal(row: &[f32], targets: &[f64], gamma: f64, slopes: &mut [f32]) -> f64 {
+    let log_total = log_total(row);
+    // By logits, the term of class c has the slope a_c (δ − p), where a_c is its slope by log p_c.
+    let (mut sum, mut total) = (0.0, 0.0);
+    let mut by_log = vec![0.0; row.len()];
+    for ((x, target), a) in row.iter().zip(targets).zip(&mut by_log) {
+        if *target <= 0.0 {
+            continue;
+        }
+        let log_p = f64::from(*x) - log_total;
+        let p = libm::exp(log_p);
+        let rest = 1.0 - p;
+        let factor = libm::pow(rest, gamma);
+        sum += target * factor * -log_p;
+        // γ (1 − p)^(γ−1) p log p − (1 − p)^γ; at p = 1 the first part has the limit 0.
+        let bent = if rest > 0.0 { gamma * factor / rest * p * log_p } else { 0.0 };
+        *a = target * (bent - factor);
+        total += *a;
+    }
+    for ((slope, x), a) in slopes.iter_mut().zip(row).zip(&by_log) {
+        let probability = libm::exp(f64::from(*x) - log_total);
+        *slope = (a - total * probability) as f32;
+    }
+    sum
+}
+
+/// Binary cross-entropies of one image, and their slope by each logit.
+fn binary(
+    row: &[f32],
+    targets: &[f64],
+    weight_of: impl Fn(usize) -> f64,
+    slopes: &mut [f32],
+) -> f64 {
+    let mut sum = 0.0;
+    for (class, ((x, target), slope)) in row.iter().zip(targets).zip(slopes).enumerate() {
+        let x = f64::from(*x);
+        let small = libm::exp(-x.abs());
+        // log(1 + eˣ) − y x.
+        sum += weight_of(class) * (x.max(0.0) + libm::log1p(small) - target * x);
+        let sigmoid = if x >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
+        *slope = (weight_of(class) * (sigmoid - target)) as f32;
+    }
+    sum
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Result;
 
-use candlewick_basis::optimizer::{Optimizer, Rmsprop, Sgd};
+use candlewick_basis::optimizer::{AdamW, AdjustLr, Lamb, Muon, Optimizer, Rmsprop, Sgd};
 use candlewick_basis::seed::derive;
 
 use super::activation::{Activation, activation};
@@ -187,18 +187,28 @@ fn convolutions_deep_depthwise_and_strided_give_the_same_bits_for_any_number_of_
 #[test]
 fn updates_give_the_same_bits_for_any_number_of_threads() {
     // More than two pieces, the last of them odd.
-    const COUNT: usize = 70_001;
+    const ROWS: usize = 7;
+    const COUNT: usize = ROWS * 10_001;
     same_bits(|| {
-        let parameter = spread(&[COUNT], "parameter").copy().unwrap();
-        let mut states = [(); 2].map(|()| <[Buffer; 2]>::default());
+        let parameter = spread(&[ROWS, COUNT / ROWS], "parameter").copy().unwrap();
+        let mut states = [(); 4].map(|()| <[Buffer; 2]>::default());
         for step in 1..=3 {
             let gradient = Buffer::Host(numbers(&spread(&[COUNT], "gradient")).unwrap().to_vec());
             let (lr, momentum, weight_decay) = (0.1, 0.9, 0.01);
             let sgd = Sgd { lr, momentum, nesterov: true, weight_decay };
             let rmsprop = Rmsprop { lr, alpha: 0.9, eps: 1e-8, momentum, weight_decay };
-            let both = [Optimizer::Sgd(sgd), Optimizer::Rmsprop(rmsprop)];
-            for (optimizer, state) in both.iter().zip(&mut states) {
-                apply(optimizer, state, &parameter, gradient.clone(), lr, step).unwrap();
+            let lamb = Lamb { lr, betas: [0.9, 0.999], eps: 1e-6, weight_decay };
+            let adamw = AdamW { lr, betas: [0.9, 0.999], eps: 1e-8, weight_decay };
+            let (nesterov, ns_steps, adjust_lr) = (true, 2, AdjustLr::Original);
+            let muon = Muon { lr, momentum, nesterov, weight_decay, ns_steps, adjust_lr, adamw };
+            let all = [
+                Optimizer::Sgd(sgd),
+                Optimizer::Rmsprop(rmsprop),
+                Optimizer::Lamb(lamb),
+                Optimizer::Muon(muon),
+            ];
+            for (optimizer, state) in all.iter().zip(&mut states) {
+                apply(optimizer, state.each_mut(), &parameter, gradient.clone(), lr, step).unwrap();
             }
         }
         let state = states.map(|state| state.map(|row| row.into_numbers().unwrap()));

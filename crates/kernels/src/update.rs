@@ -1,8 +1,14 @@
 //! Optimiser updates in place, one parameter at a time, with PyTorch's formulas: one file for each
 //! optimiser, with its step by the kernel and in candle's operations.
 
+mod adadelta;
+mod adagrad;
 mod adam;
 mod adamw;
+mod lamb;
+mod lion;
+mod muon;
+mod nadam;
 mod rmsprop;
 mod sgd;
 
@@ -35,6 +41,8 @@ struct Row<'a, T, S> {
     lr: f64,
     /// The number of the step, counted from 1.
     step: u64,
+    /// The parameter as a matrix has so many rows, one for each output.
+    rows: usize,
 }
 
 fn update_of(optimizer: &Optimizer) -> &dyn Update {
@@ -43,6 +51,12 @@ fn update_of(optimizer: &Optimizer) -> &dyn Update {
         Optimizer::Adam(adam) => adam,
         Optimizer::AdamW(adamw) => adamw,
         Optimizer::Rmsprop(rmsprop) => rmsprop,
+        Optimizer::Lion(lion) => lion,
+        Optimizer::Lamb(lamb) => lamb,
+        Optimizer::Muon(muon) => muon,
+        Optimizer::NAdam(nadam) => nadam,
+        Optimizer::Adagrad(adagrad) => adagrad,
+        Optimizer::Adadelta(adadelta) => adadelta,
     }
 }
 
@@ -54,24 +68,25 @@ fn update_of(optimizer: &Optimizer) -> &dyn Update {
 /// If the state or the gradient is not where the parameter is.
 pub fn apply(
     optimizer: &Optimizer,
-    state: &mut [Buffer; 2],
+    state: [&mut Buffer; 2],
     parameter: &Tensor,
     gradient: Buffer,
     lr: f64,
     step: u64,
 ) -> Result<()> {
     let (update, [first, second]) = (update_of(optimizer), state);
+    let rows = parameter.dims().first().copied().unwrap_or(1);
     match gradient {
         Buffer::Host(mut gradient) => {
             let (first, second) = (on_host(first)?, on_host(second)?);
             change(parameter, |values| {
                 let state = [&mut *first, &mut *second];
-                update.on_host(Row { values, gradient: &mut gradient, state, lr, step });
+                update.on_host(Row { values, gradient: &mut gradient, state, lr, step, rows });
             })
         }
         Buffer::Device(gradient) => {
             let (values, gradient) = (parameter.clone(), gradient.reshape(parameter.shape())?);
-            let row = Row { values, gradient, state: [first, second], lr, step };
+            let row = Row { values, gradient, state: [first, second], lr, step, rows };
             on_device::update::assign(parameter, &update.on_device(row)?)
         }
     }
@@ -90,6 +105,42 @@ pub fn assign(parameter: &Tensor, values: &[f32]) -> Result<()> {
         device => {
             let values = Tensor::from_slice(values, parameter.shape(), device)?;
             on_device::update::assign(parameter, &values)
+        }
+    }
+}
+
+/// `parameter += factor · direction`, for all tensors that share its storage.
+///
+/// # Errors
+/// If the direction is not where the parameter is, or has another size.
+pub fn shift(parameter: &Tensor, direction: &Buffer, factor: f32) -> Result<()> {
+    match direction {
+        Buffer::Host(direction) => change(parameter, |values| {
+            values.iter_mut().zip(direction).for_each(|(value, d)| *value += factor * *d);
+        }),
+        Buffer::Device(direction) => {
+            let direction = direction.reshape(parameter.shape())?;
+            let moved = (parameter + direction.affine(f64::from(factor), 0.0)?)?;
+            on_device::update::assign(parameter, &moved)
+        }
+    }
+}
+
+/// Exchanges the numbers of `parameter`, for all tensors that share its storage, and of `other`.
+///
+/// # Errors
+/// If they are not as many, or on two devices.
+pub fn exchange(parameter: &Tensor, other: &mut Buffer) -> Result<()> {
+    if parameter.elem_count() != other.len() {
+        candle_core::bail!("{} numbers do not fit {:?}", other.len(), parameter.dims());
+    }
+    match other {
+        Buffer::Host(other) => change(parameter, |values| values.swap_with_slice(other)),
+        Buffer::Device(other) => {
+            let kept = parameter.copy()?;
+            on_device::update::assign(parameter, &other.reshape(parameter.shape())?)?;
+            *other = kept;
+            Ok(())
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Measures of how well the frozen features of a pretrained network fit a labelled set of images.
+//! Measures of how well the frozen features of a pretrained network, or predictions, fit a labelled set of images.
 //!
-//! Pure functions of features and labels: they see no network, no file and no clock, and one thread
+//! Pure functions of features or probabilities and labels: they see no network, no file and no clock, and one thread
 //! computes them in f64, so they are the same on any number of cores.
 
 mod accuracy;
@@ -15,6 +15,7 @@ mod leep;
 mod linear_probe;
 mod logme;
 mod nearest_centroid;
+mod predictions;
 #[cfg(test)]
 mod properties;
 
@@ -26,6 +27,7 @@ pub use leep::leep;
 pub use linear_probe::{FOLDS, linear_probe};
 pub use logme::logme;
 pub use nearest_centroid::nearest_centroid;
+pub use predictions::{BINS, PredictionScores};
 
 /// Everything that is measured of the features at one depth of a network.
 #[derive(Clone, Debug, PartialEq)]

@@ -161,6 +161,9 @@ pub(in crate::cli) struct Evaluate {
     /// Write the confusion matrix as CSV
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) confusion: Option<PathBuf>,
+    /// Write all scores as CSV, one row for each
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) scores: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -11,7 +11,7 @@ use crate::basis::fault::Faults;
 use crate::basis::record::Metric;
 
 /// How the factor on the learning rate moves.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Stays at 1.
@@ -28,8 +28,31 @@ pub enum Schedule {
         /// From one epoch to the next.
         factor: f64,
     },
+    /// Times `factor` with the end of each of these epochs.
+    Steps {
+        /// Epochs after which the rate falls.
+        at: Vec<usize>,
+        /// From one stair to the next.
+        factor: f64,
+    },
     /// Half a cosine from 1 to `floor` over the steps after warm-up.
     Cosine {
+        /// The factor at the end.
+        floor: f64,
+    },
+    /// Cosines from 1 to `floor`, one after the other.
+    CosineRestarts {
+        /// Epochs of the first one.
+        period: usize,
+        /// How many times as long each is as the one before.
+        growth: usize,
+        /// The factor at the end of each.
+        floor: f64,
+    },
+    /// (1 − progress)^power over the steps after warm-up, down to `floor`.
+    Poly {
+        /// The power.
+        power: f64,
         /// The factor at the end.
         floor: f64,
     },
@@ -57,7 +80,7 @@ impl Schedule {
     /// Whether the rate of a step depends on how many epochs there will be. Such a trial cannot be
     /// continued with more epochs: it starts again.
     pub fn depends_on_epochs(&self) -> bool {
-        matches!(self, Schedule::Cosine { .. } | Schedule::OneCycle { .. })
+        matches!(self, Schedule::Cosine { .. } | Schedule::Poly { .. } | Schedule::OneCycle { .. })
     }
 
     /// The metric that it depends on, if it depends on one.
@@ -68,30 +91,49 @@ impl Schedule {
         }
     }
 
-    /// Says what is wrong with the schedule, which stands at `at` in the file.
-    pub fn check(&self, at: &str, faults: &mut Faults) {
+    /// Says what is wrong with the schedule, which stands at `path` in the file.
+    pub fn check(&self, path: &str, faults: &mut Faults) {
         match *self {
             Schedule::Constant => {}
             Schedule::Step { every, factor } => {
                 let message = "a stair is one epoch at least";
-                faults.that(every >= 1, format!("{at}.step.every"), message, "0 epochs");
-                faults.fraction(factor, format!("{at}.step.factor"));
+                faults.that(every >= 1, format!("{path}.step.every"), message, "0 epochs");
+                faults.fraction(factor, format!("{path}.step.factor"));
             }
             Schedule::Exponential { factor } => {
-                faults.fraction(factor, format!("{at}.exponential.factor"));
+                faults.fraction(factor, format!("{path}.exponential.factor"));
+            }
+            Schedule::Steps { ref at, factor } => {
+                let here = format!("{path}.steps.at");
+                let rises = at.first() != Some(&0) && at.is_sorted_by(|a, b| a < b);
+                let message = "the epochs after which the rate falls rise, from 1 on";
+                faults.that(rises && !at.is_empty(), here, message, "not rising, or none");
+                faults.fraction(factor, format!("{path}.steps.factor"));
             }
             Schedule::Cosine { floor } => {
-                faults.within(floor, 0.0, 1.0, format!("{at}.cosine.floor"));
+                faults.within(floor, 0.0, 1.0, format!("{path}.cosine.floor"));
+            }
+            Schedule::CosineRestarts { period, growth, floor } => {
+                let here = format!("{path}.cosine-restarts");
+                let message = "a cosine lasts one epoch at least";
+                faults.that(period >= 1, format!("{here}.period"), message, "0 epochs");
+                let message = "no cosine is shorter than the one before";
+                faults.that(growth >= 1, format!("{here}.growth"), message, "0");
+                faults.within(floor, 0.0, 1.0, format!("{here}.floor"));
+            }
+            Schedule::Poly { power, floor } => {
+                faults.positive(power, format!("{path}.poly.power"));
+                faults.within(floor, 0.0, 1.0, format!("{path}.poly.floor"));
             }
             Schedule::OneCycle { rise, start_divisor, end_divisor } => {
-                faults.within(rise, 0.0, 1.0, format!("{at}.one-cycle.rise"));
+                faults.within(rise, 0.0, 1.0, format!("{path}.one-cycle.rise"));
                 for (key, divisor) in [("start", start_divisor), ("end", end_divisor)] {
-                    let at = format!("{at}.one-cycle.{key}-divisor");
+                    let at = format!("{path}.one-cycle.{key}-divisor");
                     faults.that(divisor >= 1.0, at, "a divisor is at least 1", "below 1");
                 }
             }
             Schedule::Plateau { factor, .. } => {
-                faults.fraction(factor, format!("{at}.plateau.factor"));
+                faults.fraction(factor, format!("{path}.plateau.factor"));
             }
         }
     }
@@ -99,7 +141,7 @@ impl Schedule {
 
 /// How the learning rate moves: a factor on the optimiser's `lr`. `warmup` is a number of epochs
 /// over which the factor rises linearly from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "Schedule")]
 pub enum Written {
@@ -109,8 +151,14 @@ pub enum Written {
     Step(Step),
     /// Times `factor` after each epoch.
     Exponential(Exponential),
+    /// Times `factor` after each of the epochs `at`.
+    Steps(Steps),
     /// Half a cosine from 1 down to `floor` over all steps (Loshchilov and Hutter, 2017).
     Cosine(Option<Cosine>),
+    /// Half a cosine over `period` epochs, then the next one (Loshchilov and Hutter, 2017).
+    CosineRestarts(CosineRestarts),
+    /// A power of what is left of all steps.
+    Poly(Option<Poly>),
     /// Up to 1 and far down again over all steps (Smith and Topin, 2019).
     OneCycle(Option<OneCycle>),
     /// Times `factor` when a metric has not improved for `patience` epochs.
@@ -161,6 +209,62 @@ pub struct Cosine {
     /// The factor at the end; 0 if not given.
     #[serde(default)]
     pub floor: f64,
+}
+
+/// Stairs at chosen epochs, as PyTorch's `MultiStepLR`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Steps {
+    /// Epochs after which the rate falls, counted from 1.
+    pub at: Vec<usize>,
+    /// From one stair to the next; 0.1 if not given.
+    #[serde(default = "tenth")]
+    pub factor: f64,
+    /// Epochs of linear rise.
+    #[serde(default)]
+    pub warmup: f64,
+}
+
+/// Cosines with restarts, as PyTorch's `CosineAnnealingWarmRestarts`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CosineRestarts {
+    /// Epochs of the first one.
+    #[schemars(range(min = 1))]
+    pub period: usize,
+    /// How many times as long each is as the one before; 1 if not given.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub growth: usize,
+    /// The factor at the end of each; 0 if not given.
+    #[serde(default)]
+    pub floor: f64,
+    /// Epochs of linear rise before the first.
+    #[serde(default)]
+    pub warmup: f64,
+}
+
+/// Polynomial decay, as PyTorch's `PolynomialLR`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Poly {
+    /// 1 if not given: a straight line.
+    #[serde(default = "straight")]
+    pub power: f64,
+    /// The factor at the end; 0 if not given.
+    #[serde(default)]
+    pub floor: f64,
+    /// Epochs of linear rise.
+    #[serde(default)]
+    pub warmup: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn straight() -> f64 {
+    1.0
 }
 
 /// One cycle, cosine up and cosine down, as PyTorch's `OneCycleLR` without the momentum cycle.
@@ -216,7 +320,7 @@ fn end_divisor() -> f64 {
 impl Written {
     /// The schedule, and its epochs of linear rise.
     pub fn and_warmup(&self) -> (Schedule, f64) {
-        match *self {
+        match self.clone() {
             Written::Constant(constant) => {
                 (Schedule::Constant, constant.unwrap_or_default().warmup)
             }
@@ -229,6 +333,16 @@ impl Written {
             Written::Cosine(cosine) => {
                 let Cosine { warmup, floor } = cosine.unwrap_or_default();
                 (Schedule::Cosine { floor }, warmup)
+            }
+            Written::Steps(Steps { at, factor, warmup }) => {
+                (Schedule::Steps { at, factor }, warmup)
+            }
+            Written::CosineRestarts(CosineRestarts { period, growth, floor, warmup }) => {
+                (Schedule::CosineRestarts { period, growth, floor }, warmup)
+            }
+            Written::Poly(poly) => {
+                let poly = poly.unwrap_or(Poly { power: straight(), floor: 0.0, warmup: 0.0 });
+                (Schedule::Poly { power: poly.power, floor: poly.floor }, poly.warmup)
             }
             Written::OneCycle(cycle) => {
                 let OneCycle { rise, start_divisor, end_divisor } = cycle.unwrap_or(ONE_CYCLE);

@@ -6,6 +6,7 @@ use crate::config::layering::{Request, load, preset};
 use crate::config::weights::Which;
 use crate::plan::Plan;
 use crate::plan::data::{DataFacts, DataPlan};
+use crate::plan::distill::TeacherFacts;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
 use crate::plan::strategy::Strategy;
@@ -33,6 +34,10 @@ impl Survey for Digits {
 
     fn earlier(&self, _: &str, _: Which) -> Result<std::path::PathBuf, String> {
         Err("no results here".to_owned())
+    }
+
+    fn teacher(&self, _: &std::path::Path) -> Result<TeacherFacts, String> {
+        Err("there are no teachers here".to_owned())
     }
 
     fn advise(&self, _: &Node, _: Option<Fold>) -> Result<Strategy, Vec<Problem>> {

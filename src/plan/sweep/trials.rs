@@ -188,7 +188,8 @@ impl Known {
                 for (path, value) in &body.advised {
                     set(&mut tree, path, value.clone(), &KeyPath::root()).ok()?;
                 }
-                let recipe = Arc::new(Recipe::read(&tree, body.classes, body.has_validation)?);
+                let recipe =
+                    Arc::new(Recipe::read(&tree, &body.model, body.classes, body.has_validation)?);
                 keep(&self.recipes, key, &recipe);
                 recipe
             }

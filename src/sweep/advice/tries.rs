@@ -14,6 +14,7 @@ use crate::model::weights;
 use crate::plan::Plan;
 use crate::plan::memory::trial_bytes;
 use crate::sweep::memory::limit_in_bytes;
+use crate::sweep::trial::teacher;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Event, Observer, TrainError, Trainer, TrialData};
 use crate::transfer::features::Features;
@@ -186,8 +187,10 @@ impl Tries<'_> {
         };
         let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
         let features = self.features.clone();
-        let mut trainer = Trainer::new(plan, self.device, data.clone(), epochs, features, start)
-            .map_err(words)?;
+        let teacher = teacher(plan, self.device)?;
+        let mut trainer =
+            Trainer::new(plan, self.device, data.clone(), epochs, features, start, teacher)
+                .map_err(words)?;
         let state = lock(&folds.states).remove(&(entrant, fold));
         if let Some(State { records, last, best }) = state {
             trainer.resume(records, &last, best).map_err(words)?;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
-use crate::results::layout::{BATCHES, BEST, CONFUSION, LAST, PLAN, PREDICTIONS};
+use crate::results::layout::{BATCHES, BEST, CONFUSION, LAST, PLAN, PREDICTIONS, SCORES};
 
 /// A file that is not as it was written, or not of the moment of those beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Damage {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         match &*name {
             BEST | LAST => "remove the file and run the experiment again: the trial is trained again",
-            PLAN | PREDICTIONS | CONFUSION => {
+            PLAN | PREDICTIONS | CONFUSION | SCORES => {
                 "remove outcome.toml beside it and run the experiment again: it is made anew from the last checkpoint"
             }
             BATCHES => {

@@ -13,7 +13,7 @@ use crate::basis::regular;
 use crate::model::network::Weights;
 use crate::plan::Plan;
 use crate::results::layout::{
-    BATCHES, BEST, CONFUSION, EPOCHS, LAST, MACHINES, OUTCOME, PLAN, PREDICTIONS,
+    BATCHES, BEST, CONFUSION, EPOCHS, LAST, MACHINES, OUTCOME, PLAN, PREDICTIONS, SCORES,
 };
 use crate::results::seal::{self, sealed, unsealed};
 use crate::results::table::csv_bytes;
@@ -40,7 +40,7 @@ pub struct TrialStore {
 }
 
 /// What a trial consists of, beside its outcome.
-const LASTING: [&str; 7] = [BEST, LAST, PLAN, EPOCHS, BATCHES, PREDICTIONS, CONFUSION];
+const LASTING: [&str; 8] = [BEST, LAST, PLAN, EPOCHS, BATCHES, PREDICTIONS, CONFUSION, SCORES];
 
 /// The word of a checkpoint that holds the hash of the rows of its epochs.
 const ROWS: &str = "epochs-blake3";
@@ -532,7 +532,7 @@ impl TrialStore {
         let mut files = BTreeMap::new();
         if outcome.status == Status::Completed && outcome.best_epoch > 0 {
             files.extend(self.identity(BEST).map(|hash| (BEST.to_owned(), hash)));
-            for name in [BATCHES, PREDICTIONS, CONFUSION] {
+            for name in [BATCHES, PREDICTIONS, CONFUSION, SCORES] {
                 if let Ok(bytes) = regular::read(&self.file(name)) {
                     files.insert(name.to_owned(), seal::hash(&bytes));
                 }

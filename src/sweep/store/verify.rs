@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::basis::record::Status;
 use crate::results::layout::{
-    BATCHES, BEST, CONFUSION, EPOCHS, LAST, MACHINES, OUTCOME, PLAN, PREDICTIONS,
+    BATCHES, BEST, CONFUSION, EPOCHS, LAST, MACHINES, OUTCOME, PLAN, PREDICTIONS, SCORES,
 };
 use crate::results::timings;
 
@@ -13,7 +13,7 @@ use super::rows::{self, Rows};
 use super::{TrialStore, UNFINISHED, epochs};
 
 /// What a folder of a trial may hold: the files that `verify` looks into, and those that say who works there.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     PLAN,
     EPOCHS,
     BATCHES,
@@ -22,6 +22,7 @@ const KNOWN: [&str; 13] = [
     OUTCOME,
     PREDICTIONS,
     CONFUSION,
+    SCORES,
     timings::FILE,
     MACHINES,
     "lock",
@@ -77,7 +78,7 @@ impl TrialStore {
         let outcome = self.outcome_of(&records);
         if outcome.is_some_and(|outcome| outcome.status == Status::Completed) {
             damaged.extend(
-                [BATCHES, PREDICTIONS, CONFUSION]
+                [BATCHES, PREDICTIONS, CONFUSION, SCORES]
                     .map(|name| self.vouch(name).err())
                     .into_iter()
                     .flatten(),

@@ -37,7 +37,7 @@ impl Trainer<'_> {
         images: &[u32],
     ) -> Result<Evaluation, TrainError> {
         let whole = self.whole(weights)?;
-        self.network.load(&whole)?;
+        self.learner.network.load(&whole)?;
         self.begin(self.records.len().max(1))?;
         let views = self.inputs.views().test_time();
         let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
@@ -53,7 +53,7 @@ impl Trainer<'_> {
     /// Scores of `weights` on the validation images, as at the end of an epoch.
     pub fn validate(&mut self, weights: &Weights) -> Result<Option<Scores>, TrainError> {
         let whole = self.whole(weights)?;
-        self.network.load(&whole)?;
+        self.learner.network.load(&whole)?;
         self.begin(self.records.len().max(1))?;
         let split = self.data.split.clone();
         Ok(self.evaluate_on(&split.validation, 0)?.tally.scores())
@@ -109,9 +109,31 @@ impl Trainer<'_> {
         Ok(Evaluated { tally, logits: all })
     }
 
+    /// Has the running statistics of the network become those of the training images, seen plainly. A smaller last
+    /// batch does not count.
+    pub(super) fn estimate_statistics(&mut self) -> Result<(), TrainError> {
+        let split = self.data.split.clone();
+        let seen = self.inputs.clone();
+        let is_made = seen.prepare_evaluation(&split.train, 0)?;
+        let maker = self.maker(is_made)?;
+        let size = self.plan.train.batch_size.min(split.train.len());
+        let batches: Vec<&[u32]> = split.train.chunks_exact(size.max(1)).collect();
+        let make = |index: usize| seen.evaluation(batches[index]);
+        let take = |made: &mut Made| -> Result<(), TrainError> {
+            for (index, batch) in made.enumerate() {
+                let batch = batch?;
+                let inputs = self.tensor(batch.pixels, batch.labels.len())?;
+                let (from, number) = (self.inputs.from(), index as u64 + 1);
+                self.learner.network.estimate_statistics(from, &inputs, number)?;
+            }
+            Ok(())
+        };
+        ahead(maker.as_deref(), batches.len(), make, take)
+    }
+
     fn logits(&mut self, pixels: Vec<f32>, images: usize) -> Result<Vec<f32>, TrainError> {
         let inputs = self.tensor(pixels, images)?;
-        let forward = self.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
+        let forward = self.learner.network.forward_from(self.inputs.from(), &inputs, false, 0)?;
         Ok(values(forward.logits.tensor())?)
     }
 }

@@ -37,6 +37,10 @@ impl Numbers for Adam {
         self.lr
     }
 
+    fn weight_decay(&mut self) -> &mut f64 {
+        &mut self.weight_decay
+    }
+
     fn state_rows(&self) -> u64 {
         2
     }

@@ -40,6 +40,10 @@ impl Numbers for AdamW {
         self.lr
     }
 
+    fn weight_decay(&mut self) -> &mut f64 {
+        &mut self.weight_decay
+    }
+
     fn state_rows(&self) -> u64 {
         self.as_adam().state_rows()
     }

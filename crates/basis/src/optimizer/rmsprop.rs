@@ -36,6 +36,10 @@ impl Numbers for Rmsprop {
         self.lr
     }
 
+    fn weight_decay(&mut self) -> &mut f64 {
+        &mut self.weight_decay
+    }
+
     fn state_rows(&self) -> u64 {
         1 + u64::from(self.momentum != 0.0)
     }

@@ -28,6 +28,10 @@ impl Numbers for Sgd {
         self.lr
     }
 
+    fn weight_decay(&mut self) -> &mut f64 {
+        &mut self.weight_decay
+    }
+
     fn state_rows(&self) -> u64 {
         u64::from(self.momentum != 0.0)
     }

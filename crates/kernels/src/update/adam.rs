@@ -8,13 +8,13 @@ use crate::buffer::Buffer;
 use crate::device::update::{average, times, with_decay};
 
 /// What the means, which start at 0, are to be divided by.
-fn correction(betas: [f64; 2], step: u64) -> [f64; 2] {
+pub(super) fn correction(betas: [f64; 2], step: u64) -> [f64; 2] {
     betas.map(|beta| 1.0 - beta.powi(step.min(1 << 30) as i32))
 }
 
 /// Adam's step, before which each value is multiplied by `kept`.
 pub(super) fn on_host(adam: &Adam, kept: f32, row: Row<&mut [f32], Vec<f32>>) {
-    let Row { values, gradient, state: [first, second], lr, step } = row;
+    let Row { values, gradient, state: [first, second], lr, step, .. } = row;
     let Adam { betas, eps, weight_decay, .. } = *adam;
     first.resize(values.len(), 0.0);
     second.resize(values.len(), 0.0);
@@ -44,7 +44,7 @@ impl Update for Adam {
     }
 
     fn on_device(&self, row: Row<Tensor, Buffer>) -> Result<Tensor> {
-        let Row { values, gradient, state: [first, second], lr, step } = row;
+        let Row { values, gradient, state: [first, second], lr, step, .. } = row;
         let gradient = with_decay(gradient, &values, self.weight_decay)?;
         let correction = correction(self.betas, step);
         let m = average(first, &gradient, self.betas[0], &values)?;

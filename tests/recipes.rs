@@ -1,0 +1,170 @@
+//! Recipes through the whole program: what they keep is what is evaluated, tested and predicted with, and they go on
+//! where they were left.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::bench::Bench;
+use super::trained::SIGNS;
+
+/// The weights that a recipe keeps, by each that keeps others than those of the last step.
+const AVERAGES: [&str; 3] = [
+    "{ ema = 0.9 }",
+    "{ ema = { decay = 0.9, from-epoch = 2, warmup = true } }",
+    "{ swa = { from-epoch = 2 } }",
+];
+
+impl Bench {
+    /// Trains the experiment into the folder `results` with these settings.
+    fn trains(&self, results: &str, sets: &[&str]) {
+        let sets = sets.iter().flat_map(|set| ["--set", *set]);
+        let all: Vec<&str> = ["run", "experiment.toml", "--quiet", "--results", results]
+            .into_iter()
+            .chain(sets)
+            .collect();
+        self.done(&all);
+    }
+
+    fn file_of(&self, results: &str, name: &str) -> PathBuf {
+        self.path().join(results).join("signs").join(name)
+    }
+
+    /// The checkpoint `name` of the only trial in `results`.
+    fn checkpoint(&self, results: &str, name: &str) -> PathBuf {
+        let trials = fs::read_dir(self.file_of(results, "trials")).unwrap();
+        let folders = trials.map(|entry| entry.unwrap().path());
+        folders.filter(|path| path.is_dir()).min().unwrap().join(name)
+    }
+}
+
+fn signs() -> Bench {
+    let bench = Bench::new(SIGNS);
+    bench.images("train", &["a", "b", "c"], 20);
+    bench.images("test", &["a", "b", "c"], 6);
+    bench
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn a_trial_with_a_mean_goes_on_with_more_epochs_as_if_it_had_always_had_them() {
+    let bench = signs();
+    for (index, average) in AVERAGES.into_iter().enumerate() {
+        let average = format!("train.average={average}");
+        let with =
+            |epochs: &'static str| [average.as_str(), epochs, "train.look-ahead={ steps = 2 }"];
+        let [whole, parts] = ["whole", "parts"].map(|name| format!("{name}{index}"));
+        bench.trains(&whole, &with("train.epochs=4"));
+        for epochs in ["train.epochs=1", "train.epochs=2", "train.epochs=4"] {
+            bench.trains(&parts, &with(epochs));
+        }
+        for table in ["metrics.csv", "trials.csv"] {
+            let [whole, parts] = [&whole, &parts].map(|results| bench.file_of(results, table));
+            assert_eq!(bytes(&whole), bytes(&parts), "{average}: {table}");
+        }
+        for name in ["best.safetensors", "last.safetensors"] {
+            let [whole, parts] = [&whole, &parts].map(|results| bench.checkpoint(results, name));
+            assert_eq!(bytes(&whole), bytes(&parts), "{average}: {name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_mean_is_tested_with_is_what_its_checkpoint_predicts_with() {
+    let bench = signs();
+    for average in AVERAGES {
+        let average = format!("train.average={average}");
+        // The last epoch is the best one, so that both checkpoints hold the same weights.
+        let sets = [average.as_str(), "train.epochs=3", "train.best=train_accuracy"];
+        bench.trains("mean", &sets);
+        let table = String::from_utf8(bytes(&bench.file_of("mean", "trials.csv"))).unwrap();
+        let mut rows = csv::Reader::from_reader(table.as_bytes());
+        let place = rows.headers().unwrap().iter().position(|name| name == "test_loss").unwrap();
+        let loss: f64 = rows.records().next().unwrap().unwrap()[place].parse().unwrap();
+        for name in ["best.safetensors", "last.safetensors"] {
+            let model = bench.checkpoint("mean", name);
+            let said = bench.done(&[
+                "evaluate",
+                "--model",
+                model.to_str().unwrap(),
+                "--data",
+                "{ folder = \"signs\" }",
+            ]);
+            if name.starts_with("best") {
+                assert!(said.contains(&format!("{loss:.4}")), "{average}: {loss}, {said}");
+            } else {
+                assert!(said.contains("loss"), "{average}: {said}");
+            }
+        }
+        fs::remove_dir_all(bench.path().join("mean")).unwrap();
+    }
+}
+
+#[test]
+fn a_student_learns_from_the_best_trial_of_another_experiment_with_the_same_numbers_whoever_keeps_them()
+ {
+    let bench = signs();
+    bench.write("teacher.toml", &SIGNS.replace("name = \"signs\"", "name = \"teacher\""));
+    bench.done(&["run", "teacher.toml", "--quiet", "--results", "kept"]);
+    let taught = "train.distill={ teacher = { experiment = \"teacher\" }, weight = 0.5 }";
+    bench.trains("kept", &[taught, "train.epochs=3"]);
+    let table = bytes(&bench.file_of("kept", "metrics.csv"));
+    // Where logits are kept, and in how many runs, changes nothing.
+    let copy = |results: &str| {
+        let from = bench.path().join("kept/teacher");
+        let options = ["-r", from.to_str().unwrap()];
+        let into = bench.path().join(results);
+        fs::create_dir_all(&into).unwrap();
+        let status = std::process::Command::new("cp").args(options).arg(&into).status().unwrap();
+        assert!(status.success());
+    };
+    copy("unkept");
+    bench.trains("unkept", &[taught, "train.epochs=1", "run.feature-cache=\"none\""]);
+    bench.trains("unkept", &[taught, "train.epochs=3", "run.feature-cache=\"none\""]);
+    assert_eq!(table, bytes(&bench.file_of("unkept", "metrics.csv")));
+    // With another seed the parts of the images are others than those of the teacher.
+    let said = |seed: &str| {
+        let sets = ["--set", taught, "--set", seed];
+        let all = [&["check", "experiment.toml", "--results", "kept"][..], &sets].concat();
+        bench.done(&all)
+    };
+    let warning = "may have seen validation and test images of 1 trial";
+    assert!(!said("seed=123").contains(warning));
+    assert!(said("seed=124").contains(warning), "{}", said("seed=124"));
+    let plain = "train.distill=none";
+    bench.trains("plain", &[plain, "train.epochs=3"]);
+    assert_ne!(table, bytes(&bench.file_of("plain", "metrics.csv")));
+    // Another teacher than the one that was planned with is noticed.
+    let teacher = bench.path().join("kept/teacher/trials");
+    let said = bench.done(&["repro", "kept/signs"]);
+    assert!(said.contains("identical"), "{said}");
+    fs::remove_dir_all(&teacher).unwrap();
+    let output = bench.wick(&["check", "experiment.toml", "--results", "kept", "--set", taught]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("this teacher"), "{said}");
+}
+
+#[test]
+fn a_teacher_of_other_classes_or_images_is_refused_with_the_way_out() {
+    let bench = signs();
+    bench.done(&["run", "experiment.toml", "--quiet", "--set", "train.epochs=1"]);
+    let said = |sets: &[&str]| {
+        let teacher = "train.distill={ teacher = { experiment = \"signs\" }, temperature = 0 }";
+        let sets = sets.iter().flat_map(|set| ["--set", *set]);
+        let all = ["check", "experiment.toml", "--set", teacher, "--set", "name=student"];
+        let output = bench.wick(&all.into_iter().chain(sets).collect::<Vec<_>>());
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let text = said(&["data.classes=[\"a\", \"b\"]", "data.image.size=[10, 10]"]);
+    for words in [
+        "train.distill.temperature = 0 is not positive",
+        "the teacher takes images of 3×12×12, the trial has images of 3×10×10",
+        "the teacher tells 3 classes apart, a, b, c; the trial has 2, a, b",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}

@@ -54,7 +54,7 @@ def sources(data):
     fashion = 'source = "fashion-mnist"\ntest = 0.02\nvalidation = 0.2'
     digits = 'source = "digits"\ntest = 0.02\nvalidation = 0.3'
     drawings = 'source = "openclipart9"\ntest = 0.02\nvalidation = 0.4'
-    mnist = f'source = {{ idx = "{data}/mnist" }}\ntest = 0.02\nvalidation = 0.03'
+    mnist = f'source = {{ idx = "{data}/mnist" }}\ntest = "declared"\nvalidation = 0.03'
     return fashion, digits, drawings, mnist
 
 
@@ -88,10 +88,9 @@ def pairs(data):
 
 def pretrained(data):
     fashion, _, _, mnist = sources(data)
-    mnist = mnist.replace("test = 0.02", "test = 0.8")
     return {
         "own-clothes": f"[data]\n{fashion}\n{A}\n{GRAY}\nbatch-size = 64\n{OWN}[train]\nepochs = 8\n",
-        "own-digits": f"[data]\n{mnist}\n{LOW}\n{GRAY}\nbatch-size = 64\n{OWN}[train]\nepochs = 8\n",
+        "own-digits": f"[data]\n{mnist}\n{LOW}\nsubset = {{ per-class = 1000 }}\n{GRAY}\nbatch-size = 64\n{OWN}[train]\nepochs = 8\n",
     }
 
 

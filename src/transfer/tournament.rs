@@ -1,11 +1,12 @@
 //! Strategies against each other: who is tried for how long, who drops out, and what the trying has told.
 //!
 //! All strategies are tried on the same folds of the same images, so that they are compared image by image.
-//! What costs next to nothing, such as a head on features that are kept, is tried to its end at once. The others
-//! go through rounds of a sixteenth, an eighth, a quarter, a half and all of the epochs, and of those in a round
-//! the better half goes on (successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification
-//! and hyperparameter optimization", 2016). It ends when the paired interval has decided, when all epochs are
-//! trained, or when the next round does not fit into the budget.
+//! What costs next to nothing, such as a head on features that are kept, is trained whole at once. So are the
+//! others, if the budget has room for that. If not, they go through rounds: the last of a sixteenth, an eighth, a
+//! quarter, a half and all of the epochs, as few as there is room for; and of those in a round the better half goes
+//! on (successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter
+//! optimization", 2016). It ends when the paired interval has decided, when all epochs are trained, or when the
+//! next round does not fit into the budget.
 //!
 //! All of this is a function of accuracies: it knows no clock, no threads and no order of arrival.
 
@@ -155,8 +156,7 @@ impl<'a> Tournament<'a> {
             }
         }
         self.train(&affordable, self.epochs, tries)?;
-        let rounds = rounds(self.epochs);
-        let mut going = self.begin(&dear, &rounds);
+        let (mut going, rounds) = self.begin(&dear);
         let mut is_cut_short = going.len() < dear.len();
         for (round, epochs) in rounds.iter().enumerate() {
             let fitting = (0..=going.len())
@@ -194,23 +194,32 @@ impl<'a> Tournament<'a> {
         Ok(self.outcome(is_cut_short))
     }
 
-    /// Those of `dear` to begin with: as many of the first as can come to the round [`WITHIN_REACH`].
-    fn begin(&self, dear: &[usize], rounds: &[usize]) -> Vec<usize> {
+    /// Those of `dear` to begin with, and the epochs at which rounds end: as few rounds as the budget has room for with
+    /// all of `dear`; else all rounds, with as many of the first as can come to the round [`WITHIN_REACH`].
+    fn begin(&self, dear: &[usize]) -> (Vec<usize>, Vec<usize>) {
+        let rounds = rounds(self.epochs);
         let room = self.budget.saturating_sub(self.spent);
-        let fits = |count: &usize| {
-            let (mut going, mut before, mut total) = (*count, 0, 0);
-            for epochs in rounds {
-                if *epochs > self.epochs.div_ceil(1 << WITHIN_REACH) {
-                    break;
-                }
-                let some = &dear[..going];
-                let each: u64 = some.iter().map(|index| self.entrants[*index].work.epoch).sum();
-                total += FOLDS as u64 * each * (epochs - before) as u64;
-                (going, before) = (going.div_ceil(2), *epochs);
-            }
-            total <= room
-        };
-        dear[..(1..=dear.len()).rev().find(fits).unwrap_or(0)].to_vec()
+        let begun =
+            (0..rounds.len()).rev().find(|first| self.planned(dear, &rounds[*first..]) <= room);
+        if let Some(first) = begun {
+            return (dear.to_vec(), rounds[first..].to_vec());
+        }
+        let within = self.epochs.div_ceil(1 << WITHIN_REACH);
+        let reach: Vec<usize> = rounds.iter().copied().filter(|it| *it <= within).collect();
+        let fits = |count: &usize| self.planned(&dear[..*count], &reach) <= room;
+        let count = (1..=dear.len()).rev().find(fits).unwrap_or(0);
+        (dear[..count].to_vec(), rounds)
+    }
+
+    /// The work of these rounds, which begin with all of `some`, if its first half is the better one each time.
+    fn planned(&self, some: &[usize], rounds: &[usize]) -> u64 {
+        let (mut going, mut before, mut total) = (some.len(), 0, 0);
+        for epochs in rounds {
+            let each = some[..going].iter().map(|index| self.entrants[*index].work.epoch);
+            total += FOLDS as u64 * each.sum::<u64>() * (epochs - before) as u64;
+            (going, before) = (going.div_ceil(2), *epochs);
+        }
+        total
     }
 
     /// The work of training `some` until `epochs` on all folds.
@@ -285,13 +294,14 @@ impl<'a> Tournament<'a> {
         if going.len() == 1 && self.is_decided(leader, best) {
             return true;
         }
-        // Or its curve, which bends down over doublings of epochs, will not get there.
-        going.iter().all(|index| {
-            let Some(gain) = self.gain(*index) else { return false };
-            let most = (gain.mean + gain.standard_error).max(0.0) * left as f64;
-            let behind = self.above(best, *index);
-            behind.mean - DECIDED * behind.standard_error > most
-        })
+        // Or its curve, which bends down over doublings of epochs once it has risen, will not get there.
+        left <= 1
+            && going.iter().all(|index| {
+                let Some(gain) = self.gain(*index) else { return false };
+                let most = (gain.mean + gain.standard_error).max(0.0);
+                let behind = self.above(best, *index);
+                behind.mean - DECIDED * behind.standard_error > most
+            })
     }
 
     fn expected(&self, index: usize) -> f64 {
@@ -387,45 +397,55 @@ mod tests {
     fn heads_are_tried_whole_at_once_and_of_the_others_half_go_on_after_each_round() {
         let entrants = entrants(&[Alone, Everything, Everything, Anew, Anew]);
         // They stay apart from each other by less than can be decided.
-        let (outcome, made) = hold(&entrants, 1_000_000, |entrant, epochs| {
+        let curve = |entrant: usize, epochs: usize| {
             Some(if entrant == 0 { 500 } else { 490 + epochs + entrant })
-        });
-        let expected: [&[(usize, usize)]; 5] = [
+        };
+        let (outcome, made) = hold(&entrants, 3 * 1_000 * 23, curve);
+        let expected: [&[(usize, usize)]; 6] = [
             &[(0, 16)],
             &[(1, 1), (2, 1), (3, 1), (4, 1)],
             &[(4, 2), (3, 2)],
             &[(4, 4)],
             &[(4, 8)],
+            &[(4, 16)],
         ];
-        assert_eq!(made[..5], expected);
+        assert_eq!(made, expected);
         assert_eq!(outcome.standings[3].fate, Fate::Dropped);
         assert_eq!(outcome.standings[4].fate, Fate::Last);
+        // Where there is room for more, there are fewer rounds, at last a single one.
+        let ends = |budget| -> Vec<usize> {
+            hold(&entrants, budget, curve).1.iter().skip(1).map(|round| round[0].1).collect()
+        };
+        assert_eq!(ends(3 * 1_000 * 33), [4, 8, 16]);
+        assert_eq!(ends(3 * 1_000 * 65), [16]);
     }
+
+    /// Room for one that is trained whole in five rounds.
+    const ROUNDS_OF_ONE: u64 = 3 * 1_000 * 16 + 400;
 
     #[test]
     fn what_is_above_all_heads_before_its_end_has_won_and_is_trained_no_further() {
-        let entrants = entrants(&[Alone, Everything]);
-        let (outcome, made) =
-            hold(&entrants, 1_000_000, |entrant, _| Some(if entrant == 0 { 500 } else { 600 }));
-        assert_eq!(made, [vec![(0, 16)], vec![(1, 1)]]);
+        let entrants = entrants(&[Alone, Everything, Everything]);
+        let curve = |entrant: usize, _: usize| Some([500, 600, 300][entrant]);
+        let (outcome, made) = hold(&entrants, ROUNDS_OF_ONE + 3_000, curve);
+        assert_eq!(made, [vec![(0, 16)], vec![(1, 1), (2, 1)]]);
         assert_eq!((outcome.chosen, outcome.best, &outcome.tied[..]), (1, 1, &[][..]));
         assert!(!outcome.is_cut_short);
     }
 
     #[test]
-    fn what_gains_too_little_by_more_epochs_to_reach_a_head_is_trained_no_further() {
-        let entrants = entrants(&[Alone, Everything]);
-        let slow = |entrant: usize, epochs: usize| {
-            Some(if entrant == 0 { 900 } else { 300 + 5 * epochs.ilog2() as usize })
+    fn what_gains_too_little_by_half_of_its_epochs_to_reach_a_head_is_trained_no_further() {
+        let entrants = entrants(&[Alone, Everything, Everything]);
+        let hold = |step: usize| {
+            hold(&entrants, ROUNDS_OF_ONE + 3_000, |entrant, epochs| {
+                Some([900, 300 + step * epochs.ilog2() as usize, 100][entrant])
+            })
         };
-        let (outcome, made) = hold(&entrants, 1_000_000, slow);
-        assert_eq!(made, [vec![(0, 16)], vec![(1, 1)], vec![(1, 2)]]);
+        let (outcome, made) = hold(5);
+        assert_eq!(made.last().unwrap(), &[(1, 8)]);
         assert_eq!(outcome.chosen, 0);
         // One that gains a lot may get there yet.
-        let steep = |entrant: usize, epochs: usize| {
-            Some(if entrant == 0 { 900 } else { 300 + 160 * epochs.ilog2() as usize })
-        };
-        let (outcome, made) = hold(&entrants, 1_000_000, steep);
+        let (outcome, made) = hold(160);
         assert_eq!(made.last().unwrap(), &[(1, 16)]);
         assert_eq!(outcome.chosen, 1);
     }

@@ -83,6 +83,11 @@ bench-sweep PYTHON="python3" *ARGS="":
     cargo build --locked --release
     {{PYTHON}} benches/peers/sweep.py target/release/wick data/bundled/fashion-mnist/*images* data/bundled/fashion-mnist/*labels* {{ARGS}}
 
+# Advice beside the four cases, pair by pair of network and data, as a table; DATA has mnist/ and weights/, ARGS go to advice.py
+bench-advice DATA *ARGS="":
+    cargo build --locked --release
+    python3 benches/advice.py target/release/wick {{DATA}} {{ARGS}}
+
 # Recomputes the numbers of FOLDER's report with scipy, and uses its page in a browser if there is one
 report-check FOLDER PYTHON="python3":
     {{PYTHON}} tests/report/recompute.py {{FOLDER}}

@@ -8,14 +8,14 @@ use candlewick::config::layering::preset;
 use candlewick::config::presets::PRESETS;
 use candlewick::config::schema::schema;
 use candlewick::config::weights::Which;
-use candlewick::plan::Plan;
-use candlewick::plan::data::{DataFacts, DataPlan};
+use candlewick::document::{KeyPath, Node, Problem};
+use candlewick::plan::data::{DataFacts, DataPlan, Fold};
 use candlewick::plan::distill::TeacherFacts;
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
+use candlewick::plan::strategy::Strategy;
 use candlewick::plan::survey::{Survey, WeightsFacts};
 use candlewick::plan::sweep::expand;
-use candlewick::plan::transfer::Case;
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -226,8 +226,8 @@ impl Survey for Digits {
         Err("there are no teachers here".to_owned())
     }
 
-    fn advise(&self, _: &Plan, _: usize) -> Result<(Case, String), String> {
-        Err("nothing to measure here".to_owned())
+    fn advise(&self, _: &Node, _: Option<Fold>) -> Result<Strategy, Vec<Problem>> {
+        Err(Problem::value(KeyPath::root(), "nothing to measure here").into())
     }
 }
 

@@ -347,55 +347,164 @@ fn a_last_checkpoint_takes_what_never_changed_from_the_best_one_beside_it() {
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: last.safetensors: it leaves out the layers that transfer has frozen, as conv1.norm.bias; a finished trial has all of them in its best.safetensors");
 }
 
+/// The digests of the trials of `name`.
+fn digests(bench: &Bench, name: &str) -> Vec<String> {
+    let folders = trials(bench, name).into_iter();
+    folders.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// Settings that make advice on [`TRANSFER`] take a second.
+const FEW: [&str; 4] = ["--set", "data.subset={per-class=12}", "--set", "train.epochs=4"];
+
 #[test]
-fn auto_is_what_advice_names() {
+fn what_is_advised_is_what_is_written_and_what_auto_runs() {
     let bench = bench();
-    let said = bench.done(&["advise", "transfer.toml"]);
-    assert!(said.contains("linear head") && said.contains("the pixels"), "{said}");
-    let value = |key: &str| {
-        let start = format!("{key} = \"");
-        let line = said.lines().find_map(|line| line.trim().strip_prefix(&start));
-        line.map(|value| value.trim_end_matches('"').to_owned())
-    };
-    let case = value("case").unwrap();
-    bench.done(&["run", "transfer.toml", "--set", "transfer.case=auto"]);
-    let auto = trials(&bench, "transfer");
-    let mut arguments = vec!["run".to_owned(), "transfer.toml".to_owned(), "--set".to_owned()];
-    arguments.push(format!("transfer.case={case}"));
-    if let Some(cut) = value("cut") {
-        arguments.extend(["--set".to_owned(), format!("transfer.cut=\"{cut}\"")]);
+    let advise = [&["advise", "transfer.toml", "--write", "advised.toml"][..], &FEW].concat();
+    let said = bench.done(&advise);
+    for words in [
+        "linear head",
+        "the pixels",
+        "advised: ",
+        "nearest of the four cases",
+        "the textbook would have said",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
     }
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    bench.done(&arguments);
-    assert_eq!(trials(&bench, "transfer"), auto, "{said}");
-    // A border below the number of images makes the set large.
-    let large = bench.done(&["advise", "transfer.toml", "--set", "transfer.border=10"]);
-    assert!(large.contains("case = \"large-"), "{large}");
+    let written = fs::read_to_string(bench.path().join("advised.toml")).unwrap();
+    assert!(written.contains("extends = \"transfer.toml\""), "{written}");
+    bench.done(&["run", "advised.toml"]);
+    let auto = ["--set", "transfer.case=auto", "--set", "sweep.seeds=2"];
+    bench.done(&[&["run", "transfer.toml"][..], &FEW, &auto].concat());
+    // Both seeds have the strategy that the images of the first one have decided.
+    let both = digests(&bench, "transfer");
+    assert_eq!((both.len(), &both[..1]), (2, &digests(&bench, "transfer-advised")[..]), "{said}");
+    // A file that is there is not written over, and nothing is measured before that is said.
+    let output = bench.wick(&advise);
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: advised.toml is there already");
+    assert_eq!(fs::read_to_string(bench.path().join("advised.toml")).unwrap(), written);
+}
+
+/// The answers that are kept, by name.
+fn kept(bench: &Bench) -> BTreeMap<String, Vec<u8>> {
+    let folder = fs::read_dir(bench.path().join("results/.advice")).unwrap();
+    let files = folder.map(|entry| entry.unwrap());
+    files
+        .map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn advice_is_found_once_for_all_seeds_and_rates_and_is_the_same_after_a_kill() {
+    let bench = bench();
+    let advise = [&["advise", "transfer.toml"][..], &FEW].concat();
+    let said = bench.done(&advise);
+    let answers = kept(&bench);
+    assert_eq!(answers.len(), 1, "{:?}", answers.keys());
+    // Whoever asks the same takes what was found: with seeds, with rates, in another command.
+    let rates = "sweep.grid.\"train.optimizer.adam.lr\"=[1e-3,2e-3]";
+    let auto = ["--set", "transfer.case=auto", "--set", "sweep.seeds=2", "--set", rates];
+    let output = bench.wick(&[&["check", "transfer.toml"][..], &FEW, &auto].concat());
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("advice:"));
+    assert_eq!(kept(&bench), answers);
+    // From nothing, and from the half of the tries that a killed process has left.
+    let name = answers.keys().next().unwrap();
+    let path = bench.path().join("results/.advice").join(name);
+    let again = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = answers[name].clone();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(bench.done(&advise), said);
+        assert_eq!(kept(&bench), answers);
+    };
+    again(&|bytes| bytes.truncate(bytes.len() / 2));
+    again(&|bytes| {
+        let place = bytes.len() - 40;
+        bytes[place] ^= 1;
+    });
+}
+
+#[test]
+fn labels_of_validation_and_test_images_change_nothing_in_advice() {
+    let bench = bench();
+    let folder = bench.path().join("data");
+    // Images in folders by class: those that are learnt from, chosen by and tested on.
+    let picture = |seed: u32| {
+        let pixels = (0..256u32).map(|at| (at * seed % 251) as u8).collect();
+        image::GrayImage::from_vec(16, 16, pixels).unwrap()
+    };
+    let put = |part: &str, swapped: bool| {
+        let _ = fs::remove_dir_all(folder.join(part));
+        for class in 0..2u8 {
+            let named = if swapped { 1 - class } else { class };
+            let folder = folder.join(part).join(["a", "b"][usize::from(named)]);
+            fs::create_dir_all(&folder).unwrap();
+            for image in 0..8 {
+                let seed = 1 + u32::from(class) + 2 * image + 20 * part.len() as u32;
+                picture(seed).save(folder.join(format!("{class}{image}.png"))).unwrap();
+            }
+        }
+    };
+    ["train", "val", "test"].iter().for_each(|part| put(part, false));
+    let sets = ["--set", "data.source={folder=\"data\"}", "--set", "data.classes=all"];
+    let declared = ["--set", "data.test=declared", "--set", "train.epochs=2"];
+    let advise = [&["advise", "transfer.toml"][..], &sets, &declared].concat();
+    let said = bench.done(&advise);
+    ["val", "test"].iter().for_each(|part| put(part, true));
+    assert_eq!(bench.done(&advise), said);
+}
+
+#[test]
+fn a_budget_of_nothing_advises_what_the_measures_promise_and_says_so() {
+    let bench = bench();
+    let said = bench.done(&[&["advise", "transfer.toml", "--budget", "0"][..], &FEW].concat());
+    assert!(said.contains("nothing could be tried within the budget"), "{said}");
+    assert!(said.contains("no room in the budget"), "{said}");
+    let output = bench.wick(&["advise", "transfer.toml", "--budget", "-1"]);
+    assert_eq!(output.status.code(), Some(2));
+    // A set of five images cannot be parted.
+    let output = bench.wick(&["advise", "transfer.toml", "--set", "data.subset={per-class=1}"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("advice takes 6 training images or more, and there are 5"), "{said}");
+}
+
+#[test]
+fn a_border_below_the_number_of_images_makes_the_textbook_call_them_large() {
+    let bench = bench();
+    let border = ["--set", "transfer.border=10"];
+    let large = bench.done(&[&["advise", "transfer.toml"][..], &FEW, &border].concat());
+    assert!(large.contains("the textbook would have said large-"), "{large}");
 }
 
 #[cfg(unix)]
 #[test]
 fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
     let bench = bench();
-    let cases = r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar"]"#;
-    // With one cut for all, the two cases of small data are the same: whichever is measured.
-    let sets = ["--set", cases, "--set", "transfer.cut=\"end\"", "--set", "sweep.seeds=2"];
+    // With its head, its cut and its rate settled, what is advised is one of the cases, whichever it is.
+    let cases =
+        r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar","large-different"]"#;
+    let settled = [
+        "transfer.cut=\"end\"",
+        "transfer.head=[\"flatten\", { dense = \"classes\" }]",
+        "transfer.freeze=\"none\"",
+        "sweep.grid.\"train.optimizer.adam.lr\"=[3e-3]",
+        "sweep.seeds=2",
+        "data.subset={per-class=12}",
+        "train.epochs=2",
+    ];
+    let mut sets = vec!["--set", cases];
+    settled.iter().for_each(|set| sets.extend(["--set", set]));
     let said = bench.done(&[&["check", "transfer.toml"][..], &sets].concat());
-    assert!(said.contains("transfer.case = \"auto\" comes to the same as small-similar"), "{said}");
+    assert!(said.contains("transfer.case = \"auto\" comes to the same as "), "{said}");
     assert!(said.contains("2 of its 2 trials are those of that case, and are run once"), "{said}");
-    bench.done(&[&["run", "transfer.toml"][..], &sets].concat());
-    let folder = bench.path().join("results/transfer/trials.csv");
-    let table = fs::read_to_string(folder).unwrap();
-    let numbers: Vec<&str> =
-        table.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
-    assert_eq!(numbers, ["1", "2", "3", "4"], "{table}");
-    assert!(!table.contains("auto"), "{table}");
 }
 
 #[test]
 fn advice_ends_with_the_command_that_holds_it_against_training() {
     let bench = bench();
-    let said = bench.done(&["advise", "transfer.toml", "--set", "train.epochs=1"]);
+    let few = ["--set", "train.epochs=1", "--set", "data.subset={per-class=12}"];
+    let said = bench.done(&[&["advise", "transfer.toml"][..], &few].concat());
     let command = said.lines().find_map(|line| line.trim().strip_prefix("wick run ")).unwrap();
     let status = std::process::Command::new("sh")
         .current_dir(bench.path())
@@ -404,11 +513,17 @@ fn advice_ends_with_the_command_that_holds_it_against_training() {
         .status()
         .unwrap();
     assert!(status.success(), "{command}");
-    assert_eq!(trials(&bench, "transfer-cases").len(), 20);
-    let advised = fs::read_to_string(bench.path().join("results/transfer-cases/advice.csv"));
-    assert_eq!(advised.unwrap().lines().count(), 2);
+    // What is advised runs beside the four cases, and is held against them as it was advised.
+    assert_eq!(trials(&bench, "transfer-cases").len(), 25);
+    let advised =
+        fs::read_to_string(bench.path().join("results/transfer-cases/advice.csv")).unwrap();
+    assert_eq!(advised.lines().count(), 2);
+    assert!(advised.trim_end().ends_with(",auto"), "{advised}");
+    let report = fs::read_to_string(bench.path().join("results/transfer-cases/report.html"));
+    assert!(report.unwrap().contains("dvised beforehand was "));
     // What is settled already is not compared.
-    let settled = bench.done(&["advise", "transfer.toml", "--set", "transfer.cut=second"]);
+    let settled = ["--set", "transfer.cut=second"];
+    let settled = bench.done(&[&["advise", "transfer.toml"][..], &few, &settled].concat());
     assert!(!settled.contains("wick run"), "{settled}");
 }
 

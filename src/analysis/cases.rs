@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::statistics::{ALPHA, Estimate, Paired, holm};
 use crate::plan::transfer::Case;
-use crate::sweep::advised::{AXIS, Advised};
+use crate::sweep::advised::{AUTO, AXIS, Advised};
 
 use super::answers::Answers;
 use super::measure::Measure;
@@ -198,8 +198,11 @@ pub fn verdict(answers: &Answers, contest: &Contest) -> String {
 /// Whether frozen layers are best (true) or training everything is (false); none if the best case of the
 /// one kind cannot be told from a case of the other.
 fn freezing_wins(contest: &Contest) -> Option<bool> {
+    let advised = contest.advised.as_ref().map_or("", |advised| advised.nearest.as_str());
     let freezes = |it: &Contestant| {
-        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == it.case)
+        // What was advised is of the kind of the case that it is nearest to.
+        let name = if it.case == AUTO { advised } else { &it.case };
+        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == name)
     };
     let wins = freezes(contest.winner()?);
     let others = contest.contestants.iter().filter(|it| freezes(it) != wins);

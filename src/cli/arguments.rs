@@ -63,10 +63,12 @@ Example:
 Example:
   wick check quickstart.toml")]
     Check(Check),
-    /// Say which of the four cases of transfer learning the data is in, where to cut, and why
+    /// Say what to do with a pretrained network on this data, by measuring it and trying: cut, head, what learns
     #[command(after_help = "\
-Example:
-  wick advise transfer-squeezenet-clipart.toml")]
+Examples:
+  wick advise transfer-squeezenet-clipart.toml
+  wick advise transfer-squeezenet-clipart.toml --write advised.toml && wick run advised.toml
+  wick advise transfer-squeezenet-clipart.toml --budget 0.5")]
     Advise(Advise),
     /// Show how far the trials of a results folder have got
     #[command(after_help = "\

@@ -29,7 +29,7 @@ const DRAWS: u64 = 257;
 pub(super) fn augment(arguments: &Arguments) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (_, experiment, _) = experiment(&arguments.written, &images)?;
+    let (_, experiment, _) = experiment(&arguments.written, &images, true)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(trial) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();

@@ -10,6 +10,7 @@ use crate::config::layering::load;
 use crate::data::{Cache, leaks, left_out_as_copies, sizes, split};
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
 use crate::plan::sweep::{Experiment, Trial, expand};
+use crate::sweep::advice::BUDGET;
 use crate::sweep::changed::unchanged;
 use crate::sweep::cost::{Cost, costs, span};
 use crate::sweep::counts::Counts;
@@ -29,13 +30,18 @@ use crate::transfer::features::free_space;
 
 use super::arguments::{AUGMENT_MEMORY, Check, Written};
 use super::error::{Error, Result};
-use super::output::print;
+use super::output::{print, say};
 
 /// Trials that are listed before the list is cut.
 const LISTED: usize = 40;
 
-/// The experiment that was asked for, its tree and its results.
-pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Experiment, Store)> {
+/// The experiment that was asked for, its tree and its results. Where it takes advice to know what runs, `tells`
+/// says whether people are told how that gets on.
+pub(super) fn experiment(
+    written: &Written,
+    images: &Cache,
+    tells: bool,
+) -> Result<(Node, Experiment, Store)> {
     let root = load(&written.request())?;
     // A name that is none is told by whoever reads the experiment.
     let name = match root.get("name").map(|name| &name.content) {
@@ -44,7 +50,15 @@ pub(super) fn experiment(written: &Written, images: &Cache) -> Result<(Node, Exp
     };
     let store = Store::at(&written.results, name);
     hold_before(images, &root, &written.results);
-    let experiment = expand(&root, &Files::new(images, &written.results), &store)?;
+    let files = Files::new(images, &written.results).advising(
+        BUDGET,
+        Box::new(move |line| {
+            if tells {
+                say(&format!("{line}\n"));
+            }
+        }),
+    );
+    let experiment = expand(&root, &files, &store)?;
     if let Some(problem) = too_many_features(&experiment, images, &written.results) {
         return Err(Problems::located(vec![problem], &root).into());
     }
@@ -84,7 +98,7 @@ pub(super) fn width() -> usize {
 /// Runs the command.
 pub(super) fn check(arguments: &Check) -> Result {
     let images = Cache::new(1);
-    let (root, experiment, store) = experiment(&arguments.written, &images)?;
+    let (root, experiment, store) = experiment(&arguments.written, &images, true)?;
     unchanged(&experiment, &store, &images, false).map_err(Error::wrong)?;
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {

@@ -49,7 +49,7 @@ pub(super) fn launch(arguments: &Run) -> Result {
     let images = Cache::new(std::thread::available_parallelism().map_or(1, usize::from));
     let mut written = arguments.written();
     written.results = absolute(&written.results)?;
-    let (root, mut experiment, store) = experiment(&written, &images)?;
+    let (root, mut experiment, store) = experiment(&written, &images, true)?;
     if is_slurm && !arguments.launch.dry_run && !client::is_here() {
         return Err(Error::trouble(
             "there is no sbatch on the PATH, by which jobs are submitted\n  \

@@ -20,8 +20,9 @@ pub(super) fn run(arguments: &Run) -> Result {
     let Some(supervised) = supervised() else { return supervise(0) };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let images = Cache::new(cores);
-    let (root, mut experiment, store) = experiment(&arguments.written(), &images)?;
     let view = View::new(arguments.quiet, arguments.json);
+    let (root, mut experiment, store) =
+        experiment(&arguments.written(), &images, view.is_for_people())?;
     let frozen = begin(
         &arguments.written(),
         &root,

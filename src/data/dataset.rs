@@ -201,6 +201,11 @@ impl Dataset {
         self.labels[index as usize]
     }
 
+    /// The group that image `index` stays together with; none if there are no groups.
+    pub fn group(&self, index: u32) -> Option<u32> {
+        self.groups.get(index as usize).copied()
+    }
+
     /// What the source declares each image for.
     pub fn parts(&self) -> &[Part] {
         &self.parts

@@ -17,11 +17,13 @@ pub mod prune;
 pub mod resolve;
 pub mod run;
 mod section;
+pub mod strategy;
 pub mod survey;
 pub mod sweep;
 pub mod train;
 pub mod transfer;
 mod trial;
 mod weights;
+pub mod work;
 
 pub use self::plan::Plan;

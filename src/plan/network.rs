@@ -12,7 +12,7 @@ use super::augment::{AugmentPlan, Augmentation, augmentation};
 use super::data::{Fit, Image, Normalise, OwnSize, check_image, check_moments};
 use super::model::ModelPlan;
 use super::section::{section, take, unknown_keys};
-use super::transfer::{Case, transferred};
+use super::transfer::transferred;
 
 /// A network as an experiment describes it, and how images reach it: all that is needed to use it with
 /// weights from elsewhere.
@@ -56,12 +56,7 @@ fn describe(root: &Node, classes: usize, problems: &mut Vec<Problem>) -> Option<
     let Frame { height, width, channels } = out;
     let network = architecture(&elements, &defaults, [channels, height, width], classes);
     let network = take(network, problems)?;
-    let unmeasured = || -> Result<(Case, String), Vec<Problem>> {
-        let at = KeyPath::root().key("transfer").key("case");
-        let problem = Problem::value(at, "which case it is would have to be measured");
-        Err(vec![problem.label("not settled").help("name the case: --set transfer.case=…")])
-    };
-    let mut model = transferred(root, network, &defaults, usize::MAX, &unmeasured, problems)?;
+    let mut model = transferred(root, network, &defaults, usize::MAX, problems)?;
     // All of it is pretrained, and nothing learns.
     model.transfer = None;
     model.layers.iter_mut().for_each(|layer| layer.tuning = None);

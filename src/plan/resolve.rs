@@ -39,9 +39,19 @@ pub(super) struct Body {
     /// What a recipe is checked against.
     pub(super) classes: usize,
     pub(super) has_validation: bool,
+    /// What advice says of the recipe, by dotted paths.
+    pub(super) advised: Vec<(String, Node)>,
     text: BodyText,
     /// The hash so far, for its own seed.
     begun: blake3::Hasher,
+}
+
+/// The sweep that a tree is one combination of.
+pub(super) struct Swept<'a> {
+    /// The experiment without its sweep.
+    pub(super) bare: &'a Node,
+    /// What the combination replaces, by dotted paths.
+    pub(super) paths: Vec<&'a str>,
 }
 
 /// How a network is trained, and what is hashed of it.
@@ -159,14 +169,52 @@ pub fn resolve(
     fold: Option<Fold>,
     survey: &dyn Survey,
 ) -> Result<(Plan, String), Vec<Problem>> {
-    parts(root, fold, survey).map(|(body, recipe)| body.with(body.seed, &recipe))
+    let swept = Swept { bare: root, paths: Vec::new() };
+    parts(root, fold, survey, &swept).map(|(body, recipe)| body.with(body.seed, &recipe))
 }
 
-/// The parts of the plan that `root` describes.
+/// The parts of the plan that `root` describes, one of the combinations of a sweep.
 pub(super) fn parts(
     root: &Node,
     fold: Option<Fold>,
     survey: &dyn Survey,
+    swept: &Swept,
+) -> Result<(Body, Recipe), Vec<Problem>> {
+    if !asks_for_advice(root) {
+        return settled(root, fold, survey, Vec::new());
+    }
+    let strategy =
+        survey.advise(&question(root, swept.bare)?, fold.map(|fold| Fold { index: 0, ..fold }))?;
+    let (laid, advised) = strategy.laid_over(root, &swept.paths)?;
+    settled(&laid, fold, survey, advised)
+}
+
+/// Whether `root` leaves the case of its transfer to advice.
+fn asks_for_advice(root: &Node) -> bool {
+    let case = root.get("transfer").and_then(|node| node.get("case"));
+    case.is_some_and(|case| matches!(&case.content, Content::String(name) if name == "auto"))
+}
+
+/// What advice is asked about where `root` is one of the combinations of a sweep over `bare`: a question that all
+/// seeds and all recipes share.
+pub fn question(root: &Node, bare: &Node) -> Result<Node, Vec<Problem>> {
+    let at = KeyPath::root();
+    let mut question = root.clone();
+    for path in ["seed", "train", "data.batch-size", "data.drop-last"] {
+        let key = path.split('.').fold(KeyPath::root(), |at, key| at.key(key));
+        if let Some(own) = bare.at(&key) {
+            set(&mut question, path, own.clone(), &at)?;
+        }
+    }
+    Ok(question)
+}
+
+/// As [`parts`], where nothing is left to advice; `advised` is what it has said of the recipe.
+fn settled(
+    root: &Node,
+    fold: Option<Fold>,
+    survey: &dyn Survey,
+    advised: Vec<(String, Node)>,
 ) -> Result<(Body, Recipe), Vec<Problem>> {
     const KEYS: [&str; 11] = [
         "name",
@@ -208,8 +256,7 @@ pub(super) fn parts(
     };
     let network = network.and_then(|network| {
         let (defaults, epochs) = (&model.as_ref()?.0, train.as_ref()?.epochs);
-        let measured = || measured(root, survey);
-        transferred(root, network, defaults, epochs, &measured, &mut problems)
+        transferred(root, network, defaults, epochs, &mut problems)
     });
     let network = network.and_then(|base| take(weights(root, base, survey), &mut problems));
     let has_validation = fold.is_some()
@@ -273,6 +320,7 @@ pub(super) fn parts(
                 model: Arc::new(model),
                 classes,
                 has_validation,
+                advised,
                 begun: text.begin(seed),
                 text,
             };
@@ -282,9 +330,13 @@ pub(super) fn parts(
     }
 }
 
-/// The plan that advice on a transfer is measured with: the network without its end and everything
-/// else as `root` has it, and the border between small and large. It is the same for all seeds.
-pub fn advisable(root: &Node, survey: &dyn Survey) -> Result<(Plan, usize), Vec<Problem>> {
+/// The plan that the pretrained network of `root` is measured with: the network without its end and everything
+/// else as it is written, and the border between small and large.
+pub fn advisable(
+    root: &Node,
+    fold: Option<Fold>,
+    survey: &dyn Survey,
+) -> Result<(Plan, usize), Vec<Problem>> {
     let at = KeyPath::root().key("transfer");
     let Some(node) = root.get("transfer") else {
         return Err(vec![
@@ -294,27 +346,23 @@ pub fn advisable(root: &Node, survey: &dyn Survey) -> Result<(Plan, usize), Vec<
         ]);
     };
     let written: Transfer = read(node, &at)?;
-    let mut root = root.clone();
-    let value = |content| Node { content, place: node.place.clone() };
-    let mut table = value(Content::Table(Vec::new()));
-    let weights = node.get("weights").cloned();
-    let case = value(Content::String(Case::SmallSimilar.name().to_owned()));
-    for (key, value) in weights.map(|node| ("weights", node)).into_iter().chain([("case", case)]) {
-        set(&mut table, key, value, &at)?;
-    }
-    let seed = value(Content::Integer(0));
-    for (key, value) in [("transfer", table), ("seed", seed)] {
-        set(&mut root, key, value, &at)?;
-    }
-    let (plan, _) = resolve(&root, None, survey)?;
+    let whole = in_case(root, Case::SmallSimilar, &["weights"])?;
+    let (plan, _) = resolve(&whole, fold, survey)?;
     Ok((plan, written.border.unwrap_or(BORDER)))
 }
 
-/// The case of the data as it is measured, and the layer to cut behind.
-fn measured(root: &Node, survey: &dyn Survey) -> Result<(Case, String), Vec<Problem>> {
-    let (plan, border) = advisable(root, survey)?;
-    survey.advise(&plan, border).map_err(|message| {
-        let at = KeyPath::root().key("transfer").key("case");
-        vec![Problem::value(at, message).label("cannot be measured")]
-    })
+/// The experiment `root` in one of the four cases, with `keys` of its `[transfer]` and no others.
+pub fn in_case(root: &Node, case: Case, keys: &[&str]) -> Result<Node, Vec<Problem>> {
+    let at = KeyPath::root().key("transfer");
+    let Some(node) = root.get("transfer") else { return Ok(root.clone()) };
+    let value = |content| Node { content, place: node.place.clone() };
+    let mut table = value(Content::Table(Vec::new()));
+    let kept = keys.iter().filter_map(|key| Some((*key, node.get(key)?.clone())));
+    let case = value(Content::String(case.name().to_owned()));
+    for (key, value) in kept.chain([("case", case)]) {
+        set(&mut table, key, value, &at)?;
+    }
+    let mut root = root.clone();
+    set(&mut root, "transfer", table, &at)?;
+    Ok(root)
 }

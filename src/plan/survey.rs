@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::data::Data;
 use crate::config::weights::Which;
-use crate::document::{KeyPath, Problem};
+use crate::document::{KeyPath, Node, Problem};
 
-use super::Plan;
 use super::data::{DataFacts, DataPlan, Fold, data_plan};
 use super::distill::TeacherFacts;
 use super::model::{ModelPlan, WeightsPlan};
-use super::transfer::Case;
+use super::strategy::Strategy;
 
 /// What a file of weights gives a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,9 +38,9 @@ pub trait Survey: Sync {
     /// What is known of a checkpoint that shall teach, or why it cannot.
     fn teacher(&self, file: &Path) -> Result<TeacherFacts, String>;
 
-    /// The case of the data of a plan to advise on, measured, and the layer to cut behind; or why
-    /// it cannot be measured. A set of `border` images is large.
-    fn advise(&self, plan: &Plan, border: usize) -> Result<(Case, String), String>;
+    /// What to do with the pretrained network of the experiment `root`, measured and tried on the training
+    /// images of `fold`; or what is wrong. `root` is the same for all seeds, folds and recipes of a sweep.
+    fn advise(&self, root: &Node, fold: Option<Fold>) -> Result<Strategy, Vec<Problem>>;
 }
 
 /// What is known of the source of `[data]`.

@@ -38,19 +38,18 @@ impl Case {
     }
 }
 
-/// The network that `[transfer]` makes of `base`, if there is one; `measured` tells the case of the data
-/// and the layer to cut behind where the file leaves them to it.
+/// The network that `[transfer]` makes of `base`, if there is one. What advice is to find has been found, and
+/// stands in `root`.
 pub(super) fn transferred(
     root: &Node,
     base: ModelPlan,
     defaults: &Defaults,
     epochs: usize,
-    measured: &dyn Fn() -> Result<(Case, String), Vec<Problem>>,
     problems: &mut Vec<Problem>,
 ) -> Option<ModelPlan> {
     let at = KeyPath::root().key("transfer");
     let Some(node) = root.get("transfer") else { return Some(base) };
-    let mut written = take(read::<Transfer>(node, &at), problems)?;
+    let written = take(read::<Transfer>(node, &at), problems)?;
     let head = match (node.get("head"), root.get("model")) {
         (Some(head), Some(model)) => {
             Some(take(template::head(model, head, &at.key("head")), problems)?)
@@ -60,13 +59,11 @@ pub(super) fn transferred(
     let case = match written.case.unwrap_or(Written(Some(Case::LargeSimilar))) {
         Written(Some(case)) => case,
         Written(None) => {
-            let (case, cut) = take(measured(), problems)?;
-            let (_, _, freeze) = case.settings();
-            // Where everything learns, the end is the place.
-            if freeze == Layers::All {
-                written.cut.get_or_insert(Cut::Layer(cut));
-            }
-            case
+            let problem =
+                Problem::value(at.key("case"), "which case it is would have to be measured");
+            problems
+                .push(problem.label("not settled").help("name the case: --set transfer.case=…"));
+            return None;
         }
     };
     take(transfer(&base, &written, case, head.as_deref(), defaults, epochs), problems)

@@ -132,7 +132,8 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
             "(large-similar) or from scratch (large-different). Differences are paired by seed and fold; a case is behind where "
             "p < 0.05 by the paired t test with Holm's correction over all cases here."
             @if contests.iter().any(|contest| contest.advised.is_some()) {
-                " Advice applies the textbook's rule to what " code { "wick advise" } " measures on the images of one seed, without training."
+                " Advice is what " code { "wick advise" } " has found beforehand by trying strategies on folds of the training images of one seed; "
+                code { "auto" } " is what it advised, as advised. What the textbook says is its rule, applied to measures of these images."
             }
         }
     };

@@ -1,5 +1,6 @@
 //! From trials to outcomes: what is stored, what is still to be done, and who does it.
 
+pub mod advice;
 pub mod advised;
 mod board;
 pub mod changed;

@@ -7,26 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::basis::regular;
 use crate::config::weights::Which;
-use crate::data::{Cache, Epochs, Views, normalisation, split};
-use crate::document::{Node, Problems};
+use crate::data::Cache;
+use crate::document::{KeyPath, Node, Problem, Problems};
 use crate::model::bundled_weights::{self, Hashed};
-use crate::model::weights::{matched, read};
-use crate::plan::Plan;
-use crate::plan::data::{DataFacts, DataPlan};
+use crate::model::weights::matched;
+use crate::plan::data::{DataFacts, DataPlan, Fold};
 use crate::plan::distill::TeacherFacts;
 use crate::plan::memory::inference_bytes;
 use crate::plan::model::{ModelPlan, WeightsPlan};
+use crate::plan::run::RunPlan;
+use crate::plan::strategy::Strategy;
 use crate::plan::survey::{Survey, WeightsFacts};
 use crate::plan::sweep::{Experiment, expand};
-use crate::plan::transfer::Case;
 use crate::train::card::Card;
 use crate::train::checkpoint::{Checkpoint, identity};
-use crate::transfer::advise::{Advice, Border, Evidence, advise};
-use crate::transfer::evidence::evidence;
 use crate::transfer::extractor::IMAGES;
+use crate::transfer::features::Features;
 use crate::weights::{Entry, hub};
 
+use super::advice::{self, Answer, Asked, BUDGET, Textbook};
 use super::earlier::checkpoint;
+use super::memory::limit_in_bytes;
+use super::runner::FEATURES;
 use super::store::Store;
 
 /// Looks at each file once, however many trials name it.
@@ -38,9 +40,16 @@ pub struct Files<'a> {
     weights: Mutex<BTreeMap<StateDict, Arc<WeightsFile>>>,
     /// By path.
     teachers: Mutex<BTreeMap<PathBuf, Result<TeacherFacts, String>>>,
-    /// By plan and border.
-    advice: Mutex<BTreeMap<(String, usize), CaseAndCut>>,
+    /// By the question.
+    advice: Mutex<BTreeMap<String, Result<Answer, Vec<Problem>>>>,
+    /// The part of the work of the four cases that advice may try for.
+    budget: f64,
+    /// Is told how advice gets on.
+    tell: Option<Box<Tell>>,
 }
+
+/// Is called with lines for people.
+type Tell = dyn Fn(&str) + Send + Sync;
 
 /// The path of a file, and the key of the tensors in it, if one is named.
 type StateDict = (PathBuf, Option<String>);
@@ -56,9 +65,6 @@ struct Known {
     state_dict: Option<(String, Vec<String>)>,
 }
 
-/// The case, and the layer to cut behind; or why neither can be known.
-type CaseAndCut = Result<(Case, String), String>;
-
 impl Files<'_> {
     /// Nothing has been looked at yet. Earlier experiments have their results under `results`.
     pub fn new<'a>(images: &'a Cache, results: &Path) -> Files<'a> {
@@ -68,7 +74,35 @@ impl Files<'_> {
             weights: Mutex::default(),
             teachers: Mutex::default(),
             advice: Mutex::default(),
+            budget: BUDGET,
+            tell: None,
         }
+    }
+
+    /// Advice tries for `budget` of the work of the four cases, and tells `tell` how it gets on.
+    pub fn advising(self, budget: f64, tell: Box<Tell>) -> Self {
+        Files { budget, tell: Some(tell), ..self }
+    }
+
+    /// Where the results of all experiments are.
+    pub(super) fn results(&self) -> &Path {
+        &self.results
+    }
+
+    /// Tells whoever listens.
+    pub(super) fn tell(&self, line: &str) {
+        if let Some(tell) = &self.tell {
+            tell(line);
+        }
+    }
+
+    /// What frozen layers make of images, where it is kept for trials as `run` says; where it is not, as long as
+    /// advice takes.
+    pub(super) fn features(&self, run: &RunPlan) -> Arc<Features> {
+        const ALONE: u64 = 4 << 30;
+        let limit = limit_in_bytes(run.feature_cache);
+        let folder = limit.map(|_| self.results.join(FEATURES));
+        Arc::new(Features::new(folder, limit.unwrap_or(ALONE)))
     }
 
     fn weights_file(&self, path: &Path, state_dict: Option<&str>) -> Arc<WeightsFile> {
@@ -76,32 +110,49 @@ impl Files<'_> {
         let key = (path.to_owned(), state_dict.map(str::to_owned));
         known.entry(key).or_insert_with(|| Arc::new(look(path, state_dict))).clone()
     }
+
+    /// What advice answers on the experiment `root`, for the training images of `fold`.
+    ///
+    /// # Errors
+    /// What is wrong with the experiment, or why nothing can be measured.
+    pub fn answer(&self, root: &Node, fold: Option<Fold>) -> Result<Answer, Vec<Problem>> {
+        let key = format!("{fold:?} {}", root.to_toml());
+        let mut known = self.advice.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known.get(&key) {
+            return answer.clone();
+        }
+        let asked = Asked { budget: self.budget, fold };
+        let answer = apart(|| advice::answer(root, asked, self, self.images)).and_then(|it| it);
+        known.insert(key, answer.clone());
+        answer
+    }
+
+    /// The same if it is known already.
+    pub(super) fn known_answer(&self, root: &Node, fold: Option<Fold>) -> Option<Answer> {
+        let asked = Asked { budget: self.budget, fold };
+        apart(|| advice::known(root, asked, self, self.images)).ok().flatten()
+    }
+
+    /// The number of training images, and what the textbook's rule says of them, without trying anything.
+    pub(super) fn textbook(&self, root: &Node, fold: Option<Fold>) -> Option<(usize, Textbook)> {
+        let asked = Asked { budget: self.budget, fold };
+        apart(|| advice::textbook(root, asked, self, self.images)).ok()?.ok()
+    }
+}
+
+/// Does it in threads of its own: those that resolve other trials may be waiting for the answer.
+fn apart<T: Send>(what: impl FnOnce() -> T + Send) -> Result<T, Vec<Problem>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build();
+    let pool = pool.map_err(|error| Problem::value(KeyPath::root(), error.to_string()))?;
+    let found = std::thread::scope(|scope| scope.spawn(|| pool.install(what)).join());
+    Ok(found.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
 /// All trials of the experiment `root`, whose results are in `store`, beside those of earlier experiments.
 pub fn expand_in(store: &Store, root: &Node, images: &Cache) -> Result<Experiment, Problems> {
     let results = store.root().parent().unwrap_or(Path::new(""));
     expand(root, &Files::new(images, results), store)
-}
-
-/// Measures the pretrained network of `plan` on its images, and judges.
-pub fn advice(plan: &Plan, border: usize, images: &Cache) -> Result<(Evidence, Advice), String> {
-    let Some(file) = &plan.model.weights else {
-        return Err("there are no pretrained weights to measure".to_owned());
-    };
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let (weights, _) = read(file, &plan.model).map_err(|error| words(&error))?;
-    let dataset = images.get(&plan.data).map_err(|error| words(&error))?;
-    let split = split(&dataset, &plan.data, plan.seed).map_err(|error| words(&error))?;
-    let normalisation = normalisation(&dataset, &split.train, &plan.data.normalise, plan.seed)
-        .map_err(|error| words(&error))?;
-    let epochs = Arc::new(Epochs::new(0, [plan], || 0.0)).of(plan);
-    let views = Views::new(dataset, &normalisation, plan, epochs).map_err(|error| words(&error))?;
-    let border = Border { images: border };
-    let evidence =
-        evidence(plan, &weights, &views, &split, border).map_err(|error| words(&error))?;
-    let advice = advise(&evidence).map_err(|error| words(&error))?;
-    Ok((evidence, advice))
 }
 
 fn look(path: &Path, state_dict: Option<&str>) -> WeightsFile {
@@ -176,13 +227,7 @@ impl Survey for Files<'_> {
         known.entry(file.to_owned()).or_insert_with(|| teacher(file)).clone()
     }
 
-    fn advise(&self, plan: &Plan, border: usize) -> Result<(Case, String), String> {
-        let key = (toml::to_string(plan).expect("a plan is plain data"), border);
-        let mut known = self.advice.lock().unwrap_or_else(PoisonError::into_inner);
-        let advice = known.entry(key).or_insert_with(|| {
-            let (evidence, advice) = advice(plan, border, self.images)?;
-            Ok((advice.case, evidence.depths[advice.cut].layer.clone()))
-        });
-        advice.clone()
+    fn advise(&self, root: &Node, fold: Option<Fold>) -> Result<Strategy, Vec<Problem>> {
+        self.answer(root, fold).map(|answer| answer.strategy().clone())
     }
 }

@@ -351,7 +351,7 @@ fn whiten(
 }
 
 /// The teacher of a plan, if it has one.
-fn teacher(plan: &Plan, device: &Device) -> Result<Option<Teacher>, String> {
+pub(super) fn teacher(plan: &Plan, device: &Device) -> Result<Option<Teacher>, String> {
     let Some(DistillPlan { file, hash, .. }) = &plan.train.distill else { return Ok(None) };
     let (now, checkpoint) = read_teacher(file)?;
     if now != *hash {

@@ -2,6 +2,7 @@
 //! images, beside what is there without any learning.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use crate::config::template::HEAD;
 use crate::data::{Split, Views};
@@ -13,11 +14,11 @@ use crate::plan::transfer::grid;
 
 use super::advise::{Border, Depth, Evidence};
 use super::extractor::IMAGES;
-use crate::measures::{LabelledFeatures, Measures, Unmeasurable, measure, sample};
+use crate::measures::{LabelledFeatures, Unmeasurable, measure, nearest_centroid, sample};
 
 /// More images than these add to the time and little to the answer: accuracies are known to one part
 /// in a hundred then.
-const SAMPLE: usize = 2000;
+const SAMPLE: usize = 1000;
 
 /// More depths would tell no more.
 const DEPTHS: usize = 10;
@@ -42,7 +43,7 @@ pub enum EvidenceError {
 }
 
 /// Measures the network of `plan`, which keeps all of a pretrained one but its end, with the
-/// pretrained `weights`, on the training and validation images.
+/// pretrained `weights`, on the training images. It takes the threads of the current pool.
 pub fn evidence(
     plan: &Plan,
     weights: &Weights,
@@ -51,8 +52,7 @@ pub fn evidence(
     border: Border,
 ) -> Result<Evidence, EvidenceError> {
     let model = &plan.model;
-    let mut images: Vec<u32> = split.train.iter().chain(&split.validation).copied().collect();
-    images.sort_unstable();
+    let images = &split.train;
     let dataset = views.dataset();
     let all: Vec<u32> = images.iter().map(|image| dataset.label(*image)).collect();
     let chosen = sample(&all, model.classes, SAMPLE, 0);
@@ -63,30 +63,59 @@ pub fn evidence(
     let random = rows(&mut network, model, &places, views, &images)?;
     let mut network = Network::starting_from(model, 0, weights.clone())?;
     let pretrained = rows(&mut network, model, &places, views, &images)?;
-    let measured = |layer: &str, values: &[f32]| -> Result<Measures, EvidenceError> {
+    let layer = |place: usize| model.layers[place - 1].name.as_str();
+    let labelled = |layer: &str, values| {
         LabelledFeatures::new(values, &labels, model.classes)
-            .and_then(|features| measure(&features, 0))
             .map_err(|cause| EvidenceError::Unmeasurable { layer: layer.to_owned(), cause })
     };
-    let depth = |(place, values): (&usize, &Vec<f32>)| -> Result<Depth, EvidenceError> {
-        let layer = model.layers[place - 1].name.clone();
-        let measures = measured(&layer, values)?;
-        Ok(Depth { layer, width: values.len() / images.len().max(1), measures })
-    };
+    // Of random weights the best depth counts, and centroids find it at hardly any cost.
+    let mut at_random: Option<(f64, &str, &Vec<f32>)> = None;
+    for (place, values) in places.iter().zip(&random[1..]) {
+        let value = nearest_centroid(&labelled(layer(*place), values)?).value();
+        if at_random.is_none_or(|(best, ..)| value >= best) {
+            at_random = Some((value, layer(*place), values));
+        }
+    }
+    let named: Vec<(&str, &Vec<f32>)> = std::iter::once(("the pixels", &pretrained[0]))
+        .chain(at_random.map(|(_, layer, values)| (layer, values)))
+        .chain(places.iter().map(|place| layer(*place)).zip(&pretrained[1..]))
+        .collect();
+    // Each with one thread, so that threads change nothing.
+    let measured: Vec<Result<Depth, EvidenceError>> = named
+        .par_iter()
+        .map(|(layer, values)| {
+            let measures = measure(&labelled(layer, values)?, 0);
+            let measures = measures.map_err(|cause| EvidenceError::Unmeasurable {
+                layer: (*layer).to_owned(),
+                cause,
+            })?;
+            let width = values.len() / images.len().max(1);
+            Ok(Depth { layer: (*layer).to_owned(), width, measures })
+        })
+        .collect();
+    let mut measured = measured.into_iter().collect::<Result<Vec<Depth>, _>>()?;
+    let depths = measured.split_off(1 + usize::from(at_random.is_some()));
+    let random = measured.split_off(1);
+    let pixels = measured.remove(0).measures;
     Ok(Evidence {
         images: split.train.len(),
         classes: model.classes,
         border,
-        depths: places.iter().zip(&pretrained[1..]).map(depth).collect::<Result<_, _>>()?,
-        pixels: measured("the pixels", &pretrained[0])?,
-        random: places.iter().zip(&random[1..]).map(depth).collect::<Result<_, _>>()?,
+        depths,
+        pixels,
+        random,
     })
+}
+
+/// How many leading layers of `model` are the pretrained network's: its head stands behind these.
+pub fn kept_layers(model: &ModelPlan) -> usize {
+    model.layers.iter().take_while(|layer| !layer.name.starts_with(HEAD)).count()
 }
 
 /// The depths to look at, as numbers of layers counted from 1: behind each layer with weights and
 /// what follows it without any, but not inside of blocks.
 fn depths(model: &ModelPlan) -> Vec<usize> {
-    let kept = model.layers.iter().take_while(|layer| !layer.name.starts_with(HEAD)).count();
+    let kept = kept_layers(model);
     let weighted = |layer: &LayerPlan| layer.parameters() > 0;
     let mut places: Vec<usize> = Vec::new();
     for place in 1..=kept {

@@ -2,6 +2,8 @@
 //! give for each of them, computed once.
 
 pub mod advise;
+pub mod candidates;
 pub mod evidence;
 pub mod extractor;
 pub mod features;
+pub mod tournament;

@@ -7,7 +7,7 @@ use super::Contest;
 /// How what was advised has come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advisor {
-    /// It is the best case.
+    /// Nothing here is better.
     Right,
     /// It cannot be told from the best case.
     Open,
@@ -18,11 +18,10 @@ pub enum Advisor {
 }
 
 impl Contest {
-    /// How what was advised has come out; none if nothing was.
-    pub fn advisor(&self) -> Option<Advisor> {
-        let advised = self.advised.as_ref()?;
-        let place = self.contestants.iter().position(|it| it.case == advised.case);
-        Some(match place {
+    /// How the contestant called `name` has come out.
+    fn outcome_of(&self, name: &str) -> Advisor {
+        let place = self.contestants.iter().position(|it| it.case == name);
+        match place {
             Some(place) if self.best == Some(place) => Advisor::Right,
             Some(place) if self.contestants[place].estimate.is_some() => {
                 match self.contestants[place].corrected {
@@ -31,44 +30,80 @@ impl Contest {
                 }
             }
             _ => Advisor::Untried,
-        })
+        }
+    }
+
+    /// How what was advised after trying has come out, as it was advised; none if nothing was.
+    pub fn advisor(&self) -> Option<Advisor> {
+        let advised = self.advised.as_ref().filter(|advised| !advised.strategy.is_empty())?;
+        Some(self.outcome_of(&advised.as_run))
+    }
+
+    /// How what the textbook's rule says has come out; none if nothing was measured.
+    pub fn textbook(&self) -> Option<Advisor> {
+        Some(self.outcome_of(&self.advised.as_ref()?.textbook))
     }
 }
 
-/// What was advised, why, and how it has come out; none if nothing was.
+/// How an outcome is said of a case, or of advice.
+fn words(outcome: Advisor) -> &'static str {
+    match outcome {
+        Advisor::Right => "which is the best here",
+        Advisor::Open => "which cannot be told from the best here",
+        Advisor::Wrong => "which is behind the best here",
+        Advisor::Untried => "which was not tried to its end here",
+    }
+}
+
+/// What was advised, and what the textbook's rule says, each with how it has come out; none if nothing was.
 pub fn hindsight(contest: &Contest) -> Option<String> {
     let advised = contest.advised.as_ref()?;
-    let outcome = match contest.advisor()? {
-        Advisor::Right => "the best case here",
-        Advisor::Open => "which cannot be told from the best case here",
-        Advisor::Wrong => "which is behind the best case here",
-        Advisor::Untried => "which was not tried to its end here",
-    };
-    Some(format!(
-        "advised was {}, {outcome}: {} images are a {} set ({}), {} what the network knows by a score of {:.2} ({})",
-        advised.case,
+    let textbook = format!(
+        "the textbook says {}, {}: {} images are a {} set ({}), {} what the network knows by a score of {:.2} ({})",
+        advised.textbook,
+        words(contest.textbook()?),
         advised.images,
         advised.size,
         advised.size_confidence,
         if advised.kind == "similar" { "similar to" } else { "different from" },
         advised.similarity,
         advised.similarity_confidence,
+    );
+    let Some(outcome) = contest.advisor() else { return Some(textbook) };
+    let ran = match &advised.as_run[..] {
+        "" => String::new(),
+        name => format!(" ({name} here)"),
+    };
+    let expected = match advised.expected {
+        Some(expected) => format!(", with {:.1} % expected", 100.0 * expected),
+        None => String::new(),
+    };
+    Some(format!(
+        "advised beforehand was {}{ran}{expected}, nearest to {}, {}; {textbook}",
+        advised.strategy,
+        advised.nearest,
+        words(outcome),
     ))
 }
 
-/// How often advice came out well; none if nothing was advised.
+/// How often advice and the textbook's rule came out well; none if nothing was advised.
 pub fn advisors(contests: &[Contest]) -> Option<String> {
-    let found: Vec<Advisor> = contests.iter().filter_map(Contest::advisor).collect();
-    let count = |wanted: Advisor| found.iter().filter(|it| **it == wanted).count();
-    (!found.is_empty()).then(|| {
-        format!(
-            "advice named the best case in {} of {} comparisons, one that cannot be told from it in {}, and one that is behind it in {}",
-            count(Advisor::Right),
-            found.len(),
-            count(Advisor::Open),
-            count(Advisor::Wrong)
-        )
-    })
+    let counted = |who: &str, found: Vec<Advisor>| {
+        let count = |wanted: Advisor| found.iter().filter(|it| **it == wanted).count();
+        (!found.is_empty()).then(|| {
+            format!(
+                "{who} named the best in {} of {} comparisons, one that cannot be told from it in {}, and one that is behind it in {}",
+                count(Advisor::Right),
+                found.len(),
+                count(Advisor::Open),
+                count(Advisor::Wrong)
+            )
+        })
+    };
+    let advice = counted("advice", contests.iter().filter_map(Contest::advisor).collect());
+    let rule = counted("the textbook", contests.iter().filter_map(Contest::textbook).collect());
+    let found: Vec<String> = advice.into_iter().chain(rule).collect();
+    (!found.is_empty()).then(|| found.join("; "))
 }
 
 #[cfg(test)]
@@ -86,19 +121,22 @@ mod tests {
             contest("d", "none", "small-similar", 0.01),
         ];
         assert_eq!((advisors(&contests), hindsight(&contests[0])), (None, None));
-        for (contest, case) in
-            contests.iter_mut().zip(["small-similar", "small-similar", "small-similar", "other"])
-        {
+        let names = ["small-similar", "small-similar", "small-similar", "other"];
+        for (contest, case) in contests.iter_mut().zip(names) {
             contest.advised = Some(Advised {
                 trial: 1,
                 images: 50,
-                case: case.to_owned(),
-                cut: "conv3".to_owned(),
+                textbook: "large-similar".to_owned(),
                 size: "small".to_owned(),
                 size_confidence: "clear".to_owned(),
                 kind: "similar".to_owned(),
                 similarity: 0.8125,
                 similarity_confidence: "likely".to_owned(),
+                strategy: "a dense layer on frozen conv3".to_owned(),
+                nearest: "small-similar".to_owned(),
+                expected: Some(0.8765),
+                as_run: case.to_owned(),
+                ..Advised::default()
             });
         }
         let found: Vec<_> = contests.iter().map(Contest::advisor).collect();
@@ -106,13 +144,24 @@ mod tests {
         assert_eq!(found, expected.map(Some));
         assert_eq!(
             hindsight(&contests[0]).unwrap(),
-            "advised was small-similar, which is behind the best case here: 50 images are a small set (clear), \
-             similar to what the network knows by a score of 0.81 (likely)"
+            "advised beforehand was a dense layer on frozen conv3 (small-similar here), with 87.7 % expected, nearest to \
+             small-similar, which is behind the best here; the textbook says large-similar, which is the best here: 50 \
+             images are a small set (clear), similar to what the network knows by a score of 0.81 (likely)"
         );
         assert_eq!(
             advisors(&contests).unwrap(),
-            "advice named the best case in 1 of 4 comparisons, one that cannot be told from it in 1, \
-             and one that is behind it in 1"
+            "advice named the best in 1 of 4 comparisons, one that cannot be told from it in 1, and one that is behind it \
+             in 1; the textbook named the best in 2 of 4 comparisons, one that cannot be told from it in 0, and one that \
+             is behind it in 2"
+        );
+        // Where nothing was tried beforehand there is the textbook's rule alone.
+        let advised = contests[0].advised.as_mut().unwrap();
+        advised.strategy = String::new();
+        assert_eq!(contests[0].advisor(), None);
+        assert!(
+            hindsight(&contests[0])
+                .unwrap()
+                .starts_with("the textbook says large-similar, which is")
         );
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 
 use crate::config::layering::Request;
+use crate::sweep::advice::BUDGET;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct New {
@@ -70,6 +71,17 @@ fn positive(text: &str) -> Result<usize, String> {
 pub(in crate::cli) struct Advise {
     #[command(flatten)]
     pub(in crate::cli) written: Written,
+    /// Write an experiment that runs what is advised
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) write: Option<PathBuf>,
+    /// Work for trying, as a part of what the four cases would cost by five seeds
+    #[arg(long, value_name = "SHARE", default_value_t = BUDGET, value_parser = share)]
+    pub(in crate::cli) budget: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=100.0).contains(share));
+    share.ok_or_else(|| "a part from 0 to 100, such as 0.25".to_owned())
 }
 
 #[derive(Debug, Args)]

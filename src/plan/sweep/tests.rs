@@ -9,8 +9,8 @@ use crate::plan::data::{DataFacts, DataPlan};
 use crate::plan::distill::TeacherFacts;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
+use crate::plan::strategy::Strategy;
 use crate::plan::survey::WeightsFacts;
-use crate::plan::transfer::Case;
 
 /// A survey that knows the digits, without looking.
 pub(in crate::plan) struct Digits;
@@ -40,8 +40,8 @@ impl Survey for Digits {
         Err("there are no teachers here".to_owned())
     }
 
-    fn advise(&self, _: &Plan, _: usize) -> Result<(Case, String), String> {
-        Err("nothing to measure here".to_owned())
+    fn advise(&self, _: &Node, _: Option<Fold>) -> Result<Strategy, Vec<Problem>> {
+        Err(Problem::value(KeyPath::root(), "nothing to measure here").into())
     }
 }
 

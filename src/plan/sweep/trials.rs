@@ -10,11 +10,11 @@ use crate::config::setting::{lay, set};
 use crate::config::sweep::Sweep;
 use crate::document::{Content, KeyPath, Node, Place, Problem, Problems};
 use crate::plan::Plan;
-use crate::plan::resolve::{Body, Recipe, parts};
+use crate::plan::resolve::{Body, Recipe, Swept, parts};
 use crate::plan::survey::Survey;
 
 use super::setting::Setting;
-use super::{Fold, Trial};
+use super::{Fold, Trial, text};
 
 /// One trial before it is resolved.
 pub(super) struct Combination<'a> {
@@ -185,6 +185,9 @@ impl Known {
                         lay(&mut tree, it.path, Node::clone(&it.value), &KeyPath::root()).ok()?;
                     }
                 }
+                for (path, value) in &body.advised {
+                    set(&mut tree, path, value.clone(), &KeyPath::root()).ok()?;
+                }
                 let recipe =
                     Arc::new(Recipe::read(&tree, &body.model, body.classes, body.has_validation)?);
                 keep(&self.recipes, key, &recipe);
@@ -212,7 +215,9 @@ impl Keys {
     }
 
     fn recipe(&self, body: &Body) -> String {
-        format!("{}{} {}", self.recipe, body.classes, body.has_validation)
+        let advised = |(path, value): &(String, Node)| format!(" {path} = {}", text(value));
+        let advised: String = body.advised.iter().map(advised).collect();
+        format!("{}{} {}{advised}", self.recipe, body.classes, body.has_validation)
     }
 }
 
@@ -287,7 +292,9 @@ fn parts_of(
         }
     }
     // Where a path leads nowhere, the rest is still checked as it stands.
-    let resolved = parts(&tree, *fold, survey).map_err(|found| {
+    let paths = setting.replacements.iter().map(|it| it.path).collect();
+    let swept = Swept { bare: &known.bare, paths };
+    let resolved = parts(&tree, *fold, survey, &swept).map_err(|found| {
         let found = found.into_iter().map(|problem| problem.locate(&tree));
         problems.iter().cloned().chain(found).collect::<Vec<_>>()
     });

@@ -11,6 +11,9 @@ use crate::document::{Content, KeyPath, Node, Place, Problem};
 use super::model::ModelPlan;
 use super::transfer::grid;
 
+/// Values by the dotted paths at which they are set.
+pub type ByPath = Vec<(String, Node)>;
+
 /// Numbers of a hidden layer of a head.
 const HIDDEN: usize = 128;
 
@@ -125,11 +128,7 @@ impl Strategy {
     ///
     /// # Errors
     /// If the experiment has no optimiser to set the rate of.
-    pub fn laid_over(
-        &self,
-        root: &Node,
-        swept: &[&str],
-    ) -> Result<(Node, Vec<(String, Node)>), Vec<Problem>> {
+    pub fn laid_over(&self, root: &Node, swept: &[&str]) -> Result<(Node, ByPath), Vec<Problem>> {
         let at = KeyPath::root().key("transfer");
         let place = root.get("transfer").map_or(&root.place, |node| &node.place).clone();
         let mut laid = root.clone();

@@ -483,7 +483,7 @@ fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
     let bench = bench();
     // With its head, its cut and its rate settled, what is advised is one of the cases, whichever it is.
     let cases =
-        r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar","large-different"]"#;
+        r#"sweep.grid."transfer.case"=["auto","large-similar","large-different"]"#;
     let settled = [
         "transfer.cut=\"end\"",
         "transfer.head=[\"flatten\", { dense = \"classes\" }]",

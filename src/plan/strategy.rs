@@ -58,6 +58,9 @@ pub struct Strategy {
     pub rate: f64,
 }
 
+/// Settings by their dotted paths.
+pub type Settings = Vec<(String, Node)>;
+
 impl Strategy {
     /// The nearest of the four cases.
     pub fn case(&self) -> Case {
@@ -125,11 +128,7 @@ impl Strategy {
     ///
     /// # Errors
     /// If the experiment has no optimiser to set the rate of.
-    pub fn laid_over(
-        &self,
-        root: &Node,
-        swept: &[&str],
-    ) -> Result<(Node, Vec<(String, Node)>), Vec<Problem>> {
+    pub fn laid_over(&self, root: &Node, swept: &[&str]) -> Result<(Node, Settings), Vec<Problem>> {
         let at = KeyPath::root().key("transfer");
         let place = root.get("transfer").map_or(&root.place, |node| &node.place).clone();
         let mut laid = root.clone();

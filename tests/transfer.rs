@@ -383,6 +383,13 @@ fn what_is_advised_is_what_is_written_and_what_auto_runs() {
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: advised.toml is there already");
     assert_eq!(fs::read_to_string(bench.path().join("advised.toml")).unwrap(), written);
+    // Nor is one that would not run what is advised.
+    let cuts = ["--set", "sweep.grid.\"transfer.cut\"=[\"end\",\"second\"]"];
+    let output =
+        bench.wick(&[&["advise", "transfer.toml", "--write", "other.toml"][..], &cuts].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("over a sweep that varies transfer.cut"), "{said}");
 }
 
 /// The answers that are kept, by name.
@@ -482,8 +489,7 @@ fn a_border_below_the_number_of_images_makes_the_textbook_call_them_large() {
 fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
     let bench = bench();
     // With its head, its cut and its rate settled, what is advised is one of the cases, whichever it is.
-    let cases =
-        r#"sweep.grid."transfer.case"=["auto","small-similar","large-similar","large-different"]"#;
+    let cases = r#"sweep.grid."transfer.case"=["auto","large-similar","large-different"]"#;
     let settled = [
         "transfer.cut=\"end\"",
         "transfer.head=[\"flatten\", { dense = \"classes\" }]",

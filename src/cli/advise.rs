@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::layering::load;
+use crate::config::sweep::Sweep;
 use crate::data::Cache;
 use crate::document::{Content, KeyPath, Node, Problems};
 use crate::plan::resolve::question;
@@ -69,6 +70,16 @@ impl Out {
         let request = written.request();
         if path.exists() {
             return Err(Error::wrong(format!("{} is there already", path.display())));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(Error::wrong(format!("there is no folder {}", folder.display())));
+        }
+        if let Some(axis) = swept(root) {
+            return Err(Error::wrong(format!(
+                "--write cannot write what is advised over a sweep that varies {axis}: advise on the experiment without \
+                 that"
+            )));
         }
         if let Some(profile) = &request.profile {
             return Err(Error::wrong(format!(
@@ -136,6 +147,20 @@ impl Out {
         print(&format!("\nwritten: {}; wick run {0} runs it\n", self.path.display()));
         Ok(())
     }
+}
+
+/// What the sweep of `root` varies of `[transfer]`, but for an axis of cases in its grid, which can be settled.
+fn swept(root: &Node) -> Option<String> {
+    // What is wrong with it is told with the trials.
+    let sweep = root.get("sweep").and_then(|node| Sweep::read(node).ok()).unwrap_or_default();
+    let variants = sweep.list.into_iter().flat_map(|variant| variant.settings);
+    let axes = sweep.grid.into_iter().map(|axis| axis.path).filter(|path| path != AXIS);
+    let paths = variants.map(|(path, _)| path).chain(axes);
+    let paths = paths.chain(sweep.zip.into_iter().map(|axis| axis.path));
+    let drawn = sweep.random.into_iter().flat_map(|random| random.axes);
+    let sought = sweep.search.into_iter().flat_map(|search| search.axes);
+    let mut paths = paths.chain(drawn.chain(sought).map(|axis| axis.path));
+    paths.find(|path| path.starts_with("transfer"))
 }
 
 /// Puts what stands in `root` at these keys into `tables`; none if they lead into a list, or nowhere.

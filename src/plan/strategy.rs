@@ -11,9 +11,6 @@ use crate::document::{Content, KeyPath, Node, Place, Problem};
 use super::model::ModelPlan;
 use super::transfer::grid;
 
-/// Values by the dotted paths at which they are set.
-pub type ByPath = Vec<(String, Node)>;
-
 /// Numbers of a hidden layer of a head.
 const HIDDEN: usize = 128;
 
@@ -60,6 +57,9 @@ pub struct Strategy {
     /// Its part of the learning rate that the experiment writes.
     pub rate: f64,
 }
+
+/// Settings by their dotted paths.
+pub type Settings = Vec<(String, Node)>;
 
 impl Strategy {
     /// The nearest of the four cases.
@@ -128,7 +128,7 @@ impl Strategy {
     ///
     /// # Errors
     /// If the experiment has no optimiser to set the rate of.
-    pub fn laid_over(&self, root: &Node, swept: &[&str]) -> Result<(Node, ByPath), Vec<Problem>> {
+    pub fn laid_over(&self, root: &Node, swept: &[&str]) -> Result<(Node, Settings), Vec<Problem>> {
         let at = KeyPath::root().key("transfer");
         let place = root.get("transfer").map_or(&root.place, |node| &node.place).clone();
         let mut laid = root.clone();

@@ -42,8 +42,14 @@ optimizer = { sgd = { lr = 0.1, momentum = 0.9 } }
 "#;
 
 /// Ways in which a sweep is run, each laid over [`TWELVE`].
-const WAYS: [(&str, &[&str]); 6] = [
+const WAYS: [(&str, &[&str]); 7] = [
     ("as written", &[]),
+    (
+        "a tree of stages",
+        &[
+            "sweep.grid={ \"train.schedule.steps.at\" = [[1], [2], [3]], \"train.early-stop\" = [\"none\", { patience = 1 }], \"train.best\" = [\"val_loss\", \"val_accuracy\"] }",
+        ],
+    ),
     (
         "checkpoints inside of augmented epochs",
         &[
@@ -260,7 +266,7 @@ fn two_hundred_kills() {
 
 #[test]
 fn results_do_not_depend_on_workers_or_threads_with_pruning_and_search() {
-    for (what, way) in &WAYS[3..] {
+    for (what, way) in &WAYS[4..] {
         let bench = Bench::new(TWELVE);
         bench.done(&arguments(way, "one", &["--workers", "1", "--threads", "1"]));
         let expected = results(&bench, "one");
@@ -340,7 +346,7 @@ fn a_flipped_byte_or_a_torn_file_is_noticed_wherever_it_is() {
 /// Nothing reads the time of day, and nothing may read the dates of files.
 #[test]
 fn a_clock_that_was_set_back_or_forward_changes_nothing() {
-    let way = WAYS[3].1;
+    let way = WAYS[4].1;
     let bench = Bench::new(TWELVE);
     bench.done(&arguments(way, "whole", &["--set", "train.epochs=6"]));
     for epochs in ["2", "4", "6"] {

@@ -32,6 +32,7 @@ mod recipes;
 mod reference;
 mod report;
 mod schema;
+mod stages;
 mod sweeps;
 mod synthetic;
 mod trained;

@@ -9,6 +9,7 @@ use crate::basis::record::Status;
 use crate::config::layering::load;
 use crate::data::{Cache, leaks, left_out_as_copies, sizes, split};
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
+use crate::plan::stage::StageTree;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::advice::BUDGET;
 use crate::sweep::changed::unchanged;
@@ -109,15 +110,24 @@ pub(super) fn check(arguments: &Check) -> Result {
     let standing = standing(&experiment, &store);
     let open = standing.known.iter().filter(|known| !known.is_done()).count();
     let allocation = Allocation::new(cores, open, &experiment.run, None, None);
+    let stages = match experiment.run.stage_cache {
+        Some(_) => StageTree::new(&experiment.trials),
+        None => StageTree::default(),
+    };
     let summary = Overview {
         experiment: &experiment,
         images: Counts::of(&shown.plan.data, &images).all(),
         needs: needs(&experiment, &images, AUGMENT_MEMORY << 20),
         limit: limit_in_bytes(experiment.run.memory_limit),
         results: &arguments.written.results,
-        costs: costs(&experiment, &store, &images, allocation.threads),
+        costs: own_costs(
+            costs(&experiment, &store, &images, allocation.threads),
+            &experiment,
+            &stages,
+        ),
         allocation,
         standing,
+        stages,
         notes: notes(&root, &experiment, &images),
         data: what_was_listed(shown, &images, if arguments.data { usize::MAX } else { MEASURED })?,
     };
@@ -147,6 +157,8 @@ pub(super) fn check(arguments: &Check) -> Result {
 struct Overview<'a> {
     experiment: &'a Experiment,
     standing: Standing<'a>,
+    /// What trials have in common, if it is shared.
+    stages: StageTree,
     /// Images of the trial whose network is shown.
     images: usize,
     needs: Needs,
@@ -208,6 +220,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
     }
+    text.push_str(&shared(experiment, &overview.stages));
     for note in &overview.notes {
         let _ = writeln!(text, "{note}");
     }
@@ -222,6 +235,26 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
         let _ = writeln!(text, "… and {} more", trials.len() - LISTED);
     }
     text
+}
+
+/// What trials cost, without the epochs that they have in common with an earlier one.
+fn own_costs(costs: Vec<Cost>, experiment: &Experiment, stages: &StageTree) -> Vec<Cost> {
+    let own = |(index, cost): (usize, Cost)| {
+        let own =
+            experiment.trials[index].plan.train.epochs.saturating_sub(stages.in_common(index));
+        Cost { to_go: cost.to_go.min(own as f64 * cost.epoch), ..cost }
+    };
+    costs.into_iter().enumerate().map(own).collect()
+}
+
+/// How many epochs trials have in common.
+fn shared(experiment: &Experiment, stages: &StageTree) -> String {
+    let all = experiment.trials.iter().map(|trial| trial.plan.train.epochs).sum::<usize>();
+    if stages.is_empty() {
+        return String::new();
+    }
+    let [shared, all] = [stages.shared(), all].map(|count| number(count as u64));
+    format!("{shared} of {all} epochs are shared: trials that begin alike train them once\n")
 }
 
 /// Time by estimate, for what is still to run.

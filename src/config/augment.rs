@@ -8,6 +8,7 @@
 //!   { one-of = ["horizontal-flip", "vertical-flip"], p = 0.3 },
 //!   { mixup = 0.2 },                # mixes whole batches: stands last
 //! ]
+//! until = 8                         # its last epoch; if not written, all have it
 //! evaluation = [{ center-crop = 28 }]   # if not written: what decides the size in `train`
 //! test-time = [["horizontal-flip"]] # further views of each test image, whose logits are averaged
 //! boxes = { min-area = 16, min-visibility = 0.3 }
@@ -38,6 +39,8 @@ use crate::document::{Content, Entry, KeyPath, Node, Problem, read};
 pub struct Augment {
     /// For training images.
     pub train: WrittenChain,
+    /// The last epoch with it, if it is not all epochs.
+    pub until: Option<usize>,
     /// For validation and test images, if it is written.
     pub evaluation: Option<WrittenChain>,
     /// Further views of each test image.
@@ -57,7 +60,7 @@ pub struct WrittenChain {
     pub mixing: Option<Mixing>,
 }
 
-const KEYS: [&str; 5] = ["train", "evaluation", "test-time", "boxes", "chains"];
+const KEYS: [&str; 6] = ["train", "until", "evaluation", "test-time", "boxes", "chains"];
 
 written!(Augment, "Augment", |types| {
     "type": "object",
@@ -65,6 +68,11 @@ written!(Augment, "Augment", |types| {
         "train": {
             "description": "What happens to training images, anew in each epoch.",
             "$ref": types.subschema_for::<WrittenChain>().get("$ref"),
+        },
+        "until": {
+            "description": "The last epoch in which training images pass `train`, counted from 1, or `\"end\"`; \
+                            behind it they are seen as validation images are.",
+            "anyOf": [{ "const": "end" }, { "type": "integer", "minimum": 1 }],
         },
         "evaluation": {
             "description": "What happens to validation and test images; if not written, that part of \
@@ -164,6 +172,14 @@ impl Augment {
                 }
             }
         }
+        let until = match node.get("until").map(|until| read_until(until, &at.key("until"))) {
+            None => None,
+            Some(Ok(until)) => until,
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+        };
         let boxes = match node.get("boxes").map(|node| read::<BoxRules>(node, &at.key("boxes"))) {
             None => BoxRules::default(),
             Some(Ok(rules)) => rules,
@@ -182,8 +198,29 @@ impl Augment {
         }
         match train {
             _ if !problems.is_empty() => Err(problems),
-            Some(train) => Ok(Augment { train, evaluation, test_time, boxes }),
+            Some(train) => Ok(Augment { train, until, evaluation, test_time, boxes }),
             None => Err(vec![Problem::missing(at.key("train"), "augment.train is missing")]),
+        }
+    }
+}
+
+/// The last epoch with the chain for training images: a number, or `"end"`.
+fn read_until(node: &Node, at: &KeyPath) -> Result<Option<usize>, Problem> {
+    let help = "the last epoch in which training images are augmented, or \"end\"";
+    match &node.content {
+        Content::String(word) if word == "end" => Ok(None),
+        Content::Integer(0) => {
+            let problem = Problem::value(at.clone(), "epochs are counted from 1");
+            Err(problem.label("0").help("train = \"none\" augments in no epoch"))
+        }
+        Content::Integer(epoch) => usize::try_from(*epoch).map(Some).map_err(|_| {
+            let problem = Problem::value(at.clone(), "epochs are counted from 1");
+            problem.label("negative").help(help)
+        }),
+        other => {
+            let found = other.describe();
+            let message = format!("{at}: expected an epoch or \"end\", found {found}");
+            Err(Problem::value(at.clone(), message).label("of the wrong type").help(help))
         }
     }
 }

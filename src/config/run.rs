@@ -10,6 +10,7 @@
 //! data-memory = "75%"
 //! data-cache = "100GB"               # or { folder = "/scratch/images", size = "1TB" }
 //! feature-cache = "4GB"
+//! stage-cache = "4GB"
 //! ```
 
 use std::fmt;
@@ -41,6 +42,8 @@ pub struct Run {
     pub data_cache: DataCache,
     /// How much memory what frozen layers make of images may take.
     pub feature_cache: Memory,
+    /// How much of the disk epochs may take that trials have in common.
+    pub stage_cache: Limit<DiskSize>,
     /// What trials run on.
     pub devices: Vec<String>,
     /// Trials at once on each device.
@@ -178,7 +181,33 @@ struct CacheFolder {
 }
 
 /// Bytes, written as `"8GB"` or `"512MiB"`.
-struct DiskSize(u64);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DiskSize(pub u64);
+
+written!(Limit<DiskSize>, "DiskSize", {
+    "description": "Bytes on disk such as `\"4GB\"`, or `\"none\"`.",
+    "anyOf": [{ "const": "none" }, { "type": "string", "pattern": SIZE }],
+});
+
+impl<'de> Deserialize<'de> for Limit<DiskSize> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Limit<DiskSize>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("\"none\" or bytes on disk as \"4GB\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                let wrong = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
+                match text {
+                    "none" => Ok(Limit::None),
+                    text => bytes(text).map(|bytes| Limit::At(DiskSize(bytes))).ok_or_else(wrong),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
 
 written!(DataCache, "DataCache", |types| {
     "description": "`\"none\"`, bytes on disk such as `\"100GB\"`, or a folder with them.",

@@ -92,6 +92,8 @@ impl Views {
 
     /// The images of an epoch that stand at `places` of its `order`, as batch number `batch`.
     ///
+    /// Behind the last epoch with augmentation they are seen as validation images are.
+    ///
     /// What is drawn for an image depends on the seed, the fold, the epoch and the image alone; how
     /// a batch is mixed, on the seed, the fold, the epoch and the batch.
     ///
@@ -105,6 +107,9 @@ impl Views {
         batch: usize,
     ) -> Result<Batch, Error> {
         let images = &order.images()[places.clone()];
+        if !self.plan.is_on(epoch) {
+            return self.evaluation(images);
+        }
         let mut batch_of = self.labelled(images);
         if self.plan.train.is_empty() {
             self.write(images, &mut batch_of.pixels)?;
@@ -159,9 +164,12 @@ impl Views {
         if self.plan.evaluation.is_empty() { View::Plain } else { View::Evaluation }
     }
 
-    /// Whether what training sees of an image is the same in every epoch.
-    pub fn is_the_same_every_epoch(&self) -> bool {
-        self.plan.train.is_empty() && self.plan.mixing.is_none()
+    /// How training images are seen in epoch `epoch`, counted from 1, if nothing in it is left to chance.
+    pub fn settled_in(&self, epoch: u64) -> Option<View> {
+        if !self.plan.is_on(epoch) {
+            return Some(self.at_evaluation());
+        }
+        (self.plan.train.is_empty() && self.plan.mixing.is_none()).then_some(View::Plain)
     }
 
     /// Whether whole batches are mixed.

@@ -16,6 +16,10 @@ use super::section::take;
 pub struct AugmentPlan {
     /// For each training image, drawn anew in each epoch.
     pub train: Chain,
+    /// The last epoch with `train` and `mixing`, counted from 1: behind it, training images are seen as validation
+    /// images are. None: all epochs have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<usize>,
     /// For each training batch, behind `train`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixing: Option<Mixing>,
@@ -29,6 +33,12 @@ pub struct AugmentPlan {
 }
 
 impl AugmentPlan {
+    /// Whether chance has a part in how training images are seen in epoch `epoch`, counted from 1, or whole batches
+    /// are mixed.
+    pub fn is_on(&self, epoch: u64) -> bool {
+        self.until.is_none_or(|until| epoch <= until as u64)
+    }
+
     /// Whether images reach the network as they are.
     pub fn is_nothing(&self) -> bool {
         *self == AugmentPlan::default()
@@ -130,6 +140,7 @@ pub fn augment(written: &Augment, frame: Frame) -> Result<Augmentation, Vec<Prob
     }
     let plan = AugmentPlan {
         train: written.train.chain.clone(),
+        until: written.until,
         mixing: written.train.mixing.clone(),
         evaluation,
         test_time,
@@ -175,6 +186,7 @@ fn own_sizes(
     }
     let mut plan = AugmentPlan {
         train: written.train.chain.clone(),
+        until: written.until,
         mixing: written.train.mixing.clone(),
         evaluation,
         test_time,

@@ -25,6 +25,8 @@ pub struct RunPlan {
     pub data_cache: DataCache,
     /// How much memory the features of frozen layers may take; none: they are computed every time.
     pub feature_cache: Memory,
+    /// How many bytes the epochs may take on disk that trials have in common; none: each trial is trained alone.
+    pub stage_cache: Option<u64>,
     /// What trials run on; at least one, none of them twice.
     pub devices: Vec<Device>,
     /// Trials at once on each device; none: as the cores allow.
@@ -43,6 +45,7 @@ impl Default for RunPlan {
             data_memory: Memory::None,
             data_cache: DataCache::None,
             feature_cache: Memory::None,
+            stage_cache: None,
             devices: vec![Device::Cpu],
             slots_per_device: None,
             budget: None,
@@ -87,6 +90,10 @@ pub fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
         data_memory: written.data_memory,
         data_cache: written.data_cache,
         feature_cache: written.feature_cache,
+        stage_cache: match written.stage_cache {
+            Limit::None => None,
+            Limit::At(written::DiskSize(bytes)) => Some(bytes),
+        },
         devices: found,
         slots_per_device: match written.slots_per_device {
             Slots::Auto => None,

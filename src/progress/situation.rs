@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::basis::device::Device;
 use crate::basis::naming::short;
 use crate::basis::record::{EpochRecord, Metric, Outcome, Status};
+use crate::plan::stage::StageTree;
 use crate::plan::sweep::{Experiment, Trial};
 use crate::sweep::runner::SweepEvent;
 use crate::sweep::trial::Ended;
@@ -43,8 +44,10 @@ pub(super) struct Situation {
     seeds_differ: bool,
     /// Trials that this run has not started, among them those that were done before.
     unseen: usize,
-    /// Their work.
+    /// Their work, without epochs that they have in common with earlier trials.
     unseen_work: f64,
+    /// Epochs that each trial has in common with an earlier one; empty where no trial has any.
+    in_common: Vec<usize>,
     /// The work of all trials.
     work: f64,
     pace: Pace,
@@ -102,8 +105,8 @@ impl Situation {
         let Experiment { name, axes, trials, .. } = experiment;
         let first = trials.first().map(|trial| &trial.plan);
         let seed = first.map(|plan| plan.seed);
-        let work =
-            trials.iter().map(|trial| trial.plan.train.epochs as f64 * epoch_work(trial)).sum();
+        let in_common = in_common(experiment);
+        let work = trials.iter().map(|trial| own_work(trial, &in_common)).sum();
         Situation {
             name: name.clone(),
             total: trials.len(),
@@ -119,6 +122,7 @@ impl Situation {
             names: axes.iter().map(|axis| short(axis, axes)).collect(),
             seeds_differ: trials.iter().any(|trial| Some(trial.plan.seed) != seed),
             unseen: trials.len(),
+            in_common,
             unseen_work: work,
             work,
             pace: Pace::default(),
@@ -133,7 +137,7 @@ impl Situation {
             SweepEvent::Started(trial, slot) => {
                 if !self.courses.contains_key(&trial.number) {
                     self.unseen = self.unseen.saturating_sub(1);
-                    self.unseen_work -= trial.plan.train.epochs as f64 * epoch_work(trial);
+                    self.unseen_work -= own_work(trial, &self.in_common);
                     self.courses.insert(trial.number, Course::new(trial, self.words(trial)));
                 }
                 if let Some(course) = self.courses.get_mut(&trial.number) {
@@ -188,7 +192,7 @@ impl Situation {
             SweepEvent::Pruned(trial, ..) => {
                 if self.courses.remove(&trial.number).is_none() {
                     self.unseen = self.unseen.saturating_sub(1);
-                    self.unseen_work -= trial.plan.train.epochs as f64 * epoch_work(trial);
+                    self.unseen_work -= own_work(trial, &self.in_common);
                 }
                 self.pruned += 1;
                 0.0
@@ -200,10 +204,8 @@ impl Situation {
     /// A search has suggested further trials: those of `experiment` behind the ones that are known.
     pub(super) fn extend(&mut self, experiment: &Experiment) {
         let further = &experiment.trials[self.total.min(experiment.trials.len())..];
-        let work = further
-            .iter()
-            .map(|trial| trial.plan.train.epochs as f64 * epoch_work(trial))
-            .sum::<f64>();
+        self.in_common = in_common(experiment);
+        let work = further.iter().map(|trial| own_work(trial, &self.in_common)).sum::<f64>();
         self.total += further.len();
         self.unseen += further.len();
         self.unseen_work += work;
@@ -353,6 +355,22 @@ impl Course {
 /// The work of an epoch. A network without products has some all the same.
 fn epoch_work(trial: &Trial) -> f64 {
     trial.plan.model.flops().max(1) as f64
+}
+
+/// Epochs that each trial has in common with an earlier one, where these are shared; empty where none are.
+fn in_common(experiment: &Experiment) -> Vec<usize> {
+    let Some(_) = experiment.run.stage_cache else { return Vec::new() };
+    let tree = StageTree::new(&experiment.trials);
+    match tree.is_empty() {
+        true => Vec::new(),
+        false => (0..experiment.trials.len()).map(|index| tree.in_common(index)).collect(),
+    }
+}
+
+/// Work of the epochs that no earlier trial has trained.
+fn own_work(trial: &Trial, in_common: &[usize]) -> f64 {
+    let common = in_common.get(trial.number - 1).copied().unwrap_or(0);
+    trial.plan.train.epochs.saturating_sub(common) as f64 * epoch_work(trial)
 }
 
 /// Whether `value` is the best so far. NaN never is.

@@ -36,7 +36,8 @@ fn chains(answers: &Answers) -> Vec<Chain<'_>> {
         let is_idle = augment.train.is_empty() && augment.mixing.is_none();
         let is_known = |chain: &Chain| {
             let known = &chain.plan.augment;
-            (&known.train, &known.mixing) == (&augment.train, &augment.mixing)
+            (&known.train, &known.mixing, known.until)
+                == (&augment.train, &augment.mixing, augment.until)
         };
         if !is_idle && !chains.iter().any(is_known) {
             chains.push(Chain { plan, setting });
@@ -121,6 +122,10 @@ fn sheet(rows: &[(String, Vec<Picture>)]) -> Markup {
     }
 }
 
+fn until_in_words(until: Option<usize>) -> String {
+    until.map_or(String::new(), |epoch| format!(", until epoch {epoch}"))
+}
+
 /// The section; none if no setting that was looked at augments.
 pub(super) fn section(answers: &Answers, images: &Cache) -> Option<Section> {
     let chains = chains(answers);
@@ -136,7 +141,7 @@ pub(super) fn section(answers: &Answers, images: &Cache) -> Option<Section> {
             figure class="augmented" {
                 figcaption {
                     @if chains.len() > 1 { (capital(&called(answers, setting))) ": " }
-                    span class="chain" { (in_words(&plan.augment.train.steps)) (mixing_in_words(&plan.augment.mixing)) }
+                    span class="chain" { (in_words(&plan.augment.train.steps)) (mixing_in_words(&plan.augment.mixing)) (until_in_words(plan.augment.until)) }
                 }
                 @match pictures(answers, plan, images) {
                     Ok(rows) => (sheet(&rows)),

@@ -14,6 +14,7 @@ use crate::plan::sweep::{Experiment, Trial};
 
 use super::clock::Stopwatch;
 use super::runner::{LOOK, Runner, SweepEvent};
+use super::stages::Stages;
 use super::standing::{Known, standing_of, verdicts};
 use super::store::{Lock, Mark, Store, StoreError};
 use super::trial::{self, Ended};
@@ -46,6 +47,8 @@ struct State {
     free: Option<u64>,
     /// Seconds that workers have waited for trials of others.
     idle: f64,
+    /// Whether no worker waits any more for epochs that somebody else trains.
+    is_impatient: bool,
     trouble: Option<StoreError>,
 }
 
@@ -60,6 +63,8 @@ pub(super) struct Board<'a> {
     waits_for_others: bool,
     since: Stopwatch,
     order: Vec<usize>,
+    /// What trials have in common; none: each is trained alone.
+    stages: Option<&'a Stages<'a>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -81,6 +86,8 @@ enum Found<'a> {
     Job(Job<'a>),
     /// Nothing now, but there may be something when others have got on.
     Later,
+    /// Nothing but trials whose next epochs another process is training.
+    Ahead,
     /// Nothing, unless trials that are not for this run get on, at which somebody works.
     Elsewhere,
     Nothing,
@@ -88,7 +95,11 @@ enum Found<'a> {
 
 impl<'a> Board<'a> {
     /// Everything that is not done.
-    pub(super) fn new(runner: &Runner<'a>, halt: &'a AtomicBool) -> Result<Board<'a>, StoreError> {
+    pub(super) fn new(
+        runner: &Runner<'a>,
+        stages: Option<&'a Stages<'a>>,
+        halt: &'a AtomicBool,
+    ) -> Result<Board<'a>, StoreError> {
         let Runner { experiment, store, run, supervisor, interrupt, waits_for_others, .. } =
             *runner;
         let order = runner.order.clone().unwrap_or_else(|| (0..experiment.trials.len()).collect());
@@ -97,6 +108,7 @@ impl<'a> Board<'a> {
             progress: Vec::new(),
             free: runner.memory,
             idle: 0.0,
+            is_impatient: false,
             trouble: None,
         };
         let known: Vec<(Progress, bool)> =
@@ -118,6 +130,12 @@ impl<'a> Board<'a> {
                 state.places[index] = Place::Settled;
             }
         }
+        if let Some(stages) = stages {
+            for (index, place) in state.places.iter().enumerate() {
+                let epochs = state.progress[index].records.len();
+                stages.reach(index, (!matches!(place, Place::Settled)).then_some(epochs));
+            }
+        }
         Ok(Board {
             experiment,
             store,
@@ -128,6 +146,7 @@ impl<'a> Board<'a> {
             waits_for_others,
             since: Stopwatch::start(),
             order,
+            stages,
             state: Mutex::new(state),
             changed: Condvar::new(),
         })
@@ -175,6 +194,12 @@ impl<'a> Board<'a> {
                     }
                     state.idle += pause.as_secs_f64();
                 }
+                Ok(Found::Ahead) => {
+                    // What another process trains may take as long there as here.
+                    let worked = self.since.seconds() - state.idle;
+                    state.is_impatient = state.idle > worked.max(LEAST_PATIENCE);
+                    state.idle += pause.as_secs_f64();
+                }
             }
             let waited = self.changed.wait_timeout(state, pause);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -191,6 +216,8 @@ impl<'a> Board<'a> {
             let verdicts = verdicts(self.experiment, &state.progress);
             // A trial that is taken may come back, paused, and be free to go on.
             let mut is_later = state.places.iter().any(|place| matches!(place, Place::Taken(_)));
+            let mut is_ahead = false;
+            let mut kept = None;
             for index in self.order.iter().copied() {
                 if !matches!(state.places[index], Place::Open) {
                     continue;
@@ -199,6 +226,9 @@ impl<'a> Board<'a> {
                 let until = match &verdicts[index] {
                     Verdict::Pruned { epoch, reason } => {
                         state.places[index] = Place::Settled;
+                        if let Some(stages) = self.stages {
+                            stages.reach(index, None);
+                        }
                         callback(&SweepEvent::Pruned(trial, *epoch, reason));
                         continue;
                     }
@@ -209,13 +239,24 @@ impl<'a> Board<'a> {
                 if state.free.is_some_and(|free| bytes > free) {
                     continue;
                 }
+                if let Some(stages) = self.stages.filter(|_| !state.is_impatient) {
+                    // A trial whose next epochs somebody else is training comes after those that can start at once.
+                    let kept = kept.get_or_insert_with(|| stages.kept());
+                    let own = state.progress[index].records.len();
+                    if !stages.claim(index, own, until, kept) {
+                        is_ahead = true;
+                        continue;
+                    }
+                }
                 let store = self.store.trial(trial);
                 let Some(lock) = store.lock()? else {
+                    self.release(index);
                     is_later = true;
                     continue;
                 };
                 // Another process may have got on with it.
                 if self.refresh(state, index) {
+                    self.release(index);
                     continue 'again;
                 }
                 store.set_mark(Some(&Mark::Works(self.supervisor.to_owned())))?;
@@ -241,6 +282,7 @@ impl<'a> Board<'a> {
                 |index: &usize| self.store.trial(&self.experiment.trials[*index]).is_locked();
             return Ok(match is_later {
                 true => Found::Later,
+                false if is_ahead => Found::Ahead,
                 false if self.waits_for_others && waits && elsewhere.iter().any(is_worked_at) => {
                     Found::Elsewhere
                 }
@@ -253,11 +295,26 @@ impl<'a> Board<'a> {
     fn refresh(&self, state: &mut State, index: usize) -> bool {
         let (progress, is_open) = standing_of(&self.experiment.trials[index], self.store, self.run);
         let is_news = !is_open || progress != state.progress[index];
+        if let Some(stages) = self.stages {
+            stages.reach(index, is_open.then_some(progress.records.len()));
+        }
         state.progress[index] = progress;
         if !is_open {
             state.places[index] = Place::Settled;
         }
         is_news
+    }
+
+    /// Lets others train what the trial `index` was to train.
+    fn release(&self, index: usize) {
+        if let Some(stages) = self.stages {
+            stages.release(index, None);
+        }
+    }
+
+    /// Tells workers that wait that epochs are kept from which they can go on.
+    pub(super) fn tell_kept(&self) {
+        self.changed.notify_all();
     }
 
     /// Until which epoch a trial may train that has come to a rung with `records`.
@@ -287,7 +344,14 @@ impl<'a> Board<'a> {
         };
         let has_failed = outcome.status == Status::Failed;
         store.set_mark(has_failed.then(|| Mark::Failed(self.run.to_owned())).as_ref())?;
-        state.progress[job.index] = Known::of(job.trial, self.store).progress();
+        let progress = Known::of(job.trial, self.store).progress();
+        if let Some(stages) = self.stages {
+            stages.reach(job.index, None);
+            if has_failed {
+                stages.spoil(job.index, progress.records.len());
+            }
+        }
+        state.progress[job.index] = progress;
         state.places[job.index] = Place::Settled;
         Ok(has_failed)
     }
@@ -299,6 +363,7 @@ impl<'a> Board<'a> {
         if matches!(state.places[job.index], Place::Taken(_)) {
             state.places[job.index] = Place::Open;
         }
+        self.release(job.index);
         if let Some(trouble) = trouble {
             state.trouble.get_or_insert(trouble);
             self.halt.store(true, Ordering::Relaxed);

@@ -20,6 +20,7 @@ pub mod repro;
 pub mod runner;
 pub mod slots;
 pub mod slurm;
+mod stages;
 pub mod standing;
 pub mod store;
 pub mod survey;

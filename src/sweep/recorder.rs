@@ -13,6 +13,7 @@ use crate::train::trainer::{Event, Observer, Trainer};
 use super::clock::Stopwatch;
 use super::fault;
 use super::slots::Slot;
+use super::stages::Leader;
 use super::store::{BatchLoss, Lasting, StoreError, TrialStore};
 use super::trial::{Surroundings, Trouble, check_images};
 
@@ -50,6 +51,8 @@ pub(super) struct Recorder<'a> {
     pub(super) trouble: Option<StoreError>,
     /// Images that were not compared with those of earlier trials yet, since not all were looked at.
     pub(super) unchecked: Option<(&'a DataPlan, Arc<Dataset>)>,
+    /// What others may go on from; none if nobody does.
+    pub(super) leader: Option<Leader<'a>>,
 }
 
 /// Seconds of work that are worth the milliseconds that a disk takes to have them for good.
@@ -84,7 +87,50 @@ impl<'a> Recorder<'a> {
             settled: Stopwatch::start(),
             trouble: None,
             unchecked: None,
+            leader: None,
         }
+    }
+
+    /// Takes notice that the trial may train until the epoch `until`.
+    pub(super) fn goes_until(&mut self, until: usize) {
+        if let Some(leader) = &mut self.leader {
+            leader.until = until;
+        }
+    }
+
+    /// Lets others go on from the last finished epoch, where this trial goes no further.
+    pub(super) fn leave_behind(&mut self) {
+        let Some(leader) = &self.leader else { return };
+        let wanted = leader.left_behind(&self.records);
+        if wanted.is_empty() || self.store_waiting(Lasting::Process).is_err() {
+            return;
+        }
+        let Ok(Some(last)) = self.store.checkpoint("last") else { return };
+        let is_at_end = last.number("epoch") as usize == self.records.len()
+            && !last.words.contains_key("batch");
+        if let Some(leader) = self.leader.as_ref().filter(|_| is_at_end) {
+            leader.keep(self.store, &self.records, &last, &wanted);
+        }
+    }
+
+    /// Keeps what others want to go on from, and lets them.
+    fn lead(&mut self, last: &Checkpoint) -> Result<(), StoreError> {
+        let Some(leader) = &mut self.leader else { return Ok(()) };
+        let wanted = leader.epoch_ended(&self.records, last);
+        if !wanted.is_empty() {
+            // What is kept has the losses of all batches.
+            self.store_waiting(Lasting::Process)?;
+        }
+        if let Some(leader) = &self.leader {
+            if !wanted.is_empty() {
+                leader.keep(self.store, &self.records, last, &wanted);
+            }
+            leader.passed(self.records.len());
+            if !wanted.is_empty() {
+                (self.around.kept)();
+            }
+        }
+        Ok(())
     }
 
     /// The best weights, if they are not stored yet.
@@ -118,6 +164,7 @@ impl<'a> Recorder<'a> {
         if lasting == Lasting::Power {
             self.store_waiting(lasting)?;
         }
+        self.lead(last)?;
         let seconds = self.epoch.seconds();
         let work = self.views.epochs().take_work();
         let timing = Timing {

@@ -127,6 +127,8 @@ fn execute(
         how: RunPlan::default(),
         tell: &|_, _| {},
         goal: &|_, _| None,
+        stages: None,
+        kept: &|| {},
     };
     let inside = |event: &Event| callback(event);
     let to = until.unwrap_or(trial.plan.train.epochs);

@@ -18,6 +18,7 @@ use crate::transfer::features::Features;
 use super::board::{Board, Job};
 use super::memory::{Needs, limit_in_bytes};
 use super::slots::{Allocation, Slot};
+use super::stages::Stages;
 use super::standing::Known;
 use super::store::{Mark, Store, StoreError};
 use super::trial::{self, Ended, Surroundings};
@@ -105,13 +106,23 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// deleted at any time.
 pub const FEATURES: &str = ".features";
 
+/// The folder beside those of experiments in which epochs are kept that trials have in common. It may be deleted at any
+/// time.
+pub const STAGES: &str = ".stages";
+
 impl Runner<'_> {
     /// Runs the trials that are not done, until each of them has ended, was pruned, or waits for
     /// trials that are not run.
     pub fn run(&self, callback: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), SweepError> {
         let halt = AtomicBool::new(false);
         self.fail_too_large(callback)?;
-        let board = Board::new(self, &halt)?;
+        let folder = self.store.root().with_file_name(STAGES);
+        let stages = self
+            .experiment
+            .run
+            .stage_cache
+            .map(|limit| Stages::new(&self.experiment.trials, folder, limit));
+        let board = Board::new(self, stages.as_ref(), &halt)?;
         let pools = (0..self.allocation.workers())
             .map(|worker| {
                 rayon::ThreadPoolBuilder::new()
@@ -137,6 +148,8 @@ impl Runner<'_> {
             how: self.experiment.run.clone(),
             tell: &|trial, words| callback(&SweepEvent::Damaged(trial, words)),
             goal: &goal,
+            stages: stages.as_ref(),
+            kept: &|| board.tell_kept(),
         };
         let working = AtomicBool::new(true);
         // A trial trains while the disk takes the one before it: two workers share a slot, and whoever

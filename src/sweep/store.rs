@@ -38,6 +38,7 @@ mod lock;
 mod losses;
 mod machines;
 mod rows;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -66,6 +67,7 @@ pub use images::{Images, ImagesError};
 pub use lock::Lock;
 pub use losses::BatchLoss;
 pub use machines::Station;
+pub use stage::{Claim, Common, StageStore};
 pub use trial::{Mark, Resume, TrialStore};
 pub use verify::{Verified, foreign};
 

@@ -26,7 +26,8 @@ use super::clock::Stopwatch;
 use super::predictions::{write_confusion, write_predictions, write_scores};
 use super::recorder::{Callback, Recorder};
 use super::slots::Slot;
-use super::store::{ImagesError, Lasting, Resume, Store, StoreError, TrialStore};
+use super::stages::{Leader, Stages};
+use super::store::{Common, ImagesError, Lasting, Resume, Store, StoreError, TrialStore};
 use super::survey::read_teacher;
 
 /// How a trial was left.
@@ -63,6 +64,10 @@ pub struct Surroundings<'a> {
     /// Until which epoch a trial with these records may train; none if others have to get there
     /// first, or if it is not to go on.
     pub goal: &'a (dyn Fn(&Trial, &[EpochRecord]) -> Option<usize> + Sync),
+    /// What it has in common with other trials; none: it is trained alone.
+    pub(super) stages: Option<&'a Stages<'a>>,
+    /// Is told when epochs are kept that others begin with.
+    pub(super) kept: &'a (dyn Fn() + Sync),
 }
 
 /// Why an attempt at a trial came to nothing.
@@ -219,26 +224,54 @@ fn attempt(
     let teacher = teacher(&trial.plan, &device).map_err(failed)?;
     let plan = &trial.plan;
     let mut trainer = Trainer::new(plan, &device, data.clone(), epochs, features, start, teacher)?;
+    let own = resume.as_ref().map_or(0, |resume| resume.records.len());
+    let common = around.stages.and_then(|stages| stages.find(plan, own, until, &data.dataset));
+    let mut known_best = Vec::new();
     let mut spent = 0.0;
-    if let Some(Resume { records, last, best }) = resume {
+    if let Some(common) = common {
+        // What another trial has come to is what this one would have come to.
+        let Common { records, losses, stations, images: _, last, best } = common;
+        let last = trainer.as_own(&last)?;
+        let own_best = best.iter().find(|(metric, _)| *metric == plan.train.best);
+        let own_best = own_best.map(|(_, best)| trainer.as_own(best)).transpose()?;
+        let weights = own_best.as_ref().map(|best| best.tensors.clone());
+        store.take_up(&records, &losses, &stations, own_best, last.clone())?;
+        store.arrive(records.len(), around.threads)?;
+        trainer.resume(records, &last, weights)?;
+        known_best = best;
+    } else if let Some(Resume { records, last, best }) = resume {
         spent = store.timings().iter().map(|timing| timing.seconds).sum();
         store.keep_epochs(&records)?;
         if let Err(damage) = store.keep_losses(&last)? {
             let way_out = "remove the folder of the trial to have them again";
             (around.tell)(trial, &format!("{damage}: {way_out}"));
         }
+        let is_known = best.is_some();
         trainer.resume(records, &last, best)?;
+        if around.stages.is_some() && is_known {
+            let best = store.checkpoint("best").ok().flatten();
+            known_best.extend(best.map(|best| (plan.train.best, best.without_card())));
+        }
     }
+    let leader = around.stages.and_then(|stages| {
+        let (index, dataset) = (trial.number - 1, data.dataset.clone());
+        Leader::new(stages, index, until, trainer.records(), known_best, dataset)
+    });
     let mut recorder = Recorder::new(trial.number, &trainer, store, slot, around, callback);
     recorder.unchecked =
         (!data.dataset.is_known()).then(|| (&*trial.plan.data, data.dataset.clone()));
     recorder.images = data.split.train.len();
     recorder.spent = spent;
     recorder.beside = beside;
+    recorder.leader = leader;
+    let mut starts_again = false;
     let end = loop {
         let end = trainer.run_until(until, &mut recorder);
         if let Some(trouble) = recorder.trouble.take() {
             return Err(Trouble::Store(trouble));
+        }
+        if end.is_err() {
+            recorder.leave_behind();
         }
         let end = end?;
         if let Some((plan, dataset)) = recorder.unchecked.take() {
@@ -246,7 +279,18 @@ fn attempt(
         }
         match end {
             End::Paused => match (around.goal)(trial, trainer.records()) {
-                Some(further) => until = further,
+                Some(further) => {
+                    until = further;
+                    let has_come = trainer.records().len();
+                    let is_ahead =
+                        |stages: &&Stages| stages.is_ahead(trial.number - 1, has_come, until);
+                    if around.stages.as_ref().is_some_and(is_ahead) {
+                        // Somebody else has trained the next epochs in the meantime.
+                        starts_again = true;
+                        break End::Paused;
+                    }
+                    recorder.goes_until(until);
+                }
                 None => break End::Paused,
             },
             end => break end,
@@ -261,6 +305,11 @@ fn attempt(
     recorder.store_waiting(Lasting::Process)?;
     let in_epochs = recorder.in_epochs;
     drop(recorder);
+    if starts_again {
+        drop(trainer);
+        let epochs = around.epochs.of(&trial.plan);
+        return attempt(trial, until, slot, store, around, epochs, callback);
+    }
     let write_time = || {
         let seconds = beside.seconds() - in_epochs;
         store.time(&[Timing { seconds, ..Timing::on(slot.device, slot.number, around.threads) }])

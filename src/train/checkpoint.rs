@@ -24,6 +24,9 @@ const HASH: &str = "blake3";
 /// The entry of the file's metadata that holds the words, as TOML.
 const ENTRY: &str = "candlewick";
 
+/// The words that count how far training is.
+pub(super) const COUNTERS: [&str; 3] = ["epoch", "steps", "batches"];
+
 /// Names of what an optimiser remembers begin with this, which no name of a layer does.
 pub(super) const OPTIMIZER: &str = "|optimizer|";
 
@@ -33,6 +36,11 @@ const TRAINING: &str = "|training|";
 /// `weights` under the names that weights in training have beside their mean.
 pub(super) fn in_training(weights: Weights) -> impl Iterator<Item = (String, Tensor)> {
     weights.into_iter().map(|(name, tensor)| (format!("{TRAINING}{name}"), tensor))
+}
+
+/// The name of a weight that may be one of those in training.
+pub(super) fn without_training(name: &str) -> &str {
+    name.strip_prefix(TRAINING).unwrap_or(name)
 }
 
 /// Shape and numbers of a tensor.
@@ -137,6 +145,16 @@ impl Checkpoint {
         };
         let weights: Weights = self.tensors.iter().filter_map(named).collect();
         (!weights.is_empty()).then_some(weights)
+    }
+
+    /// The checkpoint without what it says of itself: how far training is, and the tensors.
+    pub fn without_card(&self) -> Checkpoint {
+        let counted = |(name, _): &(&String, &String)| COUNTERS.contains(&name.as_str());
+        let words = self.words.iter().filter(counted);
+        Checkpoint {
+            tensors: self.tensors.clone(),
+            words: words.map(|(name, word)| (name.clone(), word.clone())).collect(),
+        }
     }
 
     /// The word called `name` as a number; 0 if there is none.

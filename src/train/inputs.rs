@@ -273,8 +273,9 @@ impl Inputs {
     /// How training images are seen in `epoch`, if it is a way that comes again.
     fn training_view(&self, epoch: u64) -> Option<View> {
         let views = &self.views;
+        let settled = views.settled_in(epoch);
         match self.frozen.as_ref().map_or(0, |frozen| frozen.variants) {
-            _ if views.is_the_same_every_epoch() => Some(View::Plain),
+            _ if settled.is_some() => settled,
             0 => None,
             _ if views.mixes() => None,
             variants => Some(views.variant((epoch - 1) % variants + 1)),

@@ -29,16 +29,16 @@ impl<'a> Factor<'a> {
         let per_epoch = self.steps_per_epoch as f64;
         let total = self.plan.epochs as f64 * per_epoch;
         let warmup = (self.plan.warmup * per_epoch).round();
-        let epoch = step / self.steps_per_epoch;
         if step_f < warmup {
             return (step_f + 1.0) / warmup;
         }
-        match self.plan.schedule {
-            Schedule::Constant => 1.0,
-            Schedule::Step { every, factor } => factor.powi((epoch / every as u64) as i32),
-            Schedule::Exponential { factor } => factor.powi(epoch as i32),
-            Schedule::Steps { ref at, factor } => {
-                factor.powi(at.iter().filter(|end| **end as u64 <= epoch).count() as i32)
+        let schedule = &self.plan.schedule;
+        match *schedule {
+            Schedule::Constant
+            | Schedule::Step { .. }
+            | Schedule::Exponential { .. }
+            | Schedule::Steps { .. } => {
+                schedule.by_epoch(step / self.steps_per_epoch).unwrap_or(1.0)
             }
             Schedule::CosineRestarts { period, growth, floor } => {
                 let (mut start, mut length) = (warmup, period as f64 * per_epoch);

@@ -2,7 +2,7 @@
 
 mod evaluation;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::transfer::features::Features;
 
 use super::ahead::ahead;
 use super::card::Card;
-use super::checkpoint::{Checkpoint, in_training};
+use super::checkpoint::{COUNTERS, Checkpoint, in_training, without_training};
 use super::inputs::Inputs;
 use super::learner::{Learner, Learnt};
 use super::metrics::Tally;
@@ -211,6 +211,32 @@ impl<'a> Trainer<'a> {
         let tally = Tally::load(last, self.plan.train.top_k);
         self.under_way = tally.map(|tally| (tally, last.number(BATCH) as usize));
         Ok(())
+    }
+
+    /// `checkpoint` of another trial that has all epochs until there in common with this one, which is at its
+    /// beginning: as this one would have stored it.
+    ///
+    /// # Errors
+    /// If an image cannot be decoded, or the device does not give what is missing.
+    pub fn as_own(&mut self, checkpoint: &Checkpoint) -> Result<Checkpoint, TrainError> {
+        let is_fixed = |name: &str| self.fixed.contains(without_training(name));
+        let kept = checkpoint.tensors.iter().filter(|(name, _)| !is_fixed(name));
+        let mut tensors: Weights =
+            kept.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        // What never changes in the other trial, and begins to learn later in this one, is as it was at the beginning.
+        let has_mean = checkpoint.in_training().is_some();
+        let fixed = &self.fixed;
+        let missing = |name: &str| !fixed.contains(name) && !checkpoint.tensors.contains_key(name);
+        let missing = self.learner.network.weights_called(missing)?;
+        if has_mean {
+            tensors.extend(in_training(missing.clone()));
+        }
+        tensors.extend(missing);
+        let words = checkpoint.words.iter();
+        let mut words: BTreeMap<String, String> =
+            words.map(|(name, word)| (name.clone(), word.clone())).collect();
+        words.extend([self.card()?]);
+        Ok(Checkpoint { tensors, words })
     }
 
     /// The epochs so far.
@@ -496,13 +522,10 @@ impl<'a> Trainer<'a> {
         }
         let Learner { optimizer, network, batches, .. } = &self.learner;
         tensors.extend(optimizer.state(network.parameters())?);
-        let words = [
-            ("epoch", self.records.len() as u64),
-            ("steps", optimizer.steps()),
-            ("batches", *batches),
-        ];
+        let counts = [self.records.len() as u64, optimizer.steps(), *batches];
+        let words = COUNTERS.into_iter().zip(counts);
         let words = words.map(|(name, number)| (name.to_owned(), number.to_string()));
-        let words = words.into_iter().chain([self.card()?]).collect();
+        let words = words.chain([self.card()?]).collect();
         Ok(Checkpoint { tensors, words })
     }
 }

@@ -21,6 +21,9 @@ pub(in crate::cli) struct Run {
     /// Run what fits into this time by estimate, as 2h, the cheapest trials first: run.budget
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) budget: Option<String>,
+    /// Train each trial alone, also those epochs that trials have in common: run.stage-cache = "none"
+    #[arg(long)]
+    pub(in crate::cli) no_sharing: bool,
     /// Let the tables and the report of a folder that holds another experiment be replaced; its trials stay
     #[arg(long)]
     pub(in crate::cli) replace: bool,
@@ -186,6 +189,7 @@ impl Run {
             ("run.on-failure", self.fail_fast.then_some("stop")),
             ("run.memory-limit", self.memory_limit.as_deref()),
             ("run.budget", self.budget.as_deref()),
+            ("run.stage-cache", self.no_sharing.then_some("none")),
         ];
         let options = options.into_iter();
         let sets = options.filter_map(|(key, value)| Some(format!("{key}={}", value?)));

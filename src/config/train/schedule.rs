@@ -83,6 +83,25 @@ impl Schedule {
         matches!(self, Schedule::Cosine { .. } | Schedule::Poly { .. } | Schedule::OneCycle { .. })
     }
 
+    /// The factor in epoch `epoch`, counted from 0, of a schedule that moves with the end of epochs and with nothing
+    /// else; of others, none.
+    pub fn by_epoch(&self, epoch: u64) -> Option<f64> {
+        match *self {
+            Schedule::Constant => Some(1.0),
+            Schedule::Step { every, factor } => Some(factor.powi((epoch / every as u64) as i32)),
+            Schedule::Exponential { factor } => Some(factor.powi(epoch as i32)),
+            Schedule::Steps { ref at, factor } => {
+                let falls = at.iter().filter(|end| **end as u64 <= epoch).count();
+                Some(factor.powi(falls as i32))
+            }
+            Schedule::Cosine { .. }
+            | Schedule::CosineRestarts { .. }
+            | Schedule::Poly { .. }
+            | Schedule::OneCycle { .. }
+            | Schedule::Plateau { .. } => None,
+        }
+    }
+
     /// The metric that it depends on, if it depends on one.
     pub fn metric(&self) -> Option<Metric> {
         match self {

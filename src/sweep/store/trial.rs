@@ -459,6 +459,22 @@ impl TrialStore {
         self.write_checkpoint("last", last, lasting)
     }
 
+    /// Becomes that of a trial that has come to `records` and `losses` at `stations`, with the `best` weights, and goes
+    /// on from `last`.
+    pub fn take_up(
+        &self,
+        records: &[EpochRecord],
+        losses: &[BatchLoss],
+        stations: &[Station],
+        best: Option<Checkpoint>,
+        last: Checkpoint,
+    ) -> Result<(), StoreError> {
+        self.forget()?;
+        self.write_rows(MACHINES, stations.iter().cloned().map(machines::Row::from))?;
+        self.keep_epochs(records)?;
+        self.write_checkpoints(records, best, last, losses, Lasting::Process)
+    }
+
     /// Writes the best checkpoint anew.
     pub fn replace_best(&self, best: Checkpoint) -> Result<(), StoreError> {
         self.write_checkpoint("best", best, Lasting::Process)

@@ -13,18 +13,13 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::basis::loss::LossFunction;
-use crate::basis::optimizer::Optimizer;
-use crate::config::train::look_ahead::LookAhead;
-use crate::config::train::parameters::{DecayOn, ParameterRule};
+use crate::basis::device::Kind;
 use crate::config::train::progressive::size_in;
 use crate::config::train::schedule::Schedule;
-use crate::config::train::{ClassWeights, Clip};
 
 use super::Plan;
 use super::augment::AugmentPlan;
+use super::data::DataPlan;
 use super::distill::DistillPlan;
 use super::model::{LayerPlan, ModelPlan, Tuning};
 use super::plan::BodyText;
@@ -41,39 +36,35 @@ pub type StageDigest = blake3::Hash;
 /// The digests of the first epochs of trials. What trials share of their plans is looked at once.
 #[derive(Default)]
 pub struct StageDigests {
-    /// By where the parts of a plan are, and its seed: what holds for the data and the network from the beginning. The
-    /// parts are held, so that nothing else comes to be there.
-    bodies: HashMap<[usize; 4], (Body, blake3::Hash)>,
+    /// By where the parts of a plan are: what holds for the images and the network from the beginning. The parts are
+    /// held, so that nothing else comes to be there.
+    bodies: HashMap<[usize; 3], (Body, blake3::Hash)>,
     /// By where the recipe is: what of it holds from the beginning.
     recipes: HashMap<usize, (Arc<TrainPlan>, blake3::Hash)>,
 }
 
 /// Parts of a plan that are held.
-type Body = (Arc<super::data::DataPlan>, Arc<AugmentPlan>, Arc<ModelPlan>, u64);
+type Body = (Arc<DataPlan>, Arc<AugmentPlan>, Arc<ModelPlan>);
 
 impl StageDigests {
     /// What the first epochs of trials of `plan` have in common from the beginning.
     fn beginning(&mut self, plan: &Plan) -> blake3::Hash {
         let Plan { seed, device, data, augment, model, train } = plan;
-        let place = [
-            Arc::as_ptr(data).addr(),
-            Arc::as_ptr(augment).addr(),
-            Arc::as_ptr(model).addr(),
-            *seed as usize,
-        ];
-        let (body, body_hash) = self.bodies.entry(place).or_insert_with(|| {
-            let text = BodyText::new(*device, data, &at_first(augment), &as_begun(model));
-            let hash = text.begin(*seed).finalize();
-            ((data.clone(), augment.clone(), model.clone(), *seed), hash)
+        let place =
+            [Arc::as_ptr(data).addr(), Arc::as_ptr(augment).addr(), Arc::as_ptr(model).addr()];
+        let (_, body) = self.bodies.entry(place).or_insert_with(|| {
+            let text = BodyText::new(Kind::Cpu, data, &at_first(augment), &as_begun(model));
+            ((data.clone(), augment.clone(), model.clone()), text.begin(0).finalize())
         });
-        debug_assert!(body.3 == *seed, "addresses have 64 bits, as seeds have");
         let (_, recipe) = self
             .recipes
             .entry(Arc::as_ptr(train).addr())
             .or_insert_with(|| (train.clone(), blake3::hash(recipe_text(train).as_bytes())));
         let mut hasher = blake3::Hasher::new();
         hasher.update(&REVISION.to_le_bytes());
-        hasher.update(body_hash.as_bytes());
+        hasher.update(&seed.to_le_bytes());
+        hasher.update(format!("{device:?}\n").as_bytes());
+        hasher.update(body.as_bytes());
         hasher.update(recipe.as_bytes());
         hasher.finalize()
     }
@@ -203,26 +194,8 @@ fn as_begun(model: &ModelPlan) -> ModelPlan {
     ModelPlan { layers: model.layers.iter().map(begun).collect(), ..model.clone() }
 }
 
-/// What of a recipe holds from the beginning.
+/// What of a recipe holds from the beginning, in words.
 fn recipe_text(train: &TrainPlan) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "kebab-case")]
-    struct Recipe<'a> {
-        batch_size: usize,
-        drop_last: bool,
-        accumulate: usize,
-        label_smoothing: f64,
-        sam: f64,
-        top_k: usize,
-        optimizer: &'a Optimizer,
-        loss: &'a LossFunction,
-        class_weights: &'a ClassWeights,
-        clip: Clip,
-        decay_on: DecayOn,
-        parameters: &'a [ParameterRule],
-        look_ahead: Option<LookAhead>,
-        distill: Option<DistillPlan>,
-    }
     // Every field is named, so that who adds one has to say here from when on it matters.
     let TrainPlan {
         // How long a trial lasts matters where the learning rate depends on it, see `rate`.
@@ -251,34 +224,16 @@ fn recipe_text(train: &TrainPlan) -> String {
         average: _,
         top_k,
     } = train;
+    // A teacher is what is in its file.
     let distill = distill.as_ref().map(|distill| {
         let DistillPlan { file: _, hash, temperature, weight, bytes: _ } = distill;
-        // A teacher is what is in its file.
-        DistillPlan {
-            file: std::path::PathBuf::new(),
-            hash: hash.clone(),
-            temperature: *temperature,
-            weight: *weight,
-            bytes: 0,
-        }
+        (hash, temperature, weight)
     });
-    let recipe = Recipe {
-        batch_size: *batch_size,
-        drop_last: *drop_last,
-        accumulate: *accumulate,
-        label_smoothing: *label_smoothing,
-        sam: *sam,
-        top_k: *top_k,
-        optimizer,
-        loss,
-        class_weights,
-        clip: *clip,
-        decay_on: *decay_on,
-        parameters,
-        look_ahead: *look_ahead,
-        distill,
-    };
-    toml::to_string(&recipe).expect("a recipe is plain data")
+    let batches = (batch_size, drop_last, accumulate);
+    let minimised = (loss, label_smoothing, class_weights, distill);
+    let steps = (optimizer, clip, decay_on, parameters, sam, look_ahead);
+    // The shortest digits that tell a number from all others.
+    format!("{batches:?} {minimised:?} {steps:?} {top_k}")
 }
 
 #[cfg(test)]

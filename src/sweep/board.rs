@@ -197,7 +197,8 @@ impl<'a> Board<'a> {
                 Ok(Found::Ahead) => {
                     // What another process trains may take as long there as here.
                     let worked = self.since.seconds() - state.idle;
-                    state.is_impatient = state.idle > worked.max(LEAST_PATIENCE);
+                    state.is_impatient =
+                        self.waits_for_others && state.idle > worked.max(LEAST_PATIENCE);
                     state.idle += pause.as_secs_f64();
                 }
             }
@@ -239,7 +240,8 @@ impl<'a> Board<'a> {
                 if state.free.is_some_and(|free| bytes > free) {
                     continue;
                 }
-                if let Some(stages) = self.stages.filter(|_| !state.is_impatient) {
+                let shares = |stages: &&Stages| !state.is_impatient && !stages.is_alone(index);
+                if let Some(stages) = self.stages.filter(shares) {
                     // A trial whose next epochs somebody else is training comes after those that can start at once.
                     let kept = kept.get_or_insert_with(|| stages.kept());
                     let own = state.progress[index].records.len();
@@ -340,6 +342,9 @@ impl<'a> Board<'a> {
                 _ => {}
             }
             state.progress[job.index] = standing_of(job.trial, self.store, self.run).0;
+            if let Some(stages) = self.stages {
+                stages.reach(job.index, Some(state.progress[job.index].records.len()));
+            }
             return Ok(false);
         };
         let has_failed = outcome.status == Status::Failed;

@@ -101,32 +101,31 @@ impl<'a> Recorder<'a> {
     /// Lets others go on from the last finished epoch, where this trial goes no further.
     pub(super) fn leave_behind(&mut self) {
         let Some(leader) = &self.leader else { return };
-        let wanted = leader.left_behind(&self.records);
-        if wanted.is_empty() || self.store_waiting(Lasting::Process).is_err() {
+        if !leader.is_left_behind(&self.records) || self.store_waiting(Lasting::Process).is_err() {
             return;
         }
         let Ok(Some(last)) = self.store.checkpoint("last") else { return };
         let is_at_end = last.number("epoch") as usize == self.records.len()
             && !last.words.contains_key("batch");
         if let Some(leader) = self.leader.as_ref().filter(|_| is_at_end) {
-            leader.keep(self.store, &self.records, &last, &wanted);
+            leader.keep(self.store, &self.records, &last);
         }
     }
 
     /// Keeps what others want to go on from, and lets them.
     fn lead(&mut self, last: &Checkpoint) -> Result<(), StoreError> {
         let Some(leader) = &mut self.leader else { return Ok(()) };
-        let wanted = leader.epoch_ended(&self.records, last);
-        if !wanted.is_empty() {
+        let is_wanted = leader.epoch_ended(&self.records, last);
+        if is_wanted {
             // What is kept has the losses of all batches.
             self.store_waiting(Lasting::Process)?;
         }
         if let Some(leader) = &self.leader {
-            if !wanted.is_empty() {
-                leader.keep(self.store, &self.records, last, &wanted);
+            if is_wanted {
+                leader.keep(self.store, &self.records, last);
             }
             leader.passed(self.records.len());
-            if !wanted.is_empty() {
+            if is_wanted {
                 (self.around.kept)();
             }
         }

@@ -54,7 +54,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Whether a trial has anything in common with others.
-    fn is_alone(&self, index: usize) -> bool {
+    pub(super) fn is_alone(&self, index: usize) -> bool {
         self.tree.path(index).is_empty()
     }
 
@@ -177,37 +177,32 @@ impl<'a> Stages<'a> {
         None
     }
 
-    /// Those who want to go on from the first epochs of trial `index`, which has come to `records`: the metrics by
-    /// which they know their best epoch. `leaves` says whether the trial goes no further for now.
-    fn wanted(&self, index: usize, records: &[EpochRecord], leaves: bool) -> Vec<Metric> {
+    /// Whether another trial wants to go on from the first epochs of trial `index`, which has come to `records`.
+    /// `leaves` says whether that trial goes no further for now.
+    fn is_wanted(&self, index: usize, records: &[EpochRecord], leaves: bool) -> bool {
         let epochs = records.len();
-        let path = self.tree.path(index).iter().map(|stage| self.tree.stage(*stage));
-        let Some(stage) = path.into_iter().find(|it| it.start < epochs && epochs <= it.end) else {
-            return Vec::new();
+        let mut path = self.tree.path(index).iter().map(|stage| self.tree.stage(*stage));
+        let Some(stage) = path.find(|it| it.start < epochs && epochs <= it.end) else {
+            return false;
         };
         let state = self.state();
-        let mut wanted = Vec::new();
-        let mut rules: Vec<(_, bool)> = Vec::new();
-        for other in stage.trials.iter().copied().filter(|other| *other != index) {
-            let train = &self.trials[other].plan.train;
-            if state.reached.get(&other).copied().unwrap_or(0) >= epochs
-                || wanted.contains(&train.best)
-            {
-                continue;
-            }
-            let mut stops_here = || {
-                if let Some((_, stops)) = rules.iter().find(|(rule, _)| *rule == train.early_stop) {
-                    return *stops;
-                }
-                let stops = early_stop(records, train.early_stop.as_ref()).is_some();
-                rules.push((train.early_stop, stops));
-                stops
-            };
-            if leaves || epochs == stage.end || stops_here() {
-                wanted.push(train.best);
+        let is_behind = |other: &&usize| {
+            **other != index && state.reached.get(*other).is_none_or(|reached| *reached < epochs)
+        };
+        let mut behind = stage.trials.iter().filter(is_behind);
+        if leaves || epochs == stage.end {
+            return behind.next().is_some();
+        }
+        // Some may stop here by their own rule; there are fewer rules than trials.
+        let mut rules = Vec::new();
+        for other in behind {
+            let rule = self.trials[*other].plan.train.early_stop;
+            if !rules.contains(&rule) {
+                rules.push(rule);
             }
         }
-        wanted
+        drop(state);
+        rules.iter().any(|rule| early_stop(records, rule.as_ref()).is_some())
     }
 }
 
@@ -221,6 +216,7 @@ fn fits(common: &Common, plan: &Plan, dataset: &Dataset) -> bool {
         .iter()
         .all(|station| Platform { host: here.host.clone(), ..station.machine.clone() } == *here);
     is_here
+        && !common.stations.is_empty()
         && common.best.iter().any(|(metric, _)| *metric == plan.train.best)
         && dataset.fingerprint().is_ok_and(|images| *images == common.images)
 }
@@ -278,17 +274,13 @@ impl<'a> Leader<'a> {
         Some(leader)
     }
 
-    /// Takes notice of the end of the last epoch of `records`, behind which training goes on from `last`: the metrics
-    /// that others want [kept](Self::keep) weights by, if they want to go on from there.
-    pub(super) fn epoch_ended(
-        &mut self,
-        records: &[EpochRecord],
-        last: &Checkpoint,
-    ) -> Vec<Metric> {
+    /// Takes notice of the end of the last epoch of `records`, behind which training goes on from `last`: whether others
+    /// want to go on from there.
+    pub(super) fn epoch_ended(&mut self, records: &[EpochRecord], last: &Checkpoint) -> bool {
         let epochs = records.len();
         self.stages.reach(self.index, Some(epochs));
         if epochs > self.end {
-            return Vec::new();
+            return false;
         }
         let mut weights: Option<Arc<Checkpoint>> = None;
         for metric in &self.metrics {
@@ -303,32 +295,21 @@ impl<'a> Leader<'a> {
         }
         let rule = self.stages.trials[self.index].plan.train.early_stop.as_ref();
         let leaves = epochs == self.until || early_stop(records, rule).is_some();
-        self.stages.wanted(self.index, records, leaves)
+        self.stages.is_wanted(self.index, records, leaves)
     }
 
-    /// The metrics that others want weights by, if this trial goes no further than its last finished epoch.
-    pub(super) fn left_behind(&self, records: &[EpochRecord]) -> Vec<Metric> {
-        self.stages.wanted(self.index, records, true)
+    /// Whether others want to go on from the last of `records`, where this trial goes no further.
+    pub(super) fn is_left_behind(&self, records: &[EpochRecord]) -> bool {
+        self.stages.is_wanted(self.index, records, true)
     }
 
-    /// Keeps what the trial has come to with `records` and `last`, whose losses are in `store`, with the weights of the
-    /// best epoch by the metrics `wanted`.
-    pub(super) fn keep(
-        &self,
-        store: &TrialStore,
-        records: &[EpochRecord],
-        last: &Checkpoint,
-        wanted: &[Metric],
-    ) {
+    /// Keeps what the trial has come to with `records` and `last`, whose losses are in `store`.
+    pub(super) fn keep(&self, store: &TrialStore, records: &[EpochRecord], last: &Checkpoint) {
         let plan = &self.stages.trials[self.index].plan;
         let Some(digest) = self.stages.digests(plan, records.len()).pop() else { return };
-        let known = |(metric, _): &&(Metric, Arc<Checkpoint>)| wanted.contains(metric);
-        let best: Vec<(Metric, Checkpoint)> = self
-            .best
-            .iter()
-            .filter(known)
-            .map(|(metric, weights)| (*metric, Checkpoint::clone(weights)))
-            .collect();
+        let best = self.best.iter();
+        let best: Vec<(Metric, Checkpoint)> =
+            best.map(|(metric, weights)| (*metric, Checkpoint::clone(weights))).collect();
         if best.is_empty() {
             return;
         }

@@ -227,7 +227,10 @@ fn attempt(
     let own = resume.as_ref().map_or(0, |resume| resume.records.len());
     let common = around.stages.and_then(|stages| stages.find(plan, own, until, &data.dataset));
     let mut known_best = Vec::new();
-    let mut spent = 0.0;
+    let spent = match &resume {
+        None => 0.0,
+        Some(_) => store.timings().iter().map(|timing| timing.seconds).sum(),
+    };
     if let Some(common) = common {
         // What another trial has come to is what this one would have come to.
         let Common { records, losses, stations, images: _, last, best } = common;
@@ -240,7 +243,6 @@ fn attempt(
         trainer.resume(records, &last, weights)?;
         known_best = best;
     } else if let Some(Resume { records, last, best }) = resume {
-        spent = store.timings().iter().map(|timing| timing.seconds).sum();
         store.keep_epochs(&records)?;
         if let Err(damage) = store.keep_losses(&last)? {
             let way_out = "remove the folder of the trial to have them again";
@@ -248,7 +250,8 @@ fn attempt(
         }
         let is_known = best.is_some();
         trainer.resume(records, &last, best)?;
-        if around.stages.is_some() && is_known {
+        let shares = around.stages.is_some_and(|stages| !stages.is_alone(trial.number - 1));
+        if shares && is_known {
             let best = store.checkpoint("best").ok().flatten();
             known_best.extend(best.map(|best| (plan.train.best, best.without_card())));
         }

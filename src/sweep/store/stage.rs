@@ -118,7 +118,10 @@ impl Common {
         let Checkpoint { tensors, mut words } = Checkpoint::from_bytes(bytes).ok()?;
         let Words { digest: named, images, batches, losses, best, stations, records } =
             toml::from_str(&words.remove(WORD)?).ok()?;
-        if named != digest.to_hex().as_str() || losses.len() != 16 * batches * records.len() {
+        if named != digest.to_hex().as_str()
+            || records.len().checked_mul(batches).and_then(|all| all.checked_mul(16))
+                != Some(losses.len())
+        {
             return None;
         }
         let places =

@@ -47,7 +47,7 @@ const WAYS: [(&str, &[&str]); 7] = [
     (
         "a tree of stages",
         &[
-            "sweep.grid={ \"train.schedule.steps.at\" = [[1], [2], [3]], \"train.early-stop\" = [\"none\", { patience = 1 }], \"train.best\" = [\"val_loss\", \"val_accuracy\"] }",
+            "sweep.grid={ \"train.schedule\" = [{ steps = { at = [1] } }, { steps = { at = [2] } }, { steps = { at = [3] } }], \"train.early-stop\" = [\"none\", { patience = 1 }], \"train.best\" = [\"val_loss\", \"val_accuracy\"] }",
         ],
     ),
     (

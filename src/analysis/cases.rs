@@ -1,6 +1,7 @@
 //! The cases of a transfer beside each other: which one won where everything else was the same, by how
 //! much, and whether a textbook would have said so.
 
+mod account;
 mod hindsight;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use super::answers::Answers;
 use super::measure::Measure;
 use super::tables::Trial;
 
-pub use hindsight::{Advisor, advisors, hindsight};
+pub use account::{Account, accounts};
+pub use hindsight::{Advisor, advisors};
 
 /// The axis by which a data set grows.
 const SUBSET: &str = "data.subset";
@@ -210,55 +212,52 @@ fn freezing_wins(contest: &Contest) -> Option<bool> {
     (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
 }
 
-/// For each pair of network and data its contests, the smallest size first; for sweeps over sizes.
-pub fn by_size(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
+/// For each pair of network and data its contests, the smallest size first.
+pub fn pairs(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
     let mut pairs: Vec<(&str, Vec<&Contest>)> = Vec::new();
-    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
+    for contest in contests {
         match pairs.iter_mut().find(|(pair, _)| *pair == contest.pair) {
             Some((_, sizes)) => sizes.push(contest),
             None => pairs.push((&contest.pair, vec![contest])),
         }
     }
-    pairs.retain(|(_, sizes)| sizes.len() > 1);
     for (_, sizes) in &mut pairs {
         sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
     }
     pairs
 }
 
-/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
-/// over sizes. Only what can be told counts.
-pub fn borders(contests: &[Contest]) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for (pair, sizes) in by_size(contests) {
-        let told: Vec<(&str, bool)> = sizes
-            .iter()
-            .filter_map(|contest| Some((contest.size.as_str(), freezing_wins(contest)?)))
-            .collect();
-        let change = told.windows(2).find(|two| two[0].1 != two[1].1);
-        let words = match (told.first(), told.last(), change) {
-            (Some(_), Some(_), Some([(_, false), _])) => {
-                "frozen layers win at a larger size and not at a smaller one: there is no one border"
-                    .to_owned()
-            }
-            (Some(_), Some(_), Some([(below, _), (above, _)])) => {
-                format!("the border between small and large lies between {below} and {above}")
-            }
-            (Some((first, false)), ..) => format!(
-                "training everything wins at {} of {} sizes: the border between small and large lies below {first}",
-                told.len(),
-                sizes.len()
-            ),
-            (_, Some((last, true)), _) => format!(
-                "frozen layers win at {} of {} sizes: the border between small and large lies above {last}",
-                told.len(),
-                sizes.len()
-            ),
-            _ => "where the border between small and large lies cannot be told".to_owned(),
-        };
-        sentences.push(if pair.is_empty() { words } else { format!("{pair}: {words}") });
+/// Where training everything begins to beat frozen layers, as far as the trials tell. Numbers are places among the
+/// sizes that were compared, the smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Frozen layers win up to the first of these sizes, training everything from the second one on.
+    Between(usize, usize),
+    /// Training everything wins at this size already, the smallest one that tells.
+    Below(usize),
+    /// Frozen layers still win at this size, the largest one that tells.
+    Above(usize),
+    /// Frozen layers win at this size and not at a smaller one.
+    Broken(usize),
+    /// No size tells.
+    Open,
+}
+
+/// The border between small and large of a pair of network and data that was compared at `sizes`.
+pub fn border(sizes: &[&Contest]) -> Border {
+    let told = sizes.iter().enumerate();
+    let told: Vec<(usize, bool)> =
+        told.filter_map(|(place, contest)| Some((place, freezing_wins(contest)?))).collect();
+    let changes: Vec<&[(usize, bool)]> =
+        told.windows(2).filter(|two| two[0].1 != two[1].1).collect();
+    let broken = changes.iter().find(|two| two[1].1);
+    match (broken, changes.first(), told.first(), told.last()) {
+        (Some(two), ..) => Border::Broken(two[1].0),
+        (_, Some(two), ..) => Border::Between(two[0].0, two[1].0),
+        (.., Some((_, true)), Some((last, _))) => Border::Above(*last),
+        (.., Some((first, _)), _) => Border::Below(*first),
+        _ => Border::Open,
     }
-    sentences
 }
 
 /// A size in words for people: "10 per class", "20 %", "all".
@@ -312,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_border_lies_where_the_winner_no_longer_freezes_as_far_as_that_can_be_told() {
-        let found = borders(&[
+        let contests = [
             contest("a", "none", "large-similar", 0.01),
             contest("a", "{ per-class = 20 }", "large-similar", 0.3),
             contest("a", "{ per-class = 5 }", "small-similar", 0.01),
@@ -322,15 +321,22 @@ mod tests {
             contest("c", "none", "small-similar", 0.2),
             contest("d", "{ per-class = 5 }", "large-similar", 0.01),
             contest("d", "none", "small-similar", 0.01),
-        ]);
-        assert_eq!(
-            found,
-            [
-                "a: the border between small and large lies between { per-class = 5 } and none",
-                "b: training everything wins at 2 of 2 sizes: the border between small and large lies below { per-class = 5 }",
-                "c: where the border between small and large lies cannot be told",
-                "d: frozen layers win at a larger size and not at a smaller one: there is no one border",
-            ]
-        );
+            contest("e", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("e", "{ per-class = 9 }", "small-similar", 0.01),
+            contest("e", "none", "small-similar", 0.2),
+            contest("f", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("f", "{ per-class = 9 }", "large-similar", 0.01),
+            contest("f", "none", "small-similar", 0.01),
+        ];
+        let found: Vec<Border> = pairs(&contests).iter().map(|(_, sizes)| border(sizes)).collect();
+        let expected = [
+            Border::Between(0, 2),
+            Border::Below(0),
+            Border::Open,
+            Border::Broken(1),
+            Border::Above(1),
+            Border::Broken(2),
+        ];
+        assert_eq!(found, expected);
     }
 }

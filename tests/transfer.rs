@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use candlewick::train::checkpoint::Checkpoint;
 
-use super::bench::Bench;
+use super::bench::{Bench, bare};
 
 /// Five digits are learnt; the other five are where it is transferred to.
 const PRETRAIN: &str = r#"
@@ -267,6 +269,27 @@ fn layers_begin_to_learn_with_their_epoch_and_an_interrupted_trial_goes_on() {
 }
 
 #[test]
+fn a_fitted_head_knows_the_classes_before_anything_has_learnt() {
+    let bench = bench();
+    let accuracy = |sets: &[&str]| -> f64 {
+        let mut arguments = vec!["run", "transfer.toml"];
+        let still = ["train.epochs=1", "train.optimizer.adam.lr=1e-9"];
+        sets.iter().chain(&still).for_each(|set| arguments.extend(["--set", set]));
+        bench.done(&arguments);
+        let table = bench.path().join("results/transfer/trials.csv");
+        let mut table = csv::Reader::from_path(table).unwrap();
+        let place = table.headers().unwrap().iter().position(|name| name == "test_accuracy");
+        table.records().next().unwrap().unwrap()[place.unwrap()].parse().unwrap()
+    };
+    for case in ["small-similar", "large-similar"] {
+        let case = format!("transfer.case={case}");
+        let drawn = accuracy(&[&case]);
+        let fitted = accuracy(&[&case, "transfer.probe=fitted"]);
+        assert!(drawn < 0.5 && fitted > 0.85, "{case}: {drawn}, {fitted}");
+    }
+}
+
+#[test]
 fn the_pull_towards_the_pretrained_weights_keeps_them_nearer() {
     let bench = bench();
     let before = best(&trials(&bench, "pretrain")[0]);
@@ -429,6 +452,50 @@ fn advice_is_found_once_for_all_seeds_and_rates_and_is_the_same_after_a_kill() {
         let place = bytes.len() - 40;
         bytes[place] ^= 1;
     });
+}
+
+#[test]
+fn advice_is_the_same_for_any_number_of_threads_and_from_what_killed_processes_have_left() {
+    let bench = bench();
+    let results = bench.path().join("results");
+    let start = |threads: &str| {
+        let mut command = bare(env!("CARGO_BIN_EXE_wick"));
+        command.current_dir(bench.path()).env("RAYON_NUM_THREADS", threads);
+        command.args(["advise", "transfer.toml"]).args(FEW);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let said = |threads: &str| {
+        let output = start(threads).wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let forget = || {
+        [".advice", ".features"].iter().for_each(|name| {
+            let _ = fs::remove_dir_all(results.join(name));
+        });
+    };
+    let expected = said("1");
+    let answers = kept(&bench);
+    assert_eq!(answers.len(), 1);
+    forget();
+    assert_eq!(said("3"), expected);
+    assert_eq!(kept(&bench), answers);
+    // Killed when so many bytes of tries are kept.
+    let bytes = || {
+        let folder = fs::read_dir(results.join(".advice")).into_iter().flatten();
+        folder.map(|entry| entry.unwrap().metadata().map_or(0, |it| it.len())).sum::<u64>()
+    };
+    for least in [0, 1, 200, 1000] {
+        forget();
+        let mut process = start("2");
+        while process.try_wait().unwrap().is_none() && bytes() < least {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = process.kill();
+        process.wait().unwrap();
+        assert_eq!(said("2"), expected, "killed at {least} bytes");
+        assert_eq!(kept(&bench), answers, "killed at {least} bytes");
+    }
 }
 
 #[test]

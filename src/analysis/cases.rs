@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::statistics::{ALPHA, Estimate, Paired, holm};
 use crate::plan::transfer::Case;
-use crate::sweep::advised::{AUTO, AXIS, Advised};
+use crate::sweep::advised::{AXIS, Advised};
 
 use super::answers::Answers;
 use super::measure::Measure;
@@ -50,6 +50,11 @@ pub struct Contest {
     pub contestants: Vec<Contestant>,
     /// Index of the best one.
     pub best: Option<usize>,
+    /// The best of the textbook's cases that freeze minus the best of those that train everything, over shared seeds and
+    /// folds.
+    pub freezing: Option<Paired>,
+    /// The p-value of that, by Holm's correction over all contests.
+    pub freezing_corrected: Option<f64>,
     /// What was advised before anything was trained.
     pub advised: Option<Advised>,
 }
@@ -90,6 +95,8 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
                 size: size.map_or(String::new(), |size| trial.values[size].clone()),
                 contestants: Vec::new(),
                 best: None,
+                freezing: None,
+                freezing_corrected: None,
                 advised: None,
             };
             contests.push((others, contest));
@@ -117,6 +124,8 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
     let corrected = holm(&p);
     let contestants = contests.iter_mut().flat_map(|contest| &mut contest.contestants);
     contestants.zip(corrected).for_each(|(contestant, p)| contestant.corrected = p);
+    let p: Vec<Option<f64>> = contests.iter().map(|it| it.freezing?.p).collect();
+    contests.iter_mut().zip(holm(&p)).for_each(|(contest, p)| contest.freezing_corrected = p);
     contests
 }
 
@@ -146,19 +155,36 @@ fn fill(answers: &Answers, contest: &mut Contest, members: &[(String, Vec<usize>
         });
     }
     let mean = |index: &usize| contest.contestants[*index].estimate.map(|found| found.mean);
-    contest.best =
-        (0..members.len()).filter(|index| mean(index).is_some()).reduce(|best, index| {
+    let best_of = |wanted: &dyn Fn(&str) -> bool| {
+        let those = (0..members.len()).filter(|index| wanted(&members[*index].0));
+        those.filter(|index| mean(index).is_some()).reduce(|best, index| {
             let (a, b) = (mean(&index), mean(&best));
             if a.zip(b).is_some_and(|(a, b)| measure.improves(a, b)) { index } else { best }
-        });
-    let Some(best) = contest.best else { return };
-    for (index, sample) in samples.iter().enumerate().filter(|(index, _)| *index != best) {
-        let shared: Vec<f64> = samples[best]
-            .iter()
-            .filter_map(|(run, value)| Some(value - sample.get(run)?))
-            .collect();
-        contest.contestants[index].behind = Paired::of(&shared);
-    }
+        })
+    };
+    let difference = |one: usize, other: usize| {
+        let of = |(run, value): (&_, &f64)| Some(value - samples[other].get(run)?);
+        Paired::of(&samples[one].iter().filter_map(of).collect::<Vec<f64>>())
+    };
+    let (frozen, trained) =
+        (best_of(&|case| is_of(FROZEN, case)), best_of(&|case| is_of(TRAINED, case)));
+    let freezing = frozen.zip(trained).and_then(|(frozen, trained)| difference(frozen, trained));
+    let best = best_of(&|_| true);
+    let behind: Vec<Option<Paired>> = (0..members.len())
+        .map(|index| best.filter(|best| *best != index).and_then(|best| difference(best, index)))
+        .collect();
+    (contest.best, contest.freezing) = (best, freezing);
+    contest.contestants.iter_mut().zip(behind).for_each(|(it, behind)| it.behind = behind);
+}
+
+/// The textbook's cases that freeze what is kept.
+const FROZEN: [Case; 2] = [Case::SmallSimilar, Case::SmallDifferent];
+
+/// The textbook's cases that train everything.
+const TRAINED: [Case; 2] = [Case::LargeSimilar, Case::LargeDifferent];
+
+fn is_of(cases: [Case; 2], name: &str) -> bool {
+    cases.iter().any(|case| case.name() == name)
 }
 
 /// Which case won, over which others, and how sure that is.
@@ -197,19 +223,12 @@ pub fn verdict(answers: &Answers, contest: &Contest) -> String {
     text
 }
 
-/// Whether frozen layers are best (true) or training everything is (false); none if the best case of the
-/// one kind cannot be told from a case of the other.
-fn freezing_wins(contest: &Contest) -> Option<bool> {
-    let advised = contest.advised.as_ref().map_or("", |advised| advised.nearest.as_str());
-    let freezes = |it: &Contestant| {
-        // What was advised is of the kind of the case that it is nearest to.
-        let name = if it.case == AUTO { advised } else { &it.case };
-        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == name)
-    };
-    let wins = freezes(contest.winner()?);
-    let others = contest.contestants.iter().filter(|it| freezes(it) != wins);
-    let mut surely_behind = others.map(|it| it.corrected.is_some_and(|p| p < ALPHA)).peekable();
-    (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
+/// Whether the textbook's cases that freeze win (true) or those that train everything (false); none if the best ones of
+/// both kinds cannot be told apart.
+fn freezing_wins(measure: Measure, contest: &Contest) -> Option<bool> {
+    let is_sure = contest.freezing_corrected.is_some_and(|p| p < ALPHA);
+    let mean = contest.freezing.filter(|_| is_sure)?.difference.mean;
+    Some(measure.improves(mean, 0.0))
 }
 
 /// For each pair of network and data its contests, the smallest size first.
@@ -243,11 +262,13 @@ pub enum Border {
     Open,
 }
 
-/// The border between small and large of a pair of network and data that was compared at `sizes`.
-pub fn border(sizes: &[&Contest]) -> Border {
+/// The border between small and large of a pair of network and data that was compared at `sizes`, by the textbook's four
+/// cases: what was advised may freeze at any size.
+pub fn border(measure: Measure, sizes: &[&Contest]) -> Border {
     let told = sizes.iter().enumerate();
-    let told: Vec<(usize, bool)> =
-        told.filter_map(|(place, contest)| Some((place, freezing_wins(contest)?))).collect();
+    let told: Vec<(usize, bool)> = told
+        .filter_map(|(place, contest)| Some((place, freezing_wins(measure, contest)?)))
+        .collect();
     let changes: Vec<&[(usize, bool)]> =
         told.windows(2).filter(|two| two[0].1 != two[1].1).collect();
     let broken = changes.iter().find(|two| two[1].1);
@@ -300,7 +321,17 @@ mod tests {
         let best = contestants.iter().position(|it| it.case == winner);
         let (pair, size) = (pair.to_owned(), size.to_owned());
         let surroundings = format!("{pair}, {size}");
-        Contest { surroundings, pair, size, contestants, best, advised: None }
+        let towards = if winner == "small-similar" { 1.0 } else { -1.0 };
+        Contest {
+            surroundings,
+            pair,
+            size,
+            contestants,
+            best,
+            freezing: Paired::of(&[0.1 * towards, 0.2 * towards]),
+            freezing_corrected: Some(p),
+            advised: None,
+        }
     }
 
     #[test]
@@ -328,7 +359,9 @@ mod tests {
             contest("f", "{ per-class = 9 }", "large-similar", 0.01),
             contest("f", "none", "small-similar", 0.01),
         ];
-        let found: Vec<Border> = pairs(&contests).iter().map(|(_, sizes)| border(sizes)).collect();
+        let accuracy = "val_accuracy".parse().unwrap();
+        let found: Vec<Border> =
+            pairs(&contests).iter().map(|(_, sizes)| border(accuracy, sizes)).collect();
         let expected = [
             Border::Between(0, 2),
             Border::Below(0),

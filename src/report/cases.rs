@@ -53,7 +53,7 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
             "" => said.clone(),
             pair => format!("{said}: {pair}"),
         };
-        let band = match border(&contests) {
+        let band = match border(measure, &contests) {
             Border::Between(below, above) => Some((below, above)),
             _ => None,
         };

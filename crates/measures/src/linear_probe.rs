@@ -71,12 +71,7 @@ pub(super) fn design(decomposition: &Decomposition, images: &[usize]) -> Mat<f64
 
 /// The weights of multinomial logistic regression with `penalty`/2·‖weights‖², columns of `design` × classes; its
 /// last column is the bias's, which has no penalty.
-pub(super) fn fit(
-    design: MatRef<f64>,
-    labels: &[u32],
-    classes: usize,
-    penalty: f64,
-) -> Mat<f64> {
+pub(super) fn fit(design: MatRef<f64>, labels: &[u32], classes: usize, penalty: f64) -> Mat<f64> {
     let (images, columns) = (design.nrows(), design.ncols());
     let turned = design.transpose().to_owned();
     let mut errors = Mat::zeros(images, classes);

@@ -36,7 +36,7 @@ pub fn accounts(answers: &Answers, contests: &[Contest]) -> Vec<Account> {
 
 fn sentences(measure: Measure, sizes: &[&Contest]) -> Vec<String> {
     let mut found: Vec<String> = sizes.iter().map(|contest| winner(measure, contest)).collect();
-    found.extend(border_in_words(sizes));
+    found.extend(border_in_words(measure, sizes));
     found.extend(textbook(measure, sizes));
     found.extend(advice(measure, sizes));
     found
@@ -99,28 +99,28 @@ fn winner(measure: Measure, contest: &Contest) -> String {
 }
 
 /// From which size on training everything wins; none for a single size.
-fn border_in_words(sizes: &[&Contest]) -> Option<String> {
+fn border_in_words(measure: Measure, sizes: &[&Contest]) -> Option<String> {
     let of = |place: usize| size(sizes[place]);
-    (sizes.len() > 1).then(|| match border(sizes) {
+    (sizes.len() > 1).then(|| match border(measure, sizes) {
         Border::Between(below, above) => format!(
-            "Frozen layers win up to {} and training everything wins from {}: the border between small and large lies between them.",
+            "Of the textbook's cases, those that freeze win with up to {}, and those that train everything win from {} on: the border between small and large lies between them.",
             of(below),
             of(above)
         ),
         Border::Below(first) => format!(
-            "Training everything wins with {} already: the border between small and large lies below that.",
+            "Of the textbook's cases, one that trains everything wins with {} already: the border between small and large lies below that.",
             of(first)
         ),
         Border::Above(last) => format!(
-            "Frozen layers still win with {}: the border between small and large lies above that.",
+            "Of the textbook's cases, one that freezes still wins with {}: the border between small and large lies above that.",
             of(last)
         ),
         Border::Broken(at) => format!(
-            "Frozen layers win with {} but not with fewer: there is no single border between small and large.",
+            "Of the textbook's cases, one that freezes wins with {} but not with fewer: there is no single border between small and large.",
             of(at)
         ),
         Border::Open => {
-            "These trials cannot tell where the border between small and large lies.".to_owned()
+            "These trials cannot tell where the border between small and large lies: at no size can the textbook's cases that freeze be told from those that train everything.".to_owned()
         }
     })
 }

@@ -281,11 +281,12 @@ fn a_fitted_head_knows_the_classes_before_anything_has_learnt() {
         let place = table.headers().unwrap().iter().position(|name| name == "test_accuracy");
         table.records().next().unwrap().unwrap()[place.unwrap()].parse().unwrap()
     };
-    for case in ["small-similar", "large-similar"] {
+    // Where nothing is frozen, running statistics of batch norm have moved on by the end of the epoch.
+    for (case, least) in [("small-similar", 0.85), ("large-similar", 0.6)] {
         let case = format!("transfer.case={case}");
         let drawn = accuracy(&[&case]);
         let fitted = accuracy(&[&case, "transfer.probe=fitted"]);
-        assert!(drawn < 0.5 && fitted > 0.85, "{case}: {drawn}, {fitted}");
+        assert!(drawn < 0.5 && fitted > least, "{case}: {drawn}, {fitted}");
     }
 }
 
@@ -593,7 +594,7 @@ fn advice_ends_with_the_command_that_holds_it_against_training() {
     assert_eq!(advised.lines().count(), 2);
     assert!(advised.trim_end().ends_with(",auto"), "{advised}");
     let report = fs::read_to_string(bench.path().join("results/transfer-cases/report.html"));
-    assert!(report.unwrap().contains("dvised beforehand was "));
+    assert!(report.unwrap().contains("wick advise recommended "));
     // What is settled already is not compared.
     let settled = ["--set", "transfer.cut=second"];
     let settled = bench.done(&[&["advise", "transfer.toml"][..], &few, &settled].concat());

@@ -1,14 +1,15 @@
 """A million small JPEGs, and what it takes to train on them.
 
     python3 benches/million.py target/release/wick FASHION [--images N] [--form folder|tar|parquet]
-                                 [--folder DIR] [--memory 200MB] [--epochs 2] [--keep]
+                                 [--folder DIR] [--memory 200MB] [--epochs 2] [--peer] [--keep]
 
 Makes N JPEGs (1,000,000 if not said) of 64x64 pixels in colour, in folders of classes, tar shards as WebDataset has them,
 or Parquet files as the Hugging Face Hub has them, from the 60,000 training images
 of Fashion-MNIST in the folder FASHION (its IDX files), each turned, shifted, scaled and coloured as its number says.
 Then it runs two epochs of one experiment: on all images with `data-memory` as said; and, of up to 100,000
 images, with all of them in memory. It prints the time to the first step, the time of each epoch and the most memory that
-the run held, and compares the tables. Needs numpy and Pillow, and pyarrow for Parquet.
+the run held, and compares the tables. With --peer, for tar shards, WebDataset loads the same images in two processes
+(peers/webdataset_loading.py). Needs numpy and Pillow, and pyarrow for Parquet.
 """
 
 import argparse
@@ -232,6 +233,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--memory", default="200MB")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--peer", action="store_true", help="load the shards with WebDataset, too")
     parser.add_argument("--keep", action="store_true", help="leave the folder")
     asked = parser.parse_args()
     folder = asked.folder or pathlib.Path(tempfile.mkdtemp(prefix="million-"))
@@ -247,6 +249,10 @@ def main():
         whole, others = run(wick, asked.form, folder, "whole", ['run.data-memory="none"'], asked.epochs)
         print("tables with everything in memory:", "the same" if others == tables else "DIFFERENT")
         print(f"speed after the first epoch: {100 * whole[-1] / held[-1]:.0f} %, and of a second run {100 * whole[-1] / again[-1]:.0f} %")
+    print(f"images/s, trained on: {', '.join(f'{0.96 * asked.images / each:,.0f}' for each in [*held, *again])}")
+    if asked.peer and asked.form == "tar":
+        peer = pathlib.Path(__file__).parent / "peers" / "webdataset_loading.py"
+        subprocess.run([sys.executable, peer, folder / "images", "--epochs", str(asked.epochs)], check=True)
     if not asked.keep:
         shutil.rmtree(folder)
 

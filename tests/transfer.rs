@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use candlewick::train::checkpoint::Checkpoint;
 
-use super::bench::Bench;
+use super::bench::{Bench, bare};
 
 /// Five digits are learnt; the other five are where it is transferred to.
 const PRETRAIN: &str = r#"
@@ -267,6 +269,28 @@ fn layers_begin_to_learn_with_their_epoch_and_an_interrupted_trial_goes_on() {
 }
 
 #[test]
+fn a_fitted_head_knows_the_classes_before_anything_has_learnt() {
+    let bench = bench();
+    let accuracy = |sets: &[&str]| -> f64 {
+        let mut arguments = vec!["run", "transfer.toml"];
+        let still = ["train.epochs=1", "train.optimizer.adam.lr=1e-9"];
+        sets.iter().chain(&still).for_each(|set| arguments.extend(["--set", set]));
+        bench.done(&arguments);
+        let table = bench.path().join("results/transfer/trials.csv");
+        let mut table = csv::Reader::from_path(table).unwrap();
+        let place = table.headers().unwrap().iter().position(|name| name == "test_accuracy");
+        table.records().next().unwrap().unwrap()[place.unwrap()].parse().unwrap()
+    };
+    // Where nothing is frozen, running statistics of batch norm have moved on by the end of the epoch.
+    for (case, least) in [("small-similar", 0.85), ("large-similar", 0.6)] {
+        let case = format!("transfer.case={case}");
+        let drawn = accuracy(&[&case]);
+        let fitted = accuracy(&[&case, "transfer.probe=fitted"]);
+        assert!(drawn < 0.5 && fitted > least, "{case}: {drawn}, {fitted}");
+    }
+}
+
+#[test]
 fn the_pull_towards_the_pretrained_weights_keeps_them_nearer() {
     let bench = bench();
     let before = best(&trials(&bench, "pretrain")[0]);
@@ -432,6 +456,50 @@ fn advice_is_found_once_for_all_seeds_and_rates_and_is_the_same_after_a_kill() {
 }
 
 #[test]
+fn advice_is_the_same_for_any_number_of_threads_and_from_what_killed_processes_have_left() {
+    let bench = bench();
+    let results = bench.path().join("results");
+    let start = |threads: &str| {
+        let mut command = bare(env!("CARGO_BIN_EXE_wick"));
+        command.current_dir(bench.path()).env("RAYON_NUM_THREADS", threads);
+        command.args(["advise", "transfer.toml"]).args(FEW);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let said = |threads: &str| {
+        let output = start(threads).wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let forget = || {
+        [".advice", ".features"].iter().for_each(|name| {
+            let _ = fs::remove_dir_all(results.join(name));
+        });
+    };
+    let expected = said("1");
+    let answers = kept(&bench);
+    assert_eq!(answers.len(), 1);
+    forget();
+    assert_eq!(said("3"), expected);
+    assert_eq!(kept(&bench), answers);
+    // Killed when so many bytes of tries are kept.
+    let bytes = || {
+        let folder = fs::read_dir(results.join(".advice")).into_iter().flatten();
+        folder.map(|entry| entry.unwrap().metadata().map_or(0, |it| it.len())).sum::<u64>()
+    };
+    for least in [0, 1, 200, 1000] {
+        forget();
+        let mut process = start("2");
+        while process.try_wait().unwrap().is_none() && bytes() < least {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = process.kill();
+        process.wait().unwrap();
+        assert_eq!(said("2"), expected, "killed at {least} bytes");
+        assert_eq!(kept(&bench), answers, "killed at {least} bytes");
+    }
+}
+
+#[test]
 fn labels_of_validation_and_test_images_change_nothing_in_advice() {
     let bench = bench();
     let folder = bench.path().join("data");
@@ -526,7 +594,7 @@ fn advice_ends_with_the_command_that_holds_it_against_training() {
     assert_eq!(advised.lines().count(), 2);
     assert!(advised.trim_end().ends_with(",auto"), "{advised}");
     let report = fs::read_to_string(bench.path().join("results/transfer-cases/report.html"));
-    assert!(report.unwrap().contains("dvised beforehand was "));
+    assert!(report.unwrap().contains("wick advise recommended "));
     // What is settled already is not compared.
     let settled = ["--set", "transfer.cut=second"];
     let settled = bench.done(&[&["advise", "transfer.toml"][..], &few, &settled].concat());

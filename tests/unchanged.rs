@@ -30,18 +30,31 @@ const SHORT: [&str; 5] = [
     "sweep.seeds=1",
 ];
 
+/// Without advice, which takes minutes.
+const FOUR_CASES: &str = "sweep.grid.\"transfer.case\"=[\"small-similar\", \"small-different\", \"large-similar\", \"large-different\"]";
+
+/// What an experiment asks for that is not in the repository, or takes long to find.
+fn elsewhere(name: &str) -> &'static [&'static str] {
+    match name {
+        "plain-cnn" => &["data.source=\"openclipart9\""],
+        "fashion-mnist" => &["data.source=\"fashion-mnist\"", "data.test=0.02"],
+        "transfer-four-cases" => &[FOUR_CASES],
+        _ => &[],
+    }
+}
+
 /// Settings of single experiments, laid over [`SHORT`].
 fn own(name: &str) -> &'static [&'static str] {
     match name {
         "augmentation" => &["train.epochs=2"],
-        "plain-cnn" => &["data.source=\"openclipart9\""],
+        "fashion-mnist" | "plain-cnn" => elsewhere(name),
         "attention" | "layers" | "norms" | "every-recipe" | "newer-recipes" => &["train.epochs=2"],
         "pruning" => &["train.epochs=3", "sweep.seeds=2"],
         "transfer-squeezenet-clipart" => &["data.validation=0.1", "sweep.folds=2"],
         "small-data" => &["data.test=0.9", "train.epochs=2"],
         // Advice measures the features of all training images of each size.
         "transfer-four-cases" => {
-            &["data.test=0.02", "sweep.grid.\"data.subset\"=[{ per-class = 4 }]"]
+            &["data.test=0.02", "sweep.grid.\"data.subset\"=[{ per-class = 4 }]", FOUR_CASES]
         }
         "unfreeze" => &["train.epochs=13"],
         _ => &["data.test=0.02"],
@@ -86,8 +99,7 @@ fn stands_on_another(file: &Path) -> bool {
 
 /// The digests of the first trials of an experiment as it is written.
 fn digests(file: &Path, results: &Path) -> String {
-    let sets = if name(file) == "plain-cnn" { own("plain-cnn") } else { &[] };
-    let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+    let sets = elsewhere(&name(file)).iter().map(|set| (*set).to_owned()).collect();
     let request = Request { file: file.to_owned(), sets, ..Request::default() };
     let root = load(&request).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let images = Cache::new(1);

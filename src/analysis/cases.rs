@@ -1,19 +1,21 @@
 //! The cases of a transfer beside each other: which one won where everything else was the same, by how
 //! much, and whether a textbook would have said so.
 
+mod account;
 mod hindsight;
 
 use std::collections::BTreeMap;
 
 use super::statistics::{ALPHA, Estimate, Paired, holm};
 use crate::plan::transfer::Case;
-use crate::sweep::advised::{AUTO, AXIS, Advised};
+use crate::sweep::advised::{AXIS, Advised};
 
 use super::answers::Answers;
 use super::measure::Measure;
 use super::tables::Trial;
 
-pub use hindsight::{Advisor, advisors, hindsight};
+pub use account::{Account, accounts};
+pub use hindsight::{Advisor, advisors};
 
 /// The axis by which a data set grows.
 const SUBSET: &str = "data.subset";
@@ -48,6 +50,11 @@ pub struct Contest {
     pub contestants: Vec<Contestant>,
     /// Index of the best one.
     pub best: Option<usize>,
+    /// The best of the textbook's cases that freeze minus the best of those that train everything, over shared seeds and
+    /// folds.
+    pub freezing: Option<Paired>,
+    /// The p-value of that, by Holm's correction over all contests.
+    pub freezing_corrected: Option<f64>,
     /// What was advised before anything was trained.
     pub advised: Option<Advised>,
 }
@@ -88,6 +95,8 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
                 size: size.map_or(String::new(), |size| trial.values[size].clone()),
                 contestants: Vec::new(),
                 best: None,
+                freezing: None,
+                freezing_corrected: None,
                 advised: None,
             };
             contests.push((others, contest));
@@ -115,6 +124,8 @@ pub fn contests(answers: &Answers) -> Vec<Contest> {
     let corrected = holm(&p);
     let contestants = contests.iter_mut().flat_map(|contest| &mut contest.contestants);
     contestants.zip(corrected).for_each(|(contestant, p)| contestant.corrected = p);
+    let p: Vec<Option<f64>> = contests.iter().map(|it| it.freezing?.p).collect();
+    contests.iter_mut().zip(holm(&p)).for_each(|(contest, p)| contest.freezing_corrected = p);
     contests
 }
 
@@ -144,19 +155,36 @@ fn fill(answers: &Answers, contest: &mut Contest, members: &[(String, Vec<usize>
         });
     }
     let mean = |index: &usize| contest.contestants[*index].estimate.map(|found| found.mean);
-    contest.best =
-        (0..members.len()).filter(|index| mean(index).is_some()).reduce(|best, index| {
+    let best_of = |wanted: &dyn Fn(&str) -> bool| {
+        let those = (0..members.len()).filter(|index| wanted(&members[*index].0));
+        those.filter(|index| mean(index).is_some()).reduce(|best, index| {
             let (a, b) = (mean(&index), mean(&best));
             if a.zip(b).is_some_and(|(a, b)| measure.improves(a, b)) { index } else { best }
-        });
-    let Some(best) = contest.best else { return };
-    for (index, sample) in samples.iter().enumerate().filter(|(index, _)| *index != best) {
-        let shared: Vec<f64> = samples[best]
-            .iter()
-            .filter_map(|(run, value)| Some(value - sample.get(run)?))
-            .collect();
-        contest.contestants[index].behind = Paired::of(&shared);
-    }
+        })
+    };
+    let difference = |one: usize, other: usize| {
+        let of = |(run, value): (&_, &f64)| Some(value - samples[other].get(run)?);
+        Paired::of(&samples[one].iter().filter_map(of).collect::<Vec<f64>>())
+    };
+    let (frozen, trained) =
+        (best_of(&|case| is_of(FROZEN, case)), best_of(&|case| is_of(TRAINED, case)));
+    let freezing = frozen.zip(trained).and_then(|(frozen, trained)| difference(frozen, trained));
+    let best = best_of(&|_| true);
+    let behind: Vec<Option<Paired>> = (0..members.len())
+        .map(|index| best.filter(|best| *best != index).and_then(|best| difference(best, index)))
+        .collect();
+    (contest.best, contest.freezing) = (best, freezing);
+    contest.contestants.iter_mut().zip(behind).for_each(|(it, behind)| it.behind = behind);
+}
+
+/// The textbook's cases that freeze what is kept.
+const FROZEN: [Case; 2] = [Case::SmallSimilar, Case::SmallDifferent];
+
+/// The textbook's cases that train everything.
+const TRAINED: [Case; 2] = [Case::LargeSimilar, Case::LargeDifferent];
+
+fn is_of(cases: [Case; 2], name: &str) -> bool {
+    cases.iter().any(|case| case.name() == name)
 }
 
 /// Which case won, over which others, and how sure that is.
@@ -195,70 +223,62 @@ pub fn verdict(answers: &Answers, contest: &Contest) -> String {
     text
 }
 
-/// Whether frozen layers are best (true) or training everything is (false); none if the best case of the
-/// one kind cannot be told from a case of the other.
-fn freezing_wins(contest: &Contest) -> Option<bool> {
-    let advised = contest.advised.as_ref().map_or("", |advised| advised.nearest.as_str());
-    let freezes = |it: &Contestant| {
-        // What was advised is of the kind of the case that it is nearest to.
-        let name = if it.case == AUTO { advised } else { &it.case };
-        [Case::SmallSimilar, Case::SmallDifferent].iter().any(|case| case.name() == name)
-    };
-    let wins = freezes(contest.winner()?);
-    let others = contest.contestants.iter().filter(|it| freezes(it) != wins);
-    let mut surely_behind = others.map(|it| it.corrected.is_some_and(|p| p < ALPHA)).peekable();
-    (surely_behind.peek().is_some() && surely_behind.all(|sure| sure)).then_some(wins)
+/// Whether the textbook's cases that freeze win (true) or those that train everything (false); none if the best ones of
+/// both kinds cannot be told apart.
+fn freezing_wins(measure: Measure, contest: &Contest) -> Option<bool> {
+    let is_sure = contest.freezing_corrected.is_some_and(|p| p < ALPHA);
+    let mean = contest.freezing.filter(|_| is_sure)?.difference.mean;
+    Some(measure.improves(mean, 0.0))
 }
 
-/// For each pair of network and data its contests, the smallest size first; for sweeps over sizes.
-pub fn by_size(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
+/// For each pair of network and data its contests, the smallest size first.
+pub fn pairs(contests: &[Contest]) -> Vec<(&str, Vec<&Contest>)> {
     let mut pairs: Vec<(&str, Vec<&Contest>)> = Vec::new();
-    for contest in contests.iter().filter(|contest| !contest.size.is_empty()) {
+    for contest in contests {
         match pairs.iter_mut().find(|(pair, _)| *pair == contest.pair) {
             Some((_, sizes)) => sizes.push(contest),
             None => pairs.push((&contest.pair, vec![contest])),
         }
     }
-    pairs.retain(|(_, sizes)| sizes.len() > 1);
     for (_, sizes) in &mut pairs {
         sizes.sort_by(|a, b| number(&a.size).total_cmp(&number(&b.size)));
     }
     pairs
 }
 
-/// Where, for each pair of network and data, training everything begins to beat frozen layers; for sweeps
-/// over sizes. Only what can be told counts.
-pub fn borders(contests: &[Contest]) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for (pair, sizes) in by_size(contests) {
-        let told: Vec<(&str, bool)> = sizes
-            .iter()
-            .filter_map(|contest| Some((contest.size.as_str(), freezing_wins(contest)?)))
-            .collect();
-        let change = told.windows(2).find(|two| two[0].1 != two[1].1);
-        let words = match (told.first(), told.last(), change) {
-            (Some(_), Some(_), Some([(_, false), _])) => {
-                "frozen layers win at a larger size and not at a smaller one: there is no one border"
-                    .to_owned()
-            }
-            (Some(_), Some(_), Some([(below, _), (above, _)])) => {
-                format!("the border between small and large lies between {below} and {above}")
-            }
-            (Some((first, false)), ..) => format!(
-                "training everything wins at {} of {} sizes: the border between small and large lies below {first}",
-                told.len(),
-                sizes.len()
-            ),
-            (_, Some((last, true)), _) => format!(
-                "frozen layers win at {} of {} sizes: the border between small and large lies above {last}",
-                told.len(),
-                sizes.len()
-            ),
-            _ => "where the border between small and large lies cannot be told".to_owned(),
-        };
-        sentences.push(if pair.is_empty() { words } else { format!("{pair}: {words}") });
+/// Where training everything begins to beat frozen layers, as far as the trials tell. Numbers are places among the
+/// sizes that were compared, the smallest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Frozen layers win up to the first of these sizes, training everything from the second one on.
+    Between(usize, usize),
+    /// Training everything wins at this size already, the smallest one that tells.
+    Below(usize),
+    /// Frozen layers still win at this size, the largest one that tells.
+    Above(usize),
+    /// Frozen layers win at this size and not at a smaller one.
+    Broken(usize),
+    /// No size tells.
+    Open,
+}
+
+/// The border between small and large of a pair of network and data that was compared at `sizes`, by the textbook's four
+/// cases: what was advised may freeze at any size.
+pub fn border(measure: Measure, sizes: &[&Contest]) -> Border {
+    let told = sizes.iter().enumerate();
+    let told: Vec<(usize, bool)> = told
+        .filter_map(|(place, contest)| Some((place, freezing_wins(measure, contest)?)))
+        .collect();
+    let changes: Vec<&[(usize, bool)]> =
+        told.windows(2).filter(|two| two[0].1 != two[1].1).collect();
+    let broken = changes.iter().find(|two| two[1].1);
+    match (broken, changes.first(), told.first(), told.last()) {
+        (Some(two), ..) => Border::Broken(two[1].0),
+        (_, Some(two), ..) => Border::Between(two[0].0, two[1].0),
+        (.., Some((_, true)), Some((last, _))) => Border::Above(*last),
+        (.., Some((first, _)), _) => Border::Below(*first),
+        _ => Border::Open,
     }
-    sentences
 }
 
 /// A size in words for people: "10 per class", "20 %", "all".
@@ -301,7 +321,17 @@ mod tests {
         let best = contestants.iter().position(|it| it.case == winner);
         let (pair, size) = (pair.to_owned(), size.to_owned());
         let surroundings = format!("{pair}, {size}");
-        Contest { surroundings, pair, size, contestants, best, advised: None }
+        let towards = if winner == "small-similar" { 1.0 } else { -1.0 };
+        Contest {
+            surroundings,
+            pair,
+            size,
+            contestants,
+            best,
+            freezing: Paired::of(&[0.1 * towards, 0.2 * towards]),
+            freezing_corrected: Some(p),
+            advised: None,
+        }
     }
 
     #[test]
@@ -312,7 +342,7 @@ mod tests {
 
     #[test]
     fn the_border_lies_where_the_winner_no_longer_freezes_as_far_as_that_can_be_told() {
-        let found = borders(&[
+        let contests = [
             contest("a", "none", "large-similar", 0.01),
             contest("a", "{ per-class = 20 }", "large-similar", 0.3),
             contest("a", "{ per-class = 5 }", "small-similar", 0.01),
@@ -322,15 +352,24 @@ mod tests {
             contest("c", "none", "small-similar", 0.2),
             contest("d", "{ per-class = 5 }", "large-similar", 0.01),
             contest("d", "none", "small-similar", 0.01),
-        ]);
-        assert_eq!(
-            found,
-            [
-                "a: the border between small and large lies between { per-class = 5 } and none",
-                "b: training everything wins at 2 of 2 sizes: the border between small and large lies below { per-class = 5 }",
-                "c: where the border between small and large lies cannot be told",
-                "d: frozen layers win at a larger size and not at a smaller one: there is no one border",
-            ]
-        );
+            contest("e", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("e", "{ per-class = 9 }", "small-similar", 0.01),
+            contest("e", "none", "small-similar", 0.2),
+            contest("f", "{ per-class = 5 }", "small-similar", 0.01),
+            contest("f", "{ per-class = 9 }", "large-similar", 0.01),
+            contest("f", "none", "small-similar", 0.01),
+        ];
+        let accuracy = "val_accuracy".parse().unwrap();
+        let found: Vec<Border> =
+            pairs(&contests).iter().map(|(_, sizes)| border(accuracy, sizes)).collect();
+        let expected = [
+            Border::Between(0, 2),
+            Border::Below(0),
+            Border::Open,
+            Border::Broken(1),
+            Border::Above(1),
+            Border::Broken(2),
+        ];
+        assert_eq!(found, expected);
     }
 }

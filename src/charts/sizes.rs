@@ -26,8 +26,16 @@ const BOTTOM: f64 = 206.0;
 /// Pixels between the whiskers of two ways at one size.
 const DODGE: f64 = 5.0;
 
-/// The chart of `ways` over `sizes`, evenly spaced from the smallest on; `axis` is said below.
-pub fn sizes(name: &str, title: &str, sizes: &[String], axis: &str, ways: &[Way]) -> Chart {
+/// The chart of `ways` over `sizes`, evenly spaced from the smallest on; `axis` is said below. What lies between the
+/// two sizes of `band` is shaded.
+pub fn sizes(
+    name: &str,
+    title: &str,
+    sizes: &[String],
+    axis: &str,
+    ways: &[Way],
+    band: Option<(usize, usize)>,
+) -> Chart {
     let longest = ways.iter().map(|way| width(&way.label)).fold(0.0, f64::max);
     let right = WIDTH - longest.min(120.0) - 12.0;
     let all = || ways.iter().flat_map(|way| way.points.iter().flatten());
@@ -54,6 +62,9 @@ pub fn sizes(name: &str, title: &str, sizes: &[String], axis: &str, ways: &[Way]
         ways.iter().map(|way| end(way).map_or(BOTTOM, |(_, height)| height)).collect();
     let labels = apart(&ends, 12.0, TOP + 4.0, BOTTOM);
     let body = html! {
+        @if let Some((from, to)) = band {
+            rect class="between" x=(at(x(from))) y=(at(TOP)) width=(at(x(to) - x(from))) height=(at(BOTTOM - TOP)) {}
+        }
         @for (value, text) in y_ticks {
             @let height = y.at(value);
             line class="grid" x1=(at(left)) x2=(at(right)) y1=(at(height)) y2=(at(height)) {}

@@ -49,9 +49,9 @@ pub struct Transfer {
     /// What begins to learn later.
     #[serde(default)]
     pub unfreeze: Vec<Unfreeze>,
-    /// So many epochs the head learns alone.
+    /// What the head does before anything else learns.
     #[serde(default)]
-    pub probe: usize,
+    pub probe: Probe,
     /// From each layer with weights to the one below: the factor on the learning rate.
     pub layer_lr_decay: Option<f64>,
     /// Strength of the pull towards the pretrained weights.
@@ -221,6 +221,64 @@ impl<'de> Deserialize<'de> for Layers {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Layers, A::Error> {
                 Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Layers::Named)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// What the head does before anything else learns (linear probing, then fine-tuning: Kumar et al., 2022).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It learns alone for so many epochs.
+    Epochs(usize),
+    /// `"fitted"`: it starts as the linear head that fits the training images best.
+    Fitted,
+}
+
+impl Default for Probe {
+    fn default() -> Probe {
+        Probe::Epochs(0)
+    }
+}
+
+impl Probe {
+    /// Epochs in which the head learns alone.
+    pub fn epochs(self) -> usize {
+        match self {
+            Probe::Epochs(epochs) => epochs,
+            Probe::Fitted => 0,
+        }
+    }
+}
+
+written!(Probe, "Probe", {
+    "anyOf": [
+        { "type": "integer", "minimum": 0, "description": "Epochs that the head learns alone." },
+        {
+            "const": "fitted",
+            "description": "The head starts as the linear head that fits the training images best.",
+        },
+    ],
+});
+
+impl<'de> Deserialize<'de> for Probe {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Probe;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a number of epochs or \"fitted\"")
+            }
+            fn visit_i64<E: Error>(self, epochs: i64) -> Result<Probe, E> {
+                let wrong = || E::invalid_value(serde::de::Unexpected::Signed(epochs), &self);
+                usize::try_from(epochs).map(Probe::Epochs).map_err(|_| wrong())
+            }
+            fn visit_str<E: Error>(self, name: &str) -> Result<Probe, E> {
+                match name {
+                    "fitted" => Ok(Probe::Fitted),
+                    other => Err(E::unknown_variant(other, &["fitted"])),
+                }
             }
         }
         deserializer.deserialize_any(Reader)

@@ -44,6 +44,9 @@ pub struct TransferPlan {
     /// So many augmented variants of each image go round while leading layers are frozen; 0: each
     /// epoch has its own.
     pub feature_variants: usize,
+    /// Whether the last layer starts as the linear head that fits the training images best.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fits_head: bool,
 }
 
 /// A file of weights.

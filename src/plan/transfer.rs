@@ -5,12 +5,12 @@ use crate::config::layer::{self, Element, Layer};
 use crate::config::layer_values::{Pair, Width, Yes};
 use crate::config::model::Defaults;
 use crate::config::template::{self, HEAD};
-use crate::config::transfer::{Cut, Layers, Start, Transfer};
+use crate::config::transfer::{Cut, Layers, Probe, Start, Transfer};
 use crate::config::written::Written;
 use crate::document::{KeyPath, Node, Problem, read};
 
 use super::architecture::extended;
-use super::model::{LayerKind, LayerPlan, ModelPlan, TransferPlan, Tuning};
+use super::model::{DensePlan, LayerKind, LayerPlan, ModelPlan, TransferPlan, Tuning};
 use super::section::take;
 
 pub use crate::config::transfer::Case;
@@ -115,12 +115,33 @@ fn transfer(
     network.transfer = Some(TransferPlan {
         l2_sp: transfer.l2_sp,
         feature_variants: transfer.feature_variants.unwrap_or(0),
+        fits_head: transfer.probe == Probe::Fitted,
     });
+    if transfer.probe == Probe::Fitted {
+        problems.extend(unfitting(&network, kept_layers));
+    }
     if problems.is_empty() { Ok(network) } else { Err(problems) }
 }
 
 fn at(key: &str) -> KeyPath {
     KeyPath::root().key("transfer").key(key)
+}
+
+/// Why the head of `network`, which begins behind `kept` layers, cannot be fitted; none if it can.
+fn unfitting(network: &ModelPlan, kept: usize) -> Option<Problem> {
+    let weighted = network.layers[kept..].iter().filter(|layer| layer.parameters() > 0).count();
+    let is_linear = network.layers.last().is_some_and(|last| match &last.kind {
+        LayerKind::Dense(DensePlan { bias, tail, .. }) => {
+            *bias && last.input.len() == 1 && tail.norm.is_none() && tail.activation.is_none()
+        }
+        _ => false,
+    });
+    let message = "only a head that is one dense layer can be fitted";
+    (weighted != 1 || !is_linear).then(|| {
+        Problem::value(at("probe"), message).label("not with this head").help(
+            "write head = [\"flatten\", { dense = \"classes\" }], or a number of epochs that the head learns alone",
+        )
+    })
 }
 
 /// Looks at the numbers.
@@ -164,11 +185,11 @@ fn check(transfer: &Transfer, epochs: usize) -> Vec<Problem> {
         "images from which on a data set is large",
     );
     that(
-        transfer.probe < epochs || transfer.probe == 0,
+        transfer.probe.epochs() < epochs || transfer.probe.epochs() == 0,
         at("probe"),
         format!(
             "the head learns alone for {} of {epochs} epochs: nothing else would learn",
-            transfer.probe
+            transfer.probe.epochs()
         ),
         "fewer than train.epochs",
     );
@@ -375,7 +396,7 @@ fn tune(
             Some(depth) => {
                 layer.tuning = Some(Tuning {
                     pretrained: start == Start::Pretrained && depth >= transfer.reinit,
-                    from_epoch: first.map(|epoch| epoch.max(transfer.probe + 1)),
+                    from_epoch: first.map(|epoch| epoch.max(transfer.probe.epochs() + 1)),
                     lr_factor: decay.powi(depth as i32 + 1),
                 });
             }

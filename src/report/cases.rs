@@ -4,7 +4,8 @@ use maud::html;
 
 use crate::analysis::Answers;
 use crate::analysis::cases::{
-    Contest, Contestant, advisors, borders, by_size, contests, hindsight, size_in_words, verdict,
+    Border, Contest, Contestant, accounts, advisors, border, contests, pairs, size_in_words,
+    verdict,
 };
 use crate::basis::number::number;
 use crate::charts::sizes::{Way, sizes};
@@ -35,7 +36,7 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
     let measure = answers.measure;
     let (scale, unit) = if measure.is_loss() { (1.0, "") } else { (100.0, ", %") };
     let said = format!("{}{unit}", capital(&measure.words()));
-    let pairs = by_size(&contests).into_iter().enumerate();
+    let pairs = pairs(&contests).into_iter().filter(|(_, sizes)| sizes.len() > 1).enumerate();
     let chart = |(index, (pair, contests)): (usize, (&str, Vec<&Contest>))| {
         let point = |contest: &Contest, case: &str| {
             let estimate = contest.contestants[find(contest, case)?].estimate?;
@@ -52,7 +53,11 @@ pub(super) fn charts(answers: &Answers) -> Vec<Chart> {
             "" => said.clone(),
             pair => format!("{said}: {pair}"),
         };
-        sizes(&format!("cases-{}", index + 1), &title, &words, "training images", &ways)
+        let band = match border(measure, &contests) {
+            Border::Between(below, above) => Some((below, above)),
+            _ => None,
+        };
+        sizes(&format!("cases-{}", index + 1), &title, &words, "training images", &ways, band)
     };
     pairs.map(chart).collect()
 }
@@ -115,22 +120,30 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         @if !charts.is_empty() {
             div class="charts" { @for chart in &charts { (chart.figure()) } }
         }
-        ul {
-            @for contest in &contests {
-                li {
-                    @if !contest.surroundings.is_empty() { strong { (contest.surroundings) } ": " }
-                    (verdict(answers, contest)) "."
-                    @if let Some(sentence) = hindsight(contest) { " " (capital(&sentence)) "." }
-                }
+        @for account in accounts(answers, &contests) {
+            p {
+                @if !account.pair.is_empty() { strong { (capital(&account.pair)) "." } " " }
+                (account.text())
             }
-            @for sentence in borders(&contests) { li { (sentence) "." } }
-            @if let Some(sentence) = advisors(&contests) { li { (sentence) "." } }
+        }
+        details {
+            summary { "every comparison" }
+            ul {
+                @for contest in &contests {
+                    li {
+                        @if !contest.surroundings.is_empty() { strong { (contest.surroundings) } ": " }
+                        (verdict(answers, contest)) "."
+                    }
+                }
+                @if let Some(sentence) = advisors(&contests) { li { (sentence) "." } }
+            }
         }
         p class="note" {
-            "A textbook says: few images like those of the pretrained network, a new head on all of it (small-similar); few and "
-            "different, a new head near the beginning (small-different); many, train everything, from the pretrained weights "
-            "(large-similar) or from scratch (large-different). Differences are paired by seed and fold; a case is behind where "
-            "p < 0.05 by the paired t test with Holm's correction over all cases here."
+            "The textbook's four cases: with few images like those of the pretrained network, a new head on all of its frozen layers "
+            "(small-similar); with few and different images, a new head on its first frozen layers (small-different); with many "
+            "images, training everything, from the pretrained weights (large-similar) or from scratch (large-different). Differences "
+            "are paired by seed and fold; a case is behind where p < 0.05 by the paired t test with Holm's correction over all cases "
+            "here. The band in a chart is where the border between small and large lies."
             @if contests.iter().any(|contest| contest.advised.is_some()) {
                 " Advice is what " code { "wick advise" } " has found beforehand by trying strategies on folds of the training images of one seed; "
                 code { "auto" } " is what it advised, as advised. What the textbook says is its rule, applied to measures of these images."

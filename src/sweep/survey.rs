@@ -140,10 +140,11 @@ impl Files<'_> {
     }
 }
 
-/// Does it in threads of its own: those that resolve other trials may be waiting for the answer.
+/// Does it in as many threads as the current pool has, but in threads of its own: those of the pool may be waiting for
+/// the answer.
 fn apart<T: Send>(what: impl FnOnce() -> T + Send) -> Result<T, Vec<Problem>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build();
+    let threads = rayon::current_num_threads();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Problem::value(KeyPath::root(), error.to_string()))?;
     let found = std::thread::scope(|scope| scope.spawn(|| pool.install(what)).join());
     Ok(found.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

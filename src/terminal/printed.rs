@@ -5,7 +5,7 @@ mod latex;
 use std::fmt::Write;
 
 use super::grid::{fit, grid};
-use crate::analysis::cases::{advisors, borders, contests, hindsight, verdict};
+use crate::analysis::cases::{accounts, advisors, contests, verdict};
 use crate::analysis::cost::Cost;
 use crate::analysis::effects::{effects, interactions};
 use crate::analysis::importance::{Part, importances};
@@ -405,11 +405,12 @@ fn notes(answers: &Answers) -> String {
     for contest in &contests {
         let place = if contest.surroundings.is_empty() { "cases" } else { &contest.surroundings };
         let _ = writeln!(text, "{place}: {}", verdict(answers, contest));
-        if let Some(sentence) = hindsight(contest) {
-            let _ = writeln!(text, "  {sentence}");
-        }
     }
-    for sentence in borders(&contests).into_iter().chain(advisors(&contests)) {
+    for account in accounts(answers, &contests) {
+        let pair = if account.pair.is_empty() { "in short" } else { &account.pair };
+        let _ = writeln!(text, "{pair}: {}", account.text());
+    }
+    if let Some(sentence) = advisors(&contests) {
         let _ = writeln!(text, "{sentence}");
     }
     let open = answers.trials.iter().filter(|trial| !trial.is_completed()).count();

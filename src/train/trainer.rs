@@ -1,6 +1,7 @@
 //! The training loop of one trial.
 
 mod evaluation;
+mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,6 +17,7 @@ use crate::data::{Batch, Dataset, Normalisation, Order, Split, TrialEpochs, View
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::loss::Targets;
+use crate::measures::Unmeasurable;
 use crate::model::network::{Network, Weights};
 use crate::plan::Plan;
 use crate::transfer::extractor::Extractor;
@@ -58,6 +60,9 @@ pub enum TrainError {
     /// An operation could not be done.
     #[error("an operation failed: {0}")]
     Operation(#[from] candle_core::Error),
+    /// The head cannot be fitted.
+    #[error("the head cannot be fitted: {0}")]
+    Head(#[from] Unmeasurable),
     /// Somebody who listens could not do his part.
     #[error("{0}")]
     Observer(String),
@@ -335,6 +340,9 @@ impl<'a> Trainer<'a> {
         let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
         let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
         self.begin(epoch)?;
+        if epoch == 1 && done == 0 {
+            self.fit_head()?;
+        }
         let inputs = self.inputs.clone();
         let is_made = inputs.prepare_training(epoch as u64, &order.distinct())?;
         let maker = self.maker(is_made)?;

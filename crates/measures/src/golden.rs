@@ -115,7 +115,7 @@ fn the_solver_reaches_scikit_learns_loss() {
         let (images, width) = (features.images(), features.width());
         let design =
             Mat::from_fn(images, width + 1, |i, j| if j < width { table.at(i, j) } else { 1.0 });
-        let weights = fit(design.as_ref(), features.labels(), features.classes());
+        let weights = fit(design.as_ref(), features.labels(), features.classes(), 1.0);
         let loss = objective(design.as_ref(), weights.as_ref(), features.labels());
         close(loss, golden.doubles(&format!("{case}.linear_loss"))[0], case);
     });

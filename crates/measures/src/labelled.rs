@@ -215,6 +215,11 @@ impl Table<'_> {
         (value - self.shift[feature]) * self.scale[feature]
     }
 
+    /// What is taken from the values of a feature, and what they are multiplied by then.
+    pub(super) fn transform(&self, feature: usize) -> (f64, f64) {
+        (self.shift[feature], self.scale[feature])
+    }
+
     /// The values of some images and some features.
     pub(super) fn block(&self, images: Range<usize>, features: Range<usize>) -> Mat<f64> {
         Mat::from_fn(images.len(), features.len(), |row, column| {

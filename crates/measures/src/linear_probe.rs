@@ -49,7 +49,7 @@ pub(super) fn cross_validate(
         let (training, held_out) = (of(false), of(true));
         let design = design(&decomposition, &training);
         let answers: Vec<u32> = training.iter().map(|image| labels[*image]).collect();
-        let weights = fit(design.as_ref(), &answers, classes);
+        let weights = fit(design.as_ref(), &answers, classes, 1.0);
         let logits = self::design(&decomposition, &held_out) * &weights;
         for (row, image) in held_out.iter().enumerate() {
             let best = (0..classes).fold(0, |best, class| {
@@ -62,16 +62,16 @@ pub(super) fn cross_validate(
 }
 
 /// The scores of some images and a column of ones for the biases.
-fn design(decomposition: &Decomposition, images: &[usize]) -> Mat<f64> {
+pub(super) fn design(decomposition: &Decomposition, images: &[usize]) -> Mat<f64> {
     let rank = decomposition.rank();
     Mat::from_fn(images.len(), rank + 1, |row, place| {
         if place < rank { decomposition.scores[(images[row], place)] } else { 1.0 }
     })
 }
 
-/// The weights of multinomial logistic regression, columns of `design` × classes; its last column is
-/// the bias's.
-pub(super) fn fit(design: MatRef<f64>, labels: &[u32], classes: usize) -> Mat<f64> {
+/// The weights of multinomial logistic regression with `penalty`/2·‖weights‖², columns of `design` × classes; its
+/// last column is the bias's, which has no penalty.
+pub(super) fn fit(design: MatRef<f64>, labels: &[u32], classes: usize, penalty: f64) -> Mat<f64> {
     let (images, columns) = (design.nrows(), design.ncols());
     let turned = design.transpose().to_owned();
     let mut errors = Mat::zeros(images, classes);
@@ -82,8 +82,8 @@ pub(super) fn fit(design: MatRef<f64>, labels: &[u32], classes: usize) -> Mat<f6
     for column in 0..columns {
         let squares: f64 = (0..images).map(|row| design[(row, column)].powi(2)).sum();
         for class in 0..classes {
-            let penalty = if column + 1 < columns { 1.0 } else { 0.0 };
-            curvature[class * columns + column] = penalty + spread * squares;
+            let own = if column + 1 < columns { penalty } else { 0.0 };
+            curvature[class * columns + column] = own + spread * squares;
         }
     }
     let start = vec![0.0; columns * classes];
@@ -97,8 +97,8 @@ pub(super) fn fit(design: MatRef<f64>, labels: &[u32], classes: usize) -> Mat<f6
         for class in 0..classes {
             for column in 0..columns - 1 {
                 let weight = weights[(column, class)];
-                value += 0.5 * weight * weight;
-                gradient[(column, class)] += weight;
+                value += 0.5 * penalty * weight * weight;
+                gradient[(column, class)] += penalty * weight;
             }
         }
         value
@@ -114,7 +114,7 @@ pub(super) fn objective(design: MatRef<f64>, weights: MatRef<f64>, labels: &[u32
 }
 
 /// Turns logits into softmax less the one-hot label; returns the sum of cross-entropies.
-fn losses(mut logits: MatMut<f64>, labels: &[u32]) -> f64 {
+pub(super) fn losses(mut logits: MatMut<f64>, labels: &[u32]) -> f64 {
     let classes = logits.ncols();
     let mut total = 0.0;
     for (row, label) in labels.iter().enumerate() {

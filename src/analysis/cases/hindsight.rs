@@ -19,7 +19,7 @@ pub enum Advisor {
 
 impl Contest {
     /// How the contestant called `name` has come out.
-    fn outcome_of(&self, name: &str) -> Advisor {
+    pub(super) fn outcome_of(&self, name: &str) -> Advisor {
         let place = self.contestants.iter().position(|it| it.case == name);
         match place {
             Some(place) if self.best == Some(place) => Advisor::Right,
@@ -45,45 +45,14 @@ impl Contest {
     }
 }
 
-/// How an outcome is said of a case, or of advice.
-fn words(outcome: Advisor) -> &'static str {
+/// An outcome in words.
+pub(super) fn words(outcome: Advisor) -> &'static str {
     match outcome {
-        Advisor::Right => "which is the best here",
-        Advisor::Open => "which cannot be told from the best here",
-        Advisor::Wrong => "which is behind the best here",
-        Advisor::Untried => "which was not tried to its end here",
+        Advisor::Right => "the best",
+        Advisor::Open => "not to be told from the best",
+        Advisor::Wrong => "behind the best",
+        Advisor::Untried => "not trained to its end",
     }
-}
-
-/// What was advised, and what the textbook's rule says, each with how it has come out; none if nothing was.
-pub fn hindsight(contest: &Contest) -> Option<String> {
-    let advised = contest.advised.as_ref()?;
-    let textbook = format!(
-        "the textbook says {}, {}: {} images are a {} set ({}), {} what the network knows by a score of {:.2} ({})",
-        advised.textbook,
-        words(contest.textbook()?),
-        advised.images,
-        advised.size,
-        advised.size_confidence,
-        if advised.kind == "similar" { "similar to" } else { "different from" },
-        advised.similarity,
-        advised.similarity_confidence,
-    );
-    let Some(outcome) = contest.advisor() else { return Some(textbook) };
-    let ran = match &advised.as_run[..] {
-        "" => String::new(),
-        name => format!(" ({name} here)"),
-    };
-    let expected = match advised.expected {
-        Some(expected) => format!(", with {:.1} % expected", 100.0 * expected),
-        None => String::new(),
-    };
-    Some(format!(
-        "advised beforehand was {}{ran}{expected}, nearest to {}, {}; {textbook}",
-        advised.strategy,
-        advised.nearest,
-        words(outcome),
-    ))
 }
 
 /// How often advice and the textbook's rule came out well; none if nothing was advised.
@@ -120,7 +89,7 @@ mod tests {
             contest("c", "none", "small-similar", 0.01),
             contest("d", "none", "small-similar", 0.01),
         ];
-        assert_eq!((advisors(&contests), hindsight(&contests[0])), (None, None));
+        assert_eq!(advisors(&contests), None);
         let names = ["small-similar", "small-similar", "small-similar", "other"];
         for (contest, case) in contests.iter_mut().zip(names) {
             contest.advised = Some(Advised {
@@ -143,12 +112,6 @@ mod tests {
         let expected = [Advisor::Wrong, Advisor::Open, Advisor::Right, Advisor::Untried];
         assert_eq!(found, expected.map(Some));
         assert_eq!(
-            hindsight(&contests[0]).unwrap(),
-            "advised beforehand was a dense layer on frozen conv3 (small-similar here), with 87.6 % expected, nearest to \
-             small-similar, which is behind the best here; the textbook says large-similar, which is the best here: 50 \
-             images are a small set (clear), similar to what the network knows by a score of 0.81 (likely)"
-        );
-        assert_eq!(
             advisors(&contests).unwrap(),
             "advice named the best in 1 of 4 comparisons, one that cannot be told from it in 1, and one that is behind it \
              in 1; the textbook named the best in 2 of 4 comparisons, one that cannot be told from it in 0, and one that \
@@ -158,10 +121,5 @@ mod tests {
         let advised = contests[0].advised.as_mut().unwrap();
         advised.strategy = String::new();
         assert_eq!(contests[0].advisor(), None);
-        assert!(
-            hindsight(&contests[0])
-                .unwrap()
-                .starts_with("the textbook says large-similar, which is")
-        );
     }
 }

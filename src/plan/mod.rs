@@ -20,6 +20,7 @@ mod section;
 pub mod strategy;
 pub mod survey;
 pub mod sweep;
+mod task;
 pub mod train;
 pub mod transfer;
 mod trial;

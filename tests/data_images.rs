@@ -21,6 +21,8 @@ fn plan(folder: &Path, on_bad_image: OnBadImage) -> DataPlan {
         test: TestSet::Declared,
         validation: 0.0,
         fold: None,
+        task: Default::default(),
+        class_attributes: Default::default(),
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [8, 8], channels: 3 },

@@ -20,12 +20,14 @@ use candlewick::plan::data::{
 };
 use image::Rgb;
 
-fn plan(source: Source) -> DataPlan {
+pub(super) fn plan(source: Source) -> DataPlan {
     DataPlan {
         source,
         test: TestSet::Declared,
         validation: 0.0,
         fold: None,
+        task: Default::default(),
+        class_attributes: Default::default(),
         classes: Vec::new(),
         subset: Subset::All,
         image: Image { size: [2, 2], channels: 3 },

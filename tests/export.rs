@@ -92,6 +92,8 @@ impl Sample {
 
 fn card(model: ModelPlan, side: usize) -> Card {
     Card {
+        task: Default::default(),
+        thresholds: Vec::new(),
         program: "candlewick 0.1.0".to_owned(),
         seed: 1,
         images: String::new(),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use candlewick::config::layering::{Request, load};
-use candlewick::data::Cache;
+use candlewick::data::{Cache, Labels};
 use candlewick::kernels::device::Device;
-use candlewick::kernels::loss::cross_entropy;
+use candlewick::kernels::loss::{Targets, cross_entropy};
 use candlewick::model::network::{Network, Weights};
 use candlewick::plan::Plan;
 use candlewick::plan::distill::DistillPlan;
@@ -211,6 +211,38 @@ fn every_recipe_follows_pytorch_through_fifty_steps_and_in_what_it_keeps() {
             let loss = cross_entropy(&mut forward.tape, &forward.logits, &labels, 0.0, None);
             let loss = loss.unwrap();
             close(recipe, RECIPE_STEPS, loss.sum / loss.weight, golden[RECIPE_STEPS as usize]);
+        }
+    }
+}
+
+#[test]
+fn several_labels_follow_pytorch_through_fifty_steps() {
+    let golden: Vec<f64> = csv::Reader::from_path("tests/goldens/multi_label_steps.csv")
+        .unwrap()
+        .deserialize::<(u64, f64)>()
+        .map(|row| row.unwrap().1)
+        .collect();
+    assert_eq!(golden.len() as u64, RECIPE_STEPS);
+    let plan = plan_with("recipe", &["train.loss=\"bce\"", "train.label-smoothing=0.1"]);
+    let positive = (0..10).map(|class| 1.0 + 0.25 * f64::from(class)).collect();
+    for device in [Device::cpu(), Device::cpu_by_candle()] {
+        let weights = start(&mut Network::new(&plan.model, 1).unwrap(), 0);
+        let weighted = Some(Vec::clone(&positive));
+        let mut learner = Learner::new(&plan, &device, weights, weighted).unwrap();
+        for (step, expected) in (0..).zip(&golden) {
+            let (images, labels) = batch(step);
+            // As in the script: class 9 has no label, and the even ones have two.
+            let several = labels.iter().map(|label| {
+                let second = (label % 2 == 0).then_some((3 * label + 1) % 10);
+                let mut own: Vec<u32> = (*label != 9).then_some(*label).into_iter().collect();
+                own.extend(second);
+                own
+            });
+            let targets = Labels::Several(several.collect()).multi_hot(10);
+            let targets = Targets::MultiHot(&targets);
+            let learnt = learner.learn_from(0, &images, targets, None).unwrap();
+            close("several labels", step, learnt.sum / learnt.weight, *expected);
+            learner.step(learnt.gradients, 1.0, 1, RECIPE_STEPS).unwrap();
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod effects;
 mod factor;
 mod folder;
 pub mod importance;
+pub mod label_predictions;
 pub mod machines;
 mod measure;
 pub mod predictions;

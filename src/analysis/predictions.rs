@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::basis::regular;
+use crate::results::label_tables::LABEL_COUNTS;
 use crate::results::layout::{CONFUSION, PREDICTIONS};
 use crate::sweep::store::{Damage, TrialStore};
 
@@ -108,6 +109,10 @@ impl Predictions {
 
     fn add_confusion(&mut self, path: &std::path::Path) -> Option<()> {
         let mut reader = csv::Reader::from_reader(regular::open(path).ok()?);
+        if reader.headers().ok()?.iter().skip(1).eq(LABEL_COUNTS) {
+            // Counts of several labels for an image are no matrix.
+            return None;
+        }
         let classes: Vec<String> =
             reader.headers().ok()?.iter().skip(1).map(str::to_owned).collect();
         let mut rows = Vec::new();

@@ -29,15 +29,30 @@ pub fn words(name: &str) -> &str {
         "average_precision" => "average precision",
         "calibration_error" => "calibration error",
         "brier_score" => "Brier score",
+        "hamming_loss" => "Hamming loss",
+        "micro_f1" => "micro F1",
+        "f1_at_thresholds" => "F1 at thresholds",
+        "accuracy_at_thresholds" => "accuracy at thresholds",
         name => name,
     }
 }
 
 /// Those that people are shown beside the ranking, which is by accuracy mostly: their places among all, and their
 /// names. A recall that is the mean over classes is the balanced accuracy.
-pub fn shown() -> impl Iterator<Item = (usize, &'static str)> {
+pub fn shown(answers: &Answers) -> impl Iterator<Item = (usize, &'static str)> {
     let is_left_out = |name: &str| ["accuracy", "top_k", "precision", "f1"].contains(&name);
-    scores::names().enumerate().filter(move |(_, name)| !is_left_out(name))
+    all(answers).filter(move |(_, name)| !is_left_out(name))
+}
+
+/// Those that predictions here may have: their places among all, and their names.
+pub fn all(answers: &Answers) -> impl Iterator<Item = (usize, &'static str)> {
+    let mut kinds = answers.scores.iter().flatten().map(SetScores::are_of_several_labels);
+    let several = kinds.clone().any(|several| several);
+    let one = kinds.any(|several| !several) || !several;
+    let is_here = move |name: &str| {
+        (several && scores::is_of(name, true)) || (one && scores::is_of(name, false))
+    };
+    scores::names().enumerate().filter(move |(_, name)| is_here(name))
 }
 
 /// Those of `setting`; none if no trial of it has left any.

@@ -224,10 +224,10 @@ fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) ->
     let header = ["path", "label"].into_iter().chain(columns.into_iter().filter(|_| has_boxes));
     table.write_record(header)?;
     for index in &chosen {
-        let label = shown.images.dataset.label(*index) as usize;
-        let class = &shown.images.dataset.classes()[label];
+        let class = &shown.images.dataset.label_names(*index);
         // Names of classes may hold what names of folders cannot.
         let safe = class.replace(|c: char| !(c.is_alphanumeric() || "-_. ".contains(c)), "_");
+        let safe = if safe.is_empty() { "no label".to_owned() } else { safe };
         std::fs::create_dir_all(folder.join(&safe))
             .with_context(|| format!("failed to make {}", folder.join(&safe).display()))?;
         for epoch in 1..=variants as u64 {
@@ -249,11 +249,15 @@ fn export(shown: &Shown, train: &[u32], arguments: &Arguments, folder: &Path) ->
     let bytes = table.into_inner().context("failed to write the table")?;
     write_whole(&folder.join("images.csv"), &bytes)?;
     print(&format!(
-        "{}: {} images, {variants} of each of {}; train on it with data.source = {{ csv = \"{}\" }}\n",
+        "{}: {} images, {variants} of each of {}; train on it with data.source = {{ csv = \"{}\" }}{}\n",
         folder.display(),
         chosen.len() * variants,
         chosen.len(),
-        folder.join("images.csv").display()
+        folder.join("images.csv").display(),
+        match shown.images.dataset.is_multi_label() {
+            true => " and data.task = \"multi-label\"",
+            false => "",
+        }
     ));
     Ok(())
 }

@@ -3,26 +3,26 @@
 use std::path::Path;
 
 use anyhow::Context;
-use candle_core::{Device, Tensor};
-use candle_nn::ops::softmax_last_dim;
 use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::analysis::scores::words;
 use crate::augment::Frame;
 use crate::basis::number::number;
-use crate::data::{Cache, Dataset};
-use crate::kernels::loss::cross_entropy;
-use crate::kernels::tape::Tape;
-use crate::measures::PredictionScores;
-use crate::results::scores::rows;
+use crate::basis::record::Scores;
+use crate::data::{Cache, Dataset, Labels};
+use crate::measures::label_predictions::{average_precisions, counts};
+use crate::measures::{LabelCounts, LabelScores, PredictionScores};
+use crate::results::label_tables::LABEL_COUNTS;
+use crate::results::scores::{Row, label_rows, rows};
 use crate::results::table::csv_bytes;
 use crate::sweep::memory::hold_usually;
 use crate::sweep::store::write_whole;
 use crate::terminal::confusion::matrix;
-use crate::train::metrics::Tally;
+use crate::terminal::labels::{self, LabelRow};
+use crate::train::metrics::{Tally, loss_of, probabilities};
 
-use super::arguments::Evaluate;
+use super::arguments::{Evaluate, Part};
 use super::check::width;
 use super::error::{Error, Result};
 use super::labelled::Labelled;
@@ -47,24 +47,27 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
     dataset.check(chains).map_err(Error::wrong)?;
     let count = ready.card.classes.len();
-    let mut tally = Tally::new(count, TOP);
-    let (mut probabilities, mut all_labels) = (Vec::new(), Vec::new());
+    let task = ready.card.task;
+    // By the network's own numbers of classes.
+    let labels_at = |images: &[u32]| {
+        let mut labels = dataset.labels_at(images);
+        labels.rename(u32::MAX, |label| classes.get(label as usize).copied());
+        labels
+    };
+    let mut tally = Tally::new(count, TOP, task);
+    let mut found = Vec::new();
     for images in images.chunks(BATCH) {
         let pixels = images.par_iter().map(|image| dataset.image(*image));
         let pixels: Vec<_> = pixels.collect::<std::result::Result<_, _>>().map_err(Error::wrong)?;
         let pixels: Vec<(Frame, &[u8])> =
             images.iter().zip(&pixels).map(|(image, p)| (dataset.frame(*image), &**p)).collect();
-        let labels: Vec<u32> =
-            images.iter().map(|image| classes[dataset.label(*image) as usize]).collect();
+        let labels = labels_at(images);
         let logits = ready.logits(&pixels)?;
-        let mut tape = Tape::inference();
-        let value = Tensor::from_slice(&logits, (images.len(), count), &Device::Cpu)?;
-        probabilities.extend(softmax_last_dim(&value)?.flatten_all()?.to_vec1::<f32>()?);
-        let value = tape.leaf(&value, false);
-        let loss = cross_entropy(&mut tape, &value, &labels, 0.0, None)?;
+        let loss = loss_of(&logits, &labels, count)?;
         tally.add(&logits, &labels, loss.sum, loss.weight);
-        all_labels.extend(labels);
+        found.extend(probabilities(logits, count, task)?);
     }
+    let labels = labels_at(images);
     let scores = tally.scores().context("there are no images")?;
     // Among so few classes, the true one always is one of the first.
     let top = match count > TOP {
@@ -81,26 +84,62 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         100.0 * scores.recall,
         100.0 * scores.f1,
     ));
-    let more = PredictionScores::of(&probabilities, count, &all_labels);
-    print(&format!("{}\n", in_words(&more)));
     let confusion = tally.confusion();
-    if count <= MOST_COLUMNS {
-        print(&matrix(&confusion, &ready.card.classes, width()));
+    let set = part.to_possible_value().context("every part has a name")?.get_name().to_owned();
+    let own = &ready.card.classes;
+    let (table, counted): (Vec<Row>, Vec<&str>) = match &labels {
+        Labels::One(labels) => {
+            let more = PredictionScores::of(&found, count, labels);
+            (rows(&set, Some(&scores), &more), own.iter().map(String::as_str).collect())
+        }
+        Labels::Several(_) => {
+            let has = labels.flags(count);
+            let thresholds = &ready.card.thresholds;
+            // Those that were chosen on these images say too much.
+            let chosen_here = *part == Part::Validation;
+            let at = (!thresholds.is_empty() && !chosen_here).then_some(&thresholds[..]);
+            let more = LabelScores::of(&found, count, &has, at);
+            (label_rows(&set, Some(&scores), &more), LABEL_COUNTS.to_vec())
+        }
+    };
+    print(&format!("{}\n", in_words(&table)));
+    match &labels {
+        Labels::Several(_) => {
+            let has = labels.flags(count);
+            print(&labels::table(&label_table(&found, &has, &ready), width()));
+        }
+        Labels::One(_) if count <= MOST_COLUMNS => print(&matrix(&confusion, own, width())),
+        Labels::One(_) => {}
     }
     if let Some(path) = &arguments.confusion {
-        write_confusion(path, &confusion, &ready.card.classes)?;
+        write_confusion(path, &confusion, own, &counted)?;
     }
     if let Some(path) = &arguments.scores {
-        let part = part.to_possible_value().context("every part has a name")?;
-        write_whole(path, &csv_bytes(rows(part.get_name(), Some(&scores), &more)))?;
+        write_whole(path, &csv_bytes(table))?;
     }
     Ok(())
 }
 
-/// The scores that are defined, each with its name.
-fn in_words(scores: &PredictionScores) -> String {
-    let values = PredictionScores::NAMES.into_iter().zip(scores.values());
-    let defined = values.filter_map(|(name, value)| Some(format!("{} {:.4}", words(name), value?)));
+/// What is said of each label.
+fn label_table(probabilities: &[f32], has: &[bool], ready: &Ready) -> Vec<LabelRow> {
+    let classes = &ready.card.classes;
+    let count = classes.len();
+    let (counts, _) = counts(probabilities, count, has, &vec![0.5; count]);
+    let precisions = average_precisions(probabilities, count, has);
+    let thresholds = ready.card.thresholds.iter().map(|threshold| Some(*threshold));
+    let thresholds = thresholds.chain(std::iter::repeat(None));
+    let all = classes.iter().zip(counts).zip(precisions).zip(thresholds);
+    let row = |(((class, counts), average_precision), threshold): (
+        ((&String, LabelCounts), Option<f64>),
+        Option<f64>,
+    )| LabelRow { class: class.clone(), counts, average_precision, threshold };
+    all.map(row).collect()
+}
+
+/// The scores of predictions alone that are defined, each with its name.
+fn in_words(rows: &[Row]) -> String {
+    let alone = rows.iter().filter(|row| !Scores::NAMES.contains(&row.score.as_str()));
+    let defined = alone.filter_map(|row| Some(format!("{} {:.4}", words(&row.score), row.value?)));
     defined.collect::<Vec<_>>().join("  ")
 }
 
@@ -131,9 +170,14 @@ fn classes(dataset: &Dataset, ready: &Ready) -> Result<Vec<u32>> {
     )))
 }
 
-fn write_confusion(path: &Path, confusion: &[Vec<u64>], classes: &[String]) -> Result {
+fn write_confusion(
+    path: &Path,
+    confusion: &[Vec<u64>],
+    classes: &[String],
+    counted: &[&str],
+) -> Result {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(std::iter::once("class").chain(classes.iter().map(String::as_str)))?;
+    table.write_record(std::iter::once("class").chain(counted.iter().copied()))?;
     for (class, row) in classes.iter().zip(confusion) {
         let cells = row.iter().map(u64::to_string);
         table.write_record(std::iter::once(class.clone()).chain(cells))?;

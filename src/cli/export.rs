@@ -77,6 +77,9 @@ fn make(arguments: &Export, loaded: Loaded) -> Result<Made, ExportError> {
             format!("{} parameters in {tensors} tensors", number(card.model.parameters()));
         return Ok(Made { bytes: safetensors(&card, weights)?, summary, notes: String::new() });
     }
+    if arguments.softmax && card.task.is_multi_label() {
+        return Err(ExportError::SeveralLabels);
+    }
     let options = Options {
         input: arguments.input.unwrap_or(Input::Normalised),
         fold_batch_norm: arguments.fold_batch_norm,

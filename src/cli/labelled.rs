@@ -127,6 +127,12 @@ fn foreign(source: Source, ready: &Ready) -> DataPlan {
         test: TestSet::Declared,
         validation: 0.0,
         fold: None,
+        task: card.task,
+        class_attributes: card
+            .data
+            .as_ref()
+            .map(|data| data.class_attributes.clone())
+            .unwrap_or_default(),
         classes: Vec::new(),
         subset: Subset::All,
         image: card.image,

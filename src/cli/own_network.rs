@@ -6,7 +6,7 @@ use crate::config::data::{Classes, Data};
 use crate::config::layering::load;
 use crate::data::{Cache, Normalisation, normalisation, split};
 use crate::document::{KeyPath, Node, read};
-use crate::plan::data::{DataPlan, Moments, Normalise, data_plan};
+use crate::plan::data::{DataPlan, Moments, Normalise, Task, data_plan};
 use crate::plan::network::{Described, described};
 use crate::sweep::memory::hold_usually;
 use crate::train::card::Card;
@@ -52,7 +52,9 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
         program: String::new(),
         seed: 0,
         images: String::new(),
+        task: task(&root),
         classes,
+        thresholds: Vec::new(),
         mean,
         std,
         image,
@@ -82,6 +84,12 @@ fn classes(root: &Node) -> Result<Vec<String>> {
              line in the order of the network's scores"
         ))
     })
+}
+
+/// How many labels an image of the experiment has.
+fn task(root: &Node) -> Task {
+    let at = KeyPath::root().key("data").key("task");
+    root.at(&at).and_then(|node| read(node, &at).ok()).unwrap_or_default()
 }
 
 /// The data of the experiment, if it names any.

@@ -1,4 +1,4 @@
-//! `wick predict`: the classes of images.
+//! `wick predict`: the classes of images, or their labels.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,11 @@ use rayon::prelude::*;
 use crate::augment::Frame;
 use crate::basis::number::number;
 use crate::basis::printable;
-use crate::data::images_in;
+use crate::data::{images_in, written_labels};
+use crate::plan::data::Task;
 use crate::sweep::store::Gradual;
+use crate::train::card::Card;
+use crate::train::metrics::sigmoid;
 
 use super::arguments::Predict;
 use super::error::{Error, Result};
@@ -24,9 +27,12 @@ pub(super) fn predict(arguments: &Predict) -> Result {
     let images = images(&arguments.images)?;
     let mut ready = Ready::new(&arguments.trained, &arguments.looking)?;
     let classes = ready.card.classes.clone();
-    let top = arguments.top.clamp(1, classes.len());
-    let mut predictions =
-        arguments.csv.as_ref().map(|path| Table::new(path, columns(top))).transpose()?;
+    let answer = Answer::of(arguments, &ready.card)?;
+    let mut predictions = arguments
+        .csv
+        .as_ref()
+        .map(|path| Table::new(path, answer.columns(&classes)))
+        .transpose()?;
     let header = std::iter::once("image").chain(classes.iter().map(String::as_str));
     let mut logits = arguments.logits.as_ref().map(|path| Table::new(path, header)).transpose()?;
     let decoder = ready.decoder();
@@ -54,17 +60,14 @@ pub(super) fn predict(arguments: &Predict) -> Result {
         let rows = if pixels.is_empty() { Vec::new() } else { ready.logits(&pixels)? };
         for ((path, _), row) in decoded.iter().zip(rows.chunks(classes.len())) {
             let name = path.display().to_string();
-            let ranked = ranked(row, top);
             match &mut predictions {
                 Some(table) => {
-                    let cells = ranked.iter().flat_map(|(class, probability)| {
-                        [classes[*class].clone(), probability.to_string()]
-                    });
+                    let cells = answer.cells(row, &classes);
                     table.row(std::iter::once(name.clone()).chain(cells))?;
                 }
                 None => {
                     let name = printable::name(&name);
-                    print(&format!("{name}\n{}", shown(&ranked, &classes)));
+                    print(&format!("{name}\n{}", answer.shown(row, &classes)));
                 }
             }
             if let Some(table) = &mut logits {
@@ -127,6 +130,93 @@ impl Table {
         Ok(file.context("failed to write a table")?.finish()?)
     }
 }
+
+/// What is said of an image.
+enum Answer {
+    /// So many of the most probable classes.
+    Top(usize),
+    /// Each label that has its least probability.
+    Labels(Vec<f64>),
+}
+
+impl Answer {
+    /// What was asked for, of the network of `card`.
+    fn of(arguments: &Predict, card: &Card) -> Result<Answer> {
+        match (card.task, arguments.top, arguments.threshold) {
+            (Task::SingleLabel, _, Some(_)) => Err(Error::wrong(
+                "--threshold is for networks that say several labels of an image; this one says one class: --top K \
+                 shows the most probable ones",
+            )),
+            (Task::SingleLabel, top, None) => {
+                Ok(Answer::Top(top.unwrap_or(TOP).clamp(1, card.classes.len())))
+            }
+            (Task::MultiLabel, Some(_), _) => Err(Error::wrong(
+                "--top is for networks that say one class of an image; this one says several labels: --threshold P \
+                 shows those with this probability or more",
+            )),
+            (Task::MultiLabel, None, Some(threshold)) => {
+                Ok(Answer::Labels(vec![threshold; card.classes.len()]))
+            }
+            (Task::MultiLabel, None, None) => Ok(Answer::Labels(match &card.thresholds[..] {
+                [] => vec![0.5; card.classes.len()],
+                chosen => chosen.to_vec(),
+            })),
+        }
+    }
+
+    /// The header of the table.
+    fn columns(&self, classes: &[String]) -> Vec<String> {
+        match self {
+            Answer::Top(top) => columns(*top),
+            Answer::Labels(_) => {
+                let named = ["image", "labels"].map(str::to_owned);
+                named.into_iter().chain(classes.iter().cloned()).collect()
+            }
+        }
+    }
+
+    /// The cells of an image with these logits, behind that of its name.
+    fn cells(&self, row: &[f32], classes: &[String]) -> Vec<String> {
+        match self {
+            Answer::Top(top) => {
+                let cells = ranked(row, *top).into_iter().flat_map(|(class, probability)| {
+                    [classes[class].clone(), probability.to_string()]
+                });
+                cells.collect()
+            }
+            Answer::Labels(thresholds) => {
+                let labels: Vec<u32> =
+                    said(row, thresholds).map(|(class, _)| class as u32).collect();
+                let probabilities = row.iter().map(|logit| sigmoid(*logit).to_string());
+                [written_labels(&labels, classes)].into_iter().chain(probabilities).collect()
+            }
+        }
+    }
+
+    /// The same for people.
+    fn shown(&self, row: &[f32], classes: &[String]) -> String {
+        match self {
+            Answer::Top(top) => shown(&ranked(row, *top), classes),
+            Answer::Labels(thresholds) => {
+                let mut all: Vec<(usize, f64)> = said(row, thresholds).collect();
+                all.sort_by(|a, b| b.1.total_cmp(&a.1));
+                match all.is_empty() {
+                    true => "  no label\n".to_owned(),
+                    false => shown(&all, classes),
+                }
+            }
+        }
+    }
+}
+
+/// The labels that have their least probability, and their probabilities.
+fn said(row: &[f32], thresholds: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+    let all = row.iter().map(|logit| f64::from(sigmoid(*logit))).enumerate().zip(thresholds);
+    all.filter(|((_, probability), threshold)| probability >= threshold).map(|(label, _)| label)
+}
+
+/// Classes that are shown of an image.
+const TOP: usize = 5;
 
 /// `image,predicted,probability,predicted_2,probability_2,…`
 fn columns(top: usize) -> Vec<String> {

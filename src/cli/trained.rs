@@ -23,7 +23,7 @@ use crate::model;
 use crate::model::network::{Network, Weights};
 use crate::model::weights::LoadError;
 use crate::plan::augment::augment;
-use crate::plan::data::{self, Fit, MOST_PIXELS};
+use crate::plan::data::{self, Fit, MOST_PIXELS, Task};
 use crate::plan::model::{LayerPlan, WeightsPlan};
 use crate::plan::network::network;
 use crate::results::layout::BEST;
@@ -195,7 +195,9 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         program: String::new(),
         seed: 0,
         images: String::new(),
+        task: Task::SingleLabel,
         classes,
+        thresholds: Vec::new(),
         mean: IMAGENET[0].to_vec(),
         std: IMAGENET[1].to_vec(),
         image,
@@ -238,7 +240,8 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     let beside = path.with_file_name(BEST);
     let best = regular::read(&beside).ok().and_then(|bytes| Checkpoint::from_bytes(&bytes).ok());
     // Only of the same trial are they the same.
-    let best = best.filter(|best| Card::of(best).is_ok_and(|other| other == *card));
+    let is_same = |other: Card| Card { thresholds: card.thresholds.clone(), ..other } == *card;
+    let best = best.filter(|best| Card::of(best).is_ok_and(is_same));
     let mut best = best.map(|best| best.tensors).unwrap_or_default();
     for name in &missing {
         let Some(tensor) = best.remove(name) else {

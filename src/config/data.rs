@@ -5,7 +5,9 @@
 //! source = "fashion-mnist"          # or { folder = "signs" }, { idx = "mnist" }, { csv = "signs.csv" } …
 //! test = 0.1                        # or "declared", or another source
 //! validation = 0.1
+//! task = "single-label"             # or "multi-label": an image may have several labels, or none
 //! classes = "all"                   # or some of them by name
+//! class-attributes = { even = ["0", "2"] }   # with "multi-label": the labels that images of a class have
 //! subset = "none"                   # or { per-class = 20 }, { fraction = 0.1 } of the training images
 //! image = { size = [32, 32], channels = 3 }
 //! fit = "stretch"                   # or "crop", "pad"
@@ -14,7 +16,7 @@
 //! max-pixels = 100_000_000
 //! crop = "none"                     # or "box"
 //! box-format = "pascal-voc"         # or "coco", "yolo", "albumentations"
-//! columns = { label = "breed" }     # of a table, where they have other names
+//! columns = { label = "breed" }     # of a table, where they have other names; or { labels = "tags", separator = ";" }
 //! group = "none"                    # or a column, { folder-prefix = 1 }, { name = "…" }: what stays together
 //! duplicates = "keep"               # or "drop", "drop-from-train", "error"
 //! sampling = "shuffle"               # or "balanced", { power = 0.5 }
@@ -22,6 +24,7 @@
 //! drop-last = false
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -33,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use super::fit::Fit;
 use super::group::Group;
 use super::sampling::Sampling;
+use super::task::Task;
 use super::written::{Choice, Written, alternatives, choice};
 use crate::augment::BoxFormat;
 use crate::basis::written::written;
@@ -49,8 +53,14 @@ pub struct Data {
     /// Held-out part of the training images, drawn by class with the experiment's seed.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation: f64,
+    /// How many labels an image has.
+    pub task: Task,
     /// The classes that take part.
     pub classes: Classes,
+    /// With `task = "multi-label"` and a source that gives one class to each image: the labels, each with the classes
+    /// whose images have it, as in `class-attributes = { even = ["0", "2", "4"], prime = ["2", "3"] }`.
+    #[serde(default)]
+    pub class_attributes: BTreeMap<String, Vec<String>>,
     /// How many of the training images are learnt from.
     pub subset: Subset,
     /// Size and channels.
@@ -85,7 +95,7 @@ pub struct Data {
 }
 
 /// The names of the columns of a table, or of what else a source has in their place, where they are not the usual ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Columns {
     /// Of the image itself, where the table holds it.
@@ -100,6 +110,16 @@ pub struct Columns {
     /// Of the classes, one column each, in which a 1 says that the image is of that class and a 0 that it is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_hot: Vec<String>,
+    /// Of all of its labels, where it may have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// What stands between these; `|` if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
+    /// Of the labels, where it may have several: one column each, in which a 1 says that the image has that label and
+    /// a 0 that it has not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub multi_hot: Vec<String>,
     /// Of the part that it is declared for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
@@ -113,15 +133,33 @@ impl Columns {
 
     /// The keys that are written.
     pub fn keys(&self) -> Vec<&'static str> {
-        let Columns { image, path, label, one_hot, split } = self;
+        let Columns { image, path, label, one_hot, labels, separator, multi_hot, split } = self;
         let written = [
             ("image", image.is_some()),
             ("path", path.is_some()),
             ("label", label.is_some()),
             ("one-hot", !one_hot.is_empty()),
+            ("labels", labels.is_some()),
+            ("separator", separator.is_some()),
+            ("multi-hot", !multi_hot.is_empty()),
             ("split", split.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
+    }
+}
+
+// The names of files about images hold it: what says nothing is left out, as it was when it was not known.
+impl fmt::Debug for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Columns { image, path, label, one_hot, labels, separator, multi_hot, split } = self;
+        let mut all = f.debug_struct("Columns");
+        all.field("image", image).field("path", path).field("label", label);
+        all.field("one_hot", one_hot);
+        if labels.is_some() || separator.is_some() || !multi_hot.is_empty() {
+            all.field("labels", labels).field("separator", separator);
+            all.field("multi_hot", multi_hot);
+        }
+        all.field("split", split).finish()
     }
 }
 
@@ -251,7 +289,9 @@ impl<P> Source<P> {
     /// Which keys of `data.columns` mean something to it.
     pub fn columns(&self) -> &'static [&'static str] {
         match self {
-            Source::Csv(_) => &["path", "label", "one-hot", "split"],
+            Source::Csv(_) => {
+                &["path", "label", "one-hot", "labels", "separator", "multi-hot", "split"]
+            }
             Source::Cifar100(_) => &["label"],
             Source::Tar(_) | Source::Npz(_) => &["image", "label"],
             Source::Parquet(_) => &["image", "label", "split"],
@@ -262,6 +302,11 @@ impl<P> Source<P> {
     /// Whether its images have names of their own, which are more than their places.
     pub fn has_names(&self) -> bool {
         matches!(self, Source::Folder(_) | Source::Csv(_) | Source::Gtsrb(_) | Source::Tar(_))
+    }
+
+    /// Whether it may say several labels of an image.
+    pub fn has_several_labels(&self) -> bool {
+        matches!(self, Source::Csv(_))
     }
 
     /// Whether its images may have boxes.

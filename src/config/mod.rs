@@ -21,6 +21,7 @@ pub mod sampling;
 pub mod schema;
 pub mod setting;
 pub mod sweep;
+pub mod task;
 pub mod template;
 pub mod train;
 pub mod transfer;

@@ -121,6 +121,7 @@ fn undeclared(
 ) -> Listing {
     let parts = vec![Part::Undeclared; labels.len()];
     let (origin, groups, beside) = (origin.to_owned(), Vec::new(), Vec::new());
+    let labels = labels.into();
     Listing { origin, classes, labels, parts, names, groups, images, beside }
 }
 
@@ -130,7 +131,7 @@ mod tests {
 
     fn counts(listing: &Listing) -> Vec<usize> {
         let mut counts = vec![0; listing.classes.len()];
-        for label in &listing.labels {
+        for label in listing.labels.iter().flatten() {
             counts[*label as usize] += 1;
         }
         counts

@@ -1,6 +1,6 @@
 //! Data sets that trials share: each is surveyed and loaded once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::dataset::Dataset;
@@ -10,7 +10,7 @@ use super::holding::{Holding, News, Teller};
 use super::load::load_into;
 use super::survey::survey;
 use crate::plan::data::{
-    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Fit, Group, Image, OnBadImage, Source,
+    BoxPlan, Columns, DataFacts, DataPlan, Duplicates, Fit, Group, Image, OnBadImage, Source, Task,
     TestSet,
 };
 
@@ -26,9 +26,12 @@ pub struct Cache {
     facts: Shelf<(Images, OnBadImage), DataFacts>,
 }
 
-/// Which images: the source, those to test on, the classes that take part, what their boxes are, and the columns
-/// of a table.
-type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Group));
+/// Which images: the source, those to test on, the classes that take part, what their boxes are, the columns of a
+/// table, and what labels are.
+type Images = (Source, Testing, Vec<String>, BoxPlan, (Columns, Group), Labelling);
+
+/// How many labels an image has, and which ones follow from its class.
+type Labelling = (Task, BTreeMap<String, Vec<String>>);
 
 /// How they are read: size, how images are brought to it, own sizes, what becomes of bad images and of copies, and the limit of pixels.
 type Read = (Image, Fit, OwnSizes, OnBadImage, Duplicates, u64);
@@ -129,7 +132,8 @@ fn images(plan: &DataPlan) -> Images {
         TestSet::Source(test) => Testing::Source(test.clone()),
     };
     let columns = (plan.columns.clone(), plan.group.clone());
-    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes, columns)
+    let labelling = (plan.task, plan.class_attributes.clone());
+    (plan.source.clone(), testing, plan.classes.clone(), plan.boxes, columns, labelling)
 }
 
 fn cell<K: std::hash::Hash + Eq, V>(
@@ -153,6 +157,8 @@ mod tests {
             test: TestSet::Declared,
             validation,
             fold: None,
+            task: Default::default(),
+            class_attributes: Default::default(),
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [side, side], channels: 1 },

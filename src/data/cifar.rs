@@ -223,7 +223,7 @@ pub(super) fn list(
     Ok(Listing {
         origin,
         classes,
-        labels,
+        labels: labels.into(),
         parts,
         names,
         groups: Vec::new(),

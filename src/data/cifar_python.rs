@@ -135,7 +135,7 @@ pub(super) fn list(
     Ok(Listing {
         origin,
         classes,
-        labels,
+        labels: labels.into(),
         parts,
         names,
         groups,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::duplicates::Copies;
 use super::error::{BadImage, Error};
 use super::held::Held;
+use super::labels::{Labels, written_labels};
 use super::load::Looked;
 use super::pixels::Pixels;
 use crate::augment::{BBox, Chain, Frame};
@@ -52,7 +53,7 @@ pub struct Dataset {
     pub(super) pixels: Pixels,
     /// The size of each image where they have sizes of their own, else empty.
     pub(super) own: Vec<Frame>,
-    pub(super) labels: Vec<u32>,
+    pub(super) labels: Labels,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
     /// A box per image where the source has them; empty if it has none.
@@ -191,14 +192,40 @@ impl Dataset {
         }
     }
 
-    /// The labels of all images.
+    /// The label of each image; empty where an image may have several.
     pub fn labels(&self) -> &[u32] {
-        &self.labels
+        match &self.labels {
+            Labels::One(labels) => labels,
+            Labels::Several(_) => &[],
+        }
     }
 
-    /// The label of image `index`.
+    /// Whether an image may have several labels, or none.
+    pub fn is_multi_label(&self) -> bool {
+        self.labels.are_several()
+    }
+
+    /// The labels of image `index`: one, unless images may have several.
+    pub fn labels_of(&self, index: u32) -> &[u32] {
+        self.labels.of(index as usize)
+    }
+
+    /// The labels of `images`, in this order.
+    pub fn labels_at(&self, images: &[u32]) -> Labels {
+        self.labels.at(images.iter().map(|image| *image as usize))
+    }
+
+    /// The names of the labels of image `index`, in one cell.
+    pub fn label_names(&self, index: u32) -> String {
+        written_labels(self.labels_of(index), &self.classes)
+    }
+
+    /// The label of image `index`, where each image has one.
     pub fn label(&self, index: u32) -> u32 {
-        self.labels[index as usize]
+        match self.labels_of(index) {
+            [label] => *label,
+            labels => panic!("image {index} has {} labels where each has one", labels.len()),
+        }
     }
 
     /// The group that image `index` stays together with; none if there are no groups.
@@ -291,8 +318,20 @@ impl Dataset {
             number(&mut hasher, *height);
             number(&mut hasher, *width);
         }
-        let labels: Vec<u8> = self.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
-        hasher.update(&labels);
+        match &self.labels {
+            Labels::One(labels) => {
+                let labels: Vec<u8> = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+                hasher.update(&labels);
+            }
+            Labels::Several(all) => {
+                // A set of one label each is not the same as a set of one label for each.
+                hasher.update(b"several labels");
+                for labels in all {
+                    number(&mut hasher, labels.len());
+                    labels.iter().for_each(|label| number(&mut hasher, *label as usize));
+                }
+            }
+        }
         let parts: Vec<u8> = self.parts.iter().map(|part| *part as u8).collect();
         hasher.update(&parts);
         hasher
@@ -355,7 +394,7 @@ impl Dataset {
 
     /// The same, where pixels and sizes are not there yet.
     pub(super) fn retain_lists(&mut self, stays: &[bool]) {
-        keep(&mut self.labels, stays);
+        self.labels.keep(stays);
         keep(&mut self.parts, stays);
         keep(&mut self.names, stays);
         keep(&mut self.boxes, stays);
@@ -398,7 +437,7 @@ impl Dataset {
                 starts: Vec::new(),
             },
             own: Vec::new(),
-            labels: labels.to_vec(),
+            labels: labels.to_vec().into(),
             parts: parts.to_vec(),
             names: (0..count).map(|index| format!("#{index}")).collect(),
             boxes: Vec::new(),
@@ -436,7 +475,8 @@ mod tests {
         };
         let changed = [
             change(|data| data.classes[0].push('x')),
-            change(|data| data.labels[0] = 1),
+            change(|data| data.labels.set(0, 1)),
+            change(|data| data.labels = vec![vec![0], vec![1], vec![0]].into()),
             change(|data| data.parts[2] = Part::Test),
             change(|data| {
                 let bytes = vec![0, 0, 2];

@@ -86,7 +86,7 @@ impl Dataset {
                 first.insert(*hash, index);
                 continue;
             };
-            let differs = self.labels[original] != self.labels[index];
+            let differs = self.labels.of(original) != self.labels.of(index);
             copies.count += 1;
             copies.contradicting += usize::from(differs);
             if differs {

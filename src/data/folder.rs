@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::dataset::Part;
 use super::decode::{FORMATS, NOT_READ, READ};
 use super::error::{Error, enumerate};
+use super::labels::Labels;
 use super::listing::{ImageFile, Images, Listing, check_classes, sort_classes};
 use super::part_names::PartNames;
 
@@ -269,7 +270,7 @@ impl Found {
         let mut listing = Listing {
             origin,
             classes,
-            labels: Vec::new(),
+            labels: Labels::default(),
             parts: Vec::new(),
             names: Vec::new(),
             groups: Vec::new(),
@@ -277,13 +278,14 @@ impl Found {
             beside: Vec::new(),
         };
         let mut files = Vec::with_capacity(self.images.len());
+        let mut labels = Vec::with_capacity(self.images.len());
         for (name, path, label, part) in self.images {
-            listing.labels.push(label);
+            labels.push(label);
             listing.parts.push(part);
             listing.names.push(name);
             files.push(ImageFile { path, bbox: None });
         }
-        listing.images = Images::Files(files);
+        (listing.images, listing.labels) = (Images::Files(files), labels.into());
         Ok(listing)
     }
 }

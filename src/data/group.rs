@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::dataset::Part;
 use super::error::{Error, enumerate};
-use super::listing::{Listing, OUTSIDE};
+use super::listing::Listing;
 use crate::plan::data::{Group, Source};
 
 /// Notes the group of each image whose class takes part. A column of a table has been read with its rows.
@@ -37,7 +37,7 @@ pub(super) fn group(listing: &mut Listing, source: &Source, how: &Group) -> Resu
             ));
         }
     };
-    let takes_part = |index: &usize| listing.labels[*index] != OUTSIDE;
+    let takes_part = |index: &usize| listing.takes_part(*index);
     let alone = |index: &usize| takes_part(index) && found[*index].is_none();
     let alone: Vec<String> =
         (0..found.len()).filter(alone).map(|index| listing.names[index].clone()).collect();

@@ -11,7 +11,7 @@ use super::dataset::Part;
 use super::error::Error;
 use super::listing::{Listing, classes_of};
 use super::manifest::{Rows, rows};
-use crate::plan::data::{BoxPlan, Columns};
+use crate::plan::data::{BoxPlan, Columns, Task};
 
 /// Folders nested deeper than this are not looked into.
 const MAX_DEPTH: usize = 6;
@@ -29,7 +29,7 @@ pub(super) fn list(folder: &Path, boxes: BoxPlan) -> Result<Listing, Error> {
     }
     let mut all = Rows::default();
     for (part, table) in tables {
-        let mut rows = rows(&table, boxes, &Columns::default(), None)?;
+        let mut rows = rows(&table, boxes, &Columns::default(), None, Task::SingleLabel)?;
         let inside = table.parent().and_then(|parent| parent.strip_prefix(folder).ok());
         for name in &mut rows.names {
             let path = inside.unwrap_or(Path::new("")).join(&*name);
@@ -39,7 +39,7 @@ pub(super) fn list(folder: &Path, boxes: BoxPlan) -> Result<Listing, Error> {
         all.append(rows);
     }
     let (classes, labels) = classes_of(&all.labels);
-    Ok(all.into_listing(folder.display().to_string(), classes, labels))
+    Ok(all.into_listing(folder.display().to_string(), classes, labels.into()))
 }
 
 /// Finds tables and says what their images are for.

@@ -17,6 +17,7 @@ use super::error::Error;
 use super::fit::fit_with_box;
 use super::holding::{Disk, Holding, News, Teller};
 use super::inventory::stamps;
+use super::labels::Labels;
 use super::listing::{Images, Listing, Opened};
 use super::normalise::sums;
 use super::own_size::arrive;
@@ -150,7 +151,8 @@ impl Held {
         self.resident = frames.take_while(fits).map(|_| OnceLock::new()).collect();
         for (Listed { listing, .. }, _) in &mut self.parts {
             // The data set has them too.
-            (listing.labels, listing.parts, listing.groups) = (Vec::new(), Vec::new(), Vec::new());
+            (listing.labels, listing.parts, listing.groups) =
+                (Labels::default(), Vec::new(), Vec::new());
             if matches!(listing.images, Images::Files(_)) {
                 listing.names = Vec::new();
             }
@@ -459,7 +461,12 @@ fn key(parts: &[Listed], plan: &DataPlan, looks: &[u64], program: &str) -> [u8; 
                 Images::Files(files) => files[*pick].bbox,
                 _ => None,
             };
-            text(&format!("{} {:?} {bbox:?} {group}", listing.labels[*pick], listing.parts[*pick]));
+            let labels = listing.labels.of(*pick);
+            let labels = match listing.labels.are_several() {
+                false => labels.iter().map(u32::to_string).collect(),
+                true => format!("{labels:?}"),
+            };
+            text(&format!("{labels} {:?} {bbox:?} {group}", listing.parts[*pick]));
         }
     }
     looks.iter().for_each(|look| _ = hasher.update(&look.to_le_bytes()));
@@ -485,6 +492,8 @@ mod tests {
             test: TestSet::Declared,
             validation: 0.1,
             fold: None,
+            task: Default::default(),
+            class_attributes: Default::default(),
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [12, 10], channels: 3 },

@@ -94,7 +94,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Error> {
     // It may name the classes.
     beside.extend(class_names::file(folder));
     let (groups, images) = (Vec::new(), Images::Blocks(blocks));
-    Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
+    Ok(Listing { origin, classes, labels: labels.into(), parts, names, groups, images, beside })
 }
 
 /// The image and label file of a part, or neither.

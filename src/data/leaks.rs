@@ -81,8 +81,9 @@ pub fn leaks(dataset: &Dataset, split: &Split) -> Result<Vec<Copied>, Error> {
         among: images.len(),
         pairs: copies(&looks, images, others, &any),
     };
-    let other_class =
-        |image: u32, other: u32| other < image && dataset.label(image) != dataset.label(other);
+    let other_class = |image: u32, other: u32| {
+        other < image && dataset.labels_of(image) != dataset.labels_of(other)
+    };
     let found = [
         copied("test images", "training images", test, train),
         copied("validation images", "training images", validation, train),

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::dataset::Part;
 use super::decode::{Picture, check_file, decode, decode_file};
 use super::error::{BadImage, Error};
+use super::labels::Labels;
 use crate::augment::{BBox, BoxFormat};
 use crate::plan::data::{DataPlan, OnBadImage};
 
@@ -18,8 +19,8 @@ pub(super) struct Listing {
     pub(super) origin: String,
     /// Class names; a label is an index into them.
     pub(super) classes: Vec<String>,
-    /// One label per image.
-    pub(super) labels: Vec<u32>,
+    /// Those of each image.
+    pub(super) labels: Labels,
     /// What the source declares each image for.
     pub(super) parts: Vec<Part>,
     /// The path relative to the source, or `#index`.
@@ -104,18 +105,23 @@ pub(super) struct Block {
     pub(super) read: Box<ReadBlock>,
 }
 
-/// The label of an image whose class takes no part.
+/// The only label of an image that takes no part.
 pub(super) const OUTSIDE: u32 = u32::MAX;
 
 impl Listing {
     /// The images whose class takes part and whose declared part is wanted, in order.
     pub(super) fn picks(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {
-        let takes_part =
-            |index: &usize| self.labels[*index] != OUTSIDE && wanted(self.parts[*index]);
+        let takes_part = |index: &usize| self.takes_part(*index) && wanted(self.parts[*index]);
         (0..self.parts.len()).filter(takes_part).collect()
     }
 
-    /// Leaves the images of all classes but these outside; labels follow the order of `classes`.
+    /// Whether the image `index` takes part.
+    pub(super) fn takes_part(&self, index: usize) -> bool {
+        self.labels.of(index) != [OUTSIDE]
+    }
+
+    /// Leaves the images of all classes but these outside, or, where an image may have several labels, leaves out the
+    /// labels of all classes but these; labels follow the order of `classes`.
     pub(super) fn only(mut self, classes: &[String]) -> Result<Listing, Error> {
         let unknown: Vec<String> =
             classes.iter().filter(|class| !self.classes.contains(class)).cloned().collect();
@@ -127,12 +133,9 @@ impl Listing {
             });
         }
         let place = |name: &String| classes.iter().position(|class| class == name);
-        let labels: Vec<u32> = self
-            .classes
-            .iter()
-            .map(|name| place(name).map_or(OUTSIDE, |place| place as u32))
-            .collect();
-        self.labels.iter_mut().for_each(|label| *label = labels[*label as usize]);
+        let labels: Vec<Option<u32>> =
+            self.classes.iter().map(|name| place(name).map(|place| place as u32)).collect();
+        self.labels.rename(OUTSIDE, |label| labels[label as usize]);
         self.classes = classes.to_vec();
         Ok(self)
     }
@@ -157,7 +160,7 @@ impl Listing {
         }
         let picks: Vec<usize> = bad.iter().map(|(pick, _)| *pick).collect();
         let left_out = bad.into_iter().map(|bad| named(bad).to_string()).collect();
-        picks.into_iter().for_each(|pick| self.labels[pick] = OUTSIDE);
+        picks.into_iter().for_each(|pick| self.labels.set(pick, OUTSIDE));
         Ok(left_out)
     }
 
@@ -244,13 +247,15 @@ pub(super) fn check_classes(origin: &str, classes: &[String], hint: &str) -> Res
 pub(super) fn check_taught(
     origin: &str,
     classes: &[String],
-    labels: &[u32],
+    labels: &Labels,
     parts: &[Part],
     way_out: &str,
 ) -> Result<(), Error> {
     let mut taught = vec![false; classes.len()];
-    for (label, part) in labels.iter().zip(parts).filter(|(label, _)| **label != OUTSIDE) {
-        taught[*label as usize] |= matches!(part, Part::Train | Part::Undeclared);
+    for (own, part) in labels.iter().zip(parts).filter(|(own, _)| **own != [OUTSIDE]) {
+        for label in own {
+            taught[*label as usize] |= matches!(part, Part::Train | Part::Undeclared);
+        }
     }
     let empty: Vec<String> = classes
         .iter()

@@ -13,6 +13,7 @@ use super::error::{BadImage, Error};
 use super::fit::{fit, fit_with_box};
 use super::held::{Held, Listed, Means, Seen, is_changed};
 use super::holding::{Holding, Teller};
+use super::labels::Labels;
 use super::leaks::looks;
 use super::listing::{OUTSIDE, Opened, check_taught, relabel};
 use super::own_size::arrive;
@@ -82,9 +83,7 @@ fn listed(plan: &DataPlan) -> Result<(Vec<Listed>, usize), Error> {
     };
     let mut test = list_classes(source, plan)?;
     let places = relabel((&main.origin, &main.classes), (&test.origin, &test.classes))?;
-    for label in test.labels.iter_mut().filter(|label| **label != OUTSIDE) {
-        *label = places[*label as usize];
-    }
+    test.labels.rename(OUTSIDE, |label| places.get(label as usize).copied());
     let has_part = test.parts.contains(&Part::Test);
     let tested = test.picks(|part| !has_part || part == Part::Test);
     test.parts.fill(Part::Test);
@@ -176,7 +175,7 @@ impl Dataset {
             channels,
             pixels: Pixels::Whole { bytes: Vec::new(), starts: Vec::new() },
             own: Vec::new(),
-            labels: Vec::new(),
+            labels: Labels::default(),
             parts: Vec::new(),
             names: Vec::new(),
             boxes: Vec::new(),
@@ -188,7 +187,7 @@ impl Dataset {
             facts: OnceLock::new(),
         };
         for Listed { listing, picks } in parts {
-            dataset.labels.extend(picks.iter().map(|pick| listing.labels[*pick]));
+            dataset.labels.append(listing.labels.at(picks.iter().copied()));
             dataset.parts.extend(picks.iter().map(|pick| listing.parts[*pick]));
             dataset.names.extend(picks.iter().map(|pick| listing.names[*pick].clone()));
             let groups = picks.iter().filter_map(|pick| listing.groups.get(*pick));
@@ -586,6 +585,8 @@ mod tests {
             test: TestSet::Declared,
             validation: 0.1,
             fold: None,
+            task: Default::default(),
+            class_attributes: Default::default(),
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [size, size], channels },

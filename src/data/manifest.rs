@@ -9,7 +9,8 @@
 //! validation, test, or empty for "not declared") and a box, in the columns of its format. Usual other
 //! names of columns are understood ([`PATHS`], [`LABELS`]), among them those of the German Traffic Sign
 //! Recognition Benchmark (`Filename` or `Path`, `ClassId`, `Roi.X1` …), and so are semicolons and tabs
-//! between cells, backslashes in paths, and a column of 0 and 1 for each class in place of `label`. Other
+//! between cells, backslashes in paths, and a column of 0 and 1 for each class in place of `label`. Where an image may
+//! have several labels, these stand in the one column `labels`, `cat|dog`, or in a column of 0 and 1 for each. Other
 //! columns are passed over, unless their names look like a misspelt optional one: an unnoticed `spilt`
 //! would let test images into training.
 
@@ -18,11 +19,12 @@ use std::path::{Path, PathBuf};
 
 use super::dataset::Part;
 use super::error::{Error, reason};
-use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of};
+use super::labels::Labels;
+use super::listing::{ImageFile, Images, Listing, WrittenBox, classes_of, sort_classes};
 use super::part_names::PartNames;
 use crate::augment::BoxFormat;
 use crate::basis::regular;
-use crate::plan::data::{BoxPlan, Columns, DataPlan};
+use crate::plan::data::{BoxPlan, Columns, DataPlan, SEPARATOR, Task};
 
 const SPLIT: &str = "split";
 
@@ -52,6 +54,14 @@ pub(super) const LABELS: [&str; 9] = [
     "class_id",
     "y",
 ];
+
+/// What the column of all labels of an image is called, the first before others.
+const SEVERAL: [&str; 8] =
+    ["labels", "tags", "classes", "categories", "label", "tag", "class", "category"];
+
+/// What may stand between labels, where it is not what was said.
+const SEPARATORS: [&str; 6] = ["|", ";", ",", "/", "+", "&"];
+
 const ROI: [&str; 4] = ["roi.x1", "roi.y1", "roi.x2", "roi.y2"];
 
 /// Names under which corners of a box are written, the least and the greatest of each side.
@@ -100,12 +110,20 @@ enum Label {
     Named(usize),
     /// By a 1 in the column of that class, with its name, and 0 in the others.
     OneHot(Vec<(usize, String)>),
+    /// All of its labels in a column, with this between them.
+    Several(usize, String),
+    /// By a 1 in the column of each of its labels, and 0 in the others.
+    MultiHot(Vec<(usize, String)>),
 }
 
 /// The rows of one or several tables.
 #[derive(Default)]
 pub(super) struct Rows {
+    /// The class of each image; empty where an image may have several labels.
     pub(super) labels: Vec<String>,
+    /// The labels of each image, where it may have several, and all that there are.
+    several: Vec<Vec<String>>,
+    all: Vec<String>,
     pub(super) parts: Vec<Part>,
     pub(super) names: Vec<String>,
     groups: Vec<String>,
@@ -116,6 +134,8 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn append(&mut self, mut other: Rows) {
         self.labels.append(&mut other.labels);
+        self.several.append(&mut other.several);
+        self.all.append(&mut other.all);
         self.parts.append(&mut other.parts);
         self.names.append(&mut other.names);
         self.groups.append(&mut other.groups);
@@ -127,7 +147,7 @@ impl Rows {
         self,
         origin: String,
         classes: Vec<String>,
-        labels: Vec<u32>,
+        labels: Labels,
     ) -> Listing {
         let Rows { parts, names, groups, files, tables: beside, .. } = self;
         let images = Images::Files(files);
@@ -137,8 +157,25 @@ impl Rows {
 
 /// The images of the table at `path`, as `plan` says how to read it.
 pub(super) fn list(path: &Path, plan: &DataPlan) -> Result<Listing, Error> {
-    let rows = rows(path, plan.boxes, &plan.columns, plan.group.column())?;
-    let (classes, labels) = classes_of(&rows.labels);
+    // Attributes are those of the class that an image is of.
+    let task = if plan.has_attributes() { Task::SingleLabel } else { plan.task };
+    let rows = rows(path, plan.boxes, &plan.columns, plan.group.column(), task)?;
+    let (classes, labels) = match task {
+        Task::SingleLabel => {
+            let (classes, labels) = classes_of(&rows.labels);
+            (classes, labels.into())
+        }
+        Task::MultiLabel => rows.labels_and_classes(),
+    };
+    if let Some(class) = classes.iter().find(|class| class.contains(SEPARATOR))
+        && task.is_multi_label()
+    {
+        let problem = format!(
+            "has a label `{class}`; where an image may have several, \"{SEPARATOR}\" stands between labels in tables of \
+             results: rename it"
+        );
+        return Err(Error::format(path.display().to_string(), problem));
+    }
     Ok(rows.into_listing(path.display().to_string(), classes, labels))
 }
 
@@ -148,6 +185,7 @@ pub(super) fn rows(
     boxes: BoxPlan,
     columns: &Columns,
     group: Option<&str>,
+    task: Task,
 ) -> Result<Rows, Error> {
     let file = regular::read(path).map_err(|cause| Error::unreadable(path, &cause))?;
     let name = path.display().to_string();
@@ -168,13 +206,16 @@ pub(super) fn rows(
         };
         table.records().map(numbered).collect::<csv::Result<_>>().map_err(broken)?
     };
-    let columns = Places::find(&header, &records, &name, boxes.format, columns, group)?;
+    let columns = Places::find(&header, &records, &name, boxes.format, (columns, task), group)?;
     let written = records.iter().filter_map(|(_, record)| record.get(columns.split?));
     let parts = PartNames::among(written);
     // Of each image and box, the line and the class that were read first.
     let mut known: HashMap<(String, [u64; 4]), (u64, String)> = HashMap::new();
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut rows = Rows { tables: vec![path.to_owned()], ..Rows::default() };
+    if let Label::MultiHot(classes) = &columns.label {
+        rows.all = classes.iter().map(|(_, class)| class.clone()).collect();
+    }
     for (line, record) in &records {
         let wrong = |problem: String| Error::format(format!("{name}:{line}"), problem);
         let cell = |column: usize| record.get(column).unwrap_or("");
@@ -182,10 +223,20 @@ pub(super) fn rows(
         let label = match &columns.label {
             Label::Named(column) => cell(*column),
             Label::OneHot(classes) => one_hot(classes, record).map_err(wrong)?,
+            Label::Several(column, separator) => {
+                rows.several.push(several(cell(*column), separator).map_err(wrong)?);
+                cell(*column)
+            }
+            Label::MultiHot(classes) => {
+                rows.several.push(multi_hot(classes, record).map_err(wrong)?);
+                ""
+            }
         };
-        if image.is_empty() || label.is_empty() {
+        let lacks_label = label.is_empty() && task.is_single_label();
+        if image.is_empty() || lacks_label {
             let empty = if image.is_empty() { "path" } else { "label" };
-            return Err(wrong(format!("the {empty} is empty; every row needs a path and a label")));
+            let needed = if task.is_multi_label() { "a path" } else { "a path and a label" };
+            return Err(wrong(format!("the {empty} is empty; every row needs {needed}")));
         }
         let bbox = match columns.bbox {
             Some((places, format)) => bbox(places.map(cell), format).map_err(wrong)?,
@@ -196,6 +247,12 @@ pub(super) fn rows(
         let corners = bbox.map_or([u64::MAX; 4], |bbox| bbox.numbers.map(f64::to_bits));
         let first =
             known.entry((image.clone(), corners)).or_insert_with(|| (*line, label.to_owned()));
+        if task.is_multi_label() && first.0 != *line {
+            return Err(wrong(format!(
+                "{image} stands in line {} already; all labels of an image stand in one row",
+                first.0
+            )));
+        }
         if first.1 != label {
             return Err(wrong(format!(
                 "{image} has the label `{label}` here and `{}` in line {}; an image has one class: remove \
@@ -213,7 +270,9 @@ pub(super) fn rows(
             rows.groups.push(group.to_owned());
         }
         rows.parts.push(part.map_err(wrong)?);
-        rows.labels.push(label.to_owned());
+        if task.is_single_label() {
+            rows.labels.push(label.to_owned());
+        }
         rows.files.push(ImageFile { path: folder.join(&image), bbox });
         rows.names.push(image);
     }
@@ -234,7 +293,7 @@ impl Places {
         records: &[(u64, csv::StringRecord)],
         file: &str,
         format: BoxFormat,
-        columns: &Columns,
+        (columns, task): (&Columns, Task),
         group: Option<&str>,
     ) -> Result<Places, Error> {
         let header: Vec<String> = written.iter().map(str::to_lowercase).collect();
@@ -258,28 +317,52 @@ impl Places {
         let path = path.ok_or_else(|| lacks("path", needed("path", "file")))?;
         let split = usual(&columns.split, "split", &[SPLIT])?;
         let group = group.map(|name| named("group", name)).transpose()?;
-        let hot = columns.one_hot.iter().map(|name| {
-            let column = named("columns.one-hot", name)?;
+        let (key, hot) = match task {
+            Task::SingleLabel => ("columns.one-hot", &columns.one_hot),
+            Task::MultiLabel => ("columns.multi-hot", &columns.multi_hot),
+        };
+        let hot = hot.iter().map(|name| {
+            let column = named(key, name)?;
             Ok((column, written[column].to_owned()))
         });
         let hot = hot.collect::<Result<Vec<(usize, String)>, Error>>()?;
-        let label = match usual(&columns.label, "label", &LABELS)? {
+        // Columns of 0 and 1 alone beside those that are known.
+        let flags = || {
+            let known = [Some(path), split, group];
+            let others = (0..header.len()).filter(|column| !known.contains(&Some(*column)));
+            let classes: Vec<(usize, String)> =
+                others.map(|column| (column, written[column].to_owned())).collect();
+            let are_flags = classes.len() > 1
+                && records.iter().all(|(_, record)| {
+                    classes.iter().all(|(column, _)| flag(&record[*column]).is_some())
+                });
+            are_flags.then_some(classes)
+        };
+        let one_label = || usual(&columns.label, "label", &LABELS);
+        let several = || usual(&columns.labels, "labels", &SEVERAL);
+        let label = match if task.is_multi_label() { several()? } else { one_label()? } {
+            _ if !hot.is_empty() && task.is_multi_label() => Label::MultiHot(hot),
+            Some(column) if task.is_multi_label() => {
+                let separator = columns.separator.as_deref().unwrap_or(SEPARATOR);
+                check_separator(column, separator, records)
+                    .map_err(|problem| Error::format(file, problem))?;
+                Label::Several(column, separator.to_owned())
+            }
+            None if task.is_multi_label() => match flags() {
+                Some(classes) => Label::MultiHot(classes),
+                None => {
+                    let how = "`path` and `labels` are needed, or `path` and a column of 0 and 1 for each label; \
+                               data.columns = { labels = \"tags\" } and { multi-hot = [\"cat\", \"dog\"] } name columns that \
+                               are called otherwise";
+                    return Err(lacks("labels", how.to_owned()));
+                }
+            },
             _ if !hot.is_empty() => Label::OneHot(hot),
             Some(column) => Label::Named(column),
-            None => {
-                let known = [Some(path), split, group];
-                let others = (0..header.len()).filter(|column| !known.contains(&Some(*column)));
-                let classes: Vec<(usize, String)> =
-                    others.map(|column| (column, written[column].to_owned())).collect();
-                let is_one_hot = classes.len() > 1
-                    && records.iter().all(|(_, record)| {
-                        classes.iter().all(|(column, _)| flag(&record[*column]).is_some())
-                    });
-                match is_one_hot {
-                    true => Label::OneHot(classes),
-                    false => return Err(lacks("label", needed("label", "breed"))),
-                }
-            }
+            None => match flags() {
+                Some(classes) => Label::OneHot(classes),
+                None => return Err(lacks("label", needed("label", "breed"))),
+            },
         };
         let boxes = |names: [&str; 4], format| match names.map(find) {
             [Some(a), Some(b), Some(c), Some(d)] => Ok(Some(([a, b, c, d], format))),
@@ -315,7 +398,7 @@ impl Places {
         }
         for column in &header {
             let is_known = PATHS.contains(&column.as_str()) || LABELS.contains(&column.as_str());
-            let is_class = matches!(label, Label::OneHot(_));
+            let is_class = matches!(label, Label::OneHot(_) | Label::MultiHot(_));
             if split.is_none()
                 && !is_known
                 && !is_class
@@ -365,9 +448,87 @@ fn one_hot<'a>(
         [class] => Ok(class),
         [] => Err("has a 1 in the column of no class; an image has one class".to_owned()),
         _ => Err(format!(
-            "has a 1 in the columns {}; an image has one class, and several labels for one image are not read",
+            "has a 1 in the columns {}; an image has one class, unless data.task = \"multi-label\" says that it may have \
+             several labels",
             own.join(", ")
         )),
+    }
+}
+
+/// The labels that a row has a 1 for.
+fn multi_hot(
+    classes: &[(usize, String)],
+    record: &csv::StringRecord,
+) -> Result<Vec<String>, String> {
+    let mut own = Vec::new();
+    for (column, class) in classes {
+        let cell = &record[*column];
+        match flag(cell) {
+            Some(true) => own.push(class.clone()),
+            Some(false) => {}
+            None => {
+                return Err(format!(
+                    "has `{cell}` in the column {class}; the column of a label holds 1 for images that have it and 0 for \
+                     the others"
+                ));
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// The labels in a cell; an empty one has none.
+fn several(cell: &str, separator: &str) -> Result<Vec<String>, String> {
+    if cell.is_empty() {
+        return Ok(Vec::new());
+    }
+    let labels: Vec<String> = cell.split(separator).map(|label| label.trim().to_owned()).collect();
+    if labels.iter().any(String::is_empty) {
+        return Err(format!(
+            "has the labels `{cell}`, of which one is empty; \"{separator}\" stands between labels, and an image without a \
+             label has an empty cell"
+        ));
+    }
+    Ok(labels)
+}
+
+/// Labels are hardly separated by what stands in no cell, where something else does.
+fn check_separator(
+    column: usize,
+    separator: &str,
+    records: &[(u64, csv::StringRecord)],
+) -> Result<(), String> {
+    let has = |text: &str| records.iter().find(|(_, record)| record[column].contains(text));
+    if has(separator).is_some() {
+        return Ok(());
+    }
+    match SEPARATORS.iter().find_map(|other| Some((other, has(other)?))) {
+        None => Ok(()),
+        Some((other, (line, record))) => Err(format!(
+            "has \"{separator}\" between labels in no row, and `{}` in line {line}: data.columns = {{ separator = \
+             \"{other}\" }} names what stands between them",
+            &record[column]
+        )),
+    }
+}
+
+impl Rows {
+    /// The labels of images that may have several, and their names in order.
+    fn labels_and_classes(&self) -> (Vec<String>, Labels) {
+        let mut classes: Vec<String> =
+            self.several.iter().flatten().chain(&self.all).cloned().collect();
+        classes.sort();
+        classes.dedup();
+        sort_classes(&mut classes);
+        let places: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+        let of = |names: &Vec<String>| {
+            let mut labels: Vec<u32> = names.iter().map(|name| places[name.as_str()]).collect();
+            labels.sort_unstable();
+            labels.dedup();
+            labels
+        };
+        let labels: Vec<Vec<u32>> = self.several.iter().map(of).collect();
+        (classes, labels.into())
     }
 }
 

@@ -8,6 +8,7 @@ use super::dataset::Part;
 use super::decode::{FORMATS, measure_file};
 use super::error::{BadImage, Error};
 use super::folder;
+use super::labels::Labels;
 use super::listing::{Images, check_taught};
 use crate::plan::data::MOST_PIXELS;
 
@@ -46,7 +47,7 @@ pub fn measure(folder: &Path) -> Result<Measured, Error> {
     let frames: Vec<_> =
         files.par_iter().map(|file| measure_file(&file.path, MOST_PIXELS)).collect();
     let (mut heights, mut widths) = (Vec::new(), Vec::new());
-    let (mut labels, mut parts, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut labels, mut parts, mut bad) = (Vec::<u32>::new(), Vec::new(), Vec::new());
     let mut coloured = 0;
     for (index, frame) in frames.into_iter().enumerate() {
         match frame {
@@ -54,7 +55,7 @@ pub fn measure(folder: &Path) -> Result<Measured, Error> {
                 heights.push(frame.height);
                 widths.push(frame.width);
                 coloured += usize::from(frame.channels == 3);
-                labels.push(listing.labels[index]);
+                labels.extend_from_slice(listing.labels.of(index));
                 parts.push(listing.parts[index]);
             }
             Err(reason) => bad.push(BadImage { file: listing.names[index].clone(), reason }),
@@ -65,12 +66,13 @@ pub fn measure(folder: &Path) -> Result<Measured, Error> {
         return Err(Error::BadImages { origin, total, of, images: bad });
     }
     let way_out = format!("its files cannot be read as images ({FORMATS}): repair or remove them");
+    let labels = Labels::from(labels);
     check_taught(&listing.origin, &listing.classes, &labels, &parts, &way_out)?;
     let mut classes: Vec<(String, usize)> =
         listing.classes.into_iter().map(|class| (class, 0)).collect();
-    for (label, part) in labels.iter().zip(&parts) {
+    for (own, part) in labels.iter().zip(&parts) {
         let is_learnt = matches!(part, Part::Train | Part::Undeclared);
-        classes[*label as usize].1 += usize::from(is_learnt);
+        own.iter().for_each(|label| classes[*label as usize].1 += usize::from(is_learnt));
     }
     let declared = |wanted: Part| parts.iter().filter(|part| **part == wanted).count();
     Ok(Measured {

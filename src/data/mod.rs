@@ -5,6 +5,7 @@
 //! bytes that all trials share; where it has not, an image is decoded when somebody asks for it, and kept
 //! on disk.
 
+mod attributes;
 mod bundled;
 mod cache;
 mod cifar;
@@ -24,6 +25,7 @@ mod holding;
 mod idx;
 mod inventory;
 mod jpeg;
+mod labels;
 mod leaks;
 mod linear;
 mod listing;
@@ -44,6 +46,7 @@ mod shards;
 mod sizes;
 mod source;
 mod split;
+mod stratified;
 mod survey;
 mod tar;
 mod tiff;
@@ -57,6 +60,7 @@ pub use error::{BadImage, Error};
 pub use folder::images_in;
 pub use holding::{Disk, Holding, News};
 pub use inventory::{Changes, Inventory, SourceFile};
+pub use labels::{Labels, written_labels};
 pub use leaks::{Copied, leaks, listed};
 pub use load::{decode_centre, decode_image, decode_own_size, load};
 pub use measure::{Measured, measure};

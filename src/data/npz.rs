@@ -86,7 +86,16 @@ pub(super) fn list(path: &Path, columns: &Columns) -> Result<Listing, Error> {
     let names = (0..labels.len()).map(|index| format!("#{index}")).collect();
     let beside = [path.to_owned()].into_iter().chain(class_names::file(&folder)).collect();
     let (groups, images) = (Vec::new(), Images::Blocks(blocks));
-    Ok(Listing { origin: file, classes, labels, parts, names, groups, images, beside })
+    Ok(Listing {
+        origin: file,
+        classes,
+        labels: labels.into(),
+        parts,
+        names,
+        groups,
+        images,
+        beside,
+    })
 }
 
 fn open(path: &Path) -> Result<Archive, Error> {

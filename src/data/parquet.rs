@@ -73,7 +73,7 @@ pub(super) fn list(pattern: &Path, plan: &DataPlan) -> Result<Listing, Error> {
     let beside = found.into_iter().map(|shard| shard.path).chain(class_names::file(&folder));
     let (origin, beside) = (pattern.display().to_string(), beside.collect());
     let images = Images::Inside(Box::new(stored));
-    Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
+    Ok(Listing { origin, classes, labels: labels.into(), parts, names, groups, images, beside })
 }
 
 /// The files that `pattern` stands for, and what names their classes.

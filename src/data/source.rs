@@ -3,6 +3,7 @@
 use std::mem::discriminant;
 use std::path::PathBuf;
 
+use super::attributes::attribute;
 use super::dataset::Part;
 use super::error::Error;
 use super::group::{apart, group};
@@ -16,6 +17,13 @@ fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     let is_same_kind = discriminant(source) == discriminant(&plan.source);
     let usual = (!is_same_kind).then(|| DataPlan { columns: Columns::default(), ..plan.clone() });
     let plan = usual.as_ref().unwrap_or(plan);
+    if plan.task.is_multi_label() && !plan.has_attributes() && !source.has_several_labels() {
+        return Err(Error::format(
+            in_words(source),
+            "gives one class to each image; several labels are read from tables, { csv = … }, and \
+             data.class-attributes says which labels the images of a class have",
+        ));
+    }
     match source {
         Source::Bundled(set) => bundled::list(*set),
         Source::Folder(path) => {
@@ -35,6 +43,9 @@ fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
 /// The images of `source` that belong to the classes of `plan`.
 pub(super) fn list_classes(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
     let mut listing = list(source, plan)?;
+    if plan.has_attributes() {
+        attribute(&mut listing, &plan.class_attributes, *source == plan.source)?;
+    }
     if !plan.classes.is_empty() {
         listing = listing.only(&plan.classes)?;
     }
@@ -66,10 +77,10 @@ pub(super) fn files(source: &Source, plan: &DataPlan) -> Result<Vec<PathBuf>, Er
 /// How many images the source of `plan` has, without reading more than that takes.
 pub(super) fn count(plan: &DataPlan) -> Result<Counts, Error> {
     match &plan.source {
-        Source::Cifar10(path) if plan.classes.is_empty() => {
+        Source::Cifar10(path) if plan.has_plain_classes() => {
             cifar::count(path, &cifar::CIFAR10, &plan.columns)
         }
-        Source::Cifar100(path) if plan.classes.is_empty() => {
+        Source::Cifar100(path) if plan.has_plain_classes() => {
             cifar::count(path, &cifar::CIFAR100, &plan.columns)
         }
         other => {
@@ -114,7 +125,9 @@ impl Counts {
         let images = listing.picks(|_| true).len();
         let mut of_classes = vec![0; listing.classes.len()];
         for pick in listing.picks(|part| part != Part::Test) {
-            of_classes[listing.labels[pick] as usize] += 1;
+            for label in listing.labels.of(pick) {
+                of_classes[*label as usize] += 1;
+            }
         }
         let classes = listing.classes;
         Counts { images, test, validation, classes, of_classes, left_out: Vec::new() }

@@ -8,13 +8,15 @@
 //!    part by class that depends on the seed.
 //! 3. *Training*: the rest without copies of the others, if copies are not kept, or a subset of it that depends on the seed.
 //!
-//! Where images belong to groups, parts and folds are made of whole groups.
+//! Where images belong to groups, parts and folds are made of whole groups. Where an image may have several labels, "by
+//! class" is by iterative stratification ([`deal`]).
 
 use std::collections::BTreeMap;
 
 use super::dataset::{Dataset, Part};
 use super::error::Error;
 use super::leaks::listed;
+use super::stratified::deal;
 use crate::basis::seed::{Stream, derive};
 use crate::looks::copies;
 use crate::plan::data::{DataPlan, Duplicates, Fold, Subset, TestSet};
@@ -100,6 +102,9 @@ fn part_by_class(
     if !dataset.groups.is_empty() {
         return part_by_group(dataset, pool, part, key, &mut stream(0));
     }
+    if dataset.is_multi_label() {
+        return part_by_labels(dataset, pool, part, key, &mut stream(0));
+    }
     let mut classes = by_class(dataset, pool);
     let spare: Vec<usize> = classes.iter().map(|class| class.len().saturating_sub(1)).collect();
     let total = ((pool.len() as f64 * part).round() as usize).min(spare.iter().sum());
@@ -131,6 +136,50 @@ fn part_by_class(
         drawn.extend_from_slice(&images[..count]);
     }
     drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// The part of each image of `pool`, dealt out by labels.
+fn dealt(dataset: &Dataset, pool: &[u32], shares: &[f64], stream: &mut Stream) -> Vec<usize> {
+    let labels: Vec<&[u32]> = pool.iter().map(|image| dataset.labels_of(*image)).collect();
+    deal(&labels, dataset.classes.len(), shares, stream)
+}
+
+/// The images of `pool` that were dealt to `part`.
+fn of_part(pool: &[u32], dealt: &[usize], part: usize) -> Vec<u32> {
+    pool.iter().zip(dealt).filter(|(_, own)| **own == part).map(|(image, _)| *image).collect()
+}
+
+/// As [`part_by_class`], where an image may have several labels. No label gives its last image away.
+fn part_by_labels(
+    dataset: &Dataset,
+    pool: &[u32],
+    part: f64,
+    key: &str,
+    stream: &mut Stream,
+) -> Result<Vec<u32>, Error> {
+    let mut dealt = dealt(dataset, pool, &[part, 1.0 - part], stream);
+    let mut left = vec![0usize; dataset.classes.len()];
+    let rest = |dealt: &[usize]| of_part(pool, dealt, 1);
+    for label in rest(&dealt).iter().flat_map(|image| dataset.labels_of(*image)) {
+        left[*label as usize] += 1;
+    }
+    for (image, part) in pool.iter().zip(&mut dealt) {
+        let labels = dataset.labels_of(*image);
+        if *part == 0 && labels.iter().any(|label| left[*label as usize] == 0) {
+            *part = 1;
+            labels.iter().for_each(|label| left[*label as usize] += 1);
+        }
+    }
+    let drawn = of_part(pool, &dealt, 0);
+    if drawn.is_empty() {
+        return Err(Error::EmptyPart(format!(
+            "data.{key} = {part} of {} images in {} is not one image that leaves images with each label to train on; \
+             make it larger, or 0",
+            pool.len(),
+            dataset.origin
+        )));
+    }
     Ok(drawn)
 }
 
@@ -177,6 +226,14 @@ fn subset(
     if subset == Subset::All {
         return Ok(train);
     }
+    if let (Subset::Fraction(part), true) = (subset, dataset.is_multi_label()) {
+        let mut images = train;
+        derive(seed, "subset", &[0]).shuffle(&mut images);
+        let count = (images.len() as f64 * part).round() as usize;
+        images.truncate(count.max(1));
+        images.sort_unstable();
+        return Ok(images);
+    }
     let mut drawn = Vec::new();
     for (class, mut images) in by_class(dataset, &train).into_iter().enumerate() {
         let count = match subset {
@@ -214,6 +271,11 @@ fn one_fold(dataset: &Dataset, pool: &[u32], fold: Fold, seed: u64) -> Result<Ve
             fold.of
         )));
     }
+    if dataset.groups.is_empty() && dataset.is_multi_label() {
+        let shares = vec![1.0 / fold.of as f64; fold.of];
+        let dealt = dealt(dataset, pool, &shares, &mut derive(seed, "folds", &[0]));
+        return Ok(of_part(pool, &dealt, fold.index));
+    }
     if !dataset.groups.is_empty() {
         return fold_of_groups(dataset, pool, fold, &mut derive(seed, "folds", &[0]));
     }
@@ -245,11 +307,17 @@ fn shuffled_groups(dataset: &Dataset, pool: &[u32], stream: &mut Stream) -> Vec<
     groups
 }
 
-/// How many images of each class there are, for the classes that there are.
+/// How many images of each class there are, for the classes that there are; those without a label count for one more.
 fn class_counts(dataset: &Dataset, images: &[u32]) -> Vec<(usize, f64)> {
     let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
     for image in images {
-        *counts.entry(dataset.label(*image) as usize).or_default() += 1.0;
+        for label in dataset.labels_of(*image) {
+            *counts.entry(*label as usize).or_default() += 1.0;
+        }
+        if dataset.labels_of(*image).is_empty() {
+            // Images without a label are shared out as those with one more are.
+            *counts.entry(dataset.classes.len()).or_default() += 1.0;
+        }
     }
     counts.into_iter().collect()
 }
@@ -263,7 +331,7 @@ fn part_by_group(
     key: &str,
     stream: &mut Stream,
 ) -> Result<Vec<u32>, Error> {
-    let mut totals = vec![0.0; dataset.classes.len()];
+    let mut totals = vec![0.0; dataset.classes.len() + 1];
     class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
     let mut sides = [part, 1.0 - part].map(|share| (share, vec![0.0; totals.len()]));
     let mut drawn = Vec::new();
@@ -312,7 +380,7 @@ fn fold_of_groups(
             fold.of
         )));
     }
-    let mut totals = vec![0.0; dataset.classes.len()];
+    let mut totals = vec![0.0; dataset.classes.len() + 1];
     class_counts(dataset, pool).into_iter().for_each(|(class, count)| totals[class] = count);
     let mut folds = vec![(vec![0.0; totals.len()], Vec::new()); fold.of];
     for images in groups {
@@ -368,7 +436,9 @@ fn whole_groups(dataset: &Dataset, parts: [(&'static str, &Vec<u32>); 3]) -> Res
 fn by_class(dataset: &Dataset, pool: &[u32]) -> Vec<Vec<u32>> {
     let mut classes = vec![Vec::new(); dataset.classes.len()];
     for image in pool {
-        classes[dataset.label(*image) as usize].push(*image);
+        for label in dataset.labels_of(*image) {
+            classes[*label as usize].push(*image);
+        }
     }
     classes
 }
@@ -393,6 +463,8 @@ mod tests {
             test,
             validation,
             fold,
+            task: Default::default(),
+            class_attributes: Default::default(),
             classes: Vec::new(),
             subset: Subset::All,
             image: Image { size: [1, 1], channels: 1 },

@@ -83,10 +83,10 @@ pub(super) fn list(pattern: &Path, columns: &Columns) -> Result<Listing, Error> 
     let folder = shards::literal(pattern);
     let (origin, groups) = (pattern.display().to_string(), Vec::new());
     let (classes, places) = class_names::of_written(&origin, &folder, &order)?;
-    let labels = written.into_iter().map(|class: u32| places[class as usize]).collect();
+    let labels: Vec<u32> = written.into_iter().map(|class: u32| places[class as usize]).collect();
     let beside = members.files.iter().cloned().chain(class_names::file(&folder)).collect();
     let images = Images::Inside(Box::new(members));
-    Ok(Listing { origin, classes, labels, parts, names, groups, images, beside })
+    Ok(Listing { origin, classes, labels: labels.into(), parts, names, groups, images, beside })
 }
 
 /// The files that `pattern` stands for, and what names their classes.

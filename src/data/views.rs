@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::dataset::Dataset;
 use super::epochs::{PIECE, TrialEpochs};
 use super::error::Error;
+use super::labels::Labels;
 use super::normalise::{Normalisation, Table};
 use super::sampling::Order;
 use crate::augment::{Chain, Frame, Image};
@@ -49,10 +50,10 @@ pub enum View {
 pub struct Batch {
     /// [images, channels, height, width]
     pub pixels: Vec<f32>,
-    /// The class of each image.
-    pub labels: Vec<u32>,
-    /// In a mixed batch: the class of each image's partner, and the part that is the image's own.
-    pub partners: Option<(Vec<u32>, f64)>,
+    /// Those of each image.
+    pub labels: Labels,
+    /// In a mixed batch: the labels of each image's partner, and the part that is the image's own.
+    pub partners: Option<(Labels, f64)>,
     /// What a teacher says of each image, if there is one: its logits, [images, classes].
     pub taught: Option<Vec<f32>>,
 }
@@ -120,7 +121,8 @@ impl Views {
         let mixing = self.plan.mixing.as_ref();
         if let Some(mixed) = mixing.and_then(|m| m.draw(images.len(), self.frame, &mut stream)) {
             mixed.apply(&mut batch_of.pixels, self.frame);
-            batch_of.partners = Some((mixed.labels(&batch_of.labels), mixed.own));
+            let partners = mixed.partners.iter().map(|place| *place as usize);
+            batch_of.partners = Some((batch_of.labels.at(partners), mixed.own));
         }
         Ok(batch_of)
     }
@@ -253,7 +255,7 @@ impl Views {
     fn labelled(&self, images: &[u32]) -> Batch {
         Batch {
             pixels: vec![0.0; images.len() * self.frame.bytes()],
-            labels: images.iter().map(|image| self.dataset.label(*image)).collect(),
+            labels: self.dataset.labels_at(images),
             partners: None,
             taught: None,
         }

@@ -25,6 +25,12 @@ pub enum ExportError {
          --to safetensors has no such limit"
     )]
     TooLarge(u64),
+    /// A softmax gives one label to an image.
+    #[error(
+        "the network says several labels of an image, whose probabilities are the sigmoid of each logit, not a softmax: \
+         leave out --softmax"
+    )]
+    SeveralLabels,
     /// The safetensors format does not hold it.
     #[error("the weights cannot be written: {0}")]
     Written(#[from] crate::train::checkpoint::CheckpointError),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::augment::Chain;
 use crate::model::network::Weights;
 use crate::model::weights::bytes;
-use crate::plan::data::{CropSettings, Fit, Interpolation, PadSettings};
+use crate::plan::data::{CropSettings, Fit, Interpolation, PadSettings, Task};
 use crate::train::card::Card;
 
 use super::error::ExportError;
@@ -205,7 +205,14 @@ fn metadata(card: &Card, input: Input, hash: String) -> Vec<Property> {
         std: &card.std,
     };
     let seed = if card.program.is_empty() { String::new() } else { card.seed.to_string() };
+    let (task, thresholds) = match card.task {
+        Task::SingleLabel => (String::new(), String::new()),
+        Task::MultiLabel if card.thresholds.is_empty() => ("multi-label".to_owned(), String::new()),
+        Task::MultiLabel => ("multi-label".to_owned(), json(&card.thresholds)),
+    };
     let words = [
+        ("task", task),
+        ("thresholds", thresholds),
         ("classes", json(&card.classes)),
         ("input", input.name().to_owned()),
         ("preprocessing", json(&preprocessing)),

@@ -1,5 +1,6 @@
 //! Which images a trial sees: source, size, split and normalisation, nothing left open.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use crate::config::data::{
 pub use crate::config::fit::{CropSettings, Fit, Interpolation, PadSettings};
 pub use crate::config::group::{Group, Pattern};
 pub use crate::config::sampling::Sampling;
+pub use crate::config::task::{SEPARATOR, Task};
 
 /// The data of one trial. Trials whose plans agree [in what decoded images depend on](DataPlan::of_images) share these;
 /// the split depends on the trial's seed and `fold` too.
@@ -29,6 +31,12 @@ pub struct DataPlan {
     /// With cross-validation: which of the folds is the validation set (instead of `validation`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// How many labels an image has.
+    #[serde(default, skip_serializing_if = "Task::is_single_label")]
+    pub task: Task,
+    /// The labels that follow from the class of an image, each with its classes; empty: none do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_attributes: BTreeMap<String, Vec<String>>,
     /// The classes that take part, in the order of their labels; empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
@@ -199,6 +207,16 @@ fn amiss(
 }
 
 impl DataPlan {
+    /// Whether the labels of an image follow from its class.
+    pub fn has_attributes(&self) -> bool {
+        !self.class_attributes.is_empty()
+    }
+
+    /// Whether its classes are those of its source, and all of them.
+    pub fn has_plain_classes(&self) -> bool {
+        self.classes.is_empty() && !self.has_attributes()
+    }
+
     /// What decoded images depend on: the plan without what each trial makes of them.
     pub fn of_images(&self) -> DataPlan {
         let test = match &self.test {
@@ -300,6 +318,7 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
     );
     problems.extend(check_group(&data.group, &data.source.0));
     problems.extend(check_columns(data));
+    problems.extend(super::task::check_data(data));
     problems.extend(check_image(data.image));
     problems.extend(check_moments(&data.normalise.0, data.image));
     problems
@@ -427,6 +446,8 @@ pub fn data_plan(
         test: data.test.0.with_path(path),
         validation: data.validation,
         fold,
+        task: data.task,
+        class_attributes: data.class_attributes.clone(),
         classes: match &data.classes {
             Classes::All => Vec::new(),
             Classes::Some(names) => names.clone(),

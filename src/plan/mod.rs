@@ -21,6 +21,7 @@ pub mod stage;
 pub mod strategy;
 pub mod survey;
 pub mod sweep;
+mod task;
 pub mod train;
 pub mod transfer;
 mod trial;

@@ -16,7 +16,7 @@ use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 use super::Plan;
 use super::architecture::architecture;
 use super::augment::{AugmentPlan, Augmentation, augmentation};
-use super::data::{self, DataPlan, Fold, data_plan};
+use super::data::{self, DataPlan, Fold, Task, data_plan};
 use super::distill::distill;
 use super::model::ModelPlan;
 use super::network::model;
@@ -24,6 +24,7 @@ use super::plan::{BodyText, digest, recipe_text};
 use super::run::kind;
 use super::section::{section, take, unknown_keys};
 use super::survey::{Survey, facts};
+use super::task;
 use super::train::{Batches, TrainPlan};
 use super::transfer::{BORDER, Case, transferred};
 use super::weights::weights;
@@ -90,7 +91,9 @@ impl Recipe {
             // The network is looked at in other sizes.
             return None;
         }
-        let train = TrainPlan::new(&train, batches, classes, has_validation).ok()?;
+        let task = at.key("data").key("task");
+        let task = read::<Task>(root.at(&task)?, &task).ok()?;
+        let train = TrainPlan::new(&train, batches, classes, has_validation, task).ok()?;
         train.idle(model).is_empty().then(|| Recipe::of(train))
     }
 }
@@ -183,10 +186,20 @@ pub(super) fn parts(
     if !asks_for_advice(root) {
         return settled(root, fold, survey, Vec::new());
     }
+    let found = task::check(root, task_of(root));
+    if !found.is_empty() {
+        return Err(found);
+    }
     let strategy =
         survey.advise(&question(root, swept.bare)?, fold.map(|fold| Fold { index: 0, ..fold }))?;
     let (laid, advised) = strategy.laid_over(root, &swept.paths)?;
     settled(&laid, fold, survey, advised)
+}
+
+/// How many labels an image of `root` has, as far as that can be read.
+fn task_of(root: &Node) -> Task {
+    let at = KeyPath::root().key("data").key("task");
+    root.at(&at).and_then(|node| read(node, &at).ok()).unwrap_or_default()
 }
 
 /// Whether `root` leaves the case of its transfer to advice.
@@ -277,7 +290,7 @@ fn settled(
         (Some(train), Some(data)) => {
             let Data { batch_size, drop_last, .. } = *data;
             let batches = Batches { batch_size, drop_last };
-            take(TrainPlan::new(train, batches, classes, has_validation), &mut problems)
+            take(TrainPlan::new(train, batches, classes, has_validation, data.task), &mut problems)
         }
         _ => None,
     };
@@ -292,7 +305,11 @@ fn settled(
             problems.extend(resized(root, train, model, &at_size));
         }
     }
-    if let Some(model) = &network {
+    let task = data.as_ref().map_or_else(Task::default, |data| data.task);
+    let found = task::check(root, task);
+    let is_for_task = found.is_empty();
+    problems.extend(found);
+    if let Some(model) = network.as_ref().filter(|_| is_for_task) {
         let classes = facts.as_ref().map(|facts| &facts.classes[..]);
         match distill(root, classes, model, survey) {
             Ok(found) => train.iter_mut().for_each(|train| train.distill.clone_from(&found)),
@@ -345,6 +362,9 @@ pub fn advisable(
                 .help("[transfer] with weights = … says what the pretrained network is"),
         ]);
     };
+    if task_of(root).is_multi_label() {
+        return Err(vec![task::unmeasured(at)]);
+    }
     let written: Transfer = read(node, &at)?;
     let whole = in_case(root, Case::SmallSimilar, &["weights"])?;
     let (plan, _) = resolve(&whole, fold, survey)?;

@@ -15,8 +15,10 @@ use crate::config::train::schedule::Schedule;
 use crate::config::train::{ClassWeights, Clip, EarlyStop, Train};
 use crate::document::{KeyPath, Problem};
 
+use super::data::Task;
 use super::distill::DistillPlan;
 use super::model::{LayerPlan, ModelPlan};
+use super::task;
 
 /// Everything about training that is not data or model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,12 +120,13 @@ impl TrainPlan {
     }
 
     /// The recipe that `train` describes, or what is wrong with it. `has_validation` says whether
-    /// metrics of a validation set exist.
+    /// metrics of a validation set exist, `task` how many labels an image has.
     pub fn new(
         train: &Train,
         Batches { batch_size, drop_last }: Batches,
         classes: usize,
         has_validation: bool,
+        task: Task,
     ) -> Result<TrainPlan, Vec<Problem>> {
         let (schedule, warmup) = train.schedule.and_warmup();
         let plan = TrainPlan {
@@ -136,7 +139,7 @@ impl TrainPlan {
             warmup,
             early_stop: train.early_stop,
             best: train.best,
-            loss: train.loss,
+            loss: task::loss(train.loss, task),
             label_smoothing: train.label_smoothing,
             class_weights: train.class_weights.clone(),
             clip: train.clip,

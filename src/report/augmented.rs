@@ -34,7 +34,9 @@ impl Augmented<'_> {
         let classes = self.dataset.classes().len();
         let mut by_class = vec![Vec::new(); classes];
         for image in train {
-            by_class[self.dataset.label(*image) as usize].push(*image);
+            // Of several labels the first one counts, and images without one are of the first class.
+            let label = self.dataset.labels_of(*image).first().copied().unwrap_or(0);
+            by_class[label as usize].push(*image);
         }
         let most = by_class.iter().map(Vec::len).max().unwrap_or(0);
         let rounds = (0..most)
@@ -79,8 +81,8 @@ impl Augmented<'_> {
     /// If it cannot be decoded.
     pub fn original_picture(&self, image: u32) -> Result<Picture, Error> {
         let Variant { image: pixels, boxes, .. } = self.original(image)?;
-        let class = &self.dataset.classes()[self.dataset.label(image) as usize];
-        Ok(Picture { image: pixels, boxes, words: vec![class.clone()] })
+        let words = vec![self.dataset.label_names(image)];
+        Ok(Picture { image: pixels, boxes, words })
     }
 
     /// The images `chosen` in epoch `epoch`, with what was done to each in words. Where batches are mixed,

@@ -51,7 +51,7 @@ fn kind(dataset: &Dataset, copied: &Copied) -> Markup {
 fn card(dataset: &Dataset, Pair { image, of, likeness }: &Pair) -> Markup {
     let picture = |index: u32| data_uri(dataset.frame(index), &dataset.image(index).ok()?);
     let name = |index: u32| &dataset.names()[index as usize];
-    let class = |index: u32| &dataset.classes()[dataset.label(index) as usize];
+    let class = |index: u32| dataset.label_names(index);
     let words = match likeness {
         Likeness::Exact => "same pixels".to_owned(),
         Likeness::Near { levels, mirrored } => {

@@ -12,6 +12,7 @@ mod effects;
 mod failures;
 mod images;
 mod importance;
+mod labels;
 mod numbers;
 pub mod page;
 mod pictures;

@@ -96,9 +96,10 @@ fn of_setting(answers: &Answers, setting: &Setting) -> Value {
         "estimate": setting.estimate.as_ref().map(of_estimate),
         "test": setting.test.as_ref().map(of_estimate),
         "scores": scores::of_setting(answers, setting).map(|found| {
-            let named = crate::results::scores::names().zip(&found.estimates);
-            let mut scores: serde_json::Map<String, Value> = named
-                .map(|(name, found)| (name.to_owned(), found.as_ref().map(of_estimate).into()))
+            let mut scores: serde_json::Map<String, Value> = scores::all(answers)
+                .map(|(place, name)| {
+                    (name.to_owned(), found.estimates[place].as_ref().map(of_estimate).into())
+                })
                 .collect();
             scores.insert("set".to_owned(), found.set.into());
             scores

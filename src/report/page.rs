@@ -9,6 +9,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 use rayon::prelude::*;
 
 use crate::analysis::Answers;
+use crate::analysis::label_predictions::LabelPredictions;
 use crate::analysis::predictions::Predictions;
 use crate::charts::{Chart, PlotFormat, RasterError, STYLE};
 use crate::data::Cache;
@@ -18,7 +19,7 @@ use crate::sweep::store::{StoreError, write_whole};
 use super::section::Section;
 use super::{
     augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures,
-    importance, numbers, pictures, question, ranking, reproduce, scores,
+    importance, labels, numbers, pictures, question, ranking, reproduce, scores,
 };
 
 /// The name of the file in a results folder.
@@ -89,6 +90,11 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
         sections.push(confusion::section(answers, predictions));
         sections.extend(pictures::section(answers, predictions, images));
         sections.extend(calibration::section(predictions));
+    }
+    let of_labels = answers.best().and_then(|best| LabelPredictions::read(answers, best));
+    if let Some(predictions) = &of_labels {
+        sections.push(labels::section(answers, predictions));
+        sections.extend(labels::mistakes(answers, predictions, images));
     }
     sections.extend(copies::section(answers, images));
     sections.extend(cost::section(answers));

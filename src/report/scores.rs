@@ -30,7 +30,7 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
                     th class="number" { "#" }
                     @for name in &answers.axes { th title=(name) { (short(name, &answers.axes)) } }
                     th { "set" }
-                    @for (_, name) in scores::shown() { th class="number" { (words(name)) } }
+                    @for (_, name) in scores::shown(answers) { th class="number" { (words(name)) } }
                 } }
                 tbody {
                     @for (rank, setting, found) in ranked.iter().take(ROWS) {
@@ -40,7 +40,7 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
                                 td title=(value) { @if name.is_empty() { "–" } @else { (name) } }
                             }
                             td { (found.set) }
-                            @for (place, _) in scores::shown() { (cell(found.estimates[place])) }
+                            @for (place, _) in scores::shown(answers) { (cell(found.estimates[place])) }
                         }
                     }
                 }

@@ -4,6 +4,7 @@
 pub mod decisions;
 pub mod folders;
 pub mod hashes;
+pub mod label_tables;
 pub mod layout;
 pub mod metrics;
 pub mod scores;

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::basis::record::Scores;
 use crate::basis::regular;
-use crate::measures::PredictionScores;
+use crate::measures::{LabelScores, PredictionScores};
 
 /// How many scores there are.
-const COUNT: usize = Scores::NAMES.len() + PredictionScores::NAMES.len();
+const COUNT: usize = Scores::NAMES.len() + PredictionScores::NAMES.len() + LabelScores::OWN.len();
+
+/// The scores that predictions of several labels share with those of one label, by their names.
+const SHARED: [&str; 2] = ["roc_auc", "average_precision"];
 
 /// Scores on a set of images.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,9 +35,25 @@ pub struct Row {
     pub value: Option<f64>,
 }
 
-/// The names of all scores: those that each epoch has, and those of predictions alone.
+/// The names of all scores: those that each epoch has, those of predictions alone, and those of predictions of several
+/// labels alone.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    Scores::NAMES.into_iter().chain(PredictionScores::NAMES)
+    Scores::NAMES.into_iter().chain(PredictionScores::NAMES).chain(LabelScores::OWN)
+}
+
+/// Whether predictions of several labels for an image, or those of one, have the score `name`.
+pub fn is_of(name: &str, several: bool) -> bool {
+    match several {
+        true => !PredictionScores::NAMES.contains(&name) || SHARED.contains(&name),
+        false => !LabelScores::OWN.contains(&name),
+    }
+}
+
+impl SetScores {
+    /// Whether they are those of predictions of several labels for an image.
+    pub fn are_of_several_labels(&self) -> bool {
+        names().zip(self.values).any(|(name, value)| !is_of(name, false) && value.is_some())
+    }
 }
 
 /// The rows of the scores of predictions on `set`.
@@ -44,6 +63,15 @@ pub fn rows(set: &str, known: Option<&Scores>, more: &PredictionScores) -> Vec<R
     let row =
         |(score, value): (&str, _)| Row { set: set.to_owned(), score: score.to_owned(), value };
     names().zip(values).map(row).collect()
+}
+
+/// The rows of the scores of predictions of several labels on `set`.
+pub fn label_rows(set: &str, known: Option<&Scores>, more: &LabelScores) -> Vec<Row> {
+    let known = known.map_or([None; Scores::NAMES.len()], |scores| scores.values().map(Some));
+    let values = known.into_iter().chain([more.roc_auc, more.average_precision]).chain(more.own());
+    let row =
+        |(score, value): (&str, _)| Row { set: set.to_owned(), score: score.to_owned(), value };
+    names().filter(|name| is_of(name, true)).zip(values).map(row).collect()
 }
 
 /// The scores in the file at `path`; none if it is not there or has none. A row that is no score is left out.
@@ -74,7 +102,14 @@ mod tests {
         let back = read(&path).unwrap();
         assert_eq!(back.set, "test");
         assert_eq!(back.values[4], Some(0.1 + 0.2));
-        assert_eq!(back.values[6..], more.values());
+        assert_eq!(back.values[6..12], more.values());
+        assert!(!back.are_of_several_labels());
+        let more = LabelScores { hamming_loss: Some(0.1), ..LabelScores::default() };
+        let more = LabelScores { average_precision: Some(0.7), ..more };
+        std::fs::write(&path, csv_bytes(label_rows("test", Some(&known), &more))).unwrap();
+        let back = read(&path).unwrap();
+        assert_eq!((back.values[9], back.values[12]), (Some(0.7), Some(0.1)));
+        assert!(back.are_of_several_labels());
     }
 
     #[test]

@@ -102,6 +102,16 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
         if is_level || *most < UNEVEN * least {
             continue;
         }
+        if plan.task.is_multi_label() {
+            notes.insert(format!(
+                "{:.1} times as many images have the label {large} as have {small}, {} and {}: train.class-weights = \
+                 \"balanced\" weighs labels that few images have; train.best = \"val_f1\" heeds all labels alike",
+                *most as f64 / *least as f64,
+                number(*most as u64),
+                number(*least as u64)
+            ));
+            continue;
+        }
         notes.insert(format!(
             "class {large} has {:.1} times as many images as class {small}, {} and {}: data.sampling = \"balanced\" shows \
              both as often, and train.class-weights = \"balanced\" weighs their losses; train.best = \"val_f1\" heeds \

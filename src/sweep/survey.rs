@@ -178,7 +178,13 @@ fn teacher(path: &Path) -> Result<TeacherFacts, String> {
             path.display()
         ));
     }
-    let Card { model, classes, .. } = card;
+    let Card { model, classes, task, .. } = card;
+    if task.is_multi_label() {
+        return Err(format!(
+            "{}: it says several labels of an image, and a teacher says one class of each, by a softmax",
+            path.display()
+        ));
+    }
     let bytes = inference_bytes(&model, IMAGES);
     Ok(TeacherFacts { hash, input: model.input, classes, bytes })
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::data::{self, Dataset, News, Views};
 use crate::kernels::device::Device;
+use crate::measures::label_predictions::thresholds;
 use crate::model;
 use crate::model::network::Weights;
 use crate::model::whitening::{self, Patches};
@@ -17,6 +18,7 @@ use crate::plan::distill::DistillPlan;
 use crate::plan::run::{OnFailure, RunPlan};
 use crate::plan::sweep::Trial;
 use crate::results::timings::Timing;
+use crate::train::card::Card;
 use crate::train::stopping::best_epoch;
 use crate::train::teacher::Teacher;
 use crate::train::trainer::{End, TrainError, Trainer, TrialData};
@@ -339,6 +341,7 @@ fn attempt(
     }
     let mut outcome = outcome(trial, &records, Status::Completed, reason);
     let mut best = trainer.best().cloned();
+    let mut thresholds = None;
     if trial.plan.train.epochs == 0 {
         // Nothing was to be learnt: the network is looked at as it is.
         let network = trainer.network_alone()?;
@@ -359,13 +362,20 @@ fn attempt(
                 outcome.test = evaluation.scores;
             }
             let (dataset, probabilities) = (&data.dataset, &evaluation.probabilities);
+            thresholds = thresholds_on_validation(&mut trainer, &data, &best)?;
+            // On the images that they were chosen on they say too much.
+            let at = thresholds.as_deref().filter(|_| set == "test");
             write_predictions(store, dataset, images, probabilities, set)?;
             write_confusion(store, dataset, &evaluation.confusion)?;
-            write_scores(store, dataset, images, evaluation.scores.as_ref(), probabilities, set)?;
+            let known = evaluation.scores.as_ref();
+            write_scores(store, dataset, images, known, probabilities, at, set)?;
         }
     }
     if !is_whole {
         complete_best(&mut trainer, store)?;
+    }
+    if let Some(thresholds) = thresholds {
+        keep_thresholds(store, thresholds)?;
     }
     write_time()?;
     Ok(Ended::With(Box::new(outcome)))
@@ -443,6 +453,33 @@ pub fn settle(trial: &Trial, store: &Store, ended: Ended) -> Result<Ended, Store
 fn complete_best(trainer: &mut Trainer, store: &TrialStore) -> Result<(), Trouble> {
     if let Ok(Some(mut best)) = store.checkpoint("best") {
         best.tensors = trainer.whole(&best.tensors)?;
+        store.replace_best(best)?;
+    }
+    Ok(())
+}
+
+/// The threshold of each class that is best on the validation images, by the weights `best`; none where each image has
+/// one label, or there are no such images.
+fn thresholds_on_validation(
+    trainer: &mut Trainer,
+    data: &TrialData,
+    best: &Weights,
+) -> Result<Option<Vec<f64>>, Trouble> {
+    let images = &data.split.validation;
+    if !data.dataset.is_multi_label() || images.is_empty() {
+        return Ok(None);
+    }
+    let probabilities = trainer.evaluate(best, images)?.probabilities;
+    let classes = data.dataset.classes().len();
+    let has = data.dataset.labels_at(images).flags(classes);
+    Ok(Some(thresholds(&probabilities, classes, &has)))
+}
+
+/// Puts the thresholds of classes into the card of the best checkpoint.
+fn keep_thresholds(store: &TrialStore, thresholds: Vec<f64>) -> Result<(), Trouble> {
+    if let Ok(Some(mut best)) = store.checkpoint("best") {
+        let card = Card { thresholds, ..Card::of(&best).map_err(failed)? };
+        best.words.extend([card.word()]);
         store.replace_best(best)?;
     }
     Ok(())

@@ -28,6 +28,9 @@ pub fn data(
         let _ = write!(text, ", {tested} of them declared for testing");
     }
     let _ = writeln!(text, "{}", of_classes(facts));
+    if plan.task.is_multi_label() {
+        let _ = writeln!(text, "an image may have several labels, or none");
+    }
     let [train, validation, test] = parts.map(|part| number(part as u64));
     let about = if is_about(plan) { "about " } else { "" };
     let fold = plan.fold.map(|fold| format!(" (fold {} of {})", fold.index + 1, fold.of));
@@ -49,6 +52,8 @@ pub fn data(
 /// Whether parts can differ from what is known without decoding.
 fn is_about(plan: &DataPlan) -> bool {
     !plan.group.is_none()
+        // Parts have their share of each label, and the number of images that comes to.
+        || plan.task.is_multi_label()
         || plan.duplicates.leave_out()
         || plan.on_bad_image != crate::plan::data::OnBadImage::Error
         || matches!(plan.subset, crate::plan::data::Subset::Fraction(_))
@@ -129,7 +134,9 @@ pub fn read(
     let parts = [&split.train, &split.validation, &split.test];
     let mut counts = vec![[0_usize; 3]; dataset.classes().len()];
     for (part, images) in parts.into_iter().enumerate() {
-        images.iter().for_each(|image| counts[dataset.label(*image) as usize][part] += 1);
+        for label in images.iter().flat_map(|image| dataset.labels_of(*image)) {
+            counts[*label as usize][part] += 1;
+        }
     }
     let mut rows = vec![["", "learn from", "choose by", "test on"].map(str::to_owned)];
     let row = |name: &str, counts: [usize; 3]| {

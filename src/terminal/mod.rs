@@ -7,6 +7,7 @@ pub mod confusion;
 pub mod curves;
 pub mod data;
 mod grid;
+pub mod labels;
 pub mod layers;
 pub mod printed;
 pub mod ranking;

@@ -13,7 +13,6 @@ use crate::analysis::statistics::{Estimate, Paired};
 use crate::analysis::{Answers, Setting, Verdict, scores};
 use crate::basis::naming::short;
 use crate::charts::axis::compact;
-use crate::results::scores as results;
 
 /// How tables are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -260,8 +259,8 @@ fn scores_rows(answers: &Answers, is_csv: bool) -> Rows {
     header.extend(answers.axes.iter().map(axis));
     header.push("set".to_owned());
     let shown: Vec<(usize, &str)> = match is_csv {
-        true => results::names().enumerate().collect(),
-        false => scores::shown().collect(),
+        true => scores::all(answers).collect(),
+        false => scores::shown(answers).collect(),
     };
     let columns = header.len();
     header.extend(shown.iter().flat_map(|(_, name)| match is_csv {

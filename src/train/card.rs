@@ -10,7 +10,7 @@ use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
 use crate::plan::augment::{behind, behind_own_size};
-use crate::plan::data::{DataPlan, Fit, Image, OwnSize};
+use crate::plan::data::{DataPlan, Fit, Image, OwnSize, Task};
 use crate::plan::model::ModelPlan;
 
 use super::checkpoint::Checkpoint;
@@ -29,8 +29,15 @@ pub struct Card {
     pub seed: u64,
     /// Hash of the images that it was trained and tested on.
     pub images: String,
+    /// How many labels an image has: whether probabilities are the softmax of the logits, or the sigmoid of each.
+    #[serde(default, skip_serializing_if = "Task::is_single_label")]
+    pub task: Task,
     /// Class names in the order of the logits.
     pub classes: Vec<String>,
+    /// Of several labels: the least probability with which an image is said to have each, in the order of the classes;
+    /// empty where they were not chosen, and ½ is it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<f64>,
     /// Subtracted from pixels in [0, 1], one number per channel.
     pub mean: Vec<f32>,
     /// Divided by.
@@ -99,7 +106,9 @@ impl Card {
             program: concat!("candlewick ", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: plan.seed,
             images: data.dataset.fingerprint()?.to_owned(),
+            task: plan.data.task,
             classes: data.dataset.classes().to_vec(),
+            thresholds: Vec::new(),
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
@@ -166,8 +175,19 @@ impl Card {
             let (names, classes) = (self.classes.len(), self.model.classes);
             return Err(format!("{names} names for {classes} classes"));
         }
+        let are_parts = self.thresholds.iter().all(|threshold| (0.0..=1.0).contains(threshold));
+        if !self.thresholds.is_empty()
+            && (self.task.is_single_label() || self.thresholds.len() != self.classes.len())
+            || !are_parts
+        {
+            let thresholds = &self.thresholds;
+            return Err(format!("thresholds {thresholds:?} for {} classes", self.classes.len()));
+        }
         if let Some(data) = &self.data {
             data.check()?;
+            if data.task != self.task {
+                return Err("its data has another number of labels for an image".to_owned());
+            }
             if data.image != self.image || data.fit != self.fit || data.own_size != self.own_size {
                 return Err("its data brings images to another size than it says".to_owned());
             }

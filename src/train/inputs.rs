@@ -248,8 +248,7 @@ impl Inputs {
         view: View,
         images: &[u32],
     ) -> Result<Batch, TrainError> {
-        let dataset = self.views.dataset();
-        let labels = images.iter().map(|image| dataset.label(*image)).collect();
+        let labels = self.views.dataset().labels_at(images);
         let pixels = self.rows(rows, view, images)?;
         Ok(Batch { pixels, labels, partners: None, taught: None })
     }

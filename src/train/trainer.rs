@@ -13,7 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::basis::record::{EpochRecord, Scores};
 use crate::config::train::ClassWeights;
 use crate::config::train::progressive::size_in;
-use crate::data::{Batch, Dataset, Normalisation, Order, Split, TrialEpochs, Views};
+use crate::data::{Batch, Dataset, Labels, Normalisation, Order, Split, TrialEpochs, Views};
 use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::loss::Targets;
@@ -337,7 +337,7 @@ impl<'a> Trainer<'a> {
         let epoch = self.records.len() + 1;
         let (dataset, train) = (&self.data.dataset, &self.data.split.train);
         let order = Order::new(dataset, train, &self.plan.data, self.plan.seed, epoch as u64);
-        let nothing = || (Tally::new(self.plan.model.classes, plan.top_k), 0);
+        let nothing = || (Tally::new(self.plan.model.classes, plan.top_k, self.plan.data.task), 0);
         let (mut tally, done) = self.under_way.take().unwrap_or_else(nothing);
         self.begin(epoch)?;
         if epoch == 1 && done == 0 {
@@ -449,26 +449,32 @@ impl<'a> Trainer<'a> {
     }
 
     /// Loss and gradients of one batch. Predictions on mixed images count as right if they name the
-    /// class of the larger part.
+    /// class, or the labels, of the larger part.
     fn train_on(
         &mut self,
-        made: Batch,
+        mut made: Batch,
         tally: &mut Tally,
         epoch: usize,
         batch: usize,
     ) -> Result<(f64, Vec<Buffer>), TrainError> {
-        let inputs = self.in_epoch(epoch, made.pixels, made.labels.len())?;
-        let targets = Targets {
-            labels: &made.labels,
-            partners: made.partners.as_ref().map(|(labels, own)| (&labels[..], *own)),
+        let pixels = std::mem::take(&mut made.pixels);
+        let inputs = self.in_epoch(epoch, pixels, made.labels.len())?;
+        let Batch { labels, partners, taught, .. } = &made;
+        let larger = match partners {
+            Some((partners, own)) if *own < 0.5 => partners,
+            _ => labels,
         };
-        let larger = match targets.partners {
-            Some((partners, own)) if own < 0.5 => partners,
-            _ => targets.labels,
+        let multi_hot = multi_hot(labels, partners.as_ref(), self.plan.model.classes);
+        let targets = match (labels, partners) {
+            (Labels::Several(_), _) => Targets::MultiHot(&multi_hot),
+            (Labels::One(labels), Some((Labels::One(others), own))) => {
+                Targets::Classes { labels, partners: Some((others, *own)) }
+            }
+            (Labels::One(labels), _) => Targets::Classes { labels, partners: None },
         };
         let from = self.inputs.from();
         let Learnt { sum, weight, logits, gradients } =
-            self.learner.learn_from(from, &inputs, targets, made.taught.as_deref())?;
+            self.learner.learn_from(from, &inputs, targets, taught.as_deref())?;
         let loss = sum / weight;
         if !loss.is_finite() {
             return Err(TrainError::NotFinite { epoch, batch, loss });
@@ -548,6 +554,21 @@ const BATCH: &str = "batch";
 const NOTHING: Scores =
     Scores { loss: 0.0, accuracy: 0.0, top_k: 0.0, precision: 0.0, recall: 0.0, f1: 0.0 };
 
+/// What a batch of images with several labels should say, `[images, classes]`; empty where each has one label. A mixture
+/// has of each label the part that is of images with it.
+fn multi_hot(labels: &Labels, partners: Option<&(Labels, f64)>, classes: usize) -> Vec<f32> {
+    if !labels.are_several() {
+        return Vec::new();
+    }
+    let mut targets = labels.multi_hot(classes);
+    if let Some((partners, own)) = partners {
+        for (target, other) in targets.iter_mut().zip(partners.multi_hot(classes)) {
+            *target = (own * f64::from(*target) + (1.0 - own) * f64::from(other)) as f32;
+        }
+    }
+    targets
+}
+
 fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
     match &plan.train.class_weights {
         ClassWeights::None => None,
@@ -555,9 +576,17 @@ fn class_weights(plan: &Plan, data: &TrialData) -> Option<Vec<f64>> {
         ClassWeights::Balanced => {
             let mut counts = vec![0usize; plan.model.classes];
             for image in &data.split.train {
-                counts[data.dataset.label(*image) as usize] += 1;
+                for label in data.dataset.labels_of(*image) {
+                    counts[*label as usize] += 1;
+                }
             }
             let total = data.split.train.len() as f64;
+            if plan.data.task.is_multi_label() {
+                // As many images as have the label not, for each that has it.
+                let odds =
+                    |count: &usize| (total - *count as f64).max(1.0) / (*count).max(1) as f64;
+                return Some(counts.iter().map(odds).collect());
+            }
             let share =
                 |count: &usize| total / (plan.model.classes as f64 * (*count).max(1) as f64);
             Some(counts.iter().map(share).collect())

@@ -126,11 +126,6 @@ impl Mixed {
             }
         }
     }
-
-    /// The labels of the partners.
-    pub fn labels(&self, labels: &[u32]) -> Vec<u32> {
-        self.partners.iter().map(|partner| labels[*partner as usize]).collect()
-    }
 }
 
 #[cfg(test)]

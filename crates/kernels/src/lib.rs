@@ -28,6 +28,7 @@ pub mod layer_scale;
 pub mod loss;
 mod matmul;
 pub mod merge;
+pub mod multi_label;
 pub mod norm;
 mod per_image;
 mod pieces;

@@ -3,6 +3,7 @@
 use candle_core::Result;
 use candlewick_basis::loss::LossFunction;
 
+use super::multi_label::multi_label;
 use super::tape::{Gradient, Tape, Value, tensor, values};
 
 /// A batch's loss and the pieces that metrics are made of.
@@ -17,37 +18,29 @@ pub struct Loss {
 
 /// What the logits of a batch should say.
 #[derive(Clone, Copy, Debug)]
-pub struct Targets<'a> {
-    /// The class of each image.
-    pub labels: &'a [u32],
-    /// For images that are mixtures of two: the class of each image's partner, and the part of each
-    /// image that is its own, in [0, 1].
-    pub partners: Option<(&'a [u32], f64)>,
+pub enum Targets<'a> {
+    /// One class for each image.
+    Classes {
+        /// The class of each image.
+        labels: &'a [u32],
+        /// For images that are mixtures of two: the class of each image's partner, and the part of each
+        /// image that is its own, in [0, 1].
+        partners: Option<(&'a [u32], f64)>,
+    },
+    /// Any number of classes for each image, `[batch, classes]`: 1 for each of its labels and 0 for the other classes,
+    /// or what is between where images are mixtures.
+    MultiHot(&'a [f32]),
 }
 
 impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Targets<'a> {
     fn from(labels: &'a T) -> Targets<'a> {
-        Targets { labels: labels.as_ref(), partners: None }
+        Targets::Classes { labels: labels.as_ref(), partners: None }
     }
 }
 
-impl Targets<'_> {
-    fn fit(&self, batch: usize, classes: usize) -> bool {
-        let fit = |labels: &[u32]| {
-            labels.len() == batch && labels.iter().all(|label| (*label as usize) < classes)
-        };
-        fit(self.labels)
-            && self.partners.is_none_or(|(labels, own)| fit(labels) && (0.0..=1.0).contains(&own))
-    }
-
-    /// The classes of image `index` and how much of it is of each.
-    fn of(&self, index: usize) -> [(usize, f64); 2] {
-        let own = self.labels[index] as usize;
-        match self.partners {
-            None => [(own, 1.0), (own, 0.0)],
-            Some((partners, share)) => [(own, share), (partners[index] as usize, 1.0 - share)],
-        }
-    }
+/// Whether each of `labels` is the class of an image of the batch.
+fn fit(labels: &[u32], batch: usize, classes: usize) -> bool {
+    labels.len() == batch && labels.iter().all(|label| (*label as usize) < classes)
 }
 
 /// Cross-entropy of logits against labels: [`loss`] with [`LossFunction::CrossEntropy`].
@@ -75,6 +68,8 @@ pub fn cross_entropy<'a>(
 /// **Binary cross-entropy.** The targets of all classes, smoothed and mixed as above, against the sigmoid of each
 /// logit; the mean is taken over images and classes, as PyTorch's `binary_cross_entropy_with_logits` with `weight`.
 ///
+/// **Several labels for an image** have [a loss of their own](multi_label), of the sigmoid of each logit.
+///
 /// # Shapes
 /// logits `[batch, classes]`, one label < classes for each image, `class_weights` `[classes]`.
 pub fn loss<'a>(
@@ -86,10 +81,25 @@ pub fn loss<'a>(
     class_weights: Option<&[f64]>,
 ) -> Result<Loss> {
     let (batch, classes) = logits.tensor().dims2()?;
-    let wanted = targets.into();
-    if !wanted.fit(batch, classes) {
-        candle_core::bail!("{} labels do not fit logits {:?}", wanted.labels.len(), logits.dims());
+    let (labels, partners) = match targets.into() {
+        Targets::Classes { labels, partners } => (labels, partners),
+        Targets::MultiHot(targets) => {
+            return multi_label(tape, logits, targets, function, label_smoothing, class_weights);
+        }
+    };
+    let are_mixed = partners
+        .is_none_or(|(others, own)| fit(others, batch, classes) && (0.0..=1.0).contains(&own));
+    if !fit(labels, batch, classes) || !are_mixed {
+        candle_core::bail!("{} labels do not fit logits {:?}", labels.len(), logits.dims());
     }
+    // The classes of an image and how much of it is of each.
+    let wanted_of = |image: usize| {
+        let own = labels[image] as usize;
+        match partners {
+            None => [(own, 1.0), (own, 0.0)],
+            Some((others, share)) => [(own, share), (others[image] as usize, 1.0 - share)],
+        }
+    };
     let weight_of = |class: usize| class_weights.map_or(1.0, |weights| weights[class]);
     // Binary terms are weighed when they are added up, the others by their targets.
     let is_binary = function == LossFunction::Bce;
@@ -104,7 +114,7 @@ pub fn loss<'a>(
         let rows = logits.chunks(classes).zip(slopes.chunks_mut(classes)).enumerate();
         let mut targets = vec![0.0; classes];
         for (image, (row, slopes)) in rows {
-            let labels = wanted.of(image);
+            let labels = wanted_of(image);
             for (class, target) in targets.iter_mut().enumerate() {
                 *target = spread * in_target(class);
             }

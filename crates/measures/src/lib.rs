@@ -9,6 +9,7 @@ mod folds;
 #[cfg(test)]
 mod golden;
 mod h_score;
+pub mod label_predictions;
 mod labelled;
 mod lbfgs;
 mod leep;
@@ -23,6 +24,7 @@ mod properties;
 pub use accuracy::{Accuracy, Difference};
 pub use folds::{folds, sample};
 pub use h_score::{HScore, h_score};
+pub use label_predictions::{LabelCounts, LabelScores};
 pub use labelled::{LabelledFeatures, Unmeasurable};
 pub use leep::leep;
 pub use linear_head::{LinearHead, PENALTIES, linear_head};

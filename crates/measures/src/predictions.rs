@@ -94,7 +94,7 @@ impl PredictionScores {
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -148,13 +148,13 @@ impl Confusion {
 }
 
 /// Images by the probability of one class, the highest first, those of one probability together.
-struct Ranking {
+pub(super) struct Ranking {
     /// How many are of the class, and how many are not.
     groups: Vec<[u64; 2]>,
 }
 
 impl Ranking {
-    fn of(images: impl Iterator<Item = (f32, bool)>) -> Ranking {
+    pub(super) fn of(images: impl Iterator<Item = (f32, bool)>) -> Ranking {
         let mut images: Vec<(f32, bool)> = images.collect();
         let order = |a: &(f32, bool), b: &(f32, bool)| b.0.partial_cmp(&a.0);
         images.sort_unstable_by(|a, b| order(a, b).unwrap_or(Ordering::Equal));
@@ -165,13 +165,18 @@ impl Ranking {
         Ranking { groups: images.chunk_by(|a, b| a.0 == b.0).map(counts).collect() }
     }
 
-    fn own(&self) -> u64 {
+    pub(super) fn own(&self) -> u64 {
         self.groups.iter().map(|[own, _]| own).sum()
+    }
+
+    /// Whether there are images that are not of the class.
+    pub(super) fn has_others(&self) -> bool {
+        self.groups.iter().any(|[_, others]| *others > 0)
     }
 
     /// The part of the pairs of an image of the class and another one in which the former is the more probable;
     /// equal ones count half.
-    fn area(&self) -> f64 {
+    pub(super) fn area(&self) -> f64 {
         let (mut above, mut halves) = (0_u128, 0_u128);
         for [own, others] in &self.groups {
             halves += u128::from(*others) * (2 * above + u128::from(*own));
@@ -181,7 +186,7 @@ impl Ranking {
         halves as f64 / (2.0 * self.own() as f64 * others as f64)
     }
 
-    fn average_precision(&self) -> f64 {
+    pub(super) fn average_precision(&self) -> f64 {
         let all = self.own() as f64;
         let (mut own, mut seen) = (0, 0);
         let mut sum = 0.0;

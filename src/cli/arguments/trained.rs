@@ -75,6 +75,11 @@ fn rename(text: &str) -> Result<[String; 2], String> {
     }
 }
 
+fn probability(text: &str) -> Result<f64, String> {
+    let probability = text.parse::<f64>().ok().filter(|part| (0.0..=1.0).contains(part));
+    probability.ok_or_else(|| "a probability from 0 to 1".to_owned())
+}
+
 fn size(text: &str) -> Result<[usize; 2], String> {
     let side = |side: &str| side.trim().parse::<usize>().ok().filter(|s| (1..=4096).contains(s));
     let both = match text.split_once(['x', '×']) {
@@ -96,11 +101,16 @@ pub(in crate::cli) struct Predict {
     /// bottom
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) images: Vec<PathBuf>,
-    /// Classes to show for each image
-    #[arg(long, value_name = "K", default_value_t = 5)]
-    pub(in crate::cli) top: usize,
+    /// Classes to show for each image [default: 5]; of several labels for an image, all that reach their threshold are
+    /// shown
+    #[arg(long, value_name = "K")]
+    pub(in crate::cli) top: Option<usize>,
+    /// Of several labels for an image: the least probability of a label [default: that of each class that was best on
+    /// the validation images, or 0.5]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub(in crate::cli) threshold: Option<f64>,
     /// Write the predictions as CSV instead of showing them: a row per image, with the most probable
-    /// classes and their probabilities
+    /// classes and their probabilities; or with its labels, and the probability of each class
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) csv: Option<PathBuf>,
     /// Write the logits as CSV, one row per image

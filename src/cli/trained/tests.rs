@@ -48,6 +48,8 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
         .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let chain = |text: &str| toml::from_str::<Wrapped>(&format!("chain = {text}")).unwrap().chain;
     let card = Card {
+        task: Default::default(),
+        thresholds: Vec::new(),
         program: "candlewick".to_owned(),
         seed: 7,
         images: "0123".to_owned(),

@@ -123,6 +123,9 @@ impl Store {
         if !plan.columns.are_usual() {
             key.push_str(&format!(" {:?}", plan.columns));
         }
+        if plan.task.is_multi_label() {
+            key.push_str(&format!(" {:?} {:?}", plan.task, plan.class_attributes));
+        }
         if !plan.duplicates.are_kept() {
             key.push_str(&format!(" {:?}", plan.duplicates));
         }

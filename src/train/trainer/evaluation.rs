@@ -1,24 +1,24 @@
 //! What a network says of images.
 
-use candle_core::Tensor;
-
 use crate::basis::record::Scores;
-use crate::kernels::loss::{Loss, cross_entropy};
-use crate::kernels::tape::{Tape, values};
+use crate::kernels::loss::Loss;
+use crate::kernels::tape::values;
 use crate::model::network::Weights;
 use crate::train::ahead::ahead;
-use crate::train::metrics::Tally;
+use crate::train::metrics::{Tally, loss_of, probabilities};
 
 use super::{Made, TrainError, Trainer};
 
-/// Scores, confusion matrix and probabilities on a set of images. The loss is the mean cross-entropy,
-/// without label smoothing and class weights.
+/// Scores, confusion matrix and probabilities on a set of images. The loss is the mean cross-entropy, of several labels
+/// the mean binary one, without label smoothing and class weights.
 pub struct Evaluation {
     /// None for an empty set.
     pub scores: Option<Scores>,
-    /// Rows of true classes, columns of predicted ones.
+    /// Rows of true classes, columns of predicted ones; of several labels, for each class how often it was rightly and
+    /// wrongly said, and wrongly and rightly not said, each at the probability ½.
     pub confusion: Vec<Vec<u64>>,
-    /// `[images, classes]`, in the order of the images: the softmax of the logits.
+    /// `[images, classes]`, in the order of the images: the softmax of the logits, or, of several labels, the sigmoid
+    /// of each.
     pub probabilities: Vec<f32>,
 }
 
@@ -41,11 +41,9 @@ impl Trainer<'_> {
         self.begin(self.records.len().max(1))?;
         let views = self.inputs.views().test_time();
         let Evaluated { tally, logits } = self.evaluate_on(images, views)?;
-        let shape = (images.len(), self.plan.model.classes);
-        let logits = Tensor::from_vec(logits, shape, &candle_core::Device::Cpu)?;
         let probabilities = match images {
             [] => Vec::new(),
-            _ => candle_nn::ops::softmax_last_dim(&logits)?.flatten_all()?.to_vec1()?,
+            _ => probabilities(logits, self.plan.model.classes, self.plan.data.task)?,
         };
         Ok(Evaluation { scores: tally.scores(), confusion: tally.confusion(), probabilities })
     }
@@ -67,7 +65,7 @@ impl Trainer<'_> {
     ) -> Result<Evaluated, TrainError> {
         let plan = &self.plan.train;
         let classes = self.plan.model.classes;
-        let mut tally = Tally::new(classes, plan.top_k);
+        let mut tally = Tally::new(classes, plan.top_k, self.plan.data.task);
         let mut all = Vec::with_capacity(images.len() * classes);
         let seen = self.inputs.clone();
         let is_made = seen.prepare_evaluation(images, views)?;
@@ -93,13 +91,9 @@ impl Trainer<'_> {
                 }
                 let share = 1.0 / (views + 1) as f32;
                 logits.iter_mut().for_each(|logit| *logit *= share);
-                let mut tape = Tape::inference();
-                let shape = (labels.len(), classes);
-                let rows = Tensor::from_slice(&logits, shape, &candle_core::Device::Cpu)?;
-                let rows = tape.leaf(&rows, false);
                 // Plain, whatever is minimised: a trial that smooths labels or weighs classes compares
                 // with one that does not.
-                let Loss { sum, weight, .. } = cross_entropy(&mut tape, &rows, &labels, 0.0, None)?;
+                let Loss { sum, weight, .. } = loss_of(&logits, &labels, classes)?;
                 tally.add(&logits, &labels, sum, weight);
                 all.extend_from_slice(&logits);
             }

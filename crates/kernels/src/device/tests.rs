@@ -219,7 +219,7 @@ fn merges_agree() {
 #[test]
 fn losses_agree_and_add_up() {
     let labels = [2, 0, 3, 1];
-    let targets = Targets { labels: &labels, partners: Some((&[1, 1, 0, 3], 0.7)) };
+    let targets = Targets::Classes { labels: &labels, partners: Some((&[1, 1, 0, 3], 0.7)) };
     let weights = [0.5, 1.0, 2.0, 1.5];
     let found = error(&[&[4, 4], &[4, 4]], 1, |tape, v| {
         let first = cross_entropy(tape, &v[0], targets, 0.1, Some(&weights))?.mean;

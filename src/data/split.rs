@@ -706,7 +706,7 @@ mod tests {
             seed in 0_u64..100,
         ) {
             let dataset = of_groups(&groups);
-            prop_assume!((0..3).all(|class| dataset.labels.iter().filter(|it| **it == class).count() >= 20));
+            prop_assume!((0..3).all(|class| dataset.labels().iter().filter(|it| **it == class).count() >= 20));
             let all: Vec<u32> = (0..dataset.len() as u32).collect();
             let folds: Vec<Split> = (0..of)
                 .map(|index| {

@@ -275,8 +275,8 @@ mod tests {
                 assert!(close(found, expected), "{name}, {place}: {found:?}, not {expected:?}");
             }
             let precisions = average_precisions(probabilities, *classes, &has);
-            for (found, expected) in precisions.into_iter().zip(case.average_precisions) {
-                assert!(close(found, expected), "{name}: {found:?}, not {expected:?}");
+            for (found, expected) in precisions.into_iter().zip(&case.average_precisions) {
+                assert!(close(found, *expected), "{name}: {found:?}, not {expected:?}");
             }
             let (found, _) = counts(probabilities, *classes, &has, &vec![0.5; *classes]);
             let found: Vec<[u64; 4]> = found.iter().map(LabelCounts::numbers).collect();
@@ -284,7 +284,7 @@ mod tests {
             // No threshold has a higher F1 than the one that is chosen.
             let chosen = thresholds(probabilities, *classes, &has);
             let (found, _) = counts(probabilities, *classes, &has, &chosen);
-            for ((found, best), threshold) in found.iter().zip(case.best_f1).zip(chosen) {
+            for ((found, best), threshold) in found.iter().zip(&case.best_f1).zip(chosen) {
                 let f1 = found.f1().unwrap_or(0.0);
                 assert!((f1 - best).abs() < 1e-9, "{name}: {f1} at {threshold}, not {best}");
                 assert!((0.0..=1.0).contains(&threshold));

@@ -1,6 +1,7 @@
 //! Checkpoints whose card somebody has tampered with, and has hashed again: whatever it says, it is used as it
 //! says or refused in words.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::*;
@@ -81,6 +82,8 @@ fn images() -> DataPlan {
         test: TestSet::Part(0.1),
         validation: 0.1,
         fold: Some(Fold { index: 0, of: 3 }),
+        task: Task::default(),
+        class_attributes: BTreeMap::new(),
         classes: CLASSES.map(str::to_owned).to_vec(),
         subset: Subset::Fraction(0.5),
         image: data::Image { size: [12, 12], channels: 1 },

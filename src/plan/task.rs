@@ -168,6 +168,12 @@ pub(super) fn check(root: &Node, task: Task) -> Vec<Problem> {
         return Vec::new();
     }
     let mut problems = advice(root);
+    let probe = KeyPath::root().key("transfer").key("probe");
+    if matches!(root.at(&probe).map(|node| &node.content), Some(Content::String(_))) {
+        let message = "a head is fitted to tell one class from the others, which images with several labels are not of";
+        let help = "write a number of epochs that the head learns alone";
+        problems.push(Problem::value(probe, message).label("with one label only").help(help));
+    }
     let distill = KeyPath::root().key("train").key("distill");
     let taught = root.at(&distill).and_then(|node| Distill::read(node, &distill).ok());
     if taught.flatten().is_some() {

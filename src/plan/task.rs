@@ -110,7 +110,12 @@ fn with_several(data: &Data) -> Vec<Problem> {
     }
     let place = at().key("class-attributes");
     if has_attributes && attributes.len() < 2 {
-        that(place.clone(), "one label is not enough", "at least two", "");
+        that(
+            place.clone(),
+            "one label is not enough",
+            "at least two",
+            "with one, images of two classes have one label each: task = \"single-label\"",
+        );
     }
     for (name, classes) in attributes {
         if classes.is_empty() {

@@ -204,8 +204,7 @@ fn broken_tables_are_explained_with_their_lines() {
         ),
         (
             "path,cat,dog\na.png,1,0\nb.png,1,1\n",
-            "DATA/signs.csv:3: has a 1 in the columns cat, dog; an image has one class, and several labels for one \
-             image are not read",
+            "DATA/signs.csv:3: has a 1 in the columns cat, dog; an image has one class, unless data.task = \"multi-label\" says",
         ),
         (
             "path,cat,dog\na.png,1,0\nb.png,0,0\n",

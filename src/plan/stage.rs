@@ -181,17 +181,22 @@ fn at_first(augment: &AugmentPlan) -> AugmentPlan {
 
 /// The network without what has no influence before layers begin to learn that do not from the start.
 fn as_begun(model: &ModelPlan) -> ModelPlan {
-    let begun = |layer: &LayerPlan| {
+    // A head that is fitted at the beginning is another one from then on, whether it learns or not.
+    let fits_head = model.transfer.is_some_and(|transfer| transfer.fits_head);
+    let last = model.layers.len().saturating_sub(1);
+    let begun = |(index, layer): (usize, &LayerPlan)| {
         let tuning = layer.tuning.map(|tuning| {
             let Tuning { pretrained, from_epoch, lr_factor: _ } = tuning;
             match from_epoch {
                 Some(..=1) => tuning,
+                _ if fits_head && index == last => tuning,
                 _ => Tuning { pretrained, from_epoch: None, lr_factor: 1.0 },
             }
         });
         LayerPlan { tuning, ..layer.clone() }
     };
-    ModelPlan { layers: model.layers.iter().map(begun).collect(), ..model.clone() }
+    let layers = model.layers.iter().enumerate().map(begun).collect();
+    ModelPlan { layers, ..model.clone() }
 }
 
 /// What of a recipe holds from the beginning, in words.

@@ -7,7 +7,8 @@ use crate::plan::sweep::Trial;
 use crate::plan::sweep::tests::Digits;
 
 fn plan(sets: &[&str]) -> Plan {
-    let usual = ["data.source=digits", "train.epochs=6"];
+    let layers = r#"model.layers=[{ conv = 4, kernel = 3 }, { adaptive-avg-pool = 1 }, "flatten", { dense = "classes" }]"#;
+    let usual = ["data.source=digits", "train.epochs=6", layers];
     let sets: Vec<String> = usual.iter().chain(sets).map(|set| (*set).to_owned()).collect();
     resolve(&preset("plain", &sets).unwrap(), None, &Digits).unwrap().0
 }

@@ -204,7 +204,8 @@ fn broken_tables_are_explained_with_their_lines() {
         ),
         (
             "path,cat,dog\na.png,1,0\nb.png,1,1\n",
-            "DATA/signs.csv:3: has a 1 in the columns cat, dog; an image has one class, unless data.task = \"multi-label\" says",
+            "DATA/signs.csv:3: has a 1 in the columns cat, dog; an image has one class, unless data.task = \"multi-label\" \
+             says that it may have several labels",
         ),
         (
             "path,cat,dog\na.png,1,0\nb.png,0,0\n",

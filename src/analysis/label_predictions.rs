@@ -73,7 +73,10 @@ impl LabelMistake {
 
 /// Of each image, its labels and what was wrong: by label, whether it was missed, in how many trials, and the sum of
 /// their probabilities.
-type Wrong = BTreeMap<String, (String, BTreeMap<usize, (bool, usize, f64)>)>;
+type Wrong = BTreeMap<String, OfImage>;
+
+/// What [`Wrong`] holds of one image.
+type OfImage = (String, BTreeMap<usize, (bool, usize, f64)>);
 
 impl LabelPredictions {
     /// Reads those of `setting`; none if no trial left any.
@@ -164,9 +167,7 @@ impl LabelPredictions {
     }
 }
 
-fn mistake(
-    (image, (labels, wrong)): (String, (String, BTreeMap<usize, (bool, usize, f64)>)),
-) -> LabelMistake {
+fn mistake((image, (labels, wrong)): (String, OfImage)) -> LabelMistake {
     let those = |wanted: bool| {
         let wrong = wrong.iter().filter(|(_, (is_missed, ..))| *is_missed == wanted);
         let of = |(class, (_, trials, sum)): (&usize, &(bool, usize, f64))| WrongLabel {

@@ -12,7 +12,7 @@ use crate::basis::number::number;
 use crate::basis::record::Scores;
 use crate::data::{Cache, Dataset, Labels};
 use crate::measures::label_predictions::{average_precisions, counts};
-use crate::measures::{LabelCounts, LabelScores, PredictionScores};
+use crate::measures::{LabelScores, PredictionScores};
 use crate::results::label_tables::LABEL_COUNTS;
 use crate::results::scores::{Row, label_rows, rows};
 use crate::results::table::csv_bytes;
@@ -129,11 +129,13 @@ fn label_table(probabilities: &[f32], has: &[bool], ready: &Ready) -> Vec<LabelR
     let thresholds = ready.card.thresholds.iter().map(|threshold| Some(*threshold));
     let thresholds = thresholds.chain(std::iter::repeat(None));
     let all = classes.iter().zip(counts).zip(precisions).zip(thresholds);
-    let row = |(((class, counts), average_precision), threshold): (
-        ((&String, LabelCounts), Option<f64>),
-        Option<f64>,
-    )| LabelRow { class: class.clone(), counts, average_precision, threshold };
-    all.map(row).collect()
+    let rows = all.map(|(((class, counts), average_precision), threshold)| LabelRow {
+        class: class.clone(),
+        counts,
+        average_precision,
+        threshold,
+    });
+    rows.collect()
 }
 
 /// The scores of predictions alone that are defined, each with its name.

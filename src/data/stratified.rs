@@ -81,7 +81,7 @@ mod tests {
             .map(|image| {
                 let has = |label: &u32| match label {
                     0 => image < 100,
-                    1 => image % 5 == 0 && image < 140 && image >= 40 || image < 20,
+                    1 => image % 5 == 0 && (40..140).contains(&image) || image < 20,
                     2 => (80..100).contains(&image),
                     _ => (95..105).contains(&image),
                 };

@@ -41,14 +41,15 @@ def case(name, labels, probabilities):
             continue
         p, r, _ = metrics.precision_recall_curve(labels[:, k], probabilities[:, k])
         best.append(float(np.max(np.divide(2 * p * r, p + r, out=np.zeros_like(p), where=p + r > 0))))
-    tables = metrics.multilabel_confusion_matrix(labels, said)
+    # Column by column: a single column is not taken for several labels by functions that take several.
+    tables = [metrics.confusion_matrix(labels[:, k], said[:, k], labels=[0, 1]) for k in range(classes)]
     hits = int(((labels == 1) & (said == 1)).sum())
     scores = [
         area,
         precision,
         metrics.hamming_loss(labels, said),
-        metrics.f1_score(labels, said, average="micro") if labels.any() else 0.0,
-        metrics.f1_score(labels[:, there], tuned[:, there], average="macro") if there else None,
+        metrics.f1_score(labels.ravel(), said.ravel()) if labels.any() else 0.0,
+        np.mean([metrics.f1_score(labels[:, k], tuned[:, k]) for k in there]) if there else None,
         metrics.accuracy_score(labels, tuned),
     ]
     return {

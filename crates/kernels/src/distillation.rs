@@ -2,8 +2,8 @@
 
 use candle_core::Result;
 
-use super::loss::Loss;
-use super::tape::{Gradient, Tape, Value, tensor, values};
+use super::loss::{Loss, mean_of};
+use super::tape::{Tape, Value, values};
 
 /// Knowledge distillation (Hinton et al., 2015): T² · KL(softmax(teacher / T) ‖ softmax(logits / T)), with the
 /// temperature T, as a mean over images.
@@ -42,13 +42,7 @@ pub fn distillation(
         }
     }
     let weight = batch as f64;
-    let mean = tensor(vec![(sum / weight) as f32], ())?;
-    let mean = tape.record(mean, &[logits], move |gradient: Gradient, _| {
-        let factor = (f64::from(gradient[0]) / weight) as f32;
-        slopes.iter_mut().for_each(|slope| *slope *= factor);
-        Ok(vec![Some(slopes)])
-    });
-    Ok(Loss { mean, sum, weight })
+    mean_of(tape, logits, sum, weight, slopes)
 }
 
 fn log_softmax(row: &[f32], temperature: f64) -> Vec<f64> {

@@ -132,6 +132,18 @@ pub fn loss<'a>(
             };
         }
     }
+    mean_of(tape, logits, sum, weight, slopes)
+}
+
+/// The loss that is the mean of terms of `logits`: their `sum` over their `weight`. `slopes` are the gradients of the
+/// terms by the logits, not yet divided by the weight.
+pub(super) fn mean_of(
+    tape: &mut Tape,
+    logits: &Value,
+    sum: f64,
+    weight: f64,
+    mut slopes: Vec<f32>,
+) -> Result<Loss> {
     let mean = tensor(vec![(sum / weight) as f32], ())?;
     let mean = tape.record(mean, &[logits], move |gradient: Gradient, _| {
         let factor = (f64::from(gradient[0]) / weight) as f32;

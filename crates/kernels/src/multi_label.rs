@@ -3,8 +3,8 @@
 use candle_core::Result;
 use candlewick_basis::loss::LossFunction;
 
-use super::loss::Loss;
-use super::tape::{Gradient, Tape, Value, tensor, values};
+use super::loss::{Loss, mean_of};
+use super::tape::{Tape, Value, values};
 
 /// The loss of logits against multi-hot targets: each class is a question of its own, answered by the sigmoid p of its
 /// logit.
@@ -58,13 +58,7 @@ pub fn multi_label(
         }
     }
     let weight = (batch * classes) as f64;
-    let mean = tensor(vec![(sum / weight) as f32], ())?;
-    let mean = tape.record(mean, &[logits], move |gradient: Gradient, _| {
-        let factor = (f64::from(gradient[0]) / weight) as f32;
-        slopes.iter_mut().for_each(|slope| *slope *= factor);
-        Ok(vec![Some(slopes)])
-    });
-    Ok(Loss { mean, sum, weight })
+    mean_of(tape, logits, sum, weight, slopes)
 }
 
 /// `−(1 − p)^γ log p` of p = σ(x), and its slope by x.

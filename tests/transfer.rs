@@ -288,6 +288,9 @@ fn a_fitted_head_knows_the_classes_before_anything_has_learnt() {
         let fitted = accuracy(&[&case, "transfer.probe=fitted"]);
         assert!(drawn < 0.5 && fitted > least, "{case}: {drawn}, {fitted}");
     }
+    let fitted = ["--set", "transfer.probe=fitted"];
+    let said = bench.done(&[&["check", "transfer.toml"][..], &fitted].concat());
+    assert!(said.contains("fits the training images best"), "{said}");
 }
 
 #[test]

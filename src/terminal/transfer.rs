@@ -51,6 +51,9 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
     if noise > 0 {
         let _ = writeln!(text, "warning: {noise} layers start at random and never learn");
     }
+    if transfer.fits_head {
+        text.push_str("the head starts as the linear head that fits the training images best\n");
+    }
     if transfer.l2_sp > 0.0 {
         let _ =
             writeln!(text, "L2-SP pulls towards the pretrained weights with {}", transfer.l2_sp);

@@ -94,6 +94,7 @@ fn card(model: ModelPlan, side: usize) -> Card {
     Card {
         task: Default::default(),
         thresholds: Vec::new(),
+        top_k: None,
         program: "candlewick 0.1.0".to_owned(),
         seed: 1,
         images: String::new(),

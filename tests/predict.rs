@@ -261,7 +261,10 @@ fn a_network_of_ones_own_takes_weights_from_elsewhere() {
     };
     // A checkpoint knows which images it has learnt from, and says so in the first line.
     let scores = |network: &[&[&str]]| evaluated(network).split_once('\n').unwrap().1.to_owned();
-    assert_eq!(scores(&[own, renamed, named]), scores(&[&["--model", "model.safetensors"]]));
+    // And by which k it was trained.
+    let expected = scores(&[&["--model", "model.safetensors"]]);
+    assert_eq!(expected.matches("  top-2 100.00 %").count(), 1);
+    assert_eq!(scores(&[own, renamed, named]), expected.replace("  top-2 100.00 %", ""));
     let to: &[&str] = &["--to", "safetensors", "--out", "x.safetensors"];
     let said = bench.done(&[&["export"], own, renamed, named, to].concat());
     assert!(said.contains("414 parameters"), "{said}");

@@ -20,6 +20,7 @@ use crate::sweep::memory::hold_usually;
 use crate::sweep::store::write_whole;
 use crate::terminal::confusion::matrix;
 use crate::terminal::labels::{self, LabelRow};
+use crate::train::card::TOP_K;
 use crate::train::metrics::{Tally, loss_of, probabilities};
 
 use super::arguments::{Evaluate, Part};
@@ -31,9 +32,6 @@ use super::trained::{BATCH, Ready};
 
 /// A confusion matrix of more classes is only written as CSV.
 const MOST_COLUMNS: usize = 20;
-
-/// The k of top-k accuracy, where there are more classes.
-const TOP: usize = 5;
 
 /// Runs the command.
 pub(super) fn evaluate(arguments: &Evaluate) -> Result {
@@ -54,7 +52,8 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
         labels.rename(u32::MAX, |label| classes.get(label as usize).copied());
         labels
     };
-    let mut tally = Tally::new(count, TOP, task);
+    let top_k = ready.card.top_k.unwrap_or(TOP_K);
+    let mut tally = Tally::new(count, top_k, task);
     let mut found = Vec::new();
     for images in images.chunks(BATCH) {
         let pixels = images.par_iter().map(|image| dataset.image(*image));
@@ -70,8 +69,8 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let labels = labels_at(images);
     let scores = tally.scores().context("there are no images")?;
     // Among so few classes, the true one always is one of the first.
-    let top = match count > TOP {
-        true => format!("  top-{TOP} {:.2} %", 100.0 * scores.top_k),
+    let top = match count > top_k {
+        true => format!("  top-{top_k} {:.2} %", 100.0 * scores.top_k),
         false => String::new(),
     };
     print(&format!(

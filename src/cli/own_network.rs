@@ -55,6 +55,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
         task: task(&root),
         classes,
         thresholds: Vec::new(),
+        top_k: None,
         mean,
         std,
         image,

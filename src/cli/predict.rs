@@ -133,7 +133,7 @@ impl Table {
 
 /// What is said of an image.
 enum Answer {
-    /// So many of the most probable classes.
+    /// The most probable classes; how many of them.
     Top(usize),
     /// Each label that has its least probability.
     Labels(Vec<f64>),

@@ -198,6 +198,7 @@ fn card(asked: &Trained, name: &str) -> Result<Card> {
         task: Task::SingleLabel,
         classes,
         thresholds: Vec::new(),
+        top_k: None,
         mean: IMAGENET[0].to_vec(),
         std: IMAGENET[1].to_vec(),
         image,

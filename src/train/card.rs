@@ -16,6 +16,9 @@ use crate::plan::model::ModelPlan;
 use super::checkpoint::Checkpoint;
 use super::trainer::TrialData;
 
+/// The usual k of top-k accuracy.
+pub const TOP_K: usize = 5;
+
 /// The word of a checkpoint that holds its card.
 const WORD: &str = "card";
 
@@ -38,6 +41,9 @@ pub struct Card {
     /// empty where they were not chosen, and ½ is it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<f64>,
+    /// The k of top-k accuracy, where it is not [`TOP_K`] or, if there are fewer, the number of classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<usize>,
     /// Subtracted from pixels in [0, 1], one number per channel.
     pub mean: Vec<f32>,
     /// Divided by.
@@ -109,6 +115,7 @@ impl Card {
             task: plan.data.task,
             classes: data.dataset.classes().to_vec(),
             thresholds: Vec::new(),
+            top_k: Some(plan.train.top_k).filter(|k| *k != TOP_K.min(plan.model.classes)),
             mean: data.normalisation.mean.clone(),
             std: data.normalisation.std.clone(),
             image: plan.data.image,
@@ -182,6 +189,9 @@ impl Card {
         {
             let thresholds = &self.thresholds;
             return Err(format!("thresholds {thresholds:?} for {} classes", self.classes.len()));
+        }
+        if self.top_k == Some(0) {
+            return Err("top-k accuracy of no classes".to_owned());
         }
         if let Some(data) = &self.data {
             data.check()?;

@@ -51,6 +51,7 @@ fn checkpoint(folder: &Path) -> (Checkpoint, String) {
     let card = Card {
         task: Default::default(),
         thresholds: Vec::new(),
+        top_k: None,
         program: "candlewick".to_owned(),
         seed: 7,
         images: "0123".to_owned(),

@@ -78,7 +78,8 @@ impl Labels {
             (Labels::One(labels), Labels::One(more)) => labels.extend(more),
             (Labels::Several(labels), Labels::Several(more)) => labels.extend(more),
             (own, other) if own.is_empty() => *own = other,
-            (_, other) => debug_assert!(other.is_empty(), "labels of two kinds"),
+            // All sources of a plan have labels of one kind.
+            (_, other) => assert!(other.is_empty(), "labels of two kinds"),
         }
     }
 

@@ -230,7 +230,7 @@ impl<'de> Deserialize<'de> for Layers {
 /// What the head does before anything else learns (linear probing, then fine-tuning: Kumar et al., 2022).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// It learns alone for so many epochs.
+    /// The number of epochs in which only the head learns.
     Epochs(usize),
     /// `"fitted"`: it starts as the linear head that fits the training images best.
     Fitted,

@@ -1,9 +1,9 @@
-//! The stages of a running sweep: epochs that trials have in common are trained by one of them, and the others go on
-//! from there.
+//! The stages of a running sweep. One trial trains the epochs that several trials have in common, and the others
+//! continue from its checkpoint.
 //!
-//! Whoever trains such epochs keeps what it has come to at their end in the [store of stages](StageStore). A trial that
-//! starts goes on from the longest epochs that are kept and are its own: that is the same, to the last bit, as if it
-//! had trained them. So nothing that is missing, late or deleted changes a result.
+//! The trial that trains a stage writes a checkpoint at its end to the [store of stages](StageStore). A trial that starts
+//! looks for the longest stage that equals its own first epochs, and continues from there. Its weights then have the same
+//! bits as if it had trained these epochs itself. So a stage that is missing, late or deleted changes no result.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;

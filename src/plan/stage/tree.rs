@@ -122,8 +122,8 @@ impl StageTree {
         self.paths.get(&index).map_or(&[], Vec::as_slice)
     }
 
-    /// So many epochs are not trained again that a trial begins with and another one has trained, if all trials train
-    /// all of their epochs.
+    /// The number of epochs that need not be trained, because another trial has trained the same ones. Early stops are
+    /// not considered.
     pub fn shared(&self) -> usize {
         let shared = |stage: &Stage| (stage.end - stage.start) * (stage.trials.len() - 1);
         self.stages.iter().map(shared).sum()

@@ -24,6 +24,7 @@ pub mod results;
 
 pub mod model;
 
+pub mod look;
 pub mod transfer;
 
 pub mod train;

@@ -12,7 +12,7 @@ const STOREYS: [&[&str]; 12] = [
     &["plan"],
     &["kernels", "data", "results"],
     &["model"],
-    &["transfer"],
+    &["look", "transfer"],
     &["train"],
     &["sweep"],
     &["analysis", "progress"],

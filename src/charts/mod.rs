@@ -6,13 +6,16 @@
 pub mod axis;
 mod chart;
 pub mod confusion;
+pub mod embedding;
 pub mod forest;
 pub mod heat;
 mod letters;
 pub mod lines;
 pub mod parallel;
+pub mod plate;
 mod raster;
 pub mod reliability;
+pub mod scale;
 pub mod scatter;
 pub mod sizes;
 

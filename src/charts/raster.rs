@@ -30,7 +30,7 @@ pub enum RasterError {
     #[error("the chart cannot be drawn: {0}")]
     Drawing(#[from] resvg::usvg::Error),
     /// The size.
-    #[error("a chart of {width} × {height} pixels does not fit into memory: ask for a lower --dpi")]
+    #[error("a drawing of {width} × {height} pixels does not fit into memory: ask for a lower --dpi, or for fewer pictures")]
     Size {
         /// In pixels.
         width: u32,
@@ -55,27 +55,53 @@ fn fonts() -> Arc<fontdb::Database> {
     FOUND.clone()
 }
 
+/// A drawing as pixels.
+pub(super) struct Pixels {
+    /// In pixels.
+    pub(super) width: usize,
+    /// In pixels.
+    pub(super) height: usize,
+    /// Red, green and blue, one row behind the other.
+    pub(super) rgb: Vec<u8>,
+}
+
+impl Pixels {
+    /// `svg` with so many pixels for each of its units.
+    pub(super) fn of(svg: &str, scale: f32) -> Result<Pixels, RasterError> {
+        let options =
+            Options { font_family: FAMILY.to_owned(), fontdb: fonts(), ..Options::default() };
+        let tree = Tree::from_str(svg, &options)?;
+        let [width, height] = [tree.size().width(), tree.size().height()]
+            .map(|length| ((length * scale).round() as u32).max(1));
+        let mut pixels = Pixmap::new(width, height).ok_or(RasterError::Size { width, height })?;
+        pixels.fill(Color::WHITE);
+        resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+        // Nothing shines through, so that three channels are enough.
+        let rgb: Vec<u8> = pixels
+            .data()
+            .chunks_exact(4)
+            .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+            .collect();
+        Ok(Pixels { width: width as usize, height: height as usize, rgb })
+    }
+
+    /// The bytes of a PNG file that says to have `dpi` pixels per inch.
+    pub(super) fn png(&self, dpi: u16) -> Result<Vec<u8>, RasterError> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
+        let unit = png::Unit::Meter;
+        let dims = png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit };
+        encoder.set_pixel_dims(Some(dims));
+        encoder.write_header()?.write_image_data(&self.rgb)?;
+        Ok(bytes)
+    }
+}
+
 /// The bytes of a PNG file of `svg` with `dpi` pixels per inch, which the file says, too.
 pub(super) fn png(svg: &str, dpi: u16) -> Result<Vec<u8>, RasterError> {
-    let options = Options { font_family: FAMILY.to_owned(), fontdb: fonts(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options)?;
-    let scale = f32::from(dpi) / UNITS_PER_INCH / PIXELS_PER_UNIT;
-    let [width, height] = [tree.size().width(), tree.size().height()]
-        .map(|length| ((length * scale).round() as u32).max(1));
-    let mut pixels = Pixmap::new(width, height).ok_or(RasterError::Size { width, height })?;
-    pixels.fill(Color::WHITE);
-    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
-    // Nothing shines through, so that three channels are enough.
-    let rgb: Vec<u8> =
-        pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    let per_metre = (f64::from(dpi) / 0.0254).round() as u32;
-    let unit = png::Unit::Meter;
-    encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit }));
-    encoder.write_header()?.write_image_data(&rgb)?;
-    Ok(bytes)
+    Pixels::of(svg, f32::from(dpi) / UNITS_PER_INCH / PIXELS_PER_UNIT)?.png(dpi)
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ pub(super) use bench::{BenchAugment, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
 pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
-pub(super) use trained::{Evaluate, Export, Foreign, Looking, Part, Predict, Presets, Trained};
+pub(super) use trained::{
+    Evaluate, Export, Foreign, Look, Looking, Part, Predict, Presets, Trained,
+};
 
 /// Declarative, reproducible experiments with convolutional networks.
 #[derive(Debug, Parser)]
@@ -190,6 +192,18 @@ Examples:
   wick evaluate --model results/quickstart
   wick evaluate --model best.safetensors --data '{ folder = \"signs\" }'")]
     Evaluate(Evaluate),
+    /// Show what a trained network sees: its filters, its maps, where it looks, and what excites it
+    #[command(after_help = "\
+Examples:
+  wick look results/quickstart
+  wick look results/quickstart photo.png --out photo
+  wick look best.safetensors photo.png --layers conv1,conv2 --class cat
+  wick look best.safetensors --data '{ folder = \"signs\" }'
+  wick look --preset squeezenet1_1 --weights bundled:squeezenet1_1 photo.jpg
+
+Writes PNG files, and one SVG file, into the folder of --out; docs/look.md explains them.
+Exit codes: 0 every image was read, 2 one or more could not be, or the command line is wrong.")]
+    Look(Box<Look>),
     /// Measure training steps of a preset on random images, for comparisons of speed
     #[command(hide = true)]
     BenchStep(BenchStep),

@@ -36,6 +36,12 @@ impl Error {
         Error::new(Exit::Trouble, format!("error: {message}\n"))
     }
 
+    /// What there is to say, for those who go on all the same.
+    pub(super) fn message(&self) -> &str {
+        let text = self.text.trim_end();
+        text.strip_prefix("error: ").unwrap_or(text)
+    }
+
     /// Prints what there is to say. Only the program itself ends this way.
     pub(super) fn tell(self) -> Exit {
         say_drawn(&self.text);

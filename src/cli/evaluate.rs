@@ -26,7 +26,7 @@ use crate::train::metrics::{Tally, loss_of, probabilities};
 use super::arguments::{Evaluate, Part};
 use super::check::width;
 use super::error::{Error, Result};
-use super::labelled::Labelled;
+use super::labelled::{Asked, Labelled};
 use super::output::print;
 use super::trained::{BATCH, Ready};
 
@@ -39,8 +39,14 @@ pub(super) fn evaluate(arguments: &Evaluate) -> Result {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cache = Cache::new(cores);
     hold_usually(&cache, None);
-    let labelled = Labelled::of(arguments, &ready, &cache)?;
-    let Labelled { dataset, images, part, which } = &labelled;
+    let asked = Asked {
+        data: arguments.data.as_deref(),
+        part: arguments.part,
+        preferred: [Part::Test, Part::Validation],
+        max_pixels: arguments.looking.max_pixels,
+    };
+    let labelled = Labelled::of(&asked, &ready, &cache)?;
+    let Labelled { dataset, images, part, which, .. } = &labelled;
     let classes = classes(dataset, &ready)?;
     let chains = [&ready.card.evaluation].into_iter().chain(&ready.card.test_time);
     dataset.check(chains).map_err(Error::wrong)?;

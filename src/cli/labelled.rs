@@ -18,9 +18,21 @@ use crate::plan::data::{
 use crate::sweep::store::TrialStore;
 use crate::train::card::{Card, without_folders};
 
-use super::arguments::{Evaluate, Part};
+use super::arguments::Part;
 use super::error::{Error, Result};
 use super::trained::{Ready, wrong};
+
+/// Which labelled images are asked for.
+pub(super) struct Asked<'a> {
+    /// Where they are; none for those of the network's trial.
+    pub(super) data: Option<&'a str>,
+    /// Which of these.
+    pub(super) part: Option<Part>,
+    /// Of the trial's own images, what is looked at if no part is named: the first one that has images.
+    pub(super) preferred: [Part; 2],
+    /// The most pixels that a file may have, if it was said.
+    pub(super) max_pixels: Option<u64>,
+}
 
 /// Images of a data set, chosen by their use.
 pub(super) struct Labelled {
@@ -30,20 +42,22 @@ pub(super) struct Labelled {
     pub(super) part: Part,
     /// Which ones these are, to stand behind the name of the data set.
     pub(super) which: String,
+    /// Of the trial's own data set: the images that the network has learnt from.
+    pub(super) taught: Vec<u32>,
 }
 
 impl Labelled {
     /// What `asked` names, for the network that is `ready`.
-    pub(super) fn of(asked: &Evaluate, ready: &Ready, cache: &Cache) -> Result<Labelled> {
+    pub(super) fn of(asked: &Asked, ready: &Ready, cache: &Cache) -> Result<Labelled> {
         let card = &ready.card;
         let load = |plan: &DataPlan| cache.get(plan).map_err(Error::wrong);
         let beside = ready.checkpoint.as_deref().and_then(|checkpoint| beside(checkpoint, card));
         // The trial's own plan may allow larger files than a card.
         let beside = beside.map(|plan| DataPlan {
-            max_pixels: asked.looking.max_pixels.unwrap_or(plan.max_pixels),
+            max_pixels: asked.max_pixels.unwrap_or(plan.max_pixels),
             ..plan
         });
-        let Some(text) = &asked.data else {
+        let Some(text) = asked.data else {
             let plan = own(card, beside)?;
             let dataset = load(&plan)?;
             if dataset.fingerprint().map_err(Error::wrong)? != card.images {
@@ -53,7 +67,7 @@ impl Labelled {
                     dataset.origin()
                 )));
             }
-            return own_part(dataset, &plan, card, asked.part);
+            return own_part(dataset, &plan, card, asked);
         };
         let source = source(text)?;
         let plans = [
@@ -66,7 +80,7 @@ impl Labelled {
             // Where it does not come to a data set of the same classes and parts, it is another one.
             let Ok(dataset) = cache.get(&plan) else { continue };
             if dataset.fingerprint().is_ok_and(|fingerprint| fingerprint == card.images) {
-                return own_part(dataset, &plan, card, asked.part);
+                return own_part(dataset, &plan, card, asked);
             }
         }
         let plan = foreign(source, ready);
@@ -154,20 +168,23 @@ fn own_part(
     dataset: Arc<Dataset>,
     plan: &DataPlan,
     card: &Card,
-    part: Option<Part>,
+    asked: &Asked,
 ) -> Result<Labelled> {
     let split = split(&dataset, plan, card.seed).map_err(Error::wrong)?;
     let taught = number(split.train.len() as u64);
-    let part = part.unwrap_or(match (&split.test[..], &split.validation[..]) {
-        ([], []) => {
-            return Err(Error::wrong(
-                "the trial has kept no images from its network for testing or validation\n\
-                 --part train evaluates it on those that it has learnt from, --data SOURCE on others",
-            ));
-        }
-        ([], _) => Part::Validation,
-        _ => Part::Test,
-    });
+    let has_images = |part: &Part| match part {
+        Part::Test => !split.test.is_empty(),
+        Part::Validation => !split.validation.is_empty(),
+        Part::Train | Part::All => true,
+    };
+    let part = asked.part.or_else(|| asked.preferred.into_iter().find(has_images));
+    let part = part.ok_or_else(|| {
+        Error::wrong(
+            "the trial has kept no images from its network for testing or validation\n\
+             --part train takes those that it has learnt from, --data SOURCE others",
+        )
+    })?;
+    let learnt = split.train.clone();
     let (images, which) = match part {
         Part::Test => (split.test, "its own test images".to_owned()),
         Part::Validation => {
@@ -183,7 +200,7 @@ fn own_part(
     if images.is_empty() {
         return Err(Error::wrong("the trial has no such images: try another --part"));
     }
-    Ok(Labelled { dataset, images, part, which: format!(": {which}") })
+    Ok(Labelled { dataset, images, part, which: format!(": {which}"), taught: learnt })
 }
 
 /// A part of other images; those with hashes among `taught` the network has learnt from.
@@ -213,7 +230,7 @@ fn foreign_part(
         0 => String::new(),
         known => format!(": it has learnt from {} of them", number(known as u64)),
     };
-    Ok(Labelled { dataset, images, part, which })
+    Ok(Labelled { dataset, images, part, which, taught: Vec::new() })
 }
 
 /// The hashes of the images that the trial has learnt from; none if they are not there any more.

@@ -21,6 +21,7 @@ mod follow;
 mod frozen;
 mod labelled;
 mod launch;
+mod look;
 mod new;
 mod output;
 mod own_network;
@@ -91,6 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Predict(predict) => predict::predict(&predict),
         arguments::Command::Export(export) => export::export(&export),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
+        arguments::Command::Look(look) => look::look(&look),
         arguments::Command::Presets(presets) => presets::presets(&presets),
         arguments::Command::New(new) => new::new(&new),
         arguments::Command::Schema => describe::schema(),

@@ -97,7 +97,7 @@ pub(super) fn predict(arguments: &Predict) -> Result {
 }
 
 /// The files that were named, and those in the folders that were.
-fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub(super) fn images(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut images = Vec::new();
     for path in named {
         if path.is_dir() {
@@ -210,7 +210,7 @@ impl Answer {
 }
 
 /// The labels that have their least probability, and their probabilities.
-fn said(row: &[f32], thresholds: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+pub(super) fn said(row: &[f32], thresholds: &[f64]) -> impl Iterator<Item = (usize, f64)> {
     let all = row.iter().map(|logit| f64::from(sigmoid(*logit))).enumerate().zip(thresholds);
     all.filter(|((_, probability), threshold)| probability >= threshold).map(|(label, _)| label)
 }

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use crate::analysis::Answers;
-use crate::augment::{BoxRules, Chain, Frame, Image};
+use crate::augment::{Chain, Frame, Image};
 use crate::basis::regular;
-use crate::basis::seed::derive;
 use crate::config::augment::Augment;
 use crate::config::layering::preset;
 use crate::config::presets::IMAGENET_CLASSES;
@@ -334,25 +333,34 @@ impl Ready {
         view: u64,
         images: &[(Frame, &[u8])],
     ) -> candle_core::Result<Vec<f32>> {
-        let frame = frame(&self.card);
-        let input = self.card.model.input.clone();
-        let table = self.card.normalisation().table();
-        let bytes: usize = input.iter().product();
-        let mut pixels = vec![0.0; images.len() * bytes];
-        let mut image = Image::new(frame, vec![0; frame.bytes()]);
-        for ((frame, decoded), out) in images.iter().zip(pixels.chunks_mut(bytes)) {
-            image.reset(*frame, decoded);
-            // An image has no number here; what it shows decides how it is seen, in whatever batch.
-            let content = *blake3::hash(decoded).as_bytes().first_chunk().expect("32 bytes");
-            let counters = [view, u64::from_le_bytes(content)];
-            let mut stream = derive(self.card.seed, "view of an image", &counters);
-            chain.apply(&mut image, &mut Vec::new(), BoxRules::default(), &mut stream, None);
-            table.write(image.pixels(), out);
-        }
-        let shape: Vec<usize> = [images.len()].into_iter().chain(input).collect();
-        let batch = Tensor::from_vec(pixels, shape, &Device::Cpu)?;
+        let views =
+            images.iter().map(|(frame, decoded)| self.card.view(chain, view, *frame, decoded));
+        let batch = self.batch(&views.collect::<Vec<_>>())?;
         let pass = self.network.forward(&batch, false, 0)?;
         values(pass.logits.tensor())
+    }
+
+    /// The plain view of an image as it was decoded, in bytes.
+    pub(super) fn view(&self, image: &Image) -> Image {
+        self.card.view(&self.card.evaluation, 0, image.frame(), image.pixels())
+    }
+
+    /// Views as the network takes them in: `[images, channels, height, width]`.
+    pub(super) fn batch(&self, views: &[Image]) -> candle_core::Result<Tensor> {
+        let input = &self.card.model.input;
+        let table = self.card.normalisation().table();
+        let bytes: usize = input.iter().product();
+        let mut pixels = vec![0.0; views.len() * bytes];
+        for (view, out) in views.iter().zip(pixels.chunks_mut(bytes)) {
+            table.write(view.pixels(), out);
+        }
+        let shape: Vec<usize> = [views.len()].into_iter().chain(input.iter().copied()).collect();
+        Tensor::from_vec(pixels, shape, &Device::Cpu)
+    }
+
+    /// The network itself.
+    pub(super) fn network(&mut self) -> &mut Network {
+        &mut self.network
     }
 }
 

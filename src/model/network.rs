@@ -1,6 +1,7 @@
 //! A network built from its plan.
 
 mod copy;
+mod sensitivity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -32,6 +33,7 @@ use super::norms::{
 use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BlurPool, MaxPool};
 
 pub use copy::Copy;
+pub use sensitivity::Sensitivity;
 
 /// Tensors by name, sorted: shape and numbers. What a checkpoint holds of a network.
 pub type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -284,7 +286,8 @@ impl Network {
         let last = self.layers.len();
         let heads = if training { self.heads.clone() } else { Vec::new() };
         let wanted: Vec<usize> = std::iter::once(last).chain(heads).collect();
-        let mut results = self.run(from..last, inputs, &wanted, &mut pass)?.into_iter();
+        let given = vec![(from, inputs)];
+        let mut results = self.run(from..last, given, &wanted, &mut pass)?.into_iter();
         let logits = results.next().ok_or_else(no_layers)?;
         let device = self.device.clone();
         Ok(Forward { logits, auxiliary: results.collect(), tape: pass.tape, leaves, device })
@@ -313,7 +316,7 @@ impl Network {
         let mut pass = Pass::inference(tape, &leaves, self.seed);
         let places: Vec<usize> = wanted.iter().map(|(place, _)| *place).collect();
         let to = places.last().copied().unwrap_or(0);
-        let results = self.run(0..to, images, &places, &mut pass)?;
+        let results = self.run(0..to, vec![(0, images)], &places, &mut pass)?;
         let rows = |(value, (_, grid)): (Value, &(usize, Option<[usize; 2]>))| {
             let value = match grid {
                 Some(grid) => adaptive_avg_pool2d(&mut pass.tape, &value, *grid)?,
@@ -325,12 +328,12 @@ impl Network {
         results.into_iter().zip(wanted).map(rows).collect()
     }
 
-    /// Runs the layers at `places` on `inputs`, the result of the one before them; the values of the
-    /// layers with the `wanted` numbers, counted from 1.
+    /// Runs the layers at `places` on what those with the `given` numbers, counted from 1, have made, or 0 for the
+    /// images; the values of the layers with the `wanted` numbers.
     fn run(
         &mut self,
         places: Range<usize>,
-        inputs: Value,
+        given: Vec<(usize, Value)>,
         wanted: &[usize],
         pass: &mut Pass,
     ) -> Result<Vec<Value>> {
@@ -343,7 +346,9 @@ impl Network {
         }
         wanted.iter().for_each(|number| uses[*number] += 1);
         let mut values: Vec<Option<Value>> = vec![None; self.layers.len() + 1];
-        values[places.start] = Some(inputs);
+        for (number, value) in given {
+            values[number] = Some(value);
+        }
         for index in places {
             let part = &mut self.layers[index];
             if !needed(part) || values[index + 1].is_some() {

@@ -4,6 +4,8 @@
 
 mod check;
 mod layer;
+mod maps;
+mod receptive_field;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::layer::*;
+pub use self::receptive_field::ReceptiveField;
 
 /// The network, first layer first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::augment::{Chain, Frame};
+use crate::augment::{BoxRules, Chain, Frame, Image as Pixels};
+use crate::basis::seed::derive;
 use crate::basis::shape::display;
 use crate::data::Normalisation;
 use crate::plan::Plan;
@@ -138,6 +139,17 @@ impl Card {
     /// How pixels become numbers.
     pub fn normalisation(&self) -> Normalisation {
         Normalisation { mean: self.mean.clone(), std: self.std.clone() }
+    }
+
+    /// What the network sees of an image as it was decoded: view number `view`, which `chain` makes of it.
+    pub fn view(&self, chain: &Chain, view: u64, frame: Frame, decoded: &[u8]) -> Pixels {
+        let mut pixels = Pixels::new(frame, decoded.to_vec());
+        // An image has no number here; what it shows decides how it is seen, in whatever batch.
+        let content = *blake3::hash(decoded).as_bytes().first_chunk().expect("32 bytes");
+        let counters = [view, u64::from_le_bytes(content)];
+        let mut stream = derive(self.seed, "view of an image", &counters);
+        chain.apply(&mut pixels, &mut Vec::new(), BoxRules::default(), &mut stream, None);
+        pixels
     }
 
     /// The word and its text, for a checkpoint.

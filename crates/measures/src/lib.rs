@@ -18,6 +18,7 @@ mod linear_probe;
 mod logme;
 mod nearest_centroid;
 mod predictions;
+mod principal_components;
 #[cfg(test)]
 mod properties;
 
@@ -32,6 +33,7 @@ pub use linear_probe::{FOLDS, linear_probe};
 pub use logme::logme;
 pub use nearest_centroid::nearest_centroid;
 pub use predictions::{BINS, PredictionScores};
+pub use principal_components::PrincipalComponents;
 
 /// Everything that is measured of the features at one depth of a network.
 #[derive(Clone, Debug, PartialEq)]

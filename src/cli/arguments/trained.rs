@@ -15,7 +15,7 @@ pub(in crate::cli) struct Presets {
 
 /// A network with its weights. What goes with --preset or --experiment conflicts with the others by name:
 /// clap asks for no argument that another one excludes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Trained {
     /// A checkpoint that wick run wrote: best.safetensors or last.safetensors of a trial; or a results folder, for its
@@ -174,6 +174,45 @@ pub(in crate::cli) struct Evaluate {
     /// Write all scores as CSV, one row for each
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) scores: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Look {
+    #[command(flatten)]
+    pub(in crate::cli) trained: Trained,
+    /// A checkpoint, or a results folder for its best trial; with --model, --preset or --experiment the first image
+    #[arg(value_name = "CHECKPOINT")]
+    pub(in crate::cli) checkpoint: Option<PathBuf>,
+    /// Image files, or folders of them [default: some mistakes and some images that the network gets right, of --data]
+    #[arg(value_name = "IMAGE")]
+    pub(in crate::cli) images: Vec<PathBuf>,
+    /// Labelled images, written as data.source in an experiment file, for patches and the map of features [default: with
+    /// no IMAGE, those of the trial whose checkpoint it is]
+    #[arg(long, value_name = "SOURCE")]
+    pub(in crate::cli) data: Option<String>,
+    /// Which of these images [default: of the trial's own the validation images, or, if there are none, the test images;
+    /// of others the declared test images, or all if none are]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) part: Option<Part>,
+    /// Layers whose maps, patches and saliency are shown, separated by commas [default: the last one with maps of each
+    /// size; saliency of the last of these]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(in crate::cli) layers: Vec<String>,
+    /// The class for which saliency is shown [default: of each image the most probable one]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) class: Option<String>,
+    /// The most channels of a layer that are shown: the strongest ones
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(in crate::cli) channels: u16,
+    /// The folder for the pictures
+    #[arg(long, value_name = "DIR", default_value = "look")]
+    pub(in crate::cli) out: PathBuf,
+    /// The most pixels that an image file may have [default: data.max-pixels of the trial, at most 100000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) max_pixels: Option<u64>,
+    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(in crate::cli) device: Device,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

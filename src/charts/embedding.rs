@@ -119,9 +119,8 @@ fn labels(
         let half = width(&words) / 2.0;
         let x = x.clamp(half + 2.0, SIDE - half - 2.0);
         let room = |y: f64| [x - half, y - HEIGHT + 2.0, x + half, y + 2.0];
-        let meets = |a: &[f64; 4], b: &[f64; 4]| {
-            a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
-        };
+        let meets =
+            |a: &[f64; 4], b: &[f64; 4]| a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
         let moves = (0..12).flat_map(|step| [f64::from(step) * 7.0, f64::from(step) * -7.0]);
         let found = moves.map(|by| (y + by).clamp(HEIGHT, SIDE - 4.0)).find(|y| {
             let own = room(*y);
@@ -147,7 +146,8 @@ mod tests {
             is_mistake,
             title: format!("<{class}>"),
         };
-        let classes: Vec<String> = ["cat", "d&g", "c3", "c4", "c5", "c6", "c7"].map(str::to_owned).to_vec();
+        let classes: Vec<String> =
+            ["cat", "d&g", "c3", "c4", "c5", "c6", "c7"].map(str::to_owned).to_vec();
         let points =
             [point(0.0, 0.0, 0, false), point(4.0, 2.0, 1, true), point(4.0, 0.0, 6, false)];
         let chart = embedding("map", "Images", ["first", "second"], &classes, &points);
@@ -157,7 +157,10 @@ mod tests {
         // The seventh class has the first colour and another shape, and names of strangers are no markup.
         assert!(text.contains("<rect class=\"dot s0\"") && text.contains("&lt;0&gt;"), "{text}");
         // 4 across are 392 pixels, and 2 up are half of them.
-        assert!(text.contains("cx=\"14\" cy=\"308\"") && text.contains("cx=\"406\" cy=\"112\""), "{text}");
+        assert!(
+            text.contains("cx=\"14\" cy=\"308\"") && text.contains("cx=\"406\" cy=\"112\""),
+            "{text}"
+        );
         assert!(chart.title.ends_with("Rings are mistakes (1)"), "{}", chart.title);
         assert!(chart.file(PlotFormat::Png, 100).unwrap().starts_with(b"\x89PNG"));
         embedding("map", "nothing", ["", ""], &classes, &[]);

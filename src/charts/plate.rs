@@ -184,7 +184,7 @@ impl Plate {
     fn marks(&self, widest: f64) -> (Vec<Mark>, f64) {
         let mut marks = Vec::new();
         let mut y = MARGIN;
-        let mut text = |words: &str, y: &mut f64, [size, line]: [f64; 2], is_bold: bool| {
+        let text = |words: &str, y: &mut f64, [size, line]: [f64; 2], is_bold: bool| {
             let wide = if is_bold { BOLD } else { 1.0 };
             let words = printable::name(words);
             let lines = match words.is_empty() {
@@ -233,14 +233,8 @@ impl Plate {
                 }
                 for (column, tile) in row.tiles.iter().enumerate() {
                     let [x, top] = [left(column), y].map(|place| place.round() as usize);
-                    let place = Mark::Picture {
-                        x,
-                        y: top,
-                        scale,
-                        group: at,
-                        row: number,
-                        tile: column,
-                    };
+                    let place =
+                        Mark::Picture { x, y: top, scale, group: at, row: number, tile: column };
                     marks.push(place);
                     for (line, words) in tile.words.iter().enumerate() {
                         let y = y + tallest as f64 + WORDS[1] * (line + 1) as f64 - 1.0;

@@ -30,7 +30,9 @@ pub enum RasterError {
     #[error("the chart cannot be drawn: {0}")]
     Drawing(#[from] resvg::usvg::Error),
     /// The size.
-    #[error("a drawing of {width} × {height} pixels does not fit into memory: ask for a lower --dpi, or for fewer pictures")]
+    #[error(
+        "a drawing of {width} × {height} pixels does not fit into memory: ask for a lower --dpi, or for fewer pictures"
+    )]
     Size {
         /// In pixels.
         width: u32,

@@ -340,11 +340,6 @@ impl Ready {
         values(pass.logits.tensor())
     }
 
-    /// The plain view of an image as it was decoded, in bytes.
-    pub(super) fn view(&self, image: &Image) -> Image {
-        self.card.view(&self.card.evaluation, 0, image.frame(), image.pixels())
-    }
-
     /// Views as the network takes them in: `[images, channels, height, width]`.
     pub(super) fn batch(&self, views: &[Image]) -> candle_core::Result<Tensor> {
         let input = &self.card.model.input;

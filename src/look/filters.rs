@@ -56,12 +56,11 @@ impl Filters {
         let (_, numbers) = weights.get(&format!("{}.weight", layer.name))?;
         let size: usize = shape.iter().product();
         let filters = numbers.chunks_exact(size.max(1)).take(most).enumerate();
-        let tiles = filters.map(|(number, filter)| {
-            picture(filter, shape).saying([(number + 1).to_string()])
-        });
+        let tiles = filters
+            .map(|(number, filter)| picture(filter, shape).saying([(number + 1).to_string()]));
         Some(Filters {
             layer: layer.name.clone(),
-            what: layer.describe(),
+            what: layer.summary(),
             count,
             shape,
             tiles: tiles.collect(),
@@ -72,11 +71,18 @@ impl Filters {
     pub fn note(&self) -> String {
         let colours = match self.shape[0] {
             1 => "Middle grey is weight 0, lighter is above, darker is below".to_owned(),
-            3 => "Red, green and blue are the weights of the three channels; middle grey is weight 0".to_owned(),
+            3 => {
+                "Red, green and blue are the weights of the three channels; middle grey is weight 0"
+                    .to_owned()
+            }
             channels => format!(
                 "Side by side are the {} channels{}; middle grey is weight 0, lighter is above, darker is below",
                 channels.min(MOST_CHANNELS),
-                if channels > MOST_CHANNELS { format!(" that come first of {channels}") } else { String::new() }
+                if channels > MOST_CHANNELS {
+                    format!(" that come first of {channels}")
+                } else {
+                    String::new()
+                }
             ),
         };
         format!("{colours}. Each filter is scaled by its own largest absolute weight.")

@@ -29,7 +29,7 @@ pub fn group(layer: &LayerPlan, maps: &[f32], channels: &[usize]) -> Group {
     };
     let group = Group {
         heading: format!("{}: {shown}", layer.name),
-        note: layer.describe(),
+        note: layer.summary(),
         side: SIDE,
         ..Group::default()
     };

@@ -100,7 +100,8 @@ pub fn mosaic(patches: &[Tile]) -> Tile {
     Tile::of([all(height), all(width)], |y, x| {
         let [(row, y), (column, x)] =
             [(y / (height + line), y % (height + line)), (x / (width + line), x % (width + line))];
-        let found = patches.get(row * SIDE + column).filter(|tile| y < tile.height && x < tile.width);
+        let found =
+            patches.get(row * SIDE + column).filter(|tile| y < tile.height && x < tile.width);
         found.map_or([255; 3], |tile| {
             let from = (y * tile.width + x) * 3;
             std::array::from_fn(|c| tile.rgb[from + c])
@@ -109,14 +110,12 @@ pub fn mosaic(patches: &[Tile]) -> Tile {
 }
 
 /// The channels of a layer with their patches, as a part of a plate.
-pub fn group(
-    layer: &LayerPlan,
-    field: Option<[ReceptiveField; 2]>,
-    channels: Vec<Tile>,
-) -> Group {
+pub fn group(layer: &LayerPlan, field: Option<[ReceptiveField; 2]>, channels: Vec<Tile>) -> Group {
     let [count, ..] = layer.output[..] else { return Group::default() };
     let sees = match field {
-        Some([rows, columns]) => format!("a number of its maps sees {}×{} pixels", rows.size, columns.size),
+        Some([rows, columns]) => {
+            format!("a number of its maps sees {}×{} pixels", rows.size, columns.size)
+        }
         None => "its maps see the whole image".to_owned(),
     };
     let shown = match channels.len() < count {
@@ -125,7 +124,7 @@ pub fn group(
     };
     let group = Group {
         heading: format!("{}: {shown}; {sees}", layer.name),
-        note: layer.describe(),
+        note: layer.summary(),
         side: PIXELS,
         ..Group::default()
     };
@@ -139,10 +138,13 @@ mod tests {
     #[test]
     fn the_highest_peak_of_each_image_counts_and_the_highest_come_first() {
         let mut peaks = Peaks::new([1, 1, 3]);
-        for (image, maps) in [[0.0, 2.0, 1.0], [5.0, 4.0, f32::NAN], [2.0, 0.0, 2.0]].iter().enumerate() {
+        for (image, maps) in
+            [[0.0, 2.0, 1.0], [5.0, 4.0, f32::NAN], [2.0, 0.0, 2.0]].iter().enumerate()
+        {
             peaks.add(image as u32, maps);
         }
-        let found: Vec<(u32, [usize; 2])> = peaks.of(0).iter().map(|peak| (peak.image, peak.at)).collect();
+        let found: Vec<(u32, [usize; 2])> =
+            peaks.of(0).iter().map(|peak| (peak.image, peak.at)).collect();
         assert_eq!(found, [(1, [0, 0]), (0, [0, 1]), (2, [0, 0])]);
     }
 

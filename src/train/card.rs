@@ -152,6 +152,11 @@ impl Card {
         pixels
     }
 
+    /// What the network sees of an image as it was decoded, without test-time augmentation.
+    pub fn plain_view(&self, decoded: &Pixels) -> Pixels {
+        self.view(&self.evaluation, 0, decoded.frame(), decoded.pixels())
+    }
+
     /// The word and its text, for a checkpoint.
     pub fn word(&self) -> (String, String) {
         (WORD.to_owned(), toml::to_string(self).expect("a card is plain data"))

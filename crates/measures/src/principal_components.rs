@@ -1,6 +1,6 @@
 //! The directions in which features vary most.
 
-use faer::{Mat, Par, linalg::matmul::matmul, Accum};
+use faer::{Accum, Mat, Par, linalg::matmul::matmul};
 
 /// Directions that are sought beside those that are wanted: the nearer the next variance is, the more they help.
 const MORE: usize = 6;
@@ -131,7 +131,9 @@ mod tests {
     fn features(rows: usize, width: usize) -> Vec<f32> {
         let noise = |at: usize| {
             let place = (at as u64 + 7).wrapping_mul(0xD134_2543_DE82_EF95);
-            ((place ^ (place >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) as f64 / 16_777_216.0 - 0.5
+            ((place ^ (place >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) as f64
+                / 16_777_216.0
+                - 0.5
         };
         let value = |row: usize, column: usize| {
             let own = noise(row * width + column) * 4.0 / (1.0 + column as f64);

@@ -53,8 +53,9 @@ impl ModelPlan {
         for (index, layer) in self.layers[..place].iter().enumerate() {
             let sources = self.sources(index);
             let first = fields[sources[0]];
-            let through =
-                |windows: [Window; 2]| first.map(|f| [0, 1].map(|axis| f[axis].through(windows[axis])));
+            let through = |windows: [Window; 2]| {
+                first.map(|f| [0, 1].map(|axis| f[axis].through(windows[axis])))
+            };
             fields.push(match &layer.kind {
                 LayerKind::Conv(conv) => through(conv.windows()),
                 LayerKind::MaxPool(pool) => through(pool.windows()),

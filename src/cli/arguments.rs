@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use bench::{BenchAugment, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
-pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
+pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify, Watch};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{Evaluate, Export, Foreign, Looking, Part, Predict, Presets, Trained};
 
@@ -75,6 +75,15 @@ Examples:
 Example:
   wick status results/quickstart")]
     Status(Status),
+    /// Show a results folder as a page that follows it while trials run: state, curves, ranking, pictures
+    #[command(after_help = "\
+Examples:
+  wick watch results/quickstart
+  wick watch results/quickstart --address 127.0.0.1:0         # any free port
+  ssh -L 8642:127.0.0.1:8642 node17 wick watch results/quickstart    # of another machine
+It prints the address of the page, and goes on until Ctrl-C (exit code 130). It reads files alone and changes
+none, so it can be started before, during and after a run, also one of Slurm or of several workers.")]
+    Watch(Watch),
     /// Answer: rank settings with intervals and tests, show effects, write report.html
     #[command(after_help = "\
 Examples:

@@ -34,6 +34,7 @@ mod submit;
 mod supervise;
 mod trained;
 mod verify;
+mod watch;
 mod work;
 mod worker;
 
@@ -81,6 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Check(check) => check::check(&check),
         arguments::Command::Advise(advise) => advise::advise(&advise),
         arguments::Command::Status(status) => status::status(&status),
+        arguments::Command::Watch(watch) => watch::watch(&watch),
         arguments::Command::Report(report) => report::report(&report),
         arguments::Command::Curves(curves) => curves::curves(&curves),
         arguments::Command::Compare(compare) => compare::compare(&compare),

@@ -84,13 +84,8 @@ pub(super) fn read(root: &Path) -> Result<Tables, TableError> {
 
 fn read_once(root: &Path) -> Result<Tables, TableError> {
     let Trials { axes, rows } = Trials::read(root)?;
-    let trial = |row| Trial {
-        row,
-        train: [None; 6],
-        seconds: None,
-        trained_from: None,
-        epochs: 0..0,
-    };
+    let trial =
+        |row| Trial { row, train: [None; 6], seconds: None, trained_from: None, epochs: 0..0 };
     let mut trials: Vec<Trial> = rows.into_iter().map(trial).collect();
     let places: BTreeMap<usize, usize> =
         trials.iter().enumerate().map(|(place, trial)| (trial.number, place)).collect();

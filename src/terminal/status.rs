@@ -22,8 +22,7 @@ pub fn status(folder: &Folder, width: usize) -> String {
         let planned = folder.folders.epochs(row).or(plan.as_ref().map(|plan| plan.train.epochs));
         let outcome = store.outcome_of(&records);
         let is_locked = store.is_locked();
-        let (state, reason) =
-            State::of(row, is_locked, outcome.as_ref(), planned, records.len());
+        let (state, reason) = State::of(row, is_locked, outcome.as_ref(), planned, records.len());
         let (word, more) = (state.name(), if is_locked { place(&store) } else { reason });
         *counts.entry(word).or_insert(0) += 1;
         records.truncate(planned.unwrap_or(records.len()));

@@ -44,7 +44,8 @@ impl Route {
             "/report" => Some(Route::Report),
             _ => {
                 let digits = rest.strip_prefix("/picture/")?;
-                let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                let is_plain =
+                    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
                 is_plain.then(|| digits.parse().ok()).flatten().map(Route::Picture)
             }
         }
@@ -93,7 +94,8 @@ impl Answerer {
             );
         };
         if rest.is_empty() {
-            let mut response = Response::refusal(308, "Permanent Redirect", "The address ends with \"/\".");
+            let mut response =
+                Response::refusal(308, "Permanent Redirect", "The address ends with \"/\".");
             response.line = Some(format!("Location: /{}/", self.guard.token()));
             return response;
         }
@@ -106,17 +108,21 @@ impl Answerer {
                 let style = [charts::STYLE, STYLE, include_str!("watch.css")].concat();
                 Response::own("text/css; charset=utf-8", style.into_bytes())
             }
-            Some(Route::Script) => Response::own(
-                "text/javascript; charset=utf-8",
-                include_bytes!("watch.js").to_vec(),
-            ),
+            Some(Route::Script) => {
+                Response::own("text/javascript; charset=utf-8", include_bytes!("watch.js").to_vec())
+            }
             Some(Route::Data) => {
-                let since = match request.query.as_deref().map(|query| query.strip_prefix("since=")) {
+                let since = match request.query.as_deref().map(|query| query.strip_prefix("since="))
+                {
                     None => Some(0),
                     Some(version) => version.and_then(|version| version.parse().ok()),
                 };
                 let Some(since) = since else {
-                    return Response::refusal(400, "Bad Request", "since= is the number of a version.");
+                    return Response::refusal(
+                        400,
+                        "Bad Request",
+                        "since= is the number of a version.",
+                    );
                 };
                 Response::own("application/json", self.live().news(since).into_bytes())
             }
@@ -124,7 +130,9 @@ impl Answerer {
                 Some((file, bytes)) => {
                     Response::file("text/html; charset=utf-8", FOREIGN, file, bytes)
                 }
-                None => nothing("There is no report yet: wick run ends with it, and wick report makes it."),
+                None => nothing(
+                    "There is no report yet: wick run ends with it, and wick report makes it.",
+                ),
             },
             Some(Route::Picture(number)) => {
                 let picture = self.live().picture(number);

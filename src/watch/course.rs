@@ -105,7 +105,8 @@ impl Course {
         let is_over = trial.is_completed() || trial.status == Status::Pruned.name();
         if is_over {
             self.following = None;
-            (self.shown.state, self.shown.reason) = State::of(trial, false, None, self.shown.planned, curve.len());
+            (self.shown.state, self.shown.reason) =
+                State::of(trial, false, None, self.shown.planned, curve.len());
             self.shown.place.clear();
         } else {
             let folder = answers.folder(trial);
@@ -194,7 +195,8 @@ impl Course {
         let Some(following) = &self.following else { return seen };
         if !is_told {
             let outcome = following.outcome.as_ref();
-            let (state, reason) = State::of(trial, is_locked, outcome, self.shown.planned, self.shown.epochs);
+            let (state, reason) =
+                State::of(trial, is_locked, outcome, self.shown.planned, self.shown.epochs);
             is_changed |= (state, &reason) != (self.shown.state, &self.shown.reason);
             (self.shown.state, self.shown.reason) = (state, reason);
             seen.has_ended = has_other_end && self.shown.state.has_ended();

@@ -59,7 +59,8 @@ impl Guard {
         let path = path.strip_prefix('/')?;
         let (token, rest) = path.split_at_checked(self.token.len())?;
         // All of it is looked at, so that the time says nothing of how much is right.
-        let differences = token.bytes().zip(self.token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        let differences =
+            token.bytes().zip(self.token.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
         (differences == 0 && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
     }
 }
@@ -87,7 +88,8 @@ mod tests {
     #[test]
     fn on_loopback_only_names_of_loopback_are_known() {
         let guard = guard("127.0.0.1:0");
-        for host in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:80", "[::1]", "127.0.0.2"] {
+        for host in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:80", "[::1]", "127.0.0.2"]
+        {
             assert!(guard.knows(host), "{host}");
         }
         for host in [

@@ -174,7 +174,9 @@ impl Live {
             .into_iter()
             .find(|name| Stamp::of(&self.root.join(name)).is_some_and(|it| it.bytes > BYTES));
         if let Some(name) = large {
-            let text = format!("{name} is too large for a page that follows it. wick status tells how it stands.");
+            let text = format!(
+                "{name} is too large for a page that follows it. wick status tells how it stands."
+            );
             self.notice.set(json!(text), version);
             return;
         }
@@ -218,7 +220,10 @@ impl Live {
         let text = match error {
             // One that is not there yet is none that is wrong.
             TableError::NoTable(_) if Stamp::of(&self.root.join(HASHES)).is_none() => {
-                format!("There are no results in {} yet. This page waits for them.", self.root.display())
+                format!(
+                    "There are no results in {} yet. This page waits for them.",
+                    self.root.display()
+                )
             }
             error => error.to_string(),
         };
@@ -231,12 +236,12 @@ impl Live {
         let mut has_pictures = false;
         let again = self.next..self.next + AGAIN;
         let count = self.courses.len();
-        let is_again = |index: usize| {
-            again.contains(&index) || again.contains(&(index + count))
-        };
+        let is_again = |index: usize| again.contains(&index) || again.contains(&(index + count));
         for (index, course) in self.courses.iter_mut().enumerate() {
             let seen = course.look(&answers.trials[index], answers.measure, version, now);
-            if seen.has_ended && let Some(outcome) = course.outcome() {
+            if seen.has_ended
+                && let Some(outcome) = course.outcome()
+            {
                 answers.end(index, outcome);
                 self.is_unranked = true;
                 let trial = &answers.trials[index];
@@ -265,7 +270,8 @@ impl Live {
 
     /// How many trials stand how, and how many epochs they have come to.
     fn counts(&self) -> Value {
-        let of = |state: State| self.courses.iter().filter(|course| course.shown.state == state).count();
+        let of =
+            |state: State| self.courses.iter().filter(|course| course.shown.state == state).count();
         let planned = |course: &Course| match course.shown.state.has_ended() {
             true => course.shown.epochs,
             false => course.shown.planned.unwrap_or(course.shown.epochs),
@@ -299,7 +305,11 @@ fn head(answers: &Answers, shown: usize) -> Value {
         .collect();
     let left_out = match trials.len() - shown {
         0 => Value::Null,
-        _ => json!(format!("The first {} of {} trials are shown.", number(shown as u64), number(trials.len() as u64))),
+        _ => json!(format!(
+            "The first {} of {} trials are shown.",
+            number(shown as u64),
+            number(trials.len() as u64)
+        )),
     };
     json!({
         "name": name,

@@ -32,7 +32,8 @@ impl Live {
                 let _ = write!(text, ",\"{name}\":{}", part.value);
             }
         }
-        let changed = self.courses.iter().enumerate().filter(|(_, it)| it.changed > since || is_whole);
+        let changed =
+            self.courses.iter().enumerate().filter(|(_, it)| it.changed > since || is_whole);
         list(&mut text, "rows", changed, |text, (index, course)| row(text, index, course));
         let grown = self.courses.iter().enumerate().filter_map(|(index, course)| {
             let (is_all, points) = course.curve.since(since);

@@ -113,12 +113,14 @@ impl Pictures {
             picture.is_there = is_there;
         }
         for (path, name, kind) in found {
-            let Some(stamp) = Stamp::of(&path).filter(|stamp| stamp.bytes <= BYTES) else { continue };
-            match self.all.iter_mut().find(|picture| picture.path == path) {
-                Some(picture) if picture.stamp == stamp => {}
-                Some(picture) => {
-                    picture.stamp = stamp;
-                    picture.edition += 1;
+            let Some(stamp) = Stamp::of(&path).filter(|stamp| stamp.bytes <= BYTES) else {
+                continue;
+            };
+            match self.all.iter().position(|picture| picture.path == path) {
+                Some(known) if self.all[known].stamp == stamp => {}
+                Some(known) => {
+                    self.all[known].stamp = stamp;
+                    self.all[known].edition += 1;
                     is_new = true;
                 }
                 None if self.all.len() < MOST => {
@@ -198,6 +200,6 @@ mod tests {
         std::os::unix::fs::symlink("..", root.join("figures")).unwrap();
         let mut pictures = Pictures::default();
         assert!(!pictures.look(&root));
-        assert_eq!(names(&pictures), []);
+        assert!(names(&pictures).is_empty());
     }
 }

@@ -12,7 +12,8 @@ const MOST: usize = 50;
 pub(super) fn ranking(answers: &Answers) -> Value {
     let measure = answers.measure;
     let words = |estimate: &Estimate| {
-        let half = estimate.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
+        let half =
+            estimate.half_width.map_or(String::new(), |half| format!(" ± {}", measure.show(half)));
         format!("{}{half}{}", measure.show(estimate.mean), measure.unit())
     };
     let known = || answers.settings.iter().filter_map(|it| Some((it, it.estimate?)));

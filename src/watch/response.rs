@@ -44,7 +44,12 @@ impl Response {
     }
 
     /// `file` of the results folder.
-    pub(super) fn file(kind: &'static str, policy: &'static str, file: File, bytes: u64) -> Response {
+    pub(super) fn file(
+        kind: &'static str,
+        policy: &'static str,
+        file: File,
+        bytes: u64,
+    ) -> Response {
         Response { status: (200, "OK"), kind, policy, line: None, body: Body::File(file, bytes) }
     }
 
@@ -103,7 +108,9 @@ mod tests {
     #[test]
     fn nothing_is_loaded_from_elsewhere_and_nothing_is_kept() {
         let text = written(Response::own("text/css", b"a {}".to_vec()), false);
-        assert!(text.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 4\r\n"));
+        assert!(
+            text.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 4\r\n")
+        );
         assert!(text.ends_with("\r\n\r\na {}"));
         for line in ["Cache-Control: no-store", "nosniff", "no-referrer", "default-src 'none'"] {
             assert!(text.contains(line), "{line}");

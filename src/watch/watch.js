@@ -260,7 +260,7 @@ const showCurves = () => {
   find("legend").replaceChildren(
     ...coloured.map((trial) => make("li", {},
       make("span", { className: `swatch s${colours.get(trial.index)}` }),
-      `trial ${trial.number}${trial.words ? ` (${trial.words})` : ""}: ${stateOf(trial)}${trial.best ? `, best ${shown(trial.best[1])}` : ""}`)),
+      `trial ${trial.number}${trial.words ? ` (${trial.words})` : ""}: ${stateOf(trial)}${trial.best ? `, best ${shown(trial.best[1]).replace(" ", "\u00a0")}` : ""}`)),
     ...(others.length ? [make("li", {}, make("span", { className: "swatch rest" }), count(others.length, "other trial"))] : []));
   const longest = coloured.concat(behind).reduce((most, trial) =>
     Math.max(most, trial.state <= 2 ? trial.epochs : trial.planned ?? trial.epochs), 2);
@@ -319,7 +319,16 @@ const drawChart = (figure, coloured, behind, series, [low, high], longest) => {
     parts.push(line);
   });
   const named = coloured.map((trial, index) => [trial, series[index].at(-1)]).filter(([, end]) => end);
-  const places = apart(named.map(([, end]) => y(end[1])), 12, top + 4, bottom);
+  // Only names that end beside each other are in each other's way.
+  const places = [];
+  const across = named.map((_, index) => index).sort((a, b) => named[a][1][0] - named[b][1][0]);
+  for (let from = 0; from < across.length;) {
+    let to = from + 1;
+    while (to < across.length && x(named[across[to]][1][0]) - x(named[across[to - 1]][1][0]) < 26) to += 1;
+    const group = across.slice(from, to);
+    apart(group.map((index) => y(named[index][1][1])), 12, top + 4, bottom).forEach((place, at) => { places[group[at]] = place; });
+    from = to;
+  }
   named.forEach(([trial, end], index) => {
     const edge = x(end[0]);
     if (Math.abs(places[index] - y(end[1])) > 6) {
@@ -351,7 +360,7 @@ const buildTable = () => {
     ...(seeds > 1 ? [{ name: "seed", isNumber, value: (trial) => number(trial.seed), text: (trial) => trial.seed }] : []),
     ...(folds > 1 ? [{ name: "fold", isNumber, value: (trial) => number(trial.fold), text: (trial) => trial.fold }] : []),
     { name: "state", value: (trial) => trial.state, text: (trial) => [stateOf(trial), trial.place && ` on ${trial.place}`].join("") },
-    { name: "epochs", isNumber, value: (trial) => trial.epochs, text: (trial) => trial.planned ? `${trial.epochs}/${trial.planned}` : String(trial.epochs) },
+    { name: "epochs", isNumber, className: "number epochs", value: (trial) => trial.epochs, text: (trial) => trial.planned ? `${trial.epochs}/${trial.planned}` : String(trial.epochs) },
     { name: `best ${measure}`, isNumber, value: (trial) => trial.best?.[1] ?? "", text: (trial) => trial.best ? shown(trial.best[1]) : "–" },
     { name: "in epoch", isNumber, value: (trial) => trial.best?.[0] ?? "", text: (trial) => trial.best ? String(trial.best[0]) : "–" },
     { name: "time", isNumber, value: (trial) => trial.seconds ?? "", text: (trial) => trial.seconds === null ? "–" : span(trial.seconds) },
@@ -378,7 +387,7 @@ const buildTable = () => {
     button.setAttribute("aria-label", `curves of trial ${trial.number}`);
     button.addEventListener("click", () => pin(trial));
     trial.button = button;
-    trial.cells = columns.map((column, index) => make("td", { className: column.isNumber ? "number" : column.isWide ? "reason" : "" }, ...(index ? [] : [button])));
+    trial.cells = columns.map((column, index) => make("td", { className: column.className ?? (column.isNumber ? "number" : column.isWide ? "reason" : "") }, ...(index ? [] : [button])));
     trial.row = make("tr", {}, ...trial.cells);
   }
   fill(trials.keys());
@@ -400,6 +409,10 @@ const fill = (indices) => {
       if (columns[column].name === "state") {
         const className = `state state-${trial.state}`;
         if (cell.className !== className) cell.className = className;
+      }
+      if (columns[column].name === "epochs") {
+        const part = trial.state === 3 && trial.planned ? `${Math.round(100 * Math.min(trial.epochs / trial.planned, 1))}%` : "";
+        if (cell.style.getPropertyValue("--part") !== part) cell.style.setProperty("--part", part);
       }
       if (column && cell.textContent !== text) {
         cell.textContent = text;

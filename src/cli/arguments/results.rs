@@ -30,7 +30,8 @@ pub(in crate::cli) struct Watch {
 /// An address to listen on.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    let expected = "expected the IP address of this machine and a port, such as 127.0.0.1:8642 or [::1]:0";
+    let expected =
+        "expected the IP address of this machine and a port, such as 127.0.0.1:8642 or [::1]:0";
     local.as_deref().unwrap_or(text).parse().map_err(|_| expected.to_owned())
 }
 

@@ -91,9 +91,9 @@ impl Followed {
         self.stamp = stamp;
         // Who replaces the file gives it another number; who starts it again makes it shorter first.
         let goes_on = |end: &rows::End| {
-            stamp.zip(before).is_some_and(|(now, before)| {
-                now.inode == before.inode && now.bytes >= end.bytes()
-            })
+            stamp
+                .zip(before)
+                .is_some_and(|(now, before)| now.inode == before.inode && now.bytes >= end.bytes())
         };
         let from = self.end.filter(goes_on);
         let was_empty = self.epochs == 0;

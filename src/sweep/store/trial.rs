@@ -27,8 +27,8 @@ use super::epochs::Row;
 use super::file::{remove_unfinished, sync_folder, write_as};
 use super::rows::{End, Rows, append};
 use super::{
-    BatchLoss, Followed, Growth, Lasting, Lock, Station, StoreError, epochs, holder, lock, machines, rows, trouble,
-    write_whole,
+    BatchLoss, Followed, Growth, Lasting, Lock, Station, StoreError, epochs, holder, lock,
+    machines, rows, trouble, write_whole,
 };
 
 /// The folder of one trial.

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use candlewick::basis::record::{EpochRecord, Outcome, Scores, Status};
+use candlewick::results::timings::Timing;
 use candlewick::results::trials::{Row, Trials};
 use candlewick::sweep::store::{Lasting, TrialStore};
 use serde_json::Value;
@@ -228,6 +229,25 @@ fn the_page_grows_with_the_folder() {
     let (news, _) = watching.news_with(version(&ranked), more);
     assert_eq!(news["whole"], false);
     assert!(news["curves"].is_null(), "{news}");
+    // Another trial takes two epochs over, trains a third, and its process dies.
+    let store = folder.trial(4);
+    let lock = store.lock().unwrap().unwrap();
+    for epoch in 1..=3 {
+        store.add_epoch(&record(epoch), Lasting::Process).unwrap();
+    }
+    store.time(&[Timing { epoch: 3, seconds: 2.5, ..Timing::default() }]).unwrap();
+    drop(lock);
+    let is_left = |news: &Value| state(head, news, 3) == Some("interrupted");
+    let (news, _) = watching.news_with(version(&news), is_left);
+    assert_eq!(news["counts"]["shared"], 2);
+    // It is taken up again from the start.
+    let lock = store.lock().unwrap().unwrap();
+    store.forget().unwrap();
+    store.add_epoch(&record(1), Lasting::Process).unwrap();
+    let is_anew = |news: &Value| news["curves"][0][2].as_array().is_some_and(|it| it.len() == 1);
+    let (news, _) = watching.news_with(version(&news), is_anew);
+    assert_eq!((&news["curves"][0][0], &news["curves"][0][1]), (&3.into(), &true.into()));
+    drop(lock);
     assert_eq!(watching.interrupt(), Some(130));
 }
 

@@ -15,9 +15,6 @@ use super::curve::Curve;
 
 /// Bytes of a table of epochs that is read: a million epochs.
 const BYTES: u64 = 256 << 20;
-/// Seconds until it is asked again whether a trial still runs.
-const ASKED_EVERY: f64 = 2.0;
-
 /// A trial.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -53,11 +50,16 @@ pub(super) struct Shown {
 struct Following {
     store: TrialStore,
     folder: Option<Stamp>,
+    /// Whether it was another one at the last look. A date has steps of some milliseconds, so that what happens in the
+    /// one in which somebody looks does not change it: the next look is a close one too.
+    is_fresh: bool,
     epochs: Followed,
     /// When somebody was asked last whether it runs.
     asked: f64,
     outcome_file: Option<Stamp>,
     outcome: Option<Outcome>,
+    /// Whether the outcome has been told.
+    is_told: bool,
 }
 
 /// What a look at a trial has come to.
@@ -115,10 +117,12 @@ impl Course {
                 self.following = Some(Following {
                     store: TrialStore::at(folder),
                     folder: None,
+                    is_fresh: false,
                     epochs: Followed::default(),
                     asked: f64::NEG_INFINITY,
                     outcome_file: None,
                     outcome: None,
+                    is_told: false,
                 });
                 self.shown.state = match trial.status == Status::Failed.name() {
                     true => State::Failed,
@@ -127,7 +131,8 @@ impl Course {
                 self.shown.reason = trial.reason.clone();
             }
         }
-        let is_followed = self.following.as_ref().is_some_and(|it| it.folder.is_some());
+        // Where it is followed, the trial's own table says more.
+        let is_followed = self.following.as_ref().is_some_and(|it| it.store.folder().is_dir());
         if !is_followed && curve.len() != self.shown.epochs {
             if curve.len() < self.shown.epochs {
                 self.curve.clear(version);
@@ -150,37 +155,49 @@ impl Course {
         }
     }
 
-    /// Looks at its folder, `now` seconds after the start, where the tables have it as `trial`.
-    pub(super) fn look(&mut self, trial: &Trial, measure: Measure, version: u64, now: f64) -> Seen {
+    /// Looks at its folder, `now` seconds after the start, where the tables have it as `trial`. Whether a process still
+    /// works on it is asked again after `pause` seconds.
+    pub(super) fn look(
+        &mut self,
+        trial: &Trial,
+        measure: Measure,
+        version: u64,
+        now: f64,
+        pause: f64,
+    ) -> Seen {
         let mut seen = Seen::default();
         let Some(following) = &mut self.following else { return seen };
         let folder = Stamp::of(following.store.folder());
-        let is_other = folder != following.folder;
+        let is_fresh = folder != following.folder;
+        let is_other = is_fresh || following.is_fresh;
+        following.is_fresh = is_fresh;
         let is_running = self.shown.state == State::Running;
         if !is_other && !is_running {
             return seen;
         }
         seen.has_other_files = is_other;
-        let was_there = following.folder.is_some();
         following.folder = folder;
         let growth = following.store.follow(&mut following.epochs, BYTES);
-        let is_asked = is_other || now - following.asked >= ASKED_EVERY;
-        let (mut is_locked, mut has_other_end) = (is_running, false);
+        // A process that has written how its trial ended lets it go next.
+        let is_due = now - following.asked >= pause || following.outcome.is_some();
+        let mut is_locked = is_running;
         let mut place = self.shown.place.clone();
-        if is_asked {
+        if is_other || is_due {
             following.asked = now;
             is_locked = following.store.is_locked();
-            let there = following.store.host().filter(|there| is_locked && *there != host());
-            place = there.unwrap_or_default();
+        }
+        if is_other {
             let file = Stamp::of(&following.store.folder().join(OUTCOME));
             if file != following.outcome_file {
                 following.outcome_file = file;
                 following.outcome = file.and_then(|_| following.store.outcome());
-                has_other_end = true;
+                following.is_told = false;
             }
+            place = following.store.host().filter(|there| *there != host()).unwrap_or_default();
         }
-        // A table without its trials says how they ended.
-        let is_told = folder.is_none() && !was_there;
+        if !is_locked {
+            place.clear();
+        }
         let mut is_changed = place != self.shown.place || growth != Growth::None;
         self.shown.place = place;
         match growth {
@@ -192,15 +209,15 @@ impl Course {
                 self.grow(&records, measure, version);
             }
         }
-        let Some(following) = &self.following else { return seen };
-        if !is_told {
-            let outcome = following.outcome.as_ref();
-            let (state, reason) =
-                State::of(trial, is_locked, outcome, self.shown.planned, self.shown.epochs);
-            is_changed |= (state, &reason) != (self.shown.state, &self.shown.reason);
-            (self.shown.state, self.shown.reason) = (state, reason);
-            seen.has_ended = has_other_end && self.shown.state.has_ended();
-        }
+        let Some(following) = &mut self.following else { return seen };
+        let outcome = following.outcome.as_ref();
+        let (state, reason) =
+            State::of(trial, is_locked, outcome, self.shown.planned, self.shown.epochs);
+        is_changed |= (state, &reason) != (self.shown.state, &self.shown.reason);
+        let has_ended = state.has_ended() && outcome.is_some();
+        (self.shown.state, self.shown.reason) = (state, reason);
+        seen.has_ended = has_ended && !following.is_told;
+        following.is_told |= has_ended;
         if is_changed {
             let timings = following.store.timings();
             self.take_timings(&timings);
@@ -211,7 +228,8 @@ impl Course {
 
     /// Takes further epochs.
     fn grow(&mut self, records: &[EpochRecord], measure: Measure, version: u64) {
-        for record in records {
+        let known = self.shown.epochs;
+        for record in records.iter().filter(|record| record.epoch > known) {
             let validation = record.validation.as_ref();
             let values = [
                 record.train.loss,

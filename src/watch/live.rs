@@ -33,6 +33,9 @@ const EVERY: f64 = 0.4;
 const SHARE: f64 = 0.05;
 /// Trials whose end is known and whose folders are looked at again, at each look.
 const AGAIN: usize = 16;
+/// Seconds until it is asked again whether a trial still runs, at least; and how many are asked in a second.
+const PAUSE: f64 = 2.0;
+const ASKED: f64 = 50.0;
 
 /// What the page shows once for all trials.
 #[derive(Debug)]
@@ -234,11 +237,13 @@ impl Live {
     fn follow(&mut self, version: u64, now: f64) -> bool {
         let Some(answers) = &mut self.answers else { return false };
         let mut has_pictures = false;
+        let running = self.courses.iter().filter(|it| it.shown.state == State::Running).count();
+        let pause = (running as f64 / ASKED).max(PAUSE);
         let again = self.next..self.next + AGAIN;
         let count = self.courses.len();
         let is_again = |index: usize| again.contains(&index) || again.contains(&(index + count));
         for (index, course) in self.courses.iter_mut().enumerate() {
-            let seen = course.look(&answers.trials[index], answers.measure, version, now);
+            let seen = course.look(&answers.trials[index], answers.measure, version, now, pause);
             if seen.has_ended
                 && let Some(outcome) = course.outcome()
             {

@@ -41,8 +41,28 @@ pub(super) struct Picture {
 pub(super) struct Pictures {
     all: Vec<Picture>,
     /// The folders beside those of trials, as they were looked into last.
-    folders: Vec<(PathBuf, Option<Stamp>)>,
-    root: Option<Stamp>,
+    folders: Vec<Looked>,
+    root: Looked,
+}
+
+/// A folder as it was looked into last.
+#[derive(Clone, Debug, Default)]
+struct Looked {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+    /// Whether it was another one than before. A date has steps of some milliseconds, so that what happens in the one in
+    /// which somebody looks does not change it: it is looked into once more.
+    is_fresh: bool,
+}
+
+impl Looked {
+    /// Whether it has to be looked into now.
+    fn is_due(&mut self) -> bool {
+        let stamp = Stamp::of(&self.path);
+        let is_other = stamp != self.stamp;
+        self.stamp = stamp;
+        std::mem::replace(&mut self.is_fresh, is_other) || is_other
+    }
 }
 
 impl Pictures {
@@ -60,28 +80,22 @@ impl Pictures {
     /// Looks into the results folder `root` and the folders in it, but not into those of trials: whether there is
     /// anything new.
     pub(super) fn look(&mut self, root: &Path) -> bool {
-        let stamp = Stamp::of(root);
         let mut is_new = false;
-        if stamp != self.root {
-            self.root = stamp;
+        self.root.path = root.to_owned();
+        if self.root.is_due() {
             is_new |= self.look_into(root, |name| name.to_owned());
-            let known = std::mem::take(&mut self.folders);
-            let mut folders = folders(root);
-            folders.truncate(FOLDERS);
-            self.folders = folders
-                .into_iter()
-                .map(|folder| {
-                    let known = known.iter().find(|(other, _)| *other == folder);
-                    let stamp = known.and_then(|(_, stamp)| *stamp);
-                    (folder, stamp)
+            let mut known = std::mem::take(&mut self.folders);
+            let found = folders(root).into_iter().take(FOLDERS);
+            self.folders = found
+                .map(|path| match known.iter().position(|it| it.path == path) {
+                    Some(place) => known.swap_remove(place),
+                    None => Looked { path, ..Looked::default() },
                 })
                 .collect();
         }
         for index in 0..self.folders.len() {
-            let stamp = Stamp::of(&self.folders[index].0);
-            if stamp != self.folders[index].1 {
-                self.folders[index].1 = stamp;
-                let folder = self.folders[index].0.clone();
+            if self.folders[index].is_due() {
+                let folder = self.folders[index].path.clone();
                 let of = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 is_new |= self.look_into(&folder, |name| format!("{of}/{name}"));
             }
@@ -166,7 +180,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         let mut pictures = Pictures::default();
+        // More than a step of the dates lies between two looks.
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
         assert!(!pictures.look(root));
+        pause();
         fs::write(root.join("sheet.png"), "1").unwrap();
         fs::write(root.join("report.html"), "1").unwrap();
         fs::create_dir_all(root.join("trials/a")).unwrap();
@@ -174,15 +191,18 @@ mod tests {
         assert!(pictures.look(root));
         assert_eq!(names(&pictures), [(0, "sheet.png".to_owned(), 1)]);
         assert!(!pictures.look(root));
+        pause();
         fs::create_dir(root.join("figures")).unwrap();
         fs::write(root.join("figures/A.SVG"), "1").unwrap();
         assert!(pictures.look(root));
         assert_eq!(pictures.file(1).unwrap().1, "image/svg+xml");
+        pause();
         // Written anew beside itself, as all that wick writes.
         fs::write(root.join("new"), "22").unwrap();
         fs::rename(root.join("new"), root.join("sheet.png")).unwrap();
         assert!(pictures.look(root));
         assert_eq!(names(&pictures)[0], (0, "sheet.png".to_owned(), 2));
+        pause();
         fs::remove_file(root.join("sheet.png")).unwrap();
         assert!(pictures.look(root));
         assert_eq!(names(&pictures), [(1, "figures/A.SVG".to_owned(), 1)]);

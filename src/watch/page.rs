@@ -29,7 +29,8 @@ pub(super) fn page(root: &Path) -> String {
                 link rel="stylesheet" href="watch.css";
                 script src="watch.js" defer {}
             }
-            body {
+            // Until there is something to show, only what is waited for is said.
+            body class="waiting" {
                 header {
                     p class="kicker" { "candlewick watch" span id="link" role="status" class="link" { "connecting" } }
                     h1 id="name" { (folder) }
@@ -89,7 +90,7 @@ pub(super) fn page(root: &Path) -> String {
                         ul class="album" id="album" {}
                     }
                 }
-                footer { p { "candlewick " (env!("CARGO_PKG_VERSION")) " reads the files in " code { (folder) } " and changes none. " "This page asks this machine alone." } }
+                footer { p { "candlewick " (env!("CARGO_PKG_VERSION")) " reads the files in " code { (folder) } " and changes none. This page asks this machine alone." } }
             }
         }
     }

@@ -72,6 +72,7 @@ const take = (news) => {
 
 const takeHead = (head) => {
   known.head = head;
+  document.body.classList.remove("waiting");
   say(find("name"), head.name);
   say(find("description"), head.description);
   find("description").hidden = !head.description;

@@ -54,6 +54,13 @@ ROWS = '[...document.querySelectorAll("#trials tbody tr")]'
 POINTS = """[...document.querySelectorAll("#curves figure polyline")]
     .reduce((sum, line) => sum + line.getAttribute("points").split(" ").length, 0)"""
 
+# Whether the first picture is loaded; a tab that nobody sees loads none by itself.
+PICTURE = """(() => {
+    const image = document.querySelector("#album img");
+    if (image) image.loading = "eager";
+    return image?.naturalWidth > 0;
+})()"""
+
 
 @contextmanager
 def watching(wick, folder):
@@ -161,6 +168,7 @@ def visit(browser, wick, pictures):
                 others[scheme, width].open(address)
             until("a trial completed", lambda: page.run('document.querySelectorAll("#trials td.state-0").length') > 1)
             for (scheme, width), other in {("light", 1280): page, **others}.items():
+                other.call("Page.bringToFront")
                 until("rows", lambda: len(numbers(other)) == 9)
                 until("curves", lambda: other.run(POINTS) > 0)
                 check_page(other, f"running, {scheme}, {width} pixels", address, wrong)
@@ -170,9 +178,10 @@ def visit(browser, wick, pictures):
             subprocess.run(sheet, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             for (scheme, width), other in {("light", 1280): page, **others}.items():
                 where = f"ended, {scheme}, {width} pixels"
+                # A tab in the background answers no mouse.
+                other.call("Page.bringToFront")
                 until("all ended", lambda: other.run('document.getElementById("summary").textContent').startswith("All 9"))
-                until("a picture", lambda: other.run('document.querySelector("#album img")?.naturalWidth > 0'
-                                                     ' || (document.querySelector("#pictures").scrollIntoView(), false)'))
+                until("a picture", lambda: other.run(PICTURE))
                 until("the report", lambda: not other.run('document.getElementById("to-report").hidden'))
                 check_page(other, where, address, wrong)
                 try:

@@ -66,7 +66,7 @@ const take = (news) => {
   if (news.head) buildTable();
   if (news.head || changed.size) { fill(changed); arrange(); }
   if (news.counts || news.head) showState();
-  if (news.ranking || news.head) showRanking();
+  if (news.ranking || news.counts || news.head) showRanking();
   if (isGrown || changed.size || news.ranking) later(showCurves);
 };
 
@@ -139,6 +139,7 @@ const showState = () => {
 
 // --- ranking -----------------------------------------------------------------------------------
 
+const isOver = () => trials.every((trial) => trial.state <= 2);
 const showRanking = () => {
   const { settings, known: ranked, all } = known.ranking ?? { settings: [], known: 0, all: 0 };
   const [head, body] = [find("ranking").querySelector("thead"), find("ranking").querySelector("tbody")];
@@ -178,7 +179,7 @@ const showRanking = () => {
   say(find("ranked"), settings.length
     ? `${ranked.toLocaleString("en")} of ${count(all, "setting")} ${ranked === 1 ? "has" : "have"} a completed trial`
       + `${settings.length < ranked ? `; the best ${settings.length} are here` : ""}. `
-      + `Mean ± half of the 95 % interval over n completed trials. The order may change until all have ended${known.report ? "" : "; then the report says which differences are real"}.`
+      + `Mean ± half of the 95 % interval over n completed trials. ${isOver() ? "The report says which differences are real." : "The order may change until all have ended."}`
     : "No trial is completed yet.");
 };
 

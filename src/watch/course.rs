@@ -98,6 +98,11 @@ impl Course {
         self.following.as_ref()?.outcome.as_ref().filter(|_| self.shown.state.has_ended())
     }
 
+    /// Whether it is followed in a folder.
+    pub(super) fn has_folder(&self) -> bool {
+        self.following.as_ref().is_some_and(|following| following.folder.is_some())
+    }
+
     /// Takes what the tables say of it, as `trial`, for the version `version`.
     pub(super) fn take(&mut self, trial: &Trial, answers: &Answers, version: u64) {
         let before = self.shown.clone();

@@ -11,12 +11,12 @@ use crate::analysis::{Answers, State};
 use crate::basis::naming::short;
 use crate::basis::number::number;
 use crate::data::Stamp;
-use crate::results::layout::{EXPERIMENT, HASHES, REPORT};
+use crate::results::layout::{self, EXPERIMENT, HASHES, REPORT};
 use crate::results::table::TableError;
 use crate::results::{metrics, timings, trials};
 use crate::sweep::clock::Stopwatch;
 
-use super::course::Course;
+use super::course::{Course, Seen};
 use super::pictures::Pictures;
 use super::ranking::ranking;
 
@@ -71,6 +71,8 @@ pub(super) struct Live {
     /// The version since which trials are counted as they are: all others before it are of no use.
     pub(super) begun: u64,
     tables: [Option<Stamp>; 4],
+    /// The folder of the trials' folders, and whether it was another one at the last look.
+    trials: (Option<Stamp>, bool),
     /// When the tables were read, and how long that took.
     read: (f64, f64),
     /// The same of the ranking.
@@ -104,6 +106,7 @@ impl Live {
             version: 0,
             begun: 0,
             tables: [None; 4],
+            trials: (None, true),
             read: (f64::NEG_INFINITY, 0.0),
             ranked: (f64::NEG_INFINITY, 0.0),
             is_unranked: false,
@@ -216,6 +219,7 @@ impl Live {
         }
         self.answers = Some(answers);
         self.is_unranked = true;
+        self.trials = (None, true);
     }
 
     /// There are no tables that can be read. What is shown of earlier ones stays.
@@ -239,11 +243,19 @@ impl Live {
         let mut has_pictures = false;
         let running = self.courses.iter().filter(|it| it.shown.state == State::Running).count();
         let pause = (running as f64 / ASKED).max(PAUSE);
+        // A trial gets its folder in this one.
+        let stamp = Stamp::of(&layout::trials(&self.root));
+        let is_fresh = stamp != self.trials.0;
+        let has_others = is_fresh || self.trials.1;
+        self.trials = (stamp, is_fresh);
         let again = self.next..self.next + AGAIN;
         let count = self.courses.len();
         let is_again = |index: usize| again.contains(&index) || again.contains(&(index + count));
         for (index, course) in self.courses.iter_mut().enumerate() {
-            let seen = course.look(&answers.trials[index], answers.measure, version, now, pause);
+            let seen = match has_others || course.has_folder() {
+                true => course.look(&answers.trials[index], answers.measure, version, now, pause),
+                false => Seen::default(),
+            };
             if seen.has_ended
                 && let Some(outcome) = course.outcome()
             {

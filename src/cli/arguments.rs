@@ -8,7 +8,7 @@ mod trained;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use bench::{BenchAugment, BenchStep};
+pub(super) use bench::{BenchAugment, BenchDecode, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
 pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify, Watch};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
@@ -205,6 +205,9 @@ Examples:
     /// Measure a chain of transforms on one image, for comparisons of speed
     #[command(hide = true)]
     BenchAugment(BenchAugment),
+    /// Measure how fast image files are decoded and brought to a size, for comparisons of speed
+    #[command(hide = true)]
+    BenchDecode(BenchDecode),
 }
 
 #[derive(Debug, Args)]

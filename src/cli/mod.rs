@@ -5,6 +5,7 @@ mod arguments;
 mod augment;
 mod begin;
 mod bench_augment;
+mod bench_decode;
 mod bench_step;
 mod check;
 mod collect;
@@ -99,6 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Completions(shell) => describe::completions(&shell),
         arguments::Command::Man => describe::man(),
         arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
+        arguments::Command::BenchDecode(bench) => bench_decode::bench_decode(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
     output::settled(result.map_or_else(Error::tell, |()| Exit::Done))

@@ -93,6 +93,15 @@ report-check FOLDER PYTHON="python3":
     {{PYTHON}} tests/report/recompute.py {{FOLDER}}
     {{PYTHON}} tests/report/browser.py {{FOLDER}}/report.html
 
+# The live page of a sweep that runs, used in a browser if there is one; ARGS such as --pictures FOLDER go to browser.py
+watch-check *ARGS:
+    cargo build --locked
+    python3 tests/watch/browser.py target/debug/wick {{ARGS}}
+
+# 2,000 trials on the live page: how soon a change is told, and what it takes while nothing changes
+watch-speed:
+    cargo test --locked --release --test integration -- --ignored two_thousand_trials_are_followed --nocapture
+
 # Presets in onnxruntime and torchvision beside wick, by a Python that has onnxruntime; ARGS are presets
 export-check PYTHON="python3" *ARGS="":
     cargo build --locked --release

@@ -38,4 +38,6 @@ pub mod export;
 pub mod report;
 pub mod terminal;
 
+pub mod watch;
+
 pub mod cli;

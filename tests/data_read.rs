@@ -82,3 +82,18 @@ layers = ["flatten", { dense = "classes" }]
     assert!(said.contains(line), "{said}");
     assert!(said.contains("4×4 pixels each; as they are\n"), "{said}");
 }
+
+#[test]
+fn columns_name_those_of_a_test_table_where_the_source_has_none() {
+    let bench = Bench::new(SHAPES);
+    shapes(&bench);
+    let table = "file,shade\nshapes/bright/0.png,bright\nshapes/dim/0.png,dim\n";
+    fs::write(bench.path().join("held-out.csv"), table).unwrap();
+    let sets = ["--set", "data.test={ csv = \"held-out.csv\" }"];
+    let check = [&["check", "experiment.toml"][..], &sets].concat();
+    let output = bench.wick(&check);
+    assert_eq!(output.status.code(), Some(2), "the usual names are not there");
+    let named = ["--set", "data.columns={ path = \"file\", label = \"shade\" }"];
+    let said = bench.done(&[&check[..], &named].concat());
+    assert!(said.contains("2 to test on"), "{said}");
+}

@@ -41,3 +41,5 @@ mod training;
 mod transfer;
 mod trust;
 mod unchanged;
+#[cfg(unix)]
+mod watch;

@@ -199,6 +199,7 @@ fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
         "train.look-ahead={ steps = 1000 }",
         "train.decay-on=\"weights\"",
         "train.average={ ema = { decay = 0.99, from-epoch = 2 } }",
+        "augment.until=2",
     ];
     let sets = sets.iter().flat_map(|set| ["--set", *set]);
     let said =
@@ -209,6 +210,7 @@ fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
         "train.look-ahead follows after 1,000 steps, and a trial has 18",
         "train.decay-on does nothing",
         "looks back over about 100 steps, and a trial has 12 from epoch 2 on",
+        "augment.until does nothing",
     ] {
         assert!(said.replace('\n', " ").contains(words), "{words}: {said}");
     }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::basis::record::Outcome;
 use crate::results::folders::Folders;
 use crate::results::hashes::verified;
 use crate::results::layout::{ENVIRONMENT, EXPERIMENT};
@@ -64,6 +65,26 @@ impl Answers {
     /// # Errors
     /// If there is no table of trials, or it is a table of something else, or a file is not as it was written.
     pub fn read(root: &Path, measure: Option<Measure>) -> Result<Answers, TableError> {
+        let mut answers = Answers::of_tables(root, measure)?;
+        answers.damaged = predictions::damaged(&answers);
+        let folders = answers.trials.iter().map(|trial| (trial, answers.folder(trial)));
+        let (scores, damaged) = scores::read(folders);
+        answers.scores = scores;
+        for damage in damaged {
+            // An outcome vouches for several files.
+            if !answers.damaged.contains(&damage) {
+                answers.damaged.push(damage);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// What the tables of the folder `root` answer alone: no file of a trial is looked at, so there are no scores of
+    /// predictions, and nothing is known to be damaged.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn of_tables(root: &Path, measure: Option<Measure>) -> Result<Answers, TableError> {
         let Tables { axes, trials, epochs } = tables::read(root)?;
         let text = verified(root, EXPERIMENT)?.unwrap_or_default();
         let text = String::from_utf8(text).unwrap_or_default();
@@ -79,7 +100,8 @@ impl Answers {
         let settings = setting::ranked(&axes, &trials, measure);
         let folders = Folders::of(root, &axes, &experiment);
         let factors = factors(&axes, &trials, &experiment);
-        let mut answers = Answers {
+        let count = trials.len();
+        Ok(Answers {
             root: root.to_owned(),
             name: word("name").or_else(folder).unwrap_or_default(),
             description: word("description").unwrap_or_default(),
@@ -91,23 +113,28 @@ impl Answers {
             experiment,
             text,
             advice: read_advice(root)?,
-            scores: Vec::new(),
+            scores: vec![None; count],
             damaged: Vec::new(),
             importances: OnceLock::new(),
             folders,
             epochs,
-        };
-        answers.damaged = predictions::damaged(&answers);
-        let folders = answers.trials.iter().map(|trial| (trial, answers.folder(trial)));
-        let (scores, damaged) = scores::read(folders);
-        answers.scores = scores;
-        for damage in damaged {
-            // An outcome vouches for several files.
-            if !answers.damaged.contains(&damage) {
-                answers.damaged.push(damage);
-            }
-        }
-        Ok(answers)
+        })
+    }
+
+    /// Takes notice that the trial with the index `trial` has ended since the tables were written; [`rank`](Self::rank)
+    /// ranks it.
+    pub fn end(&mut self, trial: usize, outcome: &Outcome) {
+        self.trials[trial].end(outcome);
+    }
+
+    /// Ranks the settings again.
+    pub fn rank(&mut self) {
+        self.settings = setting::ranked(&self.axes, &self.trials, self.measure);
+    }
+
+    /// How many epochs a trial is to be trained for; none if nothing says so.
+    pub fn planned(&self, trial: &Trial) -> Option<usize> {
+        self.folders.epochs(trial)
     }
 
     /// The folder of a trial.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::basis::record::Scores;
+use crate::basis::record::{EpochRecord, Scores};
 use crate::results::layout;
 use crate::results::table::TableError;
 use crate::sweep::store::{Damage, TrialStore};
@@ -43,6 +43,12 @@ impl Measure {
     /// The same score on the test images.
     pub fn on_test(self) -> Measure {
         Measure { part: 2, ..self }
+    }
+
+    /// Its value in an epoch; none on test images, which no epoch looks at, and without validation images.
+    pub fn of(self, record: &EpochRecord) -> Option<f64> {
+        let scores = [Some(&record.train), record.validation.as_ref(), None][self.part]?;
+        Some(scores.values()[self.score])
     }
 
     /// Whether it is taken on the test images.

@@ -14,6 +14,7 @@ mod measure;
 pub mod predictions;
 pub mod scores;
 mod setting;
+mod state;
 pub mod statistics;
 mod tables;
 
@@ -22,4 +23,5 @@ pub use factor::{Factor, Kind, Level};
 pub use folder::{Folder, Superfluous};
 pub use measure::Measure;
 pub use setting::{Setting, Verdict};
+pub use state::State;
 pub use tables::Trial;

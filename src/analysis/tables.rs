@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 use std::path::Path;
 
-use crate::basis::record::Scores;
+use crate::basis::record::{Outcome, Scores};
 use crate::results::hashes::settled;
-use crate::results::table::{Damage, ScoreCells, TableError};
+use crate::results::table::{Damage, ScoreCells, TableError, score_cells};
 use crate::results::trials::{Row, Trials};
 use crate::results::{metrics, timings};
 
@@ -21,6 +21,9 @@ pub struct Trial {
     train: ScoreCells,
     /// Wall time of its epochs and of everything beside them; none if nothing was timed.
     pub seconds: Option<f64>,
+    /// The first of its epochs that it was trained for itself: those before were taken over from a trial that begins
+    /// alike. None if nothing was timed.
+    pub trained_from: Option<usize>,
     /// Its rows among all epochs.
     pub(super) epochs: Range<usize>,
 }
@@ -40,9 +43,24 @@ impl Trial {
         [self.train, self.validation, self.test][part]
     }
 
+    /// The value of `measure` at the best epoch, also of a trial that was not completed.
+    pub fn at_best(&self, measure: Measure) -> Option<f64> {
+        self.scores_on(measure.part)[measure.score]
+    }
+
+    /// Takes notice that it has ended since the table was written.
+    pub(super) fn end(&mut self, outcome: &Outcome) {
+        self.row.status = outcome.status.name().to_owned();
+        self.row.reason = outcome.reason.clone();
+        self.row.best_epoch = outcome.best_epoch;
+        self.train = score_cells(outcome.train.as_ref());
+        self.row.validation = score_cells(outcome.validation.as_ref());
+        self.row.test = score_cells(outcome.test.as_ref());
+    }
+
     /// The value of `measure` at the best epoch; none unless it was completed.
     pub fn value(&self, measure: Measure) -> Option<f64> {
-        self.scores_on(measure.part)[measure.score].filter(|_| self.is_completed())
+        self.at_best(measure).filter(|_| self.is_completed())
     }
 }
 
@@ -66,7 +84,8 @@ pub(super) fn read(root: &Path) -> Result<Tables, TableError> {
 
 fn read_once(root: &Path) -> Result<Tables, TableError> {
     let Trials { axes, rows } = Trials::read(root)?;
-    let trial = |row| Trial { row, train: [None; 6], seconds: None, epochs: 0..0 };
+    let trial =
+        |row| Trial { row, train: [None; 6], seconds: None, trained_from: None, epochs: 0..0 };
     let mut trials: Vec<Trial> = rows.into_iter().map(trial).collect();
     let places: BTreeMap<usize, usize> =
         trials.iter().enumerate().map(|(place, trial)| (trial.number, place)).collect();
@@ -88,9 +107,14 @@ fn read_once(root: &Path) -> Result<Tables, TableError> {
         }
         Ok(())
     })?;
-    timings::read(root, Damage::Tolerated, |trial, _, seconds| {
+    timings::read(root, Damage::Tolerated, |trial, epoch, seconds| {
         if let Some(place) = places.get(&trial).filter(|_| seconds.is_finite()) {
-            *trials[*place].seconds.get_or_insert(0.0) += seconds;
+            let trial = &mut trials[*place];
+            *trial.seconds.get_or_insert(0.0) += seconds;
+            if epoch > 0 {
+                let first = trial.trained_from.unwrap_or(epoch);
+                trial.trained_from = Some(first.min(epoch));
+            }
         }
         Ok(())
     })?;

@@ -8,9 +8,9 @@ mod trained;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use bench::{BenchAugment, BenchStep};
+pub(super) use bench::{BenchAugment, BenchDecode, BenchStep};
 pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
-pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify};
+pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify, Watch};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{
     Evaluate, Export, Foreign, Look, Looking, Part, Predict, Presets, Trained,
@@ -77,6 +77,15 @@ Examples:
 Example:
   wick status results/quickstart")]
     Status(Status),
+    /// Show a results folder as a page that follows it while trials run: state, curves, ranking, pictures
+    #[command(after_help = "\
+Examples:
+  wick watch results/quickstart
+  wick watch results/quickstart --address 127.0.0.1:0         # any free port
+  ssh -L 8642:127.0.0.1:8642 node17 wick watch results/quickstart    # of another machine
+It prints the address of the page, and goes on until Ctrl-C (exit code 130). It reads files alone and changes
+none, so it can be started before, during and after a run, also one of Slurm or of several workers.")]
+    Watch(Watch),
     /// Answer: rank settings with intervals and tests, show effects, write report.html
     #[command(after_help = "\
 Examples:
@@ -210,6 +219,9 @@ Exit codes: 0 every image was read, 2 one or more could not be, or the command l
     /// Measure a chain of transforms on one image, for comparisons of speed
     #[command(hide = true)]
     BenchAugment(BenchAugment),
+    /// Measure how fast image files are decoded and brought to a size, for comparisons of speed
+    #[command(hide = true)]
+    BenchDecode(BenchDecode),
 }
 
 #[derive(Debug, Args)]

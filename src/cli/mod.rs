@@ -5,6 +5,7 @@ mod arguments;
 mod augment;
 mod begin;
 mod bench_augment;
+mod bench_decode;
 mod bench_step;
 mod check;
 mod collect;
@@ -35,6 +36,7 @@ mod submit;
 mod supervise;
 mod trained;
 mod verify;
+mod watch;
 mod work;
 mod worker;
 
@@ -82,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Check(check) => check::check(&check),
         arguments::Command::Advise(advise) => advise::advise(&advise),
         arguments::Command::Status(status) => status::status(&status),
+        arguments::Command::Watch(watch) => watch::watch(&watch),
         arguments::Command::Report(report) => report::report(&report),
         arguments::Command::Curves(curves) => curves::curves(&curves),
         arguments::Command::Compare(compare) => compare::compare(&compare),
@@ -99,6 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Completions(shell) => describe::completions(&shell),
         arguments::Command::Man => describe::man(),
         arguments::Command::BenchAugment(bench) => bench_augment::bench_augment(&bench),
+        arguments::Command::BenchDecode(bench) => bench_decode::bench_decode(&bench),
         arguments::Command::BenchStep(bench) => bench_step::bench_step(&bench),
     };
     output::settled(result.map_or_else(Error::tell, |()| Exit::Done))

@@ -69,6 +69,27 @@ impl SourceFile {
     }
 }
 
+/// A file or a folder as the system describes it: whoever overwrites or replaces a file, or adds one to a folder, changes
+/// some of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its size.
+    pub bytes: u64,
+    /// Its number in the file system; 0 where there is none.
+    pub inode: u64,
+    modified: i64,
+    changed: i64,
+}
+
+impl Stamp {
+    /// That of what is at `path`; none if nothing is there.
+    pub fn of(path: &Path) -> Option<Stamp> {
+        let metadata = path.metadata().ok()?;
+        let (modified, changed, inode) = stamps(&metadata);
+        Some(Stamp { bytes: metadata.len(), inode, modified, changed })
+    }
+}
+
 /// What the system says of a file beside its size: whoever overwrites, replaces or swaps files changes some of it.
 #[expect(
     clippy::disallowed_methods,

@@ -59,7 +59,7 @@ pub use epochs::{Epochs, TrialEpochs, Work};
 pub use error::{BadImage, Error};
 pub use folder::images_in;
 pub use holding::{Disk, Holding, News};
-pub use inventory::{Changes, Inventory, SourceFile};
+pub use inventory::{Changes, Inventory, SourceFile, Stamp};
 pub use labels::{Labels, written_labels};
 pub use leaks::{Copied, leaks, listed};
 pub use load::{decode_centre, decode_image, decode_own_size, load};

@@ -11,11 +11,13 @@ use super::listing::{Images, Listing, check_taught};
 use super::{bundled, cifar, folder, gtsrb, idx, manifest, npz, parquet, tar};
 use crate::plan::data::{Bundled, Columns, DataPlan, Source, TestSet};
 
-/// The images of `source` without their pixels, as `plan` says how to read it. What columns are called is said of its own
-/// source; one of another kind, which is tested on, has usual names.
+/// The images of `source` without their pixels, as `plan` says how to read it. `data.columns` holds for the source of the
+/// plan and for a test source of the same kind. A test source of another kind has usual names, unless the source of the
+/// plan has no columns at all.
 fn list(source: &Source, plan: &DataPlan) -> Result<Listing, Error> {
-    let is_same_kind = discriminant(source) == discriminant(&plan.source);
-    let usual = (!is_same_kind).then(|| DataPlan { columns: Columns::default(), ..plan.clone() });
+    let is_meant =
+        discriminant(source) == discriminant(&plan.source) || plan.source.columns().is_empty();
+    let usual = (!is_meant).then(|| DataPlan { columns: Columns::default(), ..plan.clone() });
     let plan = usual.as_ref().unwrap_or(plan);
     if plan.task.is_multi_label() && !plan.has_attributes() && !source.has_several_labels() {
         return Err(Error::format(

@@ -376,14 +376,20 @@ fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
 /// What is wrong with the keys of `data.columns`.
 fn check_columns(data: &Data) -> Vec<Problem> {
     let at = KeyPath::root().key("data").key("columns");
-    let (written, known) = (data.columns.keys(), data.source.0.columns());
+    let written = data.columns.keys();
     if written.is_empty() {
         return Vec::new();
+    }
+    let mut known = data.source.0.columns();
+    if known.is_empty()
+        && let TestSet::Source(test) = &data.test.0
+    {
+        known = test.columns();
     }
     if known.is_empty() {
         let problem = Problem::value(at, "the source has no columns that could be named");
         let help = "{ csv = … } and { parquet = … } have columns, { tar = … } and { npz = … } images and labels by \
-                    name, { cifar100 = … } labels; in a test source of another kind usual names are looked for";
+                    name, { cifar100 = … } labels";
         return vec![problem.label("names nothing").help(help)];
     }
     let mut problems = Vec::new();

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::analysis::Answers;
 use crate::analysis::label_predictions::LabelPredictions;
 use crate::analysis::predictions::Predictions;
-use crate::charts::{Chart, PlotFormat, RasterError, STYLE};
+use crate::charts::{self, Chart, PlotFormat, RasterError};
 use crate::data::Cache;
 use crate::results::layout::REPORT;
 use crate::sweep::store::{StoreError, write_whole};
@@ -24,6 +24,9 @@ use super::{
 
 /// The name of the file in a results folder.
 pub const FILE: &str = REPORT;
+
+/// The style of the page, for others that look like it.
+pub const STYLE: &str = include_str!("page.css");
 
 /// Writes the report of `answers` to `path`. Pictures are taken from `images`, if the data can be
 /// loaded.
@@ -111,7 +114,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
                 // Nothing is asked for when the page is opened, not even an icon.
                 link rel="icon" href="data:,";
                 title { (answers.name) }
-                style { (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css"))) }
+                style { (PreEscaped(charts::STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 header {

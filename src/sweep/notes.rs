@@ -12,6 +12,7 @@ use crate::config::train::schedule::Schedule;
 use crate::data;
 use crate::document::{Content, KeyPath, Node, Place};
 use crate::plan::Plan;
+use crate::plan::augment::AugmentPlan;
 use crate::plan::data::{DataPlan, OnBadImage, Subset};
 use crate::plan::model::{LayerKind, LayerPlan, Tail};
 use crate::plan::sweep::Experiment;
@@ -31,6 +32,7 @@ pub fn notes(root: &Node, experiment: &Experiment, images: &data::Cache) -> Vec<
     notes.extend(imbalance(experiment, images));
     notes.extend(averages(experiment, images));
     notes.extend(too_late(experiment, images));
+    notes.extend(until_of_nothing(experiment));
     let notes = notes.iter().map(|note| format!("note: {note}"));
     experiment.told.iter().cloned().chain(warnings).chain(notes).collect()
 }
@@ -215,6 +217,18 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         }
     }
     notes
+}
+
+/// The end of an augmentation that no trial has.
+fn until_of_nothing(experiment: &Experiment) -> Option<String> {
+    let mut plans = experiment.trials.iter().map(|trial| &*trial.plan.augment);
+    let does_nothing = |augment: &AugmentPlan| {
+        augment.until.is_none() || augment.train.steps.is_empty() && augment.mixing.is_none()
+    };
+    let is_written = experiment.trials.iter().any(|trial| trial.plan.augment.until.is_some());
+    (is_written && plans.all(does_nothing)).then(|| {
+        "augment.until does nothing: augment.train has no transforms that could end".to_owned()
+    })
 }
 
 /// Means of weights that never begin, or that hold on to the first weights until the end.

@@ -58,6 +58,7 @@ use crate::train::stopping::best_epoch;
 use file::{sync_folder, write_as};
 
 pub use damage::{DAMAGED, Damage};
+pub use epochs::{Followed, Growth};
 pub(in crate::sweep) use file::trouble;
 pub use file::{Lasting, StoreError, UNFINISHED, write_whole};
 pub use gradual::Gradual;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::Folder;
+use crate::analysis::{Folder, State};
 use crate::basis::number::count;
-use crate::basis::record::{EpochRecord, Outcome, Status};
-use crate::sweep::store::{TrialStore, host, is_final};
+use crate::basis::record::EpochRecord;
+use crate::sweep::store::{TrialStore, host};
 
 use super::grid::grid;
 
@@ -20,18 +20,10 @@ pub fn status(folder: &Folder, width: usize) -> String {
         let plan = store.plan().ok();
         // The plan that ran last may have been that of a longer trial, or of a shorter one.
         let planned = folder.folders.epochs(row).or(plan.as_ref().map(|plan| plan.train.epochs));
-        let ends = |outcome: &Outcome| {
-            let is_final = planned.is_none_or(|epochs| is_final(outcome, epochs));
-            outcome.status == Status::Failed || is_final
-        };
-        let (word, more) = match store.outcome_of(&records).filter(ends) {
-            _ if store.is_locked() => ("running", place(&store)),
-            _ if row.status == Status::Pruned.name() => ("pruned", row.reason.clone()),
-            _ if row.is_completed() => (Status::Completed.name(), row.reason.clone()),
-            Some(outcome) => (outcome.status.name(), outcome.reason),
-            None if records.is_empty() => ("to run", String::new()),
-            None => ("interrupted", String::new()),
-        };
+        let outcome = store.outcome_of(&records);
+        let is_locked = store.is_locked();
+        let (state, reason) = State::of(row, is_locked, outcome.as_ref(), planned, records.len());
+        let (word, more) = (state.name(), if is_locked { place(&store) } else { reason });
         *counts.entry(word).or_insert(0) += 1;
         records.truncate(planned.unwrap_or(records.len()));
         let epochs = match planned {
@@ -53,9 +45,9 @@ pub fn status(folder: &Folder, width: usize) -> String {
             words,
         ]);
     }
-    let order = ["completed", "pruned", "failed", "running", "interrupted", "to run"];
-    let counts: Vec<String> = order
+    let counts: Vec<String> = State::ALL
         .into_iter()
+        .map(State::name)
         .filter_map(|word| Some(format!("{} {word}", counts.get(word)?)))
         .collect();
     let trials = count(folder.trials.rows.len(), "trial");

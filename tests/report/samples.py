@@ -117,4 +117,5 @@ def main():
     sys.exit(failed and "a report takes more than 5 seconds or 20 MB")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::device;
 use super::exponential::exp;
+use super::gelu::{gelu, gelu_slope};
 use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, numbers, tensor};
 
@@ -54,11 +55,6 @@ fn each_slope(gradient: &mut [f32], others: &[f32], slope: impl Fn(f32) -> f32) 
         #[inline(always)]
         || gradient.iter_mut().zip(others).for_each(|(g, x)| *g *= slope(*x)),
     );
-}
-
-/// The distribution function of the standard normal.
-fn phi(x: f64) -> f64 {
-    0.5 * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 
 /// What kernels do with an activation: it is a function of single numbers.
@@ -113,7 +109,7 @@ impl Elementwise for Activation {
                     alpha as f32 * libm::expm1f(x)
                 }
             }
-            Activation::Gelu => (f64::from(x) * phi(f64::from(x))) as f32,
+            Activation::Gelu => gelu(x),
             Activation::Silu => x * sigmoid(x),
             Activation::Hardswish => hardswish(x),
             Activation::Tanh => libm::tanhf(x),
@@ -167,11 +163,7 @@ impl Elementwise for Activation {
 
     fn slope_at(self, x: f32) -> f32 {
         match self {
-            Activation::Gelu => {
-                let x = f64::from(x);
-                let density = libm::exp(-0.5 * x * x) / std::f64::consts::TAU.sqrt();
-                (phi(x) + x * density) as f32
-            }
+            Activation::Gelu => gelu_slope(x),
             Activation::Silu => silu_slope(x),
             Activation::Hardswish => hardswish_slope(x),
             Activation::LeakyRelu(slope) => {
@@ -209,6 +201,7 @@ impl Elementwise for Activation {
                 #[inline(always)]
                 |x| x * sigmoid(x),
             ),
+            Activation::Gelu => each(values, gelu),
             Activation::Hardswish => each(values, hardswish),
             Activation::Sigmoid => each(values, sigmoid),
             _ => each(values, |x| self.apply(x)),
@@ -218,6 +211,7 @@ impl Elementwise for Activation {
     fn back_from_input(self, gradient: &mut [f32], x: &[f32]) {
         match self {
             Activation::Silu => each_slope(gradient, x, silu_slope),
+            Activation::Gelu => each_slope(gradient, x, gelu_slope),
             Activation::Hardswish => each_slope(gradient, x, hardswish_slope),
             _ => each_slope(gradient, x, |x| self.slope_at(x)),
         }

@@ -14,7 +14,7 @@ use super::activation::{Activation, Elementwise};
 use super::matmul::{Matrix, matmul};
 use super::simd::dispatch;
 use super::tape::{Gradient, Tape, Value, image_dims, numbers, tensor};
-use super::{correlation, depthwise, device, lanes, winograd, winograd_weights};
+use super::{correlation, depthwise, device, lanes, pointwise, winograd, winograd_weights};
 use lanes::LANES;
 
 /// Sizes of one convolution.
@@ -118,6 +118,8 @@ fn conv_in_lanes(
             depthwise::forward(&geometry, LANES, &x, &w, bias, activation.filter(|_| relu))
         } else if winograd::pays(&geometry) {
             winograd::forward(&geometry, &x, &w, bias, relu)
+        } else if geometry.is_pointwise() {
+            pointwise::forward(&geometry, &x, &w, bias, relu)
         } else {
             correlation::forward(&geometry, &x, &w, bias, relu)
         };
@@ -154,6 +156,8 @@ fn conv_in_lanes(
                 depthwise::backward_weights(&geometry, LANES, &gradient, &x)
             } else if winograd::pays(&geometry) {
                 winograd_weights::backward_weights(&geometry, &gradient, &x)
+            } else if geometry.is_pointwise() {
+                pointwise::backward_weights(&geometry, &gradient, &x)
             } else {
                 correlation::backward_weights(&geometry, &gradient, &x)
             }
@@ -167,6 +171,8 @@ fn conv_in_lanes(
                 depthwise::backward_input(&geometry, LANES, &gradient, &w)
             } else if winograd::pays_backward(&geometry) {
                 winograd::backward_input(&geometry, &gradient, &w)
+            } else if geometry.is_pointwise() {
+                pointwise::backward_input(&geometry, &gradient, &w)
             } else {
                 correlation::backward_input(&geometry, &gradient, &w)
             });

@@ -17,7 +17,7 @@ use super::streaming;
 
 /// Numbers of a padded band of rows; together with weights and outputs it stays in the second-level
 /// cache.
-const BAND: usize = 48 * 1024;
+pub(super) const BAND: usize = 48 * 1024;
 
 /// Outputs that share their taps. Pairs are of height and width.
 struct Phase {

@@ -1,5 +1,7 @@
 //! Arguments of the commands that measure.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::basis::device::Device;
@@ -44,4 +46,17 @@ pub(in crate::cli) struct BenchAugment {
     /// How long to measure
     #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
     pub(in crate::cli) seconds: f64,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchDecode {
+    /// Image files
+    #[arg(required = true)]
+    pub(in crate::cli) files: Vec<PathBuf>,
+    /// Height and width that images are brought to
+    #[arg(long, value_name = "PIXELS", default_value_t = 224, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) image_size: u16,
+    /// Threads
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(in crate::cli) threads: u16,
 }

@@ -1,5 +1,6 @@
 //! Arguments of commands that look at results.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,6 +15,24 @@ pub(in crate::cli) struct Status {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(in crate::cli) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Watch {
+    /// The results folder of an experiment; one that is not there yet is waited for
+    #[arg(value_name = "DIR")]
+    pub(in crate::cli) folder: PathBuf,
+    /// Where the page can be asked for; port 0 is any that is free. Beside 127.0.0.1, other machines can ask too
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8642", value_parser = address)]
+    pub(in crate::cli) address: SocketAddr,
+}
+
+/// An address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let expected =
+        "expected the IP address of this machine and a port, such as 127.0.0.1:8642 or [::1]:0";
+    local.as_deref().unwrap_or(text).parse().map_err(|_| expected.to_owned())
 }
 
 #[derive(Debug, Args)]

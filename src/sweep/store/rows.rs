@@ -31,10 +31,10 @@ pub(super) struct Rows<R> {
     pub(super) checks: Vec<Check>,
     /// Whether nothing is behind them.
     pub(super) is_whole: bool,
-    end: End,
+    pub(super) end: End,
 }
 
-/// How far a table is written.
+/// How far a table is written, or read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     bytes: u64,
@@ -45,6 +45,11 @@ impl End {
     /// The check of the last row.
     pub(super) fn check(&self) -> Check {
         self.chain.last()
+    }
+
+    /// The bytes up to there.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
@@ -59,6 +64,36 @@ pub(super) fn read_in_order<R: DeserializeOwned>(path: &Path, columns: &[&str]) 
     parsed(&regular::read(path).unwrap_or_default(), chain(path), |header| {
         header.iter().eq(columns.iter().map(|name| name.as_bytes()))
     })
+}
+
+/// The rows behind `from` of the table at `path`, whose columns are `columns` in this order; from its start if nothing
+/// was read of it yet. Of rows that are not whole yet, `end` says where they will be read.
+pub(super) fn read_on<R: DeserializeOwned>(
+    path: &Path,
+    columns: &[&str],
+    from: Option<End>,
+) -> Rows<R> {
+    let Some(from) = from.filter(|from| from.bytes > 0) else {
+        return read_in_order(path, columns);
+    };
+    let read = || {
+        let mut file = regular::open(path)?;
+        file.seek(SeekFrom::Start(from.bytes))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let mut found = Rows { rows: Vec::new(), checks: Vec::new(), is_whole: false, end: from };
+    found.take(Lines::of(&bytes), &ByteRecord::from(columns.to_vec()), from);
+    found.is_whole = found.end.bytes == from.bytes + bytes.len() as u64;
+    found
+}
+
+/// No rows of the table at `path`, as if it were not there.
+pub(super) fn nothing_of<R>(path: &Path) -> Rows<R> {
+    let end = End { bytes: 0, chain: chain(path) };
+    Rows { rows: Vec::new(), checks: Vec::new(), is_whole: true, end }
 }
 
 /// No rows of the table at `path`: they are of one kind and of one trial, whose folder is called after it.
@@ -184,26 +219,33 @@ fn parsed<R: DeserializeOwned>(
     let mut end = found.end;
     end.chain.add(line);
     end.bytes = line.len() as u64;
-    for (line, mut record) in lines {
-        // Before its check stands a comma, and behind it the line end.
-        let Some(length) = line.len().checked_sub(Check::DIGITS + 2) else { break };
-        let (row, written) = line.split_at(length);
-        let check = end.chain.add(row);
-        if written[0] != b',' || written[1..=Check::DIGITS] != *check.as_bytes() {
-            break;
-        }
-        record.truncate(record.len().saturating_sub(1));
-        if record.len() != header.len() {
-            break;
-        }
-        let Ok(row) = record.deserialize(Some(&header)) else { break };
-        found.rows.push(row);
-        found.checks.push(check);
-        end.bytes += line.len() as u64;
-        found.end = end;
-    }
+    found.take(lines, &header, end);
     found.is_whole = found.end.bytes == bytes.len() as u64;
     found
+}
+
+impl<R: DeserializeOwned> Rows<R> {
+    /// Takes the rows of `lines` as far as they are whole; the table is known up to `end`.
+    fn take(&mut self, lines: Lines, header: &ByteRecord, mut end: End) {
+        for (line, mut record) in lines {
+            // Before its check stands a comma, and behind it the line end.
+            let Some(length) = line.len().checked_sub(Check::DIGITS + 2) else { break };
+            let (row, written) = line.split_at(length);
+            let check = end.chain.add(row);
+            if written[0] != b',' || written[1..=Check::DIGITS] != *check.as_bytes() {
+                break;
+            }
+            record.truncate(record.len().saturating_sub(1));
+            if record.len() != header.len() {
+                break;
+            }
+            let Ok(row) = record.deserialize(Some(header)) else { break };
+            self.rows.push(row);
+            self.checks.push(check);
+            end.bytes += line.len() as u64;
+            self.end = end;
+        }
+    }
 }
 
 /// The lines of a table, each as it is written and with its cells. A line without its end is none: it may have lost

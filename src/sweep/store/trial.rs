@@ -27,8 +27,8 @@ use super::epochs::Row;
 use super::file::{remove_unfinished, sync_folder, write_as};
 use super::rows::{End, Rows, append};
 use super::{
-    BatchLoss, Lasting, Lock, Station, StoreError, epochs, holder, lock, machines, rows, trouble,
-    write_whole,
+    BatchLoss, Followed, Growth, Lasting, Lock, Station, StoreError, epochs, holder, lock,
+    machines, rows, trouble, write_whole,
 };
 
 /// The folder of one trial.
@@ -322,6 +322,11 @@ impl TrialStore {
     /// The finished epochs, in order; rows behind a damaged one do not count.
     pub fn epochs(&self) -> Vec<EpochRecord> {
         epochs::records(&self.file(EPOCHS)).0
+    }
+
+    /// What is new of the epochs since the last look with `followed`. A table with more than `limit` bytes is not read.
+    pub fn follow(&self, followed: &mut Followed, limit: u64) -> Growth {
+        followed.look(&self.file(EPOCHS), limit)
     }
 
     /// Where to go on; none if there is nothing.

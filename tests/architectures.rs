@@ -87,7 +87,7 @@ fn decided(name: &str, shape: &[usize]) -> Vec<f32> {
     }
 }
 
-fn plan(name: &str, size: usize, sets: &[&str]) -> ModelPlan {
+pub(super) fn plan(name: &str, size: usize, sets: &[&str]) -> ModelPlan {
     // Drawing first values that are replaced would take longer than the rest.
     let sets = sets.iter().chain(&["model.defaults.init={ constant = 0 }"]);
     let sets: Vec<String> = sets.map(|set| (*set).to_owned()).collect();
@@ -96,7 +96,7 @@ fn plan(name: &str, size: usize, sets: &[&str]) -> ModelPlan {
 }
 
 /// The network with weights made from their names.
-fn filled(plan: &ModelPlan, value: fn(&str, &[usize]) -> Vec<f32>) -> Network {
+pub(super) fn filled(plan: &ModelPlan, value: fn(&str, &[usize]) -> Vec<f32>) -> Network {
     let mut network = Network::new(plan, 1).unwrap();
     let mut weights = network.weights().unwrap();
     for (name, (shape, values)) in &mut weights {

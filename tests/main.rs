@@ -22,6 +22,7 @@ mod folder;
 mod held;
 #[cfg(unix)]
 mod launching;
+mod look;
 mod multi_label;
 mod mutations;
 mod new;

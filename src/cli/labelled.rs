@@ -42,8 +42,6 @@ pub(super) struct Labelled {
     pub(super) part: Part,
     /// Which ones these are, to stand behind the name of the data set.
     pub(super) which: String,
-    /// Of the trial's own data set: the images that the network has learnt from.
-    pub(super) taught: Vec<u32>,
 }
 
 impl Labelled {
@@ -184,7 +182,6 @@ fn own_part(
              --part train takes those that it has learnt from, --data SOURCE others",
         )
     })?;
-    let learnt = split.train.clone();
     let (images, which) = match part {
         Part::Test => (split.test, "its own test images".to_owned()),
         Part::Validation => {
@@ -200,7 +197,7 @@ fn own_part(
     if images.is_empty() {
         return Err(Error::wrong("the trial has no such images: try another --part"));
     }
-    Ok(Labelled { dataset, images, part, which: format!(": {which}"), taught: learnt })
+    Ok(Labelled { dataset, images, part, which: format!(": {which}") })
 }
 
 /// A part of other images; those with hashes among `taught` the network has learnt from.
@@ -230,7 +227,7 @@ fn foreign_part(
         0 => String::new(),
         known => format!(": it has learnt from {} of them", number(known as u64)),
     };
-    Ok(Labelled { dataset, images, part, which, taught: Vec::new() })
+    Ok(Labelled { dataset, images, part, which })
 }
 
 /// The hashes of the images that the trial has learnt from; none if they are not there any more.

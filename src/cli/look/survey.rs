@@ -166,7 +166,7 @@ impl Survey {
             .map(|(at, axis)| format!("{axis}, {:.0} % of the variance", share(at)))
             .collect();
         let title = format!(
-            "{} by the {} features that the last layer sees",
+            "{}; their places come from the {} features that the last layer sees",
             self.which(),
             number(width as u64)
         );

@@ -463,6 +463,17 @@ fn tail_words(tail: &Tail, words: &mut Vec<String>) {
 }
 
 impl LayerKind {
+    /// The windows of a layer that slides over maps, along height and width.
+    pub fn windows(&self) -> Option<[Window; 2]> {
+        match self {
+            LayerKind::Conv(conv) => Some(conv.windows()),
+            LayerKind::MaxPool(pool) => Some(pool.windows()),
+            LayerKind::AvgPool(avg) => Some(avg.pool.windows()),
+            LayerKind::BlurPool(blur) => Some(blur.windows()),
+            _ => None,
+        }
+    }
+
     /// The shape that comes out of inputs of these shapes; `said` is what the plan says.
     ///
     /// # Errors

@@ -53,34 +53,21 @@ impl ModelPlan {
 
 /// Whether maps of this layer show what it has found, and not only where another one's are cut, pooled or dropped.
 fn detects(kind: &LayerKind) -> bool {
-    match kind {
+    matches!(
+        kind,
         LayerKind::Conv(_)
-        | LayerKind::BatchNorm(_)
-        | LayerKind::LayerNorm(_)
-        | LayerKind::GroupNorm(_)
-        | LayerKind::LocalResponseNorm(_)
-        | LayerKind::GlobalResponseNorm(_)
-        | LayerKind::LayerScale(_)
-        | LayerKind::Activation(_)
-        | LayerKind::Sum(_)
-        | LayerKind::Product {}
-        | LayerKind::Concat {}
-        | LayerKind::Scale {} => true,
-        LayerKind::Dense(_)
-        | LayerKind::MaxPool(_)
-        | LayerKind::AvgPool(_)
-        | LayerKind::AdaptiveAvgPool {}
-        | LayerKind::AdaptiveMaxPool {}
-        | LayerKind::BlurPool(_)
-        | LayerKind::ChannelPool(_)
-        | LayerKind::Flatten {}
-        | LayerKind::ScaleBy(_)
-        | LayerKind::Channels(_)
-        | LayerKind::AcrossChannels(_)
-        | LayerKind::Dropout(_)
-        | LayerKind::ConcatRows {}
-        | LayerKind::StochasticDepth(_) => false,
-    }
+            | LayerKind::BatchNorm(_)
+            | LayerKind::LayerNorm(_)
+            | LayerKind::GroupNorm(_)
+            | LayerKind::LocalResponseNorm(_)
+            | LayerKind::GlobalResponseNorm(_)
+            | LayerKind::LayerScale(_)
+            | LayerKind::Activation(_)
+            | LayerKind::Sum(_)
+            | LayerKind::Product {}
+            | LayerKind::Concat {}
+            | LayerKind::Scale {}
+    )
 }
 
 #[cfg(test)]

@@ -56,11 +56,11 @@ impl ModelPlan {
             let through = |windows: [Window; 2]| {
                 first.map(|f| [0, 1].map(|axis| f[axis].through(windows[axis])))
             };
+            if let Some(windows) = layer.kind.windows() {
+                fields.push(through(windows));
+                continue;
+            }
             fields.push(match &layer.kind {
-                LayerKind::Conv(conv) => through(conv.windows()),
-                LayerKind::MaxPool(pool) => through(pool.windows()),
-                LayerKind::AvgPool(avg) => through(avg.pool.windows()),
-                LayerKind::BlurPool(blur) => through(blur.windows()),
                 LayerKind::AdaptiveAvgPool {} | LayerKind::AdaptiveMaxPool {} => {
                     first.filter(|_| layer.output[1..] == layer.input[1..])
                 }

@@ -61,11 +61,8 @@ pub(super) fn look(arguments: &Look) -> Result {
             files.len()
         )));
     }
-    let looking = Looking {
-        test_time: None,
-        max_pixels: arguments.max_pixels,
-        device: arguments.device.clone(),
-    };
+    let looking =
+        Looking { test_time: None, max_pixels: arguments.max_pixels, device: arguments.device };
     let ready = Ready::new(&trained, &looking)?;
     let layers = layers(&ready.card.model, &arguments.layers)?;
     let class = arguments.class.as_deref().map(|name| class(&ready.card, name)).transpose()?;

@@ -103,6 +103,6 @@ mod tests {
     fn a_map_is_scaled_by_its_largest_value_and_a_dead_one_is_white() {
         assert_eq!(picture(&[0.0, 4.0], [1, 2], 4.0).rgb, [255, 255, 255, 102, 37, 6]);
         assert_eq!(picture(&[0.0; 2], [1, 2], 0.0).rgb, [255; 6]);
-        assert_eq!([0.0, 0.004, 3.14159, 1234.5].map(short), ["0", "4e-3", "3.14", "1234"]);
+        assert_eq!([0.0, 0.004, 3.456, 1234.5].map(short), ["0", "4e-3", "3.46", "1234"]);
     }
 }

@@ -117,6 +117,10 @@ slurm-test *CASES:
     cargo build --locked
     WICK=target/debug/wick bash tests/slurm/run.sh {{CASES}}
 
+# The guide and the reference as a book, in target/book; needs mdbook
+book:
+    mdbook build docs
+
 # The README's quick start
 quickstart:
     cargo run --locked -- run experiments/quickstart.toml

@@ -19,6 +19,7 @@ mod exports;
 mod fire;
 mod floors;
 mod folder;
+mod guide;
 mod held;
 #[cfg(unix)]
 mod launching;

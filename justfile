@@ -110,12 +110,16 @@ export-check PYTHON="python3" *ARGS="":
 # Heads on frozen features beside PyTorch, by a Python that has torch and torchvision; IMAGES is a folder of openclipart9
 bench-transfer IMAGES PYTHON="python3" *ARGS="":
     cargo build --locked --release
-    {{PYTHON}} benches/peers/transfer.py target/release/wick data/bundled/squeezenet1_1.safetensors {{IMAGES}} {{ARGS}}
+    {{PYTHON}} benches/peers/transfer.py target/release/wick crates/weights/bundled/squeezenet1_1.safetensors {{IMAGES}} {{ARGS}}
 
 # Sweeps on a real Slurm of two nodes on this machine, under fire; installs Debian's packages where it may
 slurm-test *CASES:
     cargo build --locked
     WICK=target/debug/wick bash tests/slurm/run.sh {{CASES}}
+
+# Fuzzes everything that reads, MINUTES for each target; needs cargo-fuzz and a nightly toolchain
+fuzz MINUTES="1":
+    fuzz/all.sh {{MINUTES}}
 
 # The guide and the reference as a book, in target/book; needs mdbook
 book:
@@ -128,3 +132,43 @@ quickstart:
 # What CI runs, from start to end
 ci:
     bash .ci/run
+
+# The static programs of a release, in target/dist; needs zig and cargo-zigbuild (pip has both)
+dist TARGET="x86_64-unknown-linux-musl":
+    packaging/dist.sh {{TARGET}}
+
+# The wheel of a release, in target/dist; needs maturin and wheel too
+wheel TARGET="x86_64-unknown-linux-musl":
+    packaging/wheel.sh {{TARGET}}
+
+# A wheel in a fresh environment; of the development build without WHEEL. ARGS, as --with pandas torch, go to wheel.py
+wheel-check PYTHON="python3" *ARGS="":
+    {{PYTHON}} tests/packaging/wheel.py {{ARGS}}
+
+# Two builds of the static program in two folders: the same bytes
+reproducible:
+    packaging/reproducible.sh
+
+# Every crate as the registry gets it, and its size
+package:
+    packaging/crates.sh
+
+# Licences, sources, duplicates and known vulnerabilities of all packages; needs cargo-deny
+supply-chain *ARGS:
+    cargo deny --workspace --all-features check {{ARGS}}
+
+# What is inside a release, as CycloneDX in target/dist; needs cargo-cyclonedx
+sbom:
+    mkdir -p target/dist
+    cargo cyclonedx --format json --manifest-path Cargo.toml --override-filename candlewick.cdx
+    mv candlewick.cdx.json target/dist/
+    git clean --quiet --force -- 'crates/*.cdx.json' 'data/*.cdx.json'
+
+# All that a release has to pass (RELEASE.md)
+release-check: ci supply-chain package dist reproducible wheel
+    packaging/static.sh target/dist/wick-*-x86_64-unknown-linux-musl.tar.gz
+    python3 tests/packaging/wheel.py target/dist/candlewick-*x86_64.whl --whole --with pandas polars
+
+# Sends all crates to the registry, in the order in which they need each other
+publish:
+    cargo publish --workspace --locked

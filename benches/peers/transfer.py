@@ -4,7 +4,7 @@ first and their ratio, and what a sweep of 20 heads costs beside one.
 
 usage: transfer.py WICK WEIGHTS IMAGES [--pairs N]
 
-WEIGHTS is data/bundled/squeezenet1_1.safetensors, IMAGES a folder with the 551 drawings, one folder for each
+WEIGHTS is crates/weights/bundled/squeezenet1_1.safetensors, IMAGES a folder with the 551 drawings, one folder for each
 class (data/prepare_openclipart.py makes it). Run it with a Python that has torch and torchvision, on a
 quiet machine with two cores.
 """

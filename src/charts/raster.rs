@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use candlewick_data::INTER;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
@@ -13,12 +14,6 @@ const UNITS_PER_INCH: f32 = 120.0;
 
 /// An SVG file of a chart has so many pixels per unit.
 const PIXELS_PER_UNIT: f32 = 2.0;
-
-/// The letters of charts; the font's licence lies beside them.
-const FONTS: [&[u8]; 2] = [
-    include_bytes!("../../data/fonts/Inter-Regular.otf"),
-    include_bytes!("../../data/fonts/Inter-SemiBold.otf"),
-];
 
 /// The name of the font.
 pub(super) const FAMILY: &str = "Inter";
@@ -48,7 +43,7 @@ pub enum RasterError {
 fn fonts() -> Arc<fontdb::Database> {
     static FOUND: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
         let mut found = fontdb::Database::new();
-        for font in FONTS {
+        for font in INTER {
             found.load_font_data(font.to_vec());
         }
         found.load_system_fonts();

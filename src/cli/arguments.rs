@@ -13,7 +13,7 @@ pub(super) use experiment::{Advise, Augment, Check, New, Written, request};
 pub(super) use results::{Clean, Compare, Curves, Report, Repro, Status, Verify, Watch};
 pub(super) use run::{AUGMENT_MEMORY, Collect, Effort, Launcher, Run, TrialTask, Worker};
 pub(super) use trained::{
-    Evaluate, Export, Foreign, Look, Looking, Part, Predict, Presets, Trained,
+    Evaluate, Examples, Export, Foreign, Look, Looking, Part, Predict, Presets, Trained,
 };
 
 /// Declarative, reproducible experiments with convolutional networks.
@@ -123,6 +123,8 @@ Examples:
 Examples:
   wick verify results/quickstart
   wick verify /backup/results/quickstart && echo whole
+  wick verify results/quickstart --manifest && minisign -Sm results/quickstart/manifest.b3sum
+  wick verify results/quickstart --signed-by minisign.pub
 
 Exit codes: 0 everything is as it was written, 2 something is not.")]
     Verify(Verify),
@@ -146,6 +148,12 @@ Examples:
   wick presets
   wick presets resnet18 > my-resnet.toml")]
     Presets(Presets),
+    /// List the example experiments, or print one, to run or to change
+    #[command(after_help = "\
+Examples:
+  wick examples
+  wick examples quickstart > quickstart.toml && wick run quickstart.toml")]
+    Examples(Examples),
     /// Write a first experiment file for a folder with one folder of images per class
     #[command(after_help = "\
 Examples:

@@ -7,6 +7,7 @@ mod begin;
 mod bench_augment;
 mod bench_decode;
 mod bench_step;
+mod built_in;
 mod check;
 mod collect;
 mod compare;
@@ -27,7 +28,6 @@ mod new;
 mod output;
 mod own_network;
 mod predict;
-mod presets;
 mod report;
 mod repro;
 mod run;
@@ -96,7 +96,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         arguments::Command::Export(export) => export::export(&export),
         arguments::Command::Evaluate(evaluate) => evaluate::evaluate(&evaluate),
         arguments::Command::Look(look) => look::look(&look),
-        arguments::Command::Presets(presets) => presets::presets(&presets),
+        arguments::Command::Presets(presets) => built_in::presets(&presets),
+        arguments::Command::Examples(examples) => built_in::examples(&examples),
         arguments::Command::New(new) => new::new(&new),
         arguments::Command::Schema => describe::schema(),
         arguments::Command::Completions(shell) => describe::completions(&shell),

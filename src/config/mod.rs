@@ -4,6 +4,7 @@
 pub mod augment;
 pub mod data;
 pub mod defaults;
+pub mod examples;
 pub mod experiment;
 pub mod fit;
 pub mod foreign;

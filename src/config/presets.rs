@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::defaults::{CHOICES, defaults};
 use crate::document::parse::parse;
-use crate::document::suggest;
 use crate::document::{Content, Entry, KeyPath, Node, Place, Problem, SourceFile};
 
 macro_rules! presets {
@@ -115,11 +114,6 @@ pub const IMAGENET_CLASSES: &str = include_str!("presets/imagenet-classes.txt");
 /// The text of the preset `name`.
 pub fn text(name: &str) -> Option<&'static str> {
     PRESETS.iter().find(|(other, _)| *other == name).map(|(_, text)| *text)
-}
-
-/// The preset most like `name`.
-pub fn nearest(name: &str) -> Option<&'static str> {
-    suggest::nearest(name, &PRESETS.map(|(name, _)| name))
 }
 
 /// What the paths of presets end with in messages.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use candlewick_data::{DIGITS, FASHION_IMAGES, FASHION_LABELS, OPENCLIPART9};
 use flate2::read::GzDecoder;
 
 use super::dataset::Part;
@@ -11,13 +12,6 @@ use super::idx;
 use super::listing::{Block, Images, Listing, classes_of};
 use super::source::name;
 use crate::plan::data::Bundled;
-
-static DIGITS: &[u8] = include_bytes!("../../data/bundled/digits.csv.gz");
-static FASHION_IMAGES: &[u8] =
-    include_bytes!("../../data/bundled/fashion-mnist/t10k-images-idx3-ubyte.gz");
-static FASHION_LABELS: &[u8] =
-    include_bytes!("../../data/bundled/fashion-mnist/t10k-labels-idx1-ubyte.gz");
-static OPENCLIPART9: &[u8] = include_bytes!("../../data/bundled/openclipart9.pack");
 
 /// The ten kinds of clothing, in the order of their labels.
 const FASHION_CLASSES: [&str; 10] = [

@@ -6,14 +6,10 @@ use std::io::{self, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use crate::basis::regular;
-use crate::weights::{Archive, WeightsError, hub};
+use crate::weights::{Archive, BUNDLED, WeightsError, hub};
 
 /// What the path of bundled weights begins with.
 pub const SCHEME: &str = "bundled:";
-
-/// Name and file of each.
-const FILES: [(&str, &[u8]); 1] =
-    [("squeezenet1_1", include_bytes!("../../data/bundled/squeezenet1_1.safetensors"))];
 
 /// The bundled file that `path` names; none if it is another path.
 ///
@@ -21,10 +17,10 @@ const FILES: [(&str, &[u8]); 1] =
 /// If there are no bundled weights of that name.
 pub fn find(path: &Path) -> Option<Result<&'static [u8], WeightsError>> {
     let name = path.to_str()?.strip_prefix(SCHEME)?;
-    let found = FILES.iter().find(|(other, _)| *other == name);
+    let found = BUNDLED.iter().find(|(other, _)| *other == name);
     Some(found.map(|(_, bytes)| *bytes).ok_or_else(|| WeightsError::Unreadable {
         path: path.to_owned(),
-        reason: format!("the bundled weights are {}", FILES.map(|(name, _)| name).join(", ")),
+        reason: format!("the bundled weights are {}", BUNDLED.map(|(name, _)| name).join(", ")),
     }))
 }
 

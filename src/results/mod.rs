@@ -6,6 +6,7 @@ pub mod folders;
 pub mod hashes;
 pub mod label_tables;
 pub mod layout;
+pub mod manifest;
 pub mod metrics;
 pub mod scores;
 pub mod seal;

@@ -11,6 +11,7 @@ use crate::basis::regular;
 use crate::results::folders::Folders;
 use crate::results::hashes::Stored;
 use crate::results::layout::{self, ADVICE, ENVIRONMENT, EXPERIMENT, FROZEN, HASHES, REPORT};
+use crate::results::manifest::{MANIFEST, SIGNATURE};
 use crate::results::seal;
 use crate::results::table::{Damage as Handling, TableError, score_cells};
 use crate::results::trials::{Row, Trials};
@@ -19,7 +20,7 @@ use crate::results::{decisions, metrics, timings, trials};
 use super::store::{Damage, HASHES_LOCK, Images, STOPPED, TrialStore, Verified, foreign};
 
 /// What a results folder may hold beside the folders of trials and of jobs.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     trials::FILE,
     metrics::FILE,
     timings::FILE,
@@ -30,6 +31,8 @@ const KNOWN: [&str; 12] = [
     FROZEN,
     HASHES,
     HASHES_LOCK,
+    MANIFEST,
+    SIGNATURE,
     REPORT,
     STOPPED,
 ];

@@ -6,6 +6,7 @@
 //! before memory is taken for it, and whatever is wrong with them is an error that says what.
 
 mod archive;
+mod bundled;
 mod container;
 mod dtype;
 mod entry;
@@ -26,6 +27,7 @@ mod torch_zip;
 mod view;
 
 pub use archive::{Archive, Format};
+pub use bundled::BUNDLED;
 pub use dtype::Dtype;
 pub use entry::Entry;
 pub use error::WeightsError;

@@ -127,6 +127,14 @@ pub(in crate::cli) struct Verify {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(in crate::cli) folder: PathBuf,
+
+    /// Write DIR/manifest.b3sum with the hash of each file, to be signed
+    #[arg(long)]
+    pub(in crate::cli) manifest: bool,
+
+    /// Also compare all files with the manifest, which the owner of this minisign key has signed
+    #[arg(long, value_name = "KEY", conflicts_with = "manifest")]
+    pub(in crate::cli) signed_by: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,12 @@ pub(in crate::cli) struct Presets {
     pub(in crate::cli) name: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Examples {
+    /// The example to print
+    pub(in crate::cli) name: Option<String>,
+}
+
 /// A network with its weights. What goes with --preset or --experiment conflicts with the others by name:
 /// clap asks for no argument that another one excludes.
 #[derive(Clone, Debug, Args)]

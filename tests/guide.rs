@@ -162,6 +162,21 @@ fn every_file_and_command_of_the_guide_works() {
     }
 }
 
+/// All pages in a folder and in its folders, by name.
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(pages(&path));
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
 /// The anchors of a page: its headings as they stand in addresses.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut is_code = false;
@@ -179,14 +194,12 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
-    let mut pages: Vec<PathBuf> = vec![root().join("README.md")];
-    for folder in ["docs", "docs/guide"] {
-        let entries = fs::read_dir(root().join(folder)).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        pages.extend(paths.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+fn every_link_of_the_docs_and_the_pages_beside_the_readme_leads_somewhere() {
+    let mut pages = pages(&root().join("docs"));
+    for name in ["README", "ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "RELEASE", "SECURITY"] {
+        pages.push(root().join(format!("{name}.md")));
     }
-    pages.sort();
+    assert!(pages.len() > 35, "{}", pages.len());
     let pattern = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
     let mut wrong = Vec::new();
     for page in pages {
@@ -217,12 +230,9 @@ fn every_link_of_the_readme_and_the_docs_leads_somewhere() {
 #[test]
 fn the_summary_of_the_book_has_every_page() {
     let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
-    for (folder, prefix) in [("docs", ""), ("docs/guide", "guide/")] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") && name != "SUMMARY.md" {
-                assert!(summary.contains(&format!("({prefix}{name})")), "{folder}/{name}");
-            }
-        }
+    let docs = root().join("docs");
+    for page in pages(&docs) {
+        let name = page.strip_prefix(&docs).unwrap().to_str().unwrap();
+        assert!(name == "SUMMARY.md" || summary.contains(&format!("({name})")), "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! The reference page of the file format lists exactly the keys that the program reads.
+//! The reference pages of the file format list exactly the keys that the program reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,8 +17,8 @@ use candlewick::plan::sweep::expand;
 use candlewick::results::{decisions, metrics, timings, trials};
 use candlewick::sweep::survey::Files;
 
-fn page() -> String {
-    fs::read_to_string("docs/experiment-file.md").unwrap()
+fn page(name: &str) -> String {
+    fs::read_to_string(format!("docs/reference/{name}.md")).unwrap()
 }
 
 /// The keys in the table under the heading that ends with `heading`.
@@ -65,8 +65,18 @@ fn type_name(kind: &str) -> String {
     kind.split('-').map(capital).collect()
 }
 
-/// Tables of the file: the heading on the page, an experiment with an unknown key, the definition.
-fn tables() -> Vec<(String, String, String)> {
+/// A table of the file.
+struct Table {
+    /// The page and the end of the heading that have its keys.
+    page: &'static str,
+    heading: String,
+    /// An experiment with an unknown key in the table.
+    toml: String,
+    /// Its definition in the schema.
+    schema: String,
+}
+
+fn tables() -> Vec<Table> {
     let data = "[data]\nsource = \"digits\"\n";
     let model = "[model]\nlayers = [\"flatten\", { dense = \"classes\" }]\n";
     let layer = |kind: &str| {
@@ -84,49 +94,74 @@ fn tables() -> Vec<(String, String, String)> {
     };
     let train = |text: &str| format!("{data}{model}[train]\n{text}\n");
     let mut cases = [
-        ("Top level", format!("qqqq = 1\n{data}{model}"), "Experiment"),
-        ("`[data]`", format!("{data}qqqq = 1\n{model}"), "Data"),
-        ("`[augment]`", format!("{data}[augment]\nqqqq = 1\n{model}"), "Augment"),
-        ("`data.image`", format!("{data}image = {{ qqqq = 1 }}\n{model}"), "Image"),
-        ("`data.columns`", format!("{data}columns = {{ qqqq = 1 }}\n{model}"), "Columns"),
-        ("`[model]`", format!("{data}{model}qqqq = 1\n"), "Model"),
-        ("`model.defaults`", format!("{data}{model}defaults = {{ qqqq = 1 }}\n"), "Defaults"),
-        ("`model.weights`", format!("{data}{model}weights = {{ qqqq = 1 }}\n"), "FromFile"),
-        ("`[transfer]`", format!("{data}{model}[transfer]\nqqqq = 1\n"), "Transfer"),
-        ("`[train]`", train("qqqq = 1"), "Train"),
-        ("`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
-        ("`train.parameters`", train("parameters = [{ qqqq = 1 }]"), "ParameterRule"),
+        ("README", "A whole file", format!("qqqq = 1\n{data}{model}"), "Experiment"),
+        ("data", "`[data]`", format!("{data}qqqq = 1\n{model}"), "Data"),
+        ("augment", "`[augment]`", format!("{data}[augment]\nqqqq = 1\n{model}"), "Augment"),
+        ("data", "`data.image`", format!("{data}image = {{ qqqq = 1 }}\n{model}"), "Image"),
+        ("data", "`data.columns`", format!("{data}columns = {{ qqqq = 1 }}\n{model}"), "Columns"),
+        ("model", "`[model]`", format!("{data}{model}qqqq = 1\n"), "Model"),
         (
+            "model",
+            "`model.defaults`",
+            format!("{data}{model}defaults = {{ qqqq = 1 }}\n"),
+            "Defaults",
+        ),
+        (
+            "model",
+            "`model.weights`",
+            format!("{data}{model}weights = {{ qqqq = 1 }}\n"),
+            "FromFile",
+        ),
+        ("transfer", "`[transfer]`", format!("{data}{model}[transfer]\nqqqq = 1\n"), "Transfer"),
+        ("train", "`[train]`", train("qqqq = 1"), "Train"),
+        ("train", "`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
+        ("train", "`train.parameters`", train("parameters = [{ qqqq = 1 }]"), "ParameterRule"),
+        (
+            "train",
             "`train.progressive-resizing`",
             train("progressive-resizing = [{ qqqq = 1 }]"),
             "ResizingStage",
         ),
-        ("`train.distill`", train("distill = { teacher = \"x\", qqqq = 1 }"), "Distill"),
-        ("`train.look-ahead`", train("look-ahead = { qqqq = 1 }"), "LookAhead"),
-        ("`ema`", train("average = { ema = { qqqq = 1 } }"), "Ema"),
-        ("`swa`", train("average = { swa = { qqqq = 1 } }"), "Swa"),
-        ("`[run]`", format!("{data}{model}[run]\nqqqq = 1\n"), "Run"),
-        ("`[launcher.slurm]`", format!("{data}{model}[launcher.slurm]\nqqqq = 1\n"), "Slurm"),
-        ("`[sweep]`", format!("{data}{model}[sweep]\nqqqq = 1\n"), "Sweep"),
+        ("train", "`train.distill`", train("distill = { teacher = \"x\", qqqq = 1 }"), "Distill"),
+        ("train", "`train.look-ahead`", train("look-ahead = { qqqq = 1 }"), "LookAhead"),
+        ("train", "`ema`", train("average = { ema = { qqqq = 1 } }"), "Ema"),
+        ("train", "`swa`", train("average = { swa = { qqqq = 1 } }"), "Swa"),
+        ("run", "`[run]`", format!("{data}{model}[run]\nqqqq = 1\n"), "Run"),
+        (
+            "launcher",
+            "`[launcher.slurm]`",
+            format!("{data}{model}[launcher.slurm]\nqqqq = 1\n"),
+            "Slurm",
+        ),
+        ("sweep", "`[sweep]`", format!("{data}{model}[sweep]\nqqqq = 1\n"), "Sweep"),
         // Any key may be the path of an axis, unless it is like one of the others.
-        ("`sweep.random`", format!("{data}{model}[sweep.random]\nsample = 1\n"), "Random"),
-        ("`sweep.search`", format!("{data}{model}[sweep.search]\nrounds = 1\n"), "Search"),
+        ("sweep", "`sweep.random`", format!("{data}{model}[sweep.random]\nsample = 1\n"), "Random"),
+        ("sweep", "`sweep.search`", format!("{data}{model}[sweep.search]\nrounds = 1\n"), "Search"),
     ]
-    .map(|(heading, toml, schema)| (heading.to_owned(), toml, schema.to_owned()))
-    .to_vec();
+    .map(|(page, heading, toml, schema)| Table {
+        page,
+        heading: heading.to_owned(),
+        toml,
+        schema: schema.to_owned(),
+    })
+    .into_iter()
+    .collect::<Vec<_>>();
+    let mut kind = |page, kind: &str, toml, schema| {
+        cases.push(Table { page, heading: format!("`{kind}`"), toml, schema });
+    };
     // The keys of a block are its own parameters.
-    for kind in KINDS.into_iter().filter(|kind| *kind != "block") {
-        let schema = match kind {
-            "activation" | "dropout" => format!("{}Layer", type_name(kind)),
-            _ => type_name(kind),
+    for name in KINDS.into_iter().filter(|name| *name != "block") {
+        let schema = match name {
+            "activation" | "dropout" => format!("{}Layer", type_name(name)),
+            _ => type_name(name),
         };
-        cases.push((format!("#### `{kind}`"), layer(kind), schema));
+        kind("layers", name, layer(name), schema);
     }
     let optimizers =
         ["sgd", "adam", "rmsprop", "lion", "lamb", "muon", "nadam", "adagrad", "adadelta"];
     for optimizer in optimizers {
         let text = train(&format!("optimizer = {{ {optimizer} = {{ qqqq = 1 }} }}"));
-        cases.push((format!("#### `{optimizer}`"), text, type_name(optimizer)));
+        kind("optimisers", optimizer, text, type_name(optimizer));
     }
     let schedules = [
         "constant",
@@ -141,7 +176,7 @@ fn tables() -> Vec<(String, String, String)> {
     ];
     for schedule in schedules {
         let text = train(&format!("schedule = {{ {schedule} = {{ qqqq = 1 }} }}"));
-        cases.push((format!("#### `{schedule}`"), text, type_name(schedule)));
+        kind("schedules", schedule, text, type_name(schedule));
     }
     for (rule, schema) in [
         ("median", "Median"),
@@ -151,22 +186,37 @@ fn tables() -> Vec<(String, String, String)> {
         ("paired", "Paired"),
     ] {
         let text = format!("{data}{model}[sweep]\nprune = {{ {rule} = {{ qqqq = 1 }} }}\n");
-        cases.push((format!("#### `{rule}`"), text, schema.to_owned()));
+        kind("sweep", rule, text, schema.to_owned());
     }
     cases
 }
 
 #[test]
-fn the_reference_page_has_every_key_and_no_other() {
-    let page = page();
-    for (heading, toml, _) in tables() {
-        assert_eq!(documented(&page, &heading), offered(&toml), "under {heading}");
+fn the_reference_has_every_key_and_no_other() {
+    for Table { page: name, heading, toml, .. } in tables() {
+        let documented = documented(&page(name), &heading);
+        assert_eq!(documented, offered(&toml), "under {heading} of {name}.md");
     }
 }
 
 #[test]
-fn the_reference_page_has_every_column_and_no_other() {
-    let page = page();
+fn the_overview_of_the_reference_shows_a_whole_experiment() {
+    let overview = page("README");
+    let text = overview.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("experiment.toml");
+    fs::write(&file, text).unwrap();
+    let images = Cache::new(1);
+    let survey = Files::new(&images, Path::new("results"));
+    let root = load(&Request { file, ..Request::default() }).unwrap();
+    let experiment =
+        expand(&root, &survey, &Nothing).unwrap_or_else(|p| panic!("{}", p.render(false)));
+    assert_eq!(experiment.trials.len(), 30);
+}
+
+#[test]
+fn the_reference_has_every_column_and_no_other() {
+    let page = page("results");
     let listed = |file: &str| -> Vec<String> {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{file}` |"))).unwrap();
         let names = row.split_once(": ").unwrap().1.split('`').skip(1).step_by(2);
@@ -184,17 +234,17 @@ fn the_reference_page_has_every_column_and_no_other() {
 
 #[test]
 fn the_schema_has_every_key_and_no_other() {
-    for (_, toml, name) in tables() {
-        assert_eq!(in_schema(&name), offered(&toml), "in the schema of {name}");
+    for Table { toml, schema, .. } in tables() {
+        assert_eq!(in_schema(&schema), offered(&toml), "in the schema of {schema}");
     }
 }
 
 #[test]
-fn the_reference_page_shows_the_defaults_and_names_every_activation() {
-    let page = page();
-    assert!(page.contains(&format!("```toml\n{DEFAULTS}```")), "the defaults differ");
+fn the_reference_shows_the_defaults_and_names_every_activation() {
+    assert!(page("defaults").contains(&format!("```toml\n{DEFAULTS}```")), "the defaults differ");
+    let model = page("model");
     for name in Activation::NAMES {
-        assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+        assert!(model.contains(&format!("`{name}`")), "{name} is not documented");
     }
 }
 

@@ -46,11 +46,14 @@ fn the_schema_allows_every_experiment_and_preset_and_what_the_documents_show() {
     let validator = jsonschema::draft202012::new(&schema()).unwrap();
     let mut all = files("experiments");
     all.extend(PRESETS.map(|(name, text)| (name.to_owned(), text.to_owned())));
-    for page in ["README.md", "docs/tour.md", "docs/experiment-file.md", "docs/transforms.md"] {
-        let text = fs::read_to_string(page).unwrap();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "docs/tour.md", "docs/transforms.md"].map(PathBuf::from).to_vec();
+    pages.extend(fs::read_dir("docs/reference").unwrap().map(|entry| entry.unwrap().path()));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
         let snippets =
             text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-        all.extend(snippets.map(|snippet| (page.to_owned(), snippet.to_owned())));
+        all.extend(snippets.map(|snippet| (page.display().to_string(), snippet.to_owned())));
     }
     assert!(all.len() > 40);
     for (name, text) in all {

@@ -1,5 +1,5 @@
 //! Progress as events for scripts: one JSON object on a line. The keys are documented in
-//! `docs/experiment-file.md`.
+//! `docs/reference/results.md`.
 
 use serde_json::{Map, Value, json};
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::plan::sweep::Experiment;
 
-    const PAGE: &str = include_str!("../../docs/experiment-file.md");
+    const PAGE: &str = include_str!("../../docs/reference/results.md");
 
     /// What is written about `happened`, read again.
     fn written(situation: &mut Situation, happened: SweepEvent, now: f64) -> Option<Value> {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_event_has_the_documented_keys_and_no_other() {
-        let mut rows = PAGE.lines().skip_while(|line| *line != "### Events for scripts");
+        let mut rows = PAGE.lines().skip_while(|line| *line != "## Events for scripts");
         assert!(rows.next().is_some(), "the page has no such heading");
         let rows = rows.take_while(|line| !line.starts_with('#'));
         let documented: Vec<(Vec<String>, String)> = rows

@@ -13,7 +13,7 @@ pub(super) fn experiment(name: &str, source: &str, measured: &Measured) -> Strin
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "# A first experiment with {} classes of images. All keys: docs/experiment-file.md;\n\
+        "# A first experiment with {} classes of images. All keys: docs/reference/README.md;\n\
          # `wick schema` lets editors complete this file.\n\
          name = {}\nseed = 123                 # all randomness comes from it\n",
         measured.classes.len(),

@@ -121,6 +121,12 @@ slurm-test *CASES:
 fuzz MINUTES="1":
     fuzz/all.sh {{MINUTES}}
 
+# N random networks beside PyTorch and N random chains beside Albumentations, by a Python that has both
+differential N="200" PYTHON="python3" *ARGS="":
+    cargo build --locked --release
+    {{PYTHON}} tests/differential/layers.py target/release/wick --nets {{N}} {{ARGS}}
+    {{PYTHON}} tests/differential/augment.py target/release/wick --chains {{N}} {{ARGS}}
+
 # The guide and the reference as a book, in target/book; needs mdbook
 book:
     mdbook build docs

@@ -184,6 +184,32 @@ fn damaged_predictions_are_left_out_of_the_report_and_made_again_as_it_says() {
 }
 
 #[test]
+fn a_manifest_lists_a_whole_folder_and_is_trusted_only_with_a_signature_by_the_key() {
+    let bench = bench();
+    bench.done(&["run", "experiment.toml"]);
+    let root = bench.path().join("results/signs");
+    let key = "RWQtFOjyun123n+FnQBE1NbgXYtJajpFKh2MqRV44/g/rvnXe6y4mozn";
+    let said = refused(&bench, &["verify", "results/signs", "--signed-by", key]);
+    assert!(said.contains("manifest.b3sum is missing: who made the folder writes"), "{said}");
+    let said = bench.done(&["verify", "results/signs", "--manifest"]);
+    assert!(said.contains("manifest.b3sum with ") && said.contains("minisign -Sm "), "{said}");
+    let listed = fs::read_to_string(root.join("manifest.b3sum")).unwrap();
+    for name in ["trials.csv", "report.html", "best.safetensors", "images-"] {
+        assert!(listed.contains(name), "{name}: {listed}");
+    }
+    // A manifest and its signature are known to the next command, which finds nothing foreign.
+    let foreign = "untrusted comment: of another text\nRUQtFOjyun123tQ76SuyJea6I8ZZRXBB4QDC+RdIlxofsjrneupav7O4q6aL\
+                   Ckf0J4Am2+GPTgunx9d2u3uIclPBZ2TUTHdmggk=\ntrusted comment: made for a test\nHLrEb0bKp39LhuaaWvr9EnGK\
+                   6l8wu0oPyYO1E/GEN5WiuoKkdU//Ec2v4ofIGOkkfvUVtPiLYS7IcgfbTYVgBQ==\n";
+    fs::write(root.join("manifest.b3sum.minisig"), foreign).unwrap();
+    assert!(!bench.done(&["verify", "results/signs"]).contains("note:"));
+    let said = refused(&bench, &["verify", "results/signs", "--signed-by", key]);
+    assert!(said.contains("is not that of manifest.b3sum by this key"), "{said}");
+    let said = refused(&bench, &["verify", "results/signs", "--signed-by", "no.pub"]);
+    assert!(said.contains("no.pub cannot be read"), "{said}");
+}
+
+#[test]
 fn verify_names_what_is_damaged_missing_or_foreign() {
     let bench = bench();
     bench.done(&["run", "experiment.toml"]);

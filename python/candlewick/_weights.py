@@ -27,7 +27,8 @@ def weights(checkpoint: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "weights.safetensors"
         wick("export", "--model", checkpoint, "--to", "safetensors", "--out", out)
-        return load_file(out)
+        loaded: dict[str, torch.Tensor] = load_file(out)
+        return loaded
 
 
 def load_weights(module: torch.nn.Module, checkpoint: str | os.PathLike[str]) -> torch.nn.Module:

@@ -93,7 +93,7 @@ except candlewick.WickError as error:
 
 
 def run(*command, **more):
-    print("$", *command, flush=True)
+    print("$", *(part if "\n" not in str(part) else "…" for part in command), flush=True)
     return subprocess.run([str(part) for part in command], check=True, **more)
 
 

@@ -139,7 +139,7 @@ fn what_is_no_image_is_refused_with_its_reason() {
     let avif = refusal("photo.avif", b"\0\0\0\x1cftypavif\0\0\0\0");
     assert_eq!(avif, format!("an AVIF file; {read}: make it one of these, as with avifdec"));
     for (name, problem) in
-        [("float.tif", "of a kind that is not read"), ("float-rgb.tif", "numbers with a fraction")]
+        [("float.tif", "an unsupported TIFF file"), ("float-rgb.tif", "numbers with a fraction")]
     {
         let said = refusal(name, &fs::read(images().join(name)).unwrap());
         assert!(said.contains(problem) && said.ends_with("8 or 16 bits"), "{said}");

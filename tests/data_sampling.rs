@@ -132,5 +132,5 @@ fn uneven_classes_are_told_with_what_makes_up_for_them() {
         assert!(!said(sets).contains("note: class many"), "{}", said(sets));
     }
     let twice = said(&["train.class-weights=\"balanced\""]);
-    assert!(twice.contains("both make up for classes with few images"), "{twice}");
+    assert!(twice.contains("both compensate for rare classes"), "{twice}");
 }

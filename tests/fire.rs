@@ -250,7 +250,7 @@ fn a_working_process_that_never_comes_to_a_trial_is_given_up_with_the_reason() {
     let said = errors(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("died 3 times in a row before it came to a trial: signal 9"), "{said}");
-    assert_eq!(said.matches("going on without it").count(), 2, "{said}");
+    assert_eq!(said.matches("continuing without it").count(), 2, "{said}");
 }
 
 #[test]

@@ -59,10 +59,7 @@ fn tables_alone_are_executed_again_too_and_what_differs_is_named_by_its_column()
     let root = bench.path().join("results/two");
     fs::remove_dir_all(root.join("trials")).unwrap();
     let said = bench.done(&["repro", "results/two"]);
-    assert!(
-        said.starts_with("the folders of the trials are not there: the tables alone"),
-        "{said}"
-    );
+    assert!(said.starts_with("the folders of the trials are missing: only the tables"), "{said}");
     assert_eq!(said.matches(": identical: 3 epochs\n").count(), 2, "{said}");
     // Without their hashes, tables that were edited are believed.
     fs::remove_file(root.join("hashes.toml")).unwrap();
@@ -116,7 +113,7 @@ fn a_folder_is_looked_at_without_its_experiment() {
     assert!(said.contains("model.defaults.dropout = 0.3") && said.contains("3/3"), "{said}");
     let output = bench.wick(&["status", "results"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("holds no trials.csv"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("has no trials.csv"));
 }
 
 #[test]
@@ -382,9 +379,9 @@ fn options_and_commands_that_other_tools_have_say_what_there_is() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(said(&["run", "experiment.toml", "--epochs", "5"]).contains("--set train.epochs=10"));
-    assert!(said(&["run", "experiment.toml", "--resume"]).contains("a run goes on by itself"));
+    assert!(said(&["run", "experiment.toml", "--resume"]).contains("a run resumes by itself"));
     let jpeg = said(&["augment", "experiment.toml", "--out", "sheet.jpg"]);
-    assert!(jpeg.contains("name a file that ends in .png"), "{jpeg}");
+    assert!(jpeg.contains("use a name that ends with .png"), "{jpeg}");
     assert!(!bench.path().join("sheet.jpg").exists());
     // An experiment of which nothing is done cannot be compared with anything.
     bench.wick(&["run", "experiment.toml", "--budget", "1us"]);

@@ -100,7 +100,7 @@ fn a_run_whose_report_cannot_be_written_has_its_results_and_ends_with_1() {
     let output = bench.wick(&["run", "experiment.toml"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("error: failed to make the report: "), "{said}");
+    assert!(said.contains("error: failed to write the report: "), "{said}");
     assert!(said.contains("results/one/report.html"), "{said}");
     let table = fs::read_to_string(bench.path().join("results/one/trials.csv")).unwrap();
     assert!(table.contains(",completed,"), "{table}");

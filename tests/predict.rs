@@ -278,7 +278,7 @@ fn a_network_of_ones_own_takes_weights_from_elsewhere() {
     let said = wrong(&[own, renamed, &["--set", &moments]]);
     assert!(said.contains("name them with --classes FILE"), "{said}");
     let said = wrong(&[own, renamed, &["--classes", "names.txt"]]);
-    assert!(said.contains("say how images were normalised"), "{said}");
+    assert!(said.contains("set the normalisation that the weights were trained with"), "{said}");
     bench.write("two.txt", "left\nright\n");
     let said = wrong(&[own, renamed, &["--classes", "two.txt", "--set", &moments]]);
     assert!(said.contains("gives 3 scores, but the data has 2 classes"), "{said}");

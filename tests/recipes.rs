@@ -205,12 +205,12 @@ fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
     let said =
         bench.done(&["check", "experiment.toml"].into_iter().chain(sets).collect::<Vec<_>>());
     for words in [
-        "no epoch is trained at the size that is tested",
+        "no epoch uses the test size",
         "lowers the rate after epoch 7, and a trial has 3 epochs",
         "train.look-ahead follows after 1,000 steps, and a trial has 18",
-        "train.decay-on does nothing",
+        "train.decay-on has no effect",
         "looks back over about 100 steps, and a trial has 12 from epoch 2 on",
-        "augment.until does nothing",
+        "augment.until has no effect",
     ] {
         assert!(said.replace('\n', " ").contains(words), "{words}: {said}");
     }

@@ -483,7 +483,7 @@ fn a_trial_is_evaluated_on_its_own_test_images_and_on_others_only_where_that_is_
     assert_eq!(changed.status.code(), Some(2));
     let said = String::from_utf8_lossy(&changed.stderr);
     assert!(
-        said.contains("are not those any more that the network was trained and tested on"),
+        said.contains("have changed since the network was trained and tested on them"),
         "{said}"
     );
 }
@@ -508,7 +508,7 @@ fn a_trial_without_test_images_is_evaluated_on_its_validation_images() {
     let output = bench.wick(&["evaluate", "--model", "results/none"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("has kept no images from its network")
+        String::from_utf8_lossy(&output.stderr).contains("has no validation and no test images")
     );
 }
 

@@ -213,7 +213,7 @@ fn a_manifest_lists_a_whole_folder_and_is_trusted_only_with_a_signature_by_the_k
 fn verify_names_what_is_damaged_missing_or_foreign() {
     let bench = bench();
     bench.done(&["run", "experiment.toml"]);
-    assert!(bench.done(&["verify", "results/signs"]).contains("are as they were written"));
+    assert!(bench.done(&["verify", "results/signs"]).contains("are unchanged"));
     let trial = bench.trial("signs");
     fs::write(trial.join("notes.txt"), "mine").unwrap();
     let said = bench.done(&["verify", "results/signs"]);
@@ -233,7 +233,7 @@ fn verify_names_what_is_damaged_missing_or_foreign() {
         assert!(said.contains(name), "{name}: {said}");
     }
     assert!(said.contains("help: remove the file and run the experiment again"), "{said}");
-    assert!(refused(&bench, &["verify", "signs"]).contains("holds no trials.csv"));
+    assert!(refused(&bench, &["verify", "signs"]).contains("has no trials.csv"));
 }
 
 /// Runs, changes images with `change`, and looks at what is said; `change` says which file it changed.
@@ -246,7 +246,7 @@ fn images_change(bench: &Bench, change: &dyn Fn() -> String) {
     for command in [&["run", "experiment.toml"], &["check", "experiment.toml"], later] {
         let said = refused(bench, command);
         assert!(said.contains("the images have changed") && said.contains(&file), "{said}");
-        assert!(said.contains("help: put the images"), "{said}");
+        assert!(said.contains("help: restore the images"), "{said}");
     }
     assert_eq!(fs::read(bench.path().join("results/signs/trials.csv")).unwrap(), before);
     bench.done(&["run", "experiment.toml", "--results", "other"]);

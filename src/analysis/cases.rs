@@ -207,7 +207,7 @@ pub fn verdict(answers: &Answers, contest: &Contest) -> String {
     let others = || contest.contestants.iter().filter(|it| it.behind.is_some());
     let open: Vec<&str> = others().filter(|it| !sure(it)).map(|it| it.case.as_str()).collect();
     if !open.is_empty() {
-        text.push_str(&format!(", not to be told from {}", open.join(" and ")));
+        text.push_str(&format!(", tied with {}", open.join(" and ")));
     }
     for it in others().filter(sure) {
         let Some(behind) = it.behind else { continue };

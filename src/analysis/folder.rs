@@ -75,8 +75,8 @@ impl Folder {
                 let bytes = size(&path);
                 let has_results = !trial.epochs().is_empty();
                 let what = match has_results {
-                    true => "a trial with results, of no row in trials.csv any more",
-                    false => "a trial without results, of no row in trials.csv",
+                    true => "a trial with results that trials.csv no longer lists",
+                    false => "a trial without results that trials.csv does not list",
                 };
                 found.push(Superfluous { path, bytes, what, has_results });
             }

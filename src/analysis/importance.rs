@@ -98,13 +98,13 @@ impl Display for Untold {
             Untold::TooFew { settings, needed } => {
                 write!(
                     formatter,
-                    "which axes matter is told from {needed} settings on; {settings} have a value"
+                    "the importance of axes needs {needed} settings with a value; there are {settings}"
                 )
             }
             Untold::Unexplained { settings } => write!(
                 formatter,
-                "which axes matter cannot be told: what a random forest learns from some of the {settings} settings \
-                 predicts the others no better than their mean does"
+                "the importance of axes is not known: a random forest of some of the {settings} settings \
+                 predicts the others no better than their mean"
             ),
         }
     }

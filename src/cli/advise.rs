@@ -40,13 +40,13 @@ pub(super) fn advise(arguments: &Advise) -> Result {
         out.write(&answer, &root)?;
     }
     if let Some(command) = comparison(&root, &arguments.written) {
-        let cases = "All four cases and what is advised, on this data";
+        let cases = "All four cases and the advice, on this data";
         print(&format!(
-            "\nTrying on folds is not training. {cases}, {SEEDS} seeds:\n\n  {command}\n"
+            "\nThe folds are only an estimate. {cases}, {SEEDS} seeds:\n\n  {command}\n"
         ));
         if arguments.budget != BUDGET {
             print(&format!(
-                "\ncase = \"{AUTO}\" tries with a budget of {BUDGET}; --write FILE writes what was found with {}\n",
+                "\ncase = \"{AUTO}\" tries with a budget of {BUDGET}; --write FILE writes the strategy for {}\n",
                 arguments.budget
             ));
         }
@@ -77,14 +77,12 @@ impl Out {
         }
         if let Some(axis) = swept(root) {
             return Err(Error::wrong(format!(
-                "--write cannot write what is advised over a sweep that varies {axis}: advise on the experiment without \
-                 that"
+                "--write cannot write a strategy if the sweep varies {axis}: ask for advice without this axis"
             )));
         }
         if let Some(profile) = &request.profile {
             return Err(Error::wrong(format!(
-                "--write cannot name the profile {profile} in the file that it writes: write what is in it into the \
-                 experiment, or give it by --set"
+                "--write cannot write the profile {profile}: copy its values into the experiment, or use --set"
             )));
         }
         let name = match root.get("name").map(|node| &node.content) {
@@ -97,7 +95,7 @@ impl Out {
             let segments = KeyPath::split(key.trim());
             put(&mut sets, root, &segments).ok_or_else(|| {
                 Error::wrong(format!(
-                    "--write cannot write --set {set}: it reaches into a list; write it into the experiment"
+                    "--write cannot write --set {set}: it changes an element of a list; change it in the experiment"
                 ))
             })?;
         }
@@ -131,7 +129,7 @@ impl Out {
                 sweep.insert("grid".to_owned(), grid.into());
             }
         }
-        let mut text = format!("# {}, as wick advise has found it.\n", strategy.words());
+        let mut text = format!("# {}, as wick advise recommends it.\n", strategy.words());
         let _ = writeln!(text, "extends = {}", toml::Value::from(self.base));
         self.sets.entry("name").or_insert_with(|| format!("{}-advised", self.name).into());
         text.push_str(&toml::to_string(&self.sets).expect("tables are plain data"));

@@ -20,8 +20,8 @@ pub(super) use trained::{
 #[derive(Debug, Parser)]
 #[command(name = "wick", version, about, max_term_width = 100)]
 #[command(after_help = "\
-Exit codes: 0 all done, 2 the file or the command line is wrong, 3 some trial failed (the rest ran),
-130 interrupted (run again to resume), 1 anything else.")]
+Exit codes: 0 success, 2 the file or the command line has a mistake, 3 a trial failed (the others ran),
+130 interrupted (the same command continues), 1 any other error.")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run what is missing, resume what is unfinished, skip what is done; then rank
+    /// Train the missing trials of an experiment, then rank its settings
     #[command(after_help = "\
 Examples:
   wick run quickstart.toml
@@ -39,54 +39,54 @@ Examples:
   wick run quickstart.toml --launcher slurm --partition short --max-parallel 4 --wait
   wick run quickstart.toml --launcher slurm --time 2h --dry-run")]
     Run(Box<Run>),
-    /// Work on the trials of a shared results folder until none is left, beside other workers
+    /// Train trials of a shared results folder together with other workers
     #[command(after_help = "\
 Examples:
-  wick run quickstart.toml --launcher worker     # makes the folder, and says where it is
-  wick worker results/quickstart                             # on as many machines as you like
-Workers share the folder and nothing else; docs/clusters.md has recipes for PBS, LSF, Kubernetes, ssh
-and GNU parallel.")]
+  wick run quickstart.toml --launcher worker     # creates the folder
+  wick worker results/quickstart                 # on any number of machines
+Workers share only the folder. docs/clusters.md has examples for PBS, LSF, Kubernetes, ssh and
+GNU parallel.")]
     Worker(Worker),
-    /// Run some trials of a shared results folder: what the tasks of a job array do
+    /// Train the named trials of a shared results folder, as a task of a job array does
     #[command(after_help = "\
 Examples:
   wick trial results/quickstart 3
   wick trial results/quickstart 1 4 6 --threads 2
-With --submission N, as in the scripts of wick run --launcher slurm, INDEX is a task of
-results/<name>/slurm/N/tasks.csv, counted from 0.")]
+With --submission N, INDEX is a task of results/<name>/slurm/N/tasks.csv, counted from 0. The scripts
+of wick run --launcher slurm use this.")]
     Trial(TrialTask),
-    /// Write the tables and the report of a shared results folder: what the last job of an array does
+    /// Write the tables and the report of a shared results folder, as the last job of an array does
     #[command(after_help = "\
 Example:
   wick collect results/quickstart")]
     Collect(Collect),
-    /// Check an experiment: errors, layers with shapes and costs, trials, what is done already
+    /// Check an experiment without training: mistakes, layers, trials, costs
     #[command(after_help = "\
 Example:
   wick check quickstart.toml")]
     Check(Check),
-    /// Say what to do with a pretrained network on this data, by measuring it and trying: cut, head, what learns
+    /// Recommend a strategy for a pretrained network: cut, head, frozen layers, learning rate
     #[command(after_help = "\
 Examples:
   wick advise transfer-squeezenet-clipart.toml
   wick advise transfer-squeezenet-clipart.toml --write advised.toml && wick run advised.toml
   wick advise transfer-squeezenet-clipart.toml --budget 0.5")]
     Advise(Advise),
-    /// Show how far the trials of a results folder have got
+    /// Show the progress of the trials in a results folder
     #[command(after_help = "\
 Example:
   wick status results/quickstart")]
     Status(Status),
-    /// Show a results folder as a page that follows it while trials run: state, curves, ranking, pictures
+    /// Show a results folder as a live page: state, curves, ranking, pictures
     #[command(after_help = "\
 Examples:
   wick watch results/quickstart
   wick watch results/quickstart --address 127.0.0.1:0         # any free port
-  ssh -L 8642:127.0.0.1:8642 node17 wick watch results/quickstart    # of another machine
-It prints the address of the page, and goes on until Ctrl-C (exit code 130). It reads files alone and changes
-none, so it can be started before, during and after a run, also one of Slurm or of several workers.")]
+  ssh -L 8642:127.0.0.1:8642 node17 wick watch results/quickstart    # on another machine
+The command prints the address of the page and runs until Ctrl-C (exit code 130). It only reads files. You
+can start it before, during and after a run, also with Slurm or several workers.")]
     Watch(Watch),
-    /// Answer: rank settings with intervals and tests, show effects, write report.html
+    /// Rank settings with intervals and tests, show effects, and write report.html
     #[command(after_help = "\
 Examples:
   wick report results/quickstart
@@ -104,21 +104,21 @@ Examples:
   wick curves results/quickstart
   wick curves results/quickstart --metric train_loss --settings 3")]
     Curves(Curves),
-    /// Compare experiments by the settings and seeds that they share, and show in what they differ
+    /// Compare experiments on common settings and seeds, and show their differences
     #[command(after_help = "\
 Examples:
   wick compare results/before results/after
   wick compare results/sgd results/adam --metric test_accuracy
   wick compare results/small results/large --by model.defaults.dropout")]
     Compare(Compare),
-    /// Execute stored trials again and say "identical", or what differs first
+    /// Train stored trials again and compare: identical, or the first difference
     #[command(after_help = "\
 Examples:
   wick repro results/quickstart
   wick repro results/quickstart 3 5
   wick repro results/quickstart --sample 2")]
     Repro(Repro),
-    /// Hold a results folder against its hashes: what is damaged, missing or of another moment
+    /// Compare the files of a results folder with their hashes
     #[command(after_help = "\
 Examples:
   wick verify results/quickstart
@@ -126,48 +126,48 @@ Examples:
   wick verify results/quickstart --manifest && minisign -Sm results/quickstart/manifest.b3sum
   wick verify results/quickstart --signed-by minisign.pub
 
-Exit codes: 0 everything is as it was written, 2 something is not.")]
+Exit codes: 0 all files are unchanged, 2 a file is damaged, missing or out of date.")]
     Verify(Verify),
-    /// List or remove what the trials of a results folder do not need any more
+    /// List or delete files and trials that a results folder does not need
     #[command(after_help = "\
 Examples:
   wick clean results/quickstart
   wick clean results/quickstart --yes
   wick clean results/quickstart --yes --earlier")]
     Clean(Clean),
-    /// Show what augmentation does to training images, or write augmented images as a data set
+    /// Draw augmented training images, or write them as a data set
     #[command(after_help = "\
 Examples:
   wick augment augmentation.toml --out sheet.png --trial 4
   wick augment augmentation.toml --out rotate.png --transform '{ rotate = 45 }'
   wick augment augmentation.toml --export augmented --images 100 --variants 3")]
     Augment(Augment),
-    /// List the built-in networks, or print one as TOML, to copy and change
+    /// List the built-in networks, or print one as TOML
     #[command(after_help = "\
 Examples:
   wick presets
   wick presets resnet18 > my-resnet.toml")]
     Presets(Presets),
-    /// List the example experiments, or print one, to run or to change
+    /// List the example experiments, or print one as TOML
     #[command(after_help = "\
 Examples:
   wick examples
   wick examples quickstart > quickstart.toml && wick run quickstart.toml")]
     Examples(Examples),
-    /// Write a first experiment file for a folder with one folder of images per class
+    /// Write a first experiment file for a folder of images
     #[command(after_help = "\
 Examples:
   wick new path/to/signs
   wick new path/to/signs --out signs.toml")]
     New(New),
-    /// Print the JSON Schema of the experiment file, from which editors complete and check
+    /// Print the JSON Schema of the experiment file, for completion and checks in editors
     #[command(after_help = "\
 Example:
   wick schema > wick.schema.json
-and, in the first line of an experiment file: #:schema wick.schema.json
-(Tombi, taplo and Even Better TOML read it; the path is relative to the file)")]
+Write this in the first line of an experiment file: #:schema wick.schema.json
+Tombi, taplo and Even Better TOML read it. The path is relative to the file.")]
     Schema,
-    /// Print a script from which a shell completes command lines
+    /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:
   wick completions bash > ~/.local/share/bash-completion/completions/wick
@@ -187,10 +187,10 @@ Examples:
   wick predict --preset squeezenet1_1 --weights squeezenet1_1.safetensors *.jpg --top 3
   wick predict --preset mobilenet_v2 --weights mobilenet_v2.pth *.jpg --logits logits.csv
 
-Where the class of each image is known, wick evaluate says how many are right.
-Exit codes: 0 every image was read, 2 one or more could not be, or the command line is wrong.")]
+If the classes of the images are known, wick evaluate computes scores.
+Exit codes: 0 all images were read, 2 an image could not be read, or the command line has a mistake.")]
     Predict(Predict),
-    /// Write a trained network for other programs: as ONNX, or as plain weights
+    /// Write a trained network for other programs: ONNX or plain weights
     #[command(after_help = "\
 Examples:
   wick export --model results/quickstart --to onnx
@@ -199,17 +199,17 @@ Examples:
   wick export --model best.safetensors --to safetensors --out weights.safetensors
   wick export --preset resnet18-32 --seed 1 --to safetensors
 
-An ONNX file holds the network as it is at test time, for any number of images at once; its metadata
-has the class names and the preprocessing. A safetensors file holds every tensor under the names of
-PyTorch's networks, and can be used as --model and as --weights here.")]
+An ONNX file contains the network for evaluation and takes any number of images at once. Its metadata has
+the class names and the preprocessing. A safetensors file contains every tensor under PyTorch's names.
+wick takes such a file as --model and as --weights.")]
     Export(Export),
-    /// Evaluate a trained network on a data set: metrics and confusion matrix
+    /// Compute the scores and the confusion matrix of a trained network on labelled images
     #[command(after_help = "\
 Examples:
   wick evaluate --model results/quickstart
   wick evaluate --model best.safetensors --data '{ folder = \"signs\" }'")]
     Evaluate(Evaluate),
-    /// Show what a trained network sees: its filters, its maps, where it looks, and what excites it
+    /// Draw a trained network: filters, maps, saliency, patches, features
     #[command(after_help = "\
 Examples:
   wick look results/quickstart
@@ -218,16 +218,16 @@ Examples:
   wick look best.safetensors --data '{ folder = \"signs\" }'
   wick look --preset squeezenet1_1 --weights bundled:squeezenet1_1 photo.jpg
 
-Writes PNG files, and one SVG file, into the folder of --out; docs/look.md explains them.
-Exit codes: 0 every image was read, 2 one or more could not be, or the command line is wrong.")]
+Writes PNG files and one SVG file into the folder of --out. docs/look.md explains them.
+Exit codes: 0 all images were read, 2 an image could not be read, or the command line has a mistake.")]
     Look(Box<Look>),
-    /// Measure training steps of a preset on random images, for comparisons of speed
+    /// Measure the speed of training steps of a preset on random images
     #[command(hide = true)]
     BenchStep(BenchStep),
-    /// Measure a chain of transforms on one image, for comparisons of speed
+    /// Measure the speed of a chain of transforms on one image
     #[command(hide = true)]
     BenchAugment(BenchAugment),
-    /// Measure how fast image files are decoded and brought to a size, for comparisons of speed
+    /// Measure the speed of decoding and resizing image files
     #[command(hide = true)]
     BenchDecode(BenchDecode),
 }

@@ -33,7 +33,9 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
     let number = arguments.trial.unwrap_or(1);
     let Some(trial) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();
-        return Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")));
+        return Err(Error::wrong(format!(
+            "there is no trial {number}: trials are numbered from 1 to {last}"
+        )));
     };
     let dataset = images.get(&trial.plan.data).map_err(Error::wrong)?;
     dataset.check([&trial.plan.augment.train]).map_err(Error::wrong)?;
@@ -44,13 +46,13 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
         return export(&shown, &train, arguments, folder);
     }
     let Some(out) = &arguments.out else {
-        return Err(Error::wrong("say where to: --out sheet.png, or --export FOLDER"));
+        return Err(Error::wrong("name the output: --out sheet.png, or --export FOLDER"));
     };
     let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     if ending.as_deref() != Some("png") {
         let out = out.display();
         return Err(Error::wrong(format!(
-            "{out}: a sheet is written as PNG: name a file that ends in .png"
+            "{out}: a sheet is a PNG file: use a name that ends with .png"
         )));
     }
     let chosen = shown.images.some_of_each_class(&train, arguments.images.unwrap_or(6));
@@ -58,7 +60,7 @@ pub(super) fn augment(arguments: &Arguments) -> Result {
     if chosen.len() * (variants + 1) > MOST_PICTURES {
         let pictures = chosen.len() * (variants + 1);
         return Err(Error::wrong(format!(
-            "{pictures} pictures on one sheet, more than {MOST_PICTURES}: ask for fewer --images or --variants"
+            "{pictures} pictures are too many for one sheet (at most {MOST_PICTURES}): use fewer --images or --variants"
         )));
     }
     let sheet = match &arguments.transform {

@@ -21,9 +21,9 @@ use super::output::say;
 fn other_experiment(store: &Store, differences: &[&str], name: &str) -> Error {
     let folder = store.root().display();
     Error::wrong(format!(
-        "{folder} holds the results of another experiment, with {} and no trial in common: its tables and its report \
-         would be replaced\n  = help: give this one a name of its own (--set name={name}-2) or another folder \
-         (--results DIR); or --replace, which leaves the trials of the other one where they are",
+        "{folder} contains the results of another experiment, with {} and no common trial: its tables and its \
+         report would be replaced\n  = help: use another name (--set name={name}-2) or another folder (--results \
+         DIR); --replace replaces the tables and keeps the trials of the other experiment",
         differences.join(" and ")
     ))
 }
@@ -61,8 +61,8 @@ pub(super) fn begin(
     let (left, all) = store.left_behind(experiment);
     if left > 0 && view.is_for_people() {
         say(&format!(
-            "note: {left} of the {all} trials in the tables are no part of the experiment any more; they stay in the \
-             folder, and come back to the tables where it is run as it was\n"
+            "note: {left} of the {all} trials in the tables do not belong to the experiment any more; they stay \
+             in the folder, and return to the tables if the earlier experiment runs again\n"
         ));
     }
     if view.is_for_people()

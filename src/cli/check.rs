@@ -76,7 +76,7 @@ fn too_many_features(experiment: &Experiment, images: &Cache, results: &Path) ->
     let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
     let problem = |room: String| {
         let message = format!(
-            "the features that trial {} asks for again and again take {} MB, {room}",
+            "the features that trial {} uses repeatedly need {} MB, {room}",
             trial.number,
             mb(most)
         );
@@ -104,7 +104,9 @@ pub(super) fn check(arguments: &Check) -> Result {
     let number = arguments.trial.unwrap_or(1);
     let Some(shown) = number.checked_sub(1).and_then(|index| experiment.trials.get(index)) else {
         let last = experiment.trials.len();
-        return Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")));
+        return Err(Error::wrong(format!(
+            "there is no trial {number}: trials are numbered from 1 to {last}"
+        )));
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let standing = standing(&experiment, &store);
@@ -144,8 +146,8 @@ pub(super) fn check(arguments: &Check) -> Result {
         store.other_experiment(&arguments.written.request(), &root, &experiment)
     {
         print(&format!(
-            "note: {} holds the results of another experiment, with {}: wick run asks for another name, another folder \
-             or --replace\n",
+            "note: {} contains the results of another experiment, with {}: wick run needs another name, another \
+             folder or --replace\n",
             store.root().display(),
             differences.join(" and ")
         ));
@@ -215,7 +217,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     );
     if experiment.unsuggested > 0 {
         let further = number(experiment.unsuggested as u64);
-        let _ = writeln!(text, "{further} more will be suggested by what these come to");
+        let _ = writeln!(text, "{further} more will be suggested from their results");
     }
     if experiment.excluded > 0 {
         let _ = writeln!(text, "{} combinations are excluded", experiment.excluded);
@@ -254,7 +256,9 @@ fn shared(experiment: &Experiment, stages: &StageTree) -> String {
         return String::new();
     }
     let [shared, all] = [stages.shared(), all].map(|count| number(count as u64));
-    format!("{shared} of {all} epochs are shared: trials that begin alike train them once\n")
+    format!(
+        "{shared} of {all} epochs are shared: trials with the same first epochs train them once\n"
+    )
 }
 
 /// Time by estimate, for what is still to run.
@@ -326,7 +330,7 @@ fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {
             _ = writeln!(text, ": that does not fit into {} MB", mb(limit));
         }
         Some(limit) if all > limit => {
-            _ = writeln!(text, ", and so many run at once as fit into {} MB", mb(limit));
+            _ = writeln!(text, ", and as many run at once as fit into {} MB", mb(limit));
         }
         _ if workers > 1 => {
             _ = writeln!(text, ", with {workers} at once {} MB in all", mb(all));

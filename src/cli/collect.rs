@@ -48,8 +48,7 @@ pub(super) fn collect(arguments: &Collect) -> Result {
     if !left.is_empty() {
         let numbers: Vec<String> = left.iter().map(|row| row.trial.to_string()).collect();
         say(&format!(
-            "trials {} were left before they came to an end (a time limit, scancel, a node that failed): \
-             run the command again for them\n",
+            "trials {} are not finished (a time limit, scancel, a failed node): run the command again\n",
             numbers.join(", ")
         ));
     }

@@ -108,8 +108,7 @@ impl Conclusion<'_> {
             Ok(_) => {}
             // The results are there all the same.
             Err(error) => say(&format!(
-                "error: failed to make the report: {error:#}; the results are in {root}, and wick report \
-                 makes it\n"
+                "error: failed to write the report: {error:#}; the results are in {root}; wick report writes it again\n"
             )),
         }
         let unfinished = standing.count(Status::Unfinished);
@@ -118,7 +117,7 @@ impl Conclusion<'_> {
             return Err(Error::new(
                 Exit::Interrupted,
                 format!(
-                    "interrupted with {} to go: run the command again to resume\n",
+                    "interrupted with {} left: run the command again to resume\n",
                     count(unfinished, "trial")
                 ),
             ));

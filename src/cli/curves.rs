@@ -20,7 +20,7 @@ pub(super) fn curves(arguments: &Curves) -> Result {
             Some(score) => vec![draw(score)],
             None => {
                 return Err(Error::wrong(format!(
-                    "{} is not drawn epoch by epoch: choose one of {}",
+                    "{} has no value for each epoch: choose one of {}",
                     metric.name(),
                     CURVES.join(", ")
                 )));

@@ -22,9 +22,7 @@ pub(super) fn export(arguments: &Export) -> Result {
     let out = arguments.out.clone().unwrap_or_else(|| out(arguments));
     if is_one(&out, sources.iter().flatten()) {
         let out = out.display();
-        return Err(Error::wrong(format!(
-            "{out} is what is exported: name another file with --out"
-        )));
+        return Err(Error::wrong(format!("{out} is the input: name another file with --out")));
     }
     write_whole(&out, &made.bytes)?;
     say(&made.notes);
@@ -48,7 +46,7 @@ fn check(arguments: &Export) -> Result {
     ];
     match of_onnx.iter().find(|(_, is_given)| *is_given && arguments.to == Foreign::Safetensors) {
         Some((option, _)) => Err(Error::wrong(format!(
-            "{option} is for --to onnx: a safetensors file holds the weights as they are"
+            "{option} needs --to onnx: a safetensors file has the unchanged weights"
         ))),
         None => Ok(()),
     }
@@ -61,8 +59,7 @@ fn load(arguments: &Export) -> Result<Loaded> {
         }
         (Trained { model: None, preset: Some(name), weights: None, .. }, None) => {
             Err(Error::wrong(format!(
-                "--preset {name} needs its weights: --weights FILE, or --seed N for those with \
-                 which it starts to train"
+                "--preset {name} needs its weights: --weights FILE, or --seed N for initial weights"
             )))
         }
         (trained, _) => Loaded::new(trained),
@@ -94,13 +91,12 @@ fn make(arguments: &Export, loaded: Loaded) -> Result<Made, ExportError> {
         );
     }
     if !card.chain().is_empty() {
-        notes += "note: images pass a chain of transforms before they reach the network, which is no \
-                  part of the file: see preprocessing in its metadata\n";
+        notes += "note: the file does not contain the chain of transforms for its images: see preprocessing in \
+                  its metadata\n";
     }
     if !card.test_time.is_empty() {
         notes += &format!(
-            "note: the network was tested with the mean logits of {} views of each image; the file \
-             looks at what it is given\n",
+            "note: the network was tested with the mean logits of {} views of each image; the file uses one view\n",
             1 + card.test_time.len()
         );
     }

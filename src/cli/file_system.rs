@@ -11,8 +11,8 @@ use super::output::say;
 pub(super) fn warn_of_memory(results: &Path) {
     if Mount::of(results).is_some_and(|mount| mount.is_in_memory()) {
         say(&format!(
-            "note: {} is in this machine's memory, where other machines do not see it: \
-             --results says where results are\n",
+            "note: {} is in this machine's memory, so other machines do not see it: choose another folder with \
+             --results\n",
             results.display()
         ));
     }
@@ -22,8 +22,8 @@ pub(super) fn warn_of_memory(results: &Path) {
 pub(super) fn warn_of_local_locks(results: &Path) {
     if Mount::of(results).is_some_and(|mount| mount.has_local_locks()) {
         say(&format!(
-            "note: {} is mounted so that locks hold on this machine alone; two machines may work on one \
-             trial, which takes longer and changes nothing: docs/clusters.md says how to mount it\n",
+            "note: {} is mounted so that locks work only on this machine; two machines may train the same trial, \
+             which takes longer but does not change results: docs/clusters.md says how to mount it\n",
             results.display()
         ));
     }
@@ -37,7 +37,7 @@ const UNSEEN: Duration = Duration::from_secs(61);
 pub(super) fn wait_until_seen(results: &Path) -> bool {
     let is_of_network = Mount::of(results).is_some_and(|mount| mount.is_of_network());
     if is_of_network {
-        say("looking again in a minute: what other machines have written may not be seen yet\n");
+        say("trying again in a minute: files of other machines may not be visible yet\n");
         std::thread::sleep(UNSEEN);
     }
     is_of_network

@@ -101,7 +101,7 @@ pub(super) fn follow(
                     true => String::new(),
                     false => format!("; scancel {} ends the jobs", ids.join(" ")),
                 };
-                say(&format!("the trials go on: the same command follows them again{end}\n"));
+                say(&format!("the trials continue: the same command follows them again{end}\n"));
                 return Ok(Followed::Stopped);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -119,8 +119,8 @@ fn warn_of_no_trace(status: &JobStatus, is_over: bool, store: &Store) {
 /// What it probably means that a job has left no log.
 pub(super) fn no_trace(job: u64, store: &Store) -> String {
     format!(
-        "job {job} was on a node and has left no log in {}: do the nodes see this folder, under this path? \
-         --results says where results are",
+        "job {job} ran on a node but left no log in {}: do the nodes see this folder under this path? --results \
+         chooses another folder",
         store.root().join("slurm").display()
     )
 }

@@ -31,8 +31,8 @@ impl FrozenExperiment {
     pub(super) fn open(folder: &Path, submission: Option<usize>, images: &Cache) -> Result<Self> {
         let results = folder.canonicalize().map_err(|_| {
             Error::wrong(format!(
-                "there is no folder {} on {}: the results have to be on a file system that all \
-                 machines see, under the same path",
+                "there is no folder {} on {}: the results must be on a file system that all machines see under \
+                 the same path",
                 folder.display(),
                 host()
             ))
@@ -64,7 +64,7 @@ impl FrozenExperiment {
         // A machine that has the results alone may do without: bundled data is in the program.
         if std::env::set_current_dir(&frozen.folder).is_err() {
             say(&format!(
-                "note: there is no folder {} on {}: relative paths of the experiment lead nowhere\n",
+                "note: there is no folder {} on {}: relative paths of the experiment do not work\n",
                 frozen.folder.display(),
                 host()
             ));

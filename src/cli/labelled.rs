@@ -60,8 +60,8 @@ impl Labelled {
             let dataset = load(&plan)?;
             if dataset.fingerprint().map_err(Error::wrong)? != card.images {
                 return Err(Error::wrong(format!(
-                    "the images of {} are not those any more that the network was trained and tested on\n\
-                     --data SOURCE evaluates it on them all the same",
+                    "the images of {} have changed since the network was trained and tested on them\n\
+                     --data SOURCE evaluates it on them anyway",
                     dataset.origin()
                 )));
             }
@@ -109,7 +109,9 @@ fn own(card: &Card, beside: Option<DataPlan>) -> Result<DataPlan> {
             None => "these weights do not say which images they were trained on",
             Some(_) => "no plan.toml beside the checkpoint says where the images of its trial are",
         };
-        Error::wrong(format!("{why}\nsay it: --data SOURCE, as --data '{{ folder = \"photos\" }}'"))
+        Error::wrong(format!(
+            "{why}\nname them: --data SOURCE, such as --data '{{ folder = \"photos\" }}'"
+        ))
     })
 }
 
@@ -178,8 +180,8 @@ fn own_part(
     let part = asked.part.or_else(|| asked.preferred.into_iter().find(has_images));
     let part = part.ok_or_else(|| {
         Error::wrong(
-            "the trial has kept no images from its network for testing or validation\n\
-             --part train takes those that it has learnt from, --data SOURCE others",
+            "the trial has no validation and no test images\n\
+             --part train uses its training images, --data SOURCE other images",
         )
     })?;
     let (images, which) = match part {
@@ -188,10 +190,10 @@ fn own_part(
             let which = "its own validation images, by which its best epoch was chosen";
             (split.validation, which.to_owned())
         }
-        Part::Train => (split.train, "the images that it has learnt from".to_owned()),
+        Part::Train => (split.train, "its training images".to_owned()),
         Part::All => {
             let all = (0..dataset.len() as u32).collect();
-            (all, format!("all of them, and it has learnt from {taught}"))
+            (all, format!("all of them, including {taught} training images"))
         }
     };
     if images.is_empty() {
@@ -225,7 +227,7 @@ fn foreign_part(
     };
     let which = match images.iter().filter(is_known).count() {
         0 => String::new(),
-        known => format!(": it has learnt from {} of them", number(known as u64)),
+        known => format!(": {} of them are training images", number(known as u64)),
     };
     Ok(Labelled { dataset, images, part, which })
 }

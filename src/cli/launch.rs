@@ -42,7 +42,7 @@ pub(super) fn launch(arguments: &Run) -> Result {
     }
     let stopwatch = Stopwatch::start();
     if arguments.json {
-        let message = "--json tells what happens in this process, and with --launcher nothing does";
+        let message = "--json reports this process, but with --launcher no trial runs in it";
         return Err(Error::wrong(message));
     }
     let is_slurm = arguments.launch.launcher == Launcher::Slurm;
@@ -52,8 +52,9 @@ pub(super) fn launch(arguments: &Run) -> Result {
     let (root, mut experiment, store) = experiment(&written, &images, true)?;
     if is_slurm && !arguments.launch.dry_run && !client::is_here() {
         return Err(Error::trouble(
-            "there is no sbatch on the PATH, by which jobs are submitted\n  \
-             = help: submit where Slurm's commands are, as on a login node; or --launcher worker, or none",
+            "there is no sbatch on the PATH\n  \
+             = help: submit on a machine with Slurm's commands, such as a login node; or use --launcher worker, \
+             or no launcher",
         ));
     }
     let program = program()?;
@@ -123,7 +124,7 @@ fn submit(submitter: &Submitter, is_left: bool) -> Result<bool> {
         if is_left {
             let ids: Vec<String> = submitted.jobs.ids().iter().map(u64::to_string).collect();
             let (folder, ids) = (quoted(submitter.store.root()), ids.join(" "));
-            say(&format!("wick status {folder} shows how it goes; scancel {ids} ends it\n"));
+            say(&format!("wick status {folder} shows its progress; scancel {ids} ends it\n"));
         }
     }
     Ok(submitted.trials > 0 || queued > 0)

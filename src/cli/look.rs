@@ -56,8 +56,7 @@ pub(super) fn look(arguments: &Look) -> Result {
     let files = images(&named)?;
     if files.len() > MOST_IMAGES {
         return Err(Error::wrong(format!(
-            "{} images are more than {MOST_IMAGES}, which is what can be looked at together: name fewer, or name their \
-             folder with --data",
+            "{} images are too many (at most {MOST_IMAGES}): name fewer, or name their folder with --data",
             files.len()
         )));
     }
@@ -88,7 +87,7 @@ pub(super) fn look(arguments: &Look) -> Result {
             Ok(survey) => Some(survey),
             Err(error) if asks => return Err(error),
             Err(error) => {
-                say(&format!("note: filters are shown alone: {}\n", error.message()));
+                say(&format!("note: only filters are shown: {}\n", error.message()));
                 None
             }
         },
@@ -146,7 +145,7 @@ fn layers(model: &ModelPlan, named: &[String]) -> Result<Vec<usize>> {
             continue;
         }
         let what = match model.layers.iter().any(|layer| layer.name == *name) {
-            true => format!("the layer {name} has no maps at test time"),
+            true => format!("the layer {name} has no maps in evaluation"),
             false => format!("the network has no layer {name}"),
         };
         let near = nearest(name, &names).map(|near| format!("; did you mean {near}?"));
@@ -371,8 +370,8 @@ impl Sight {
         };
         let plate = Plate {
             title: format!("{}: where it looks", self.whose),
-            note: "How much each place speaks for the class that is named below: dark not at all, light yellow most. Each \
-                   picture is scaled by itself."
+            note: "How much each place supports the class below: dark not at all, light yellow most. Each \
+                   picture has its own scale."
                 .to_owned(),
             groups: vec![group],
         };

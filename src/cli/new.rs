@@ -42,9 +42,7 @@ pub(super) fn new(arguments: &New) -> Result {
 
 fn exists(out: &Path) -> Error {
     let out = out.display();
-    Error::wrong(format!(
-        "{out} is there already and stays as it is; --out FILE writes another one"
-    ))
+    Error::wrong(format!("{out} exists and is not changed; --out FILE writes another file"))
 }
 
 /// The folder's own name, as far as an experiment can be called so.
@@ -100,7 +98,7 @@ fn found(folder: &Path, measured: &Measured) -> String {
         false => format!("{least} to {most} of each"),
     };
     let mut text = format!(
-        "{}: {} classes, {learnt} images to learn from, {each}{}\n",
+        "{}: {} classes, {learnt} training images, {each}{}\n",
         folder.display(),
         measured.classes.len(),
         advice::declared(measured)

@@ -24,7 +24,7 @@ pub(super) fn own_card(asked: &Trained, file: &Path) -> Result<Card> {
     let is_idle = |set: &&String| !LOOKED_AT.contains(&set.split(['.', '=']).next().unwrap_or(""));
     if let Some(set) = asked.sets.iter().find(is_idle) {
         return Err(Error::wrong(format!(
-            "--set {set} does nothing here: of an experiment, its {} are looked at",
+            "--set {set} has no effect here: only {} of the experiment are used",
             LOOKED_AT.join(", ")
         )));
     }
@@ -81,8 +81,8 @@ fn classes(root: &Node) -> Result<Vec<String>> {
     });
     found.map_err(|message| {
         Error::wrong(format!(
-            "the names of the classes are not known: {message}\nname them with --classes FILE, one on a \
-             line in the order of the network's scores"
+            "the names of the classes are not known: {message}\nname them with --classes FILE, one per line in \
+             the order of the logits"
         ))
     })
 }
@@ -130,8 +130,8 @@ fn of_training_images(plan: DataPlan, seed: u64) -> Result<Normalisation, String
 /// Nobody says how pixels become numbers.
 fn unsaid(message: String) -> Error {
     Error::wrong(format!(
-        "data.normalise is taken from training images, which are not there: {message}\nsay how \
-         images were normalised when the weights were made: --set 'data.normalise={{ mean = [0.485, 0.456, \
+        "data.normalise needs the training images, which are missing: {message}\nset the normalisation that the \
+         weights were trained with: --set 'data.normalise={{ mean = [0.485, 0.456, \
          0.406], std = [0.229, 0.224, 0.225] }}', or \"none\" for pixels from 0 to 1"
     ))
 }

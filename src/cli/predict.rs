@@ -144,15 +144,15 @@ impl Answer {
     fn of(arguments: &Predict, card: &Card) -> Result<Answer> {
         match (card.task, arguments.top, arguments.threshold) {
             (Task::SingleLabel, _, Some(_)) => Err(Error::wrong(
-                "--threshold is for networks that say several labels of an image; this one says one class: --top K \
-                 shows the most probable ones",
+                "--threshold is for networks with several labels per image; this one predicts one class: --top K \
+                 shows the most probable classes",
             )),
             (Task::SingleLabel, top, None) => {
                 Ok(Answer::Top(top.unwrap_or(TOP).clamp(1, card.classes.len())))
             }
             (Task::MultiLabel, Some(_), _) => Err(Error::wrong(
-                "--top is for networks that say one class of an image; this one says several labels: --threshold P \
-                 shows those with this probability or more",
+                "--top is for networks with one class per image; this one predicts several labels: --threshold P \
+                 shows those with at least this probability",
             )),
             (Task::MultiLabel, None, Some(threshold)) => {
                 Ok(Answer::Labels(vec![threshold; card.classes.len()]))
@@ -233,7 +233,7 @@ fn bar(images: usize, is_silent: bool) -> ProgressBar {
     if images <= BATCH || fills_terminal {
         return ProgressBar::hidden();
     }
-    let style = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} to go";
+    let style = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} left";
     let bar = ProgressBar::new(images as u64);
     bar.with_style(ProgressStyle::with_template(style).expect("a valid template"))
 }

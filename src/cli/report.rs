@@ -46,7 +46,7 @@ pub(super) fn tell_notes(path: &Path) {
 /// Runs the command.
 pub(super) fn report(arguments: &Report) -> Result {
     if arguments.dpi.is_some() && arguments.plot_format != PlotFormat::Png {
-        return Err(Error::wrong("--dpi is for charts as PNG: --plot-format png"));
+        return Err(Error::wrong("--dpi needs --plot-format png"));
     }
     let answers = answers(&arguments.folder, arguments.metric)?;
     let tables = tables(&answers, arguments.format, arguments.table, width());

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     let images = Cache::new(cores);
     hold_usually(&images, folder.root().parent());
     let scratch =
-        tempfile::tempdir().context("failed to make a folder for what is executed again")?;
+        tempfile::tempdir().context("failed to create a folder for the repeated trials")?;
     let home = Store::of(folder.root());
     let again = Again {
         home: &home,
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
         })
         .transpose()?;
     if tables.is_some() {
-        print("the folders of the trials are not there: the tables alone are compared\n");
+        print("the folders of the trials are missing: only the tables are compared\n");
     }
     let mut differ = 0;
     for row in &rows {
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
             Repro::Partly(compared, unknown) => {
                 differ += 1;
                 print(&format!(
-                    "{name}: identical as far as it can be compared: {}\n",
+                    "{name}: identical, but not everything could be compared: {}\n",
                     all(&compared)
                 ));
                 for words in unknown {
@@ -100,9 +100,9 @@ pub(super) fn run(arguments: &arguments::Repro) -> Result {
     }
     if differ > 0 {
         let rows = rows.len();
-        print(&format!("{differ} of {rows} trials differ or could not be compared as a whole\n"));
+        print(&format!("{differ} of {rows} trials differ or could not be compared completely\n"));
         if environment.is_empty() {
-            print("program and machine are those of the last run\n");
+            print("program and machine are the same as in the last run\n");
         }
         return Err(Exit::Failed.into());
     }
@@ -161,7 +161,7 @@ fn chosen<'a>(arguments: &arguments::Repro, folder: &'a Folder) -> Result<Vec<&'
         let last = all.len();
         rows.push(by_number.or_else(by_digest).ok_or_else(|| {
             Error::wrong(format!(
-                "there is no trial {name}: say a number from 1 to {last}, or a digest"
+                "there is no trial {name}: use a number from 1 to {last}, or a digest"
             ))
         })?);
     }

@@ -83,7 +83,7 @@ pub(super) fn clean(arguments: &Clean) -> Result {
         print(&format!("removed {}\n", megabytes(&goes)));
         if !kept.is_empty() {
             print(&format!(
-                "kept {} of trials with results, which an earlier table has named: --yes --earlier removes them too\n",
+                "kept {} of trials with results that an earlier table listed: --yes --earlier removes them too\n",
                 megabytes(&kept)
             ));
         }
@@ -91,8 +91,8 @@ pub(super) fn clean(arguments: &Clean) -> Result {
         print(&format!("{} in all; remove them with --yes\n", megabytes(&goes)));
     } else {
         print(&format!(
-            "{} without results, which --yes removes, and {} of trials with results, which an earlier table has named \
-             and --yes --earlier removes too\n",
+            "{} without results, which --yes removes, and {} of trials with results that an earlier table \
+             listed, which --yes --earlier removes too\n",
             megabytes(&goes),
             megabytes(&kept)
         ));

@@ -55,7 +55,7 @@ impl Submitter<'_> {
     pub(super) fn submit(&self) -> Result<Submitted> {
         let results = self.store.root();
         let Some(_lock) = Submission::lock(results)? else {
-            let message = "another wick run submits for this results folder just now";
+            let message = "another wick run is submitting jobs for this results folder";
             return Err(Error::trouble(message));
         };
         let in_queue = JobStatus::of_all(results).map_err(refused)?.in_queue()?;
@@ -91,7 +91,7 @@ impl Submitter<'_> {
     pub(super) fn rehearse(&self) {
         let missing = runnable(self.experiment, self.store, &self.frozen.run);
         let Some(batch) = self.batch(&missing) else {
-            say("nothing is missing: nothing would be submitted\n");
+            say("no trial is missing: nothing would be submitted\n");
             return;
         };
         let path = |name: &str| batch.submission.file(name).display().to_string();
@@ -208,7 +208,7 @@ impl Submitter<'_> {
 fn refused(error: SlurmError) -> Error {
     match &error {
         SlurmError::Missing(_) => Error::trouble(format!(
-            "{error}\n  = help: submit where Slurm's commands are, as on a login node, or run with \
+            "{error}\n  = help: submit on a machine with Slurm's commands, such as a login node, or run with \
              --launcher local"
         )),
         SlurmError::Refused { words, .. } if words.contains("partition") => {

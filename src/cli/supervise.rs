@@ -104,8 +104,7 @@ pub(super) fn supervise(requeues: u32) -> Result {
         death = match exit {
             Some(Err(code)) => {
                 return Err(Error::trouble(format!(
-                    "the working process ended with exit code {code}, which is none of wick's own: what it printed last \
-                     says more"
+                    "the working process ended with exit code {code}, which is not one of wick's: see its last output"
                 )));
             }
             Some(Ok(Exit::Hung)) => None,
@@ -125,14 +124,14 @@ pub(super) fn supervise(requeues: u32) -> Result {
         match &death {
             Some(death) if deaths >= DEATHS => {
                 return Err(Error::trouble(format!(
-                    "the working process died {deaths} times in a row before it came to a trial: {death}; a limit of \
-                     memory may be too low for the program itself (see ulimit -a)"
+                    "the working process died {deaths} times in a row before it started a trial: {death}; a \
+                     memory limit may be too low for the program itself (see ulimit -a)"
                 )));
             }
             Some(death) => {
-                say(&format!("the working process died: {death}; going on without it\n"))
+                say(&format!("the working process died: {death}; continuing without it\n"))
             }
-            None => say("a trial hangs; going on without it\n"),
+            None => say("a trial hangs; continuing without it\n"),
         }
     }
 }
@@ -153,7 +152,7 @@ fn on_expiry(input: Arc<Mutex<Option<ChildStdin>>>) -> Result<Arc<AtomicBool>> {
                     && let Some(input) =
                         input.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
                 {
-                    say("the time of this job is over soon\n");
+                    say("the time limit of this job is near\n");
                     let _ = input.write_all(b"\n").and_then(|()| input.flush());
                 }
             }
@@ -174,9 +173,9 @@ fn requeue(most: u32) {
     }
     let restarts = client::restarts();
     if restarts >= most {
-        say(&format!("it has been started again {restarts} times, and no more are allowed\n"));
+        say(&format!("it has already been started again {restarts} times (max-requeues)\n"));
     } else if let Err(error) = client::requeue_this() {
-        say(&format!("failed to put this job back into the queue: {error}\n"));
+        say(&format!("failed to queue this job again: {error}\n"));
     } else {
         say("back into the queue\n");
     }
@@ -189,7 +188,7 @@ fn cause(status: ExitStatus) -> String {
         use std::os::unix::process::ExitStatusExt;
         match status.signal() {
             Some(6) => "signal 6 (aborted: out of memory, or a bug)".to_owned(),
-            Some(9) => "signal 9 (killed, perhaps for want of memory)".to_owned(),
+            Some(9) => "signal 9 (killed, perhaps out of memory)".to_owned(),
             Some(11) => "signal 11 (a bug)".to_owned(),
             Some(signal) => format!("signal {signal}"),
             None => status.to_string(),

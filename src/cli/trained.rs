@@ -68,8 +68,8 @@ impl Loaded {
                     Loaded::with_weights(own_card(asked, experiment)?, asked, weights)
                 }
                 (Some(experiment), None) => Err(Error::wrong(format!(
-                    "the network of {} needs its weights: --weights FILE; what was trained here is \
-                     used with --model, as its best.safetensors",
+                    "the network of {} needs its weights: --weights FILE; for a network trained with wick, use \
+                     --model best.safetensors",
                     experiment.display()
                 ))),
                 (None, _) => Err(Error::wrong(
@@ -92,9 +92,8 @@ impl Loaded {
         let bytes = regular::read(path).map_err(|error| wrong(&error))?;
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
             wrong(&format!(
-                "{error}\na checkpoint is best.safetensors or last.safetensors of a trial; other \
-                 weights go with --preset NAME --weights FILE. To have a damaged one made again, \
-                 remove the file and run its experiment"
+                "{error}\na checkpoint is best.safetensors or last.safetensors of a trial; for other weights use \
+                 --preset NAME --weights FILE. To replace a damaged checkpoint, remove it and run its experiment"
             ))
         })?;
         // Of several moments of one trial its outcome says which is the one that counts.
@@ -163,16 +162,13 @@ fn checkpoint(model: &Path) -> Result<PathBuf> {
     let shown = model.display();
     if !model.join(trials::FILE).exists() {
         return Err(Error::wrong(format!(
-            "{shown} is a folder, and neither that of a trial, with {BEST}, nor that of an experiment's results, with \
-             {}",
+            "{shown} is neither the folder of a trial, with {BEST}, nor a results folder, with {}",
             trials::FILE
         )));
     }
     let answers = Answers::read(model, None).map_err(Error::wrong)?;
     let Some(best) = answers.best_trial() else {
-        return Err(Error::wrong(format!(
-            "{shown} has no completed trial, of which the best could be taken"
-        )));
+        return Err(Error::wrong(format!("{shown} has no completed trial")));
     };
     let file = answers.folder(best).join(BEST);
     let metric = answers.measure;
@@ -223,8 +219,8 @@ pub(super) fn model_of(name: &str, sets: &[String]) -> Result<Node> {
     let idle: Vec<&str> = sets.iter().filter(is_idle).map(String::as_str).collect();
     if !idle.is_empty() {
         return Err(Error::wrong(format!(
-            "--set {}: beside a preset only its network can be set, by paths such as model.defaults.activation\n\
-             its name, weights, classes and size of images are options of their own; pixels are normalised as ImageNet's",
+            "--set {}: with a preset, only its network can be set, by paths such as model.defaults.activation\n\
+             its name, weights, classes and image size have their own options; pixels are normalised as for ImageNet",
             idle.join(", --set ")
         )));
     }
@@ -246,8 +242,8 @@ fn complete(card: &Card, weights: &mut Weights, path: &Path) -> Result<(), Strin
     for name in &missing {
         let Some(tensor) = best.remove(name) else {
             return Err(format!(
-                "it leaves out the layers that transfer has frozen, as {first}; a finished trial has \
-                 all of them in its {BEST}"
+                "it does not contain the frozen layers, such as {first}; the {BEST} of a finished trial contains \
+                 all layers"
             ));
         };
         weights.insert(name.clone(), tensor);

@@ -24,13 +24,11 @@ pub(super) fn verify(arguments: &Verify) -> Result {
     let (trials, files) = (number(found.trials as u64), number(found.files as u64));
     if found.damaged.is_empty() {
         print(&format!(
-            "{root}: {files} files of {trials} trials and their tables are as they were written\n"
+            "{root}: {files} files of {trials} trials and their tables are unchanged\n"
         ));
     } else {
         let damaged = number(found.damaged.len() as u64);
-        print(&format!(
-            "{root}: {damaged} of {files} files are damaged, missing or of another moment\n"
-        ));
+        print(&format!("{root}: {damaged} of {files} files are damaged, missing or out of date\n"));
     }
     if let Some(key) = &arguments.signed_by {
         signed(&arguments.folder, key)?;
@@ -56,7 +54,7 @@ fn signed(root: &Path, key: &str) -> Result {
         return Err(Exit::Wrong.into());
     }
     let files = number(manifest.files() as u64);
-    print(&format!("{}: {files} files are those that were signed ({comment})\n", root.display()));
+    print(&format!("{}: {files} files are as they were signed ({comment})\n", root.display()));
     Ok(())
 }
 

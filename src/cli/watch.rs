@@ -30,13 +30,13 @@ pub(super) fn watch(arguments: &Watch) -> Result {
         let kind = error.kind();
         let help = match kind {
             ErrorKind::AddrInUse => {
-                "another program has this port, maybe another wick watch; --address 127.0.0.1:0 takes any that is free"
+                "another program uses this port, perhaps another wick watch; --address 127.0.0.1:0 uses any free port"
             }
             ErrorKind::AddrNotAvailable => {
-                "this machine has no such address; 127.0.0.1 is for this machine alone, 0.0.0.0 for all of its addresses"
+                "this machine has no such address; 127.0.0.1 is for this machine only, 0.0.0.0 for all of its addresses"
             }
-            ErrorKind::PermissionDenied => "ports below 1024 are for the system; take a higher one",
-            _ => "--address 127.0.0.1:0 takes any port of this machine that is free",
+            ErrorKind::PermissionDenied => "ports below 1024 are reserved for the system; use a higher one",
+            _ => "--address 127.0.0.1:0 uses any free port of this machine",
         };
         Error::trouble(format!("failed to listen on {address}: {error}\n  = help: {help}"))
     })?;
@@ -57,15 +57,15 @@ pub(super) fn watch(arguments: &Watch) -> Result {
         .context("failed to start a thread")?;
     // The server goes on for ever; only a signal ends this.
     interrupted.recv().context("failed to wait for Ctrl-C")?;
-    Err(Error::new(Exit::Interrupted, "the page has ended; the folder is as it was\n"))
+    Err(Error::new(Exit::Interrupted, "the page has ended; the folder is unchanged\n"))
 }
 
 /// What it means that other machines can ask.
 fn note_of_others(address: SocketAddr) -> String {
     let port = address.port();
     format!(
-        "note: {address} is not for this machine alone: whoever can reach it and has the address with its token can see \
-         all that the page shows, and the connection is not encrypted\n  = help: --address 127.0.0.1:{port} here and \
+        "note: {address} is open to other machines: everybody who can reach it and knows the token can see the \
+         page, and the connection is not encrypted\n  = help: --address 127.0.0.1:{port} here and \
          ssh -L {port}:127.0.0.1:{port} from the other machine show the page there too, encrypted\n"
     )
 }

@@ -38,9 +38,7 @@ pub(super) fn worker(arguments: &Worker) -> Result {
     let standing = standing(experiment, store);
     let left = standing.count(Status::Unfinished);
     if is_stopped || left > 0 {
-        say(&format!(
-            "{left} trials are not finished: another worker, or this one again, goes on\n"
-        ));
+        say(&format!("{left} trials are not finished: start a worker again to continue\n"));
         return if is_stopped { Err(Exit::Interrupted.into()) } else { Ok(()) };
     }
     // The worker that ends last has all rows; what another one has written before has fewer.
@@ -100,9 +98,9 @@ fn numbered(numbers: &[usize], experiment: &Experiment) -> Result<BTreeSet<usize
     let last = experiment.trials.len();
     let index = |number: &usize| match *number {
         number if (1..=last).contains(&number) => Ok(number - 1),
-        number => {
-            Err(Error::wrong(format!("there is no trial {number}: they go from 1 to {last}")))
-        }
+        number => Err(Error::wrong(format!(
+            "there is no trial {number}: trials are numbered from 1 to {last}"
+        ))),
     };
     numbers.iter().map(index).collect()
 }
@@ -119,15 +117,15 @@ fn given(
         let mut of_task = all.iter().filter(|row| row.task == *task).peekable();
         if of_task.peek().is_none() {
             let last = all.last().map_or(0, |row| row.task);
-            let message = format!("there is no task {task}: they go from 0 to {last}");
+            let message = format!("there is no task {task}: tasks are numbered from 0 to {last}");
             return Err(Error::wrong(message));
         }
         for row in of_task {
             let index = row.trial.wrapping_sub(1);
             if experiment.trials.get(index).is_none_or(|trial| trial.digest != row.digest) {
                 return Err(Error::wrong(format!(
-                    "trial {} is not {} here: this is another version of wick, or files that the \
-                     experiment names are others than on the machine that submitted it",
+                    "trial {} is not {} here: this is another version of wick, or files of the experiment differ \
+                     from those on the machine that submitted it",
                     row.trial, row.digest
                 )));
             }

@@ -193,7 +193,7 @@ impl Augment {
             problems.push(
                 Problem::value(chain.at.clone(), "only training batches are mixed")
                     .label("mixes images")
-                    .help("leave mixup and cutmix to augment.train"),
+                    .help("use mixup and cutmix only in augment.train"),
             );
         }
         match train {
@@ -206,7 +206,7 @@ impl Augment {
 
 /// The last epoch with the chain for training images: a number, or `"end"`.
 fn read_until(node: &Node, at: &KeyPath) -> Result<Option<usize>, Problem> {
-    let help = "the last epoch in which training images are augmented, or \"end\"";
+    let help = "the last epoch with augmentation, or \"end\"";
     match &node.content {
         Content::String(word) if word == "end" => Ok(None),
         Content::Integer(0) => {
@@ -232,7 +232,7 @@ fn check_rules(rules: &BoxRules, at: &KeyPath) -> Vec<Problem> {
         problems.push(Problem::value(at.key("min-area"), message).label("negative"));
     }
     if !(0.0..=1.0).contains(&rules.min_visibility) {
-        let message = format!("min-visibility = {} is not a part", rules.min_visibility);
+        let message = format!("min-visibility = {} is not a fraction", rules.min_visibility);
         problems.push(Problem::value(at.key("min-visibility"), message).label("between 0 and 1"));
     }
     problems

@@ -61,11 +61,11 @@ pub struct Data {
     /// whose images have it, as in `class-attributes = { even = ["0", "2", "4"], prime = ["2", "3"] }`.
     #[serde(default)]
     pub class_attributes: BTreeMap<String, Vec<String>>,
-    /// How many of the training images are learnt from.
+    /// How many training images are used.
     pub subset: Subset,
     /// Size and channels.
     pub image: Image,
-    /// How an image of another shape is brought to that size.
+    /// How an image of another shape gets this size.
     pub fit: Fit,
     /// Normalisation per channel.
     pub normalise: Written<Normalise>,
@@ -74,18 +74,18 @@ pub struct Data {
     /// The most pixels that an image file may have; one with more counts as one that cannot be decoded.
     #[schemars(range(min = 1))]
     pub max_pixels: u64,
-    /// What becomes of the boxes that a source has.
+    /// Whether images are cropped to the boxes of the source.
     pub crop: Crop,
     /// How they are written.
     pub box_format: BoxFormat,
-    /// What the columns of a table are called.
+    /// Names of columns, if they are not the usual names.
     #[serde(default)]
     pub columns: Columns,
     /// Which images belong together and stay on one side of every split.
     pub group: Group,
     /// What to do about copies of images.
     pub duplicates: Duplicates,
-    /// How often the training images of each class are learnt from.
+    /// How often each class is used in an epoch.
     pub sampling: Sampling,
     /// Images in one step.
     #[schemars(range(min = 1))]
@@ -113,7 +113,7 @@ pub struct Columns {
     /// Of all of its labels, where it may have several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// What stands between these; `|` if nothing is said.
+    /// The text between labels; `|` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
     /// Of the labels, where it may have several: one column each, in which a 1 says that the image has that label and
@@ -510,7 +510,7 @@ pub enum Normalise {
     None,
     /// Mean and standard deviation of the trial's training images: `"dataset"`.
     Dataset,
-    /// Mean and standard deviation of so many of the trial's training images, drawn by its seed: `{ sample = 2000 }`.
+    /// Mean and standard deviation of this number of training images, drawn by the seed: `{ sample = 2000 }`.
     Sample(usize),
     /// Declared numbers: `{ mean = […], std = […] }`.
     By(Moments),

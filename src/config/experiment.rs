@@ -24,11 +24,11 @@ pub struct Experiment {
     pub seed: u64,
     /// Which images, how they are split and what size they have.
     pub data: Data,
-    /// What happens to images on their way to the network.
+    /// How images are changed before the network gets them.
     pub augment: Augment,
     /// The network.
     pub model: Model,
-    /// What becomes of a pretrained network.
+    /// How a pretrained network is reused.
     pub transfer: Transfer,
     /// The recipe.
     pub train: Train,

@@ -17,7 +17,7 @@ pub fn explanation(path: &KeyPath, word: &str) -> Option<String> {
                 _ => "folder",
             };
             return Some(format!(
-                "a path stands in a table that says what is there: {{ {kind} = \"{word}\" }}"
+                "a path needs a table with the kind of source: {{ {kind} = \"{word}\" }}"
             ));
         }
     }
@@ -33,7 +33,7 @@ pub fn explanation(path: &KeyPath, word: &str) -> Option<String> {
 pub fn option(name: &str) -> Option<String> {
     let plain = name.to_lowercase().replace('_', "-");
     let set = |key: &str, value: &str| {
-        Some(format!("settings of the file are set by their paths: --set {key}={value}"))
+        Some(format!("set values of the file by their paths: --set {key}={value}"))
     };
     match plain.as_str() {
         "epochs" | "num-epochs" | "max-epochs" => set("train.epochs", "10"),
@@ -45,19 +45,17 @@ pub fn option(name: &str) -> Option<String> {
         "data" | "imdir" | "dataset" | "data-dir" => set("data.source.folder", "FOLDER"),
         "model" | "arch" => set("model.preset", "resnet18-32"),
         "device" | "gpu" | "gpus" | "cuda" => set("'run.devices", "[\"cuda:0\"]'"),
-        "resume" | "continue" | "checkpoint" => Some(
-            "a run goes on by itself where it was left: give the same command again".to_owned(),
-        ),
+        "resume" | "continue" | "checkpoint" => {
+            Some("a run resumes by itself: use the same command again".to_owned())
+        }
         "out" | "output" | "output-dir" | "save-dir" | "logdir" => {
-            Some("results go to a folder named after the experiment under --results DIR".to_owned())
+            Some("results go to DIR/NAME with --results DIR".to_owned())
         }
         "num-workers" | "jobs" => Some(
             "--workers N is how many trials run at once, --threads N how many threads each has"
                 .to_owned(),
         ),
-        "config" | "file" => {
-            Some("the experiment file is named without an option: wick run FILE".to_owned())
-        }
+        "config" | "file" => Some("the experiment file needs no option: wick run FILE".to_owned()),
         _ => None,
     }
 }
@@ -110,7 +108,7 @@ const TABLES: [Table; 3] = [
         ),
         (
             &["numclasses", "nclasses", "nbclasses"],
-            "the data says it: { dense = \"classes\" } has an output for each class",
+            "{ dense = \"classes\" } has an output for each class of the data",
         ),
         (
             &["inputshape", "inputsize", "imagesize", "imgsize", "targetsize"],
@@ -121,7 +119,7 @@ const TABLES: [Table; 3] = [
             "it is data.validation, a part such as 0.1",
         ),
         (&["testsplit", "testsize"], "it is data.test, a part such as 0.1"),
-        (&["shuffle"], "training images are always shuffled anew in each epoch, by the seed"),
+        (&["shuffle"], "training images are always shuffled in each epoch, by the seed"),
         (
             &["numworkers", "workers", "threads"],
             "wick run takes --workers for trials at once, and --threads for each",
@@ -131,13 +129,10 @@ const TABLES: [Table; 3] = [
             &["arch", "architecture", "backbone"],
             "a built-in network is model.preset: wick presets lists them",
         ),
-        (
-            &["pretrained"],
-            "weights to start from are model.weights, or [transfer] with what becomes of them",
-        ),
+        (&["pretrained"], "use model.weights, or [transfer] for transfer learning"),
         (
             &["softmax", "logsoftmax"],
-            "a network gives logits, without an activation: the loss takes the softmax of them itself, and so does wick predict",
+            "a network gives logits, without an activation: the loss and wick predict compute the softmax",
         ),
         (
             &[
@@ -146,7 +141,7 @@ const TABLES: [Table; 3] = [
                 "crossentropy",
                 "crossentropyloss",
             ],
-            "it is \"cross-entropy\", of the logits, and need not be written",
+            "it is \"cross-entropy\" of the logits, the default",
         ),
         (&["steplr", "stepdecay"], "it is { step = { every = 10, factor = 0.1 } }"),
         (&["multisteplr", "milestones"], "it is { steps = { at = [30, 60], factor = 0.1 } }"),
@@ -190,14 +185,17 @@ const TABLES: [Table; 3] = [
         (&["dropout2d", "spatialdropout2d"], "it is { dropout = { channels = 0.2 } }"),
         (&["depthwiseconv2d"], "it is { conv = \"channels\", kernel = 3, groups = \"channels\" }"),
         (&["separableconv2d"], "it is { separable-conv = 32, kernel = 3 }"),
-        (&["input", "inputlayer"], "the size of images is data.image; layers begin behind it"),
+        (
+            &["input", "inputlayer"],
+            "the input size is data.image; model.layers need no input layer",
+        ),
         (&["sequential"], "model.layers is the sequence"),
         (&["kernelsize", "filtersize"], "it is kernel"),
         (
             &["outchannels", "filters"],
             "the number of filters is the layer's main argument: { conv = 32, kernel = 3 }",
         ),
-        (&["inchannels", "infeatures"], "what comes in is known from the layer before"),
+        (&["inchannels", "infeatures"], "the input size is known from the layer before"),
         (
             &["units", "outfeatures", "neurons"],
             "the number of neurons is the layer's main argument: { dense = 120 }",
@@ -248,7 +246,7 @@ mod tests {
     #[test]
     fn options_that_there_are_not_say_what_there_is() {
         assert!(option("epochs").unwrap().ends_with("--set train.epochs=10"));
-        assert!(option("resume").unwrap().contains("goes on by itself"));
+        assert!(option("resume").unwrap().contains("resumes by itself"));
         assert_eq!(option("quietly"), None);
     }
 }

@@ -52,11 +52,11 @@ impl Pattern {
             // The last line says what is wrong, those before show where.
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("\"{}\" is no regular expression: {last}", self.0)
+            format!("\"{}\" is not a regular expression: {last}", self.0)
         })?;
         match compiled.captures_len() - 1 {
             1 => Ok(compiled),
-            count => Err(format!("\"{}\" has {count} pairs of brackets, not one", self.0)),
+            count => Err(format!("\"{}\" has {count} pairs of brackets instead of one", self.0)),
         }
     }
 }

@@ -285,8 +285,8 @@ fn example(kind: &str) -> Option<&'static str> {
         "channel-pool" => Some("{ channel-pool = \"max\" } or { channel-pool = \"mean\" }"),
         "group-norm" => Some("{ group-norm = 32 } for 32 groups"),
         "local-response-norm" => Some("{ local-response-norm = 5 } for 5 channels"),
-        "layer-scale" => Some("{ layer-scale = 1e-6 }, what the numbers start with"),
-        "scale" => Some("{ scale = 0.125 } for an eighth of each number"),
+        "layer-scale" => Some("{ layer-scale = 1e-6 }, the first value of the factors"),
+        "scale" => Some("{ scale = 0.125 } to divide all values by 8"),
         "chunk" => Some("{ chunk = 0, of = 2 } for the first half of the channels"),
         "channel-shuffle" => Some("{ channel-shuffle = 2 } for two groups"),
         "pad-channels" => Some("{ pad-channels = [8, 8] }"),
@@ -471,7 +471,7 @@ pub struct AdaptiveMaxPool {
 pub struct BlurPool {
     /// Window.
     pub blur_pool: Pair,
-    /// Step; 1 if not given: then it blurs alone.
+    /// Step; 1 if not given, so that it only blurs.
     pub stride: Option<Pair>,
     /// Name of the layer.
     pub name: Option<String>,
@@ -595,7 +595,7 @@ pub struct GlobalResponseNorm {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LayerScale {
-    /// What the numbers start with.
+    /// The first value of the factors.
     pub layer_scale: f64,
     /// Name of the layer and of its parameter.
     pub name: Option<String>,
@@ -637,7 +637,7 @@ pub struct ChannelShuffle {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PadChannels {
-    /// How many before and how many behind.
+    /// The number of zero channels before and after.
     pub pad_channels: Pair,
     /// Name of the layer.
     pub name: Option<String>,
@@ -684,7 +684,7 @@ pub struct SeparableConv {
     pub norm: Option<Norm>,
     /// Overrides `model.defaults.activation`.
     pub activation: Option<Written<Option<Activation>>>,
-    /// Overrides `model.defaults.dropout`, behind the second convolution; the first has none.
+    /// Overrides `model.defaults.dropout`, after the second convolution; the first has none.
     pub dropout: Option<Written<DropoutSettings>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
@@ -701,7 +701,7 @@ pub struct SqueezeExcite {
     pub squeeze_excite: Squeeze,
     /// In between; `"relu"` if not given.
     pub activation: Option<Written<Option<Activation>>>,
-    /// What gives the factors; `"sigmoid"` if not given.
+    /// The activation that gives the factors; `"sigmoid"` if not given.
     pub gate: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
@@ -716,7 +716,7 @@ pub struct SqueezeExcite {
 pub struct Eca {
     /// Channels that the window of the convolution sees: an odd number.
     pub eca: usize,
-    /// What gives the factors; `"sigmoid"` if not given.
+    /// The activation that gives the factors; `"sigmoid"` if not given.
     pub gate: Option<Written<Option<Activation>>>,
     /// Overrides `model.defaults.init`.
     pub init: Option<Init>,
@@ -757,9 +757,9 @@ pub struct Branches {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Merge {
-    /// Channels one behind the other (Inception; Szegedy et al., 2015).
+    /// Along channels (Inception; Szegedy et al., 2015).
     Concat,
-    /// Rows one behind the other: maps of the first branch above those of the second.
+    /// Along height: maps of the first branch above those of the second.
     Rows,
     /// Added element by element.
     Sum,
@@ -780,7 +780,7 @@ pub struct Auxiliary {
     pub name: Option<String>,
 }
 
-/// Layers that stand several times behind each other: `{ repeat = 3, layers = ["relu"] }`.
+/// Layers that are repeated: `{ repeat = 3, layers = ["relu"] }`.
 #[derive(Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Repeat {
@@ -788,7 +788,7 @@ pub struct Repeat {
     pub repeat: usize,
     /// The layers; in them `$index` counts from 0.
     pub layers: Nested<Element>,
-    /// Prefix of the names within, with the number behind; `""` for none.
+    /// Prefix of the names inside, followed by the number; `""` for none.
     pub name: Option<String>,
 }
 

@@ -24,7 +24,7 @@ impl<'de> Deserialize<'de> for Yes {
         impl Visitor<'_> for Reader {
             type Value = Yes;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("true (leave the layer out instead of switching it off)")
+                f.write_str("true (to switch the layer off, remove it)")
             }
             fn visit_bool<E: Error>(self, yes: bool) -> Result<Yes, E> {
                 if yes { Ok(Yes) } else { Err(E::invalid_value(Unexpected::Bool(false), &self)) }

@@ -47,7 +47,7 @@ pub(super) fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     if read as u64 > LONGEST {
-        let message = format!("more than {} MiB are no experiment", LONGEST >> 20);
+        let message = format!("it has more than {} MiB", LONGEST >> 20);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(text)
@@ -147,7 +147,7 @@ fn files(
     let text = by(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => {
-                "wick new FOLDER writes a first one for a folder of images"
+                "wick new FOLDER writes a first experiment for a folder of images"
             }
             _ => "an experiment is a TOML file in UTF-8",
         };

@@ -28,7 +28,7 @@ pub struct Model {
     pub preset: Preset,
     /// Names and values that layers use: `width` is filled in for `$width`.
     pub parameters: BTreeMap<String, Value>,
-    /// What layers do unless they say otherwise; not the last one, which gives the logits.
+    /// Settings of layers that do not set them; the last layer, which gives the logits, does not use them.
     pub defaults: Defaults,
     /// The layers in order.
     pub layers: Nested<Element>,

@@ -162,10 +162,8 @@ pub fn apply(root: &mut Node) -> Result<(), Problem> {
     };
     let layers = root.get("model").and_then(|model| model.get("layers"));
     if layers.is_some_and(|layers| !uses(layers, &preset)) {
-        let message = format!(
-            "[model] has layers of its own, so the preset \"{name}\" is not the network that would be trained"
-        );
-        return Err(Problem::value(at, message).label("of no use beside model.layers").help(
+        let message = format!("[model] has its own layers, so the preset \"{name}\" has no effect");
+        return Err(Problem::value(at, message).label("no effect beside model.layers").help(
             format!(
                 "remove one of the two; `wick presets {name}` prints its layers, to copy and change"
             ),

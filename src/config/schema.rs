@@ -33,7 +33,7 @@ pub fn schema() -> Value {
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("An experiment of wick");
     root["description"] =
-        json!("Each key: docs/reference/README.md. `wick check FILE` tells the rest.");
+        json!("All keys: docs/reference/README.md. `wick check FILE` checks everything.");
     // What the layering itself reads.
     root["properties"]["extends"] = json!({
         "description": "Files that this one is laid over, relative to its folder.",

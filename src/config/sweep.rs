@@ -117,7 +117,7 @@ impl Sweep {
                 "folds" => match read::<usize>(value, &at) {
                     Ok(folds) if folds >= 2 => sweep.folds = Some(folds),
                     Ok(folds) => problems.push(
-                        Problem::value(at, format!("{folds} folds leave nothing to validate on"))
+                        Problem::value(at, format!("{folds} folds leave no validation images"))
                             .label("at least 2"),
                     ),
                     Err(problem) => problems.push(problem),
@@ -159,7 +159,7 @@ impl Sweep {
             };
             for key in OTHERS.into_iter().filter(is_filled) {
                 problems.push(
-                    Problem::key(at.key(key), format!("{key} does not go with [sweep.search]"))
+                    Problem::key(at.key(key), format!("{key} cannot be combined with [sweep.search]"))
                         .label("a search suggests all settings itself")
                         .help("settings are axes of the search: \"model.defaults.norm\" = { choice = [\"none\", \"batch\"] }"),
                 );
@@ -181,8 +181,8 @@ fn seeds(node: &Node, at: &KeyPath) -> Result<Seeds, Problem> {
         sorted.sort_unstable();
         sorted.dedup();
         return if seeds.is_empty() || sorted.len() < seeds.len() {
-            Err(Problem::value(at.clone(), "a list of seeds names each of at least one seed once")
-                .label(if seeds.is_empty() { "empty" } else { "some seed stands twice" }))
+            Err(Problem::value(at.clone(), "a list of seeds needs at least one seed, each once")
+                .label(if seeds.is_empty() { "empty" } else { "a seed is listed twice" }))
         } else {
             Ok(Seeds::List(seeds))
         };

@@ -115,9 +115,7 @@ impl Unfolder<'_> {
         let Content::Array(items) = &list.content else {
             let message = format!("{at}: expected a list, found {}", list.content.describe());
             self.problem(
-                Problem::value(at, message)
-                    .label("not a list")
-                    .help("layers stand in a list: [ … ]"),
+                Problem::value(at, message).label("not a list").help("layers are a list: [ … ]"),
                 scope,
             );
             return Vec::new();
@@ -272,7 +270,7 @@ impl Unfolder<'_> {
             }
         };
         let Some(layers) = raw.get("layers") else {
-            let problem = Problem::missing(at.clone(), "a repeat has layers")
+            let problem = Problem::missing(at.clone(), "a repeat needs layers")
                 .label("needs \"layers\"")
                 .help("{ repeat = 3, layers = [ … ] }");
             return self.problem(problem, scope);
@@ -338,6 +336,6 @@ fn bad_name(name: &Node, kind: &str, is_outermost: bool, at: &KeyPath) -> Option
     (!fits).then(|| {
         Problem::value(at, format!("\"{name}\" cannot be the name of a layer"))
             .label("not a name")
-            .help("names are made of letters, digits, -, _ and dots inside, and are not numbers")
+            .help("a name may have letters, digits, -, _ and inner dots, and must not be a number")
     })
 }

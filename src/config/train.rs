@@ -44,7 +44,7 @@ pub struct Train {
     pub early_stop: Option<EarlyStop>,
     /// The metric that chooses the best epoch.
     pub best: Metric,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: LossFunction,
     /// Part of the target that is spread over all classes, in the loss that is minimised.
     #[schemars(range(min = 0, max = 1))]
@@ -57,7 +57,7 @@ pub struct Train {
     /// Batches whose gradients are averaged into one step.
     #[schemars(range(min = 1))]
     pub accumulate: usize,
-    /// What the optimiser's weight decay works on.
+    /// Where the optimiser's weight decay applies.
     pub decay_on: parameters::DecayOn,
     /// Learning rates and weight decays of their own for parameters, by name.
     pub parameters: Vec<parameters::ParameterRule>,
@@ -131,9 +131,9 @@ impl EarlyStop {
 
     /// Says what is wrong with the rule, which stands at `at` in the file.
     pub fn check(&self, at: &str, faults: &mut Faults) {
-        let message = "patience lasts at least one epoch";
+        let message = "patience must be at least one epoch";
         faults.that(self.patience >= 1, format!("{at}.patience"), message, "0");
-        let (sound, message) = (self.min_delta >= 0.0, "a least change is not negative");
+        let (sound, message) = (self.min_delta >= 0.0, "min-delta must not be negative");
         faults.that(sound, format!("{at}.min-delta"), message, "negative");
     }
 }

@@ -15,7 +15,7 @@ use crate::document::{Content, KeyPath, Node, Problem, WrittenPath, read};
 pub struct Weights {
     /// Where they are.
     pub origin: Origin,
-    /// Names in the file and the parameters that they are; a `*` stands for any part.
+    /// Names in the file and the parameters that they belong to; `*` matches any text.
     pub rename: BTreeMap<String, String>,
     /// Whether every parameter has to be in the file and every tensor of it used; true if not given.
     pub strict: Option<bool>,
@@ -49,7 +49,7 @@ written!(Weights, "Weights", |types| {
 struct FromFile {
     /// safetensors, PyTorch's `.pth` or `.pt`, NumPy's `.npz`; bundled weights; a place on the Hub.
     file: WrittenPath,
-    /// Names in the file and the parameters that they are; a `*` stands for any part.
+    /// Names in the file and the parameters that they belong to; `*` matches any text.
     #[serde(default)]
     rename: BTreeMap<String, String>,
     /// Whether every parameter has to be in the file and every tensor of it used; true if not given.

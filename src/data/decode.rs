@@ -191,9 +191,7 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     check_size(width, height, max_pixels)?;
     let pixels = u64::from(width) * u64::from(height);
     if format == ImageFormat::Gif && pixels > GIF_CANVAS + length.saturating_mul(GIF_RATIO) {
-        return Err(format!(
-            "{length} bytes cannot hold the {width}×{height} pixels that they claim"
-        ));
+        return Err(format!("{length} bytes are too few for {width}×{height} pixels"));
     }
     if width == 0 || height == 0 {
         return Err(format!("an image of {width}×{height} pixels"));
@@ -201,8 +199,8 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
         let format = format!("{format:?}").to_uppercase();
         return Err(format!(
-            "a {format} file of numbers with a fraction, of which nobody says which is black and which is white; \
-             save whole numbers of 8 or 16 bits"
+            "a {format} file of numbers with a fraction, whose range of values is not known; save whole numbers \
+             of 8 or 16 bits"
         ));
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -235,7 +233,7 @@ fn in_words(format: ImageFormat, error: &ImageError) -> String {
         }
         ImageError::Limits(_) => format!("a {format} file that needs too much memory"),
         ImageError::Unsupported(what) if format == "TIFF" => format!(
-            "a TIFF file of a kind that is not read ({what}); save it as gray or RGB with whole numbers of 8 or 16 bits"
+            "an unsupported TIFF file ({what}); save it as gray or RGB with whole numbers of 8 or 16 bits"
         ),
         other => format!("a damaged {format} file ({other})"),
     }

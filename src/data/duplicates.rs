@@ -54,11 +54,11 @@ impl Copies {
         text.push_str(match self.fate {
             Duplicates::Drop => "; they were left out",
             Duplicates::DropFromTrain => {
-                "; no trial learns from those that it is chosen by or tested on"
+                "; none is both in training and in validation or test"
             }
             Duplicates::Keep | Duplicates::Error => {
-                "; such copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \
-                 \"drop-from-train\" those that a split would have on both sides"
+                "; copies may be on both sides of a split: data.duplicates = \"drop\" leaves all copies out, \
+                 \"drop-from-train\" only training images with copies in validation or test"
             }
         });
         Some(text)

@@ -146,7 +146,8 @@ pub enum Error {
     },
     /// Training images that are copies of validation or test images, where there shall be none.
     #[error(
-        "{origin}: {total} training images are copies of validation or test images:{}\n(data.duplicates = \"drop-from-train\" leaves them out, \"keep\" keeps them; how near copies are found is told in the reference)",
+        "{origin}: {total} training images are copies of validation or test images:{}\n(data.duplicates = \
+         \"drop-from-train\" leaves them out, \"keep\" keeps them; the reference explains near copies)",
         lines(pairs)
     )]
     Leaks {
@@ -159,7 +160,8 @@ pub enum Error {
     },
     /// A group of images on both sides of a split that the source declares.
     #[error(
-        "the group `{group}` of {origin}{} has images for {} and for {}; images of a group stay on one side: mend the declared split, or data.group",
+        "the group `{group}` of {origin}{} has images for {} and for {}; images of a group must be on one side: \
+         correct the declared split, or data.group",
         match more {
             0 => String::new(),
             more => format!(", and {more} more,"),
@@ -200,7 +202,8 @@ pub enum Error {
     },
     /// More pixels than memory, of images that keep their own sizes.
     #[error(
-        "{images} images in their own sizes need more memory than there is; let the chains of [augment] begin with smallest-max-size or resize, which is then done once"
+        "{images} images in their own sizes need more memory than there is; start the chains of [augment] with \
+         smallest-max-size or resize, which is then applied once"
     )]
     TooManyPixels {
         /// How many images.

@@ -164,7 +164,8 @@ fn class_folders(folder: &Path, entries: &Entries) -> Result<Vec<String>, Error>
     if images > 0 {
         let problem = match folders {
             0 => format!(
-                "holds {images} images but no class folders; put the images of each class into a folder of their own, or list them in a table ({{ csv = \"…\" }})"
+                "holds {images} images but no class folders; put the images of each class into their own folder, \
+                 or list them in a table ({{ csv = \"…\" }})"
             ),
             _ => format!(
                 "holds {images} images beside the class folders ({}); move them into one",

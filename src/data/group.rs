@@ -32,8 +32,8 @@ pub(super) fn group(listing: &mut Listing, source: &Source, how: &Group) -> Resu
         Group::By(_) | Group::FolderPrefix(_) | Group::Name(_) => {
             return Err(Error::format(
                 &*listing.origin,
-                "its images are in no groups as data.group names them; all sources of an experiment are \
-                 grouped in one way, such as { name = \"…\" }",
+                "its images have no groups as in data.group; all sources of an experiment need the same kind of \
+                 groups, such as { name = \"…\" }",
             ));
         }
     };

@@ -100,8 +100,8 @@ impl Held {
                 Err(cause) => {
                     let folder = folder.display();
                     means.teller.tell(News::Warning(&format!(
-                        "decoded images cannot be kept in {folder}: {cause}; those that memory has no room for are \
-                         decoded each time, which is slower and changes no number"
+                        "decoded images cannot be kept in {folder}: {cause}; images that do not fit into memory \
+                         are decoded each time, which is slower but does not change results"
                     )));
                     None
                 }

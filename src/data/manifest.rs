@@ -171,8 +171,8 @@ pub(super) fn list(path: &Path, plan: &DataPlan) -> Result<Listing, Error> {
         && task.is_multi_label()
     {
         let problem = format!(
-            "has a label `{class}`; where an image may have several, \"{SEPARATOR}\" stands between labels in tables of \
-             results: rename it"
+            "has a label `{class}`; where an image may have several, \"{SEPARATOR}\" separates labels in tables \
+             of results: rename it"
         );
         return Err(Error::format(path.display().to_string(), problem));
     }
@@ -249,7 +249,7 @@ pub(super) fn rows(
             known.entry((image.clone(), corners)).or_insert_with(|| (*line, label.to_owned()));
         if task.is_multi_label() && first.0 != *line {
             return Err(wrong(format!(
-                "{image} stands in line {} already; all labels of an image stand in one row",
+                "{image} is also in line {}; all labels of an image must be in one row",
                 first.0
             )));
         }
@@ -281,7 +281,7 @@ pub(super) fn rows(
     }
     if boxes.crop && rows.files.iter().all(|file| file.bbox.is_none()) {
         let columns = boxes.format.columns().join(", ");
-        let problem = format!("has no boxes to crop to; they stand in the columns {columns}");
+        let problem = format!("has no boxes to crop to; boxes need the columns {columns}");
         return Err(Error::format(name, problem));
     }
     Ok(rows)
@@ -307,7 +307,7 @@ impl Places {
         // A column that was named is that one or none.
         let named = |key: &str, name: &str| {
             find(&name.to_lowercase())
-                .ok_or_else(|| lacks(name, format!("data.{key} names one of these")))
+                .ok_or_else(|| lacks(name, format!("data.{key} chooses one of these")))
         };
         let usual = |wanted: &Option<String>, key: &str, names: &[&str]| match wanted {
             Some(name) => named(&format!("columns.{key}"), name).map(Some),
@@ -352,8 +352,7 @@ impl Places {
                 Some(classes) => Label::MultiHot(classes),
                 None => {
                     let how = "`path` and `labels` are needed, or `path` and a column of 0 and 1 for each label; \
-                               data.columns = { labels = \"tags\" } and { multi-hot = [\"cat\", \"dog\"] } name columns that \
-                               are called otherwise";
+                               data.columns = { labels = \"tags\" } and { multi-hot = [\"cat\", \"dog\"] } name columns with other names";
                     return Err(lacks("labels", how.to_owned()));
                 }
             },
@@ -417,8 +416,7 @@ impl Places {
 /// What is needed, and how a column of another name is said to be it.
 fn needed(key: &str, example: &str) -> String {
     format!(
-        "`path` and `label` are needed; data.columns = {{ {key} = \"{example}\" }} names a column that is \
-         called otherwise"
+        "`path` and `label` are needed; data.columns = {{ {key} = \"{example}\" }} names a column with another name"
     )
 }
 
@@ -485,8 +483,8 @@ fn several(cell: &str, separator: &str) -> Result<Vec<String>, String> {
     let labels: Vec<String> = cell.split(separator).map(|label| label.trim().to_owned()).collect();
     if labels.iter().any(String::is_empty) {
         return Err(format!(
-            "has the labels `{cell}`, of which one is empty; \"{separator}\" stands between labels, and an image without a \
-             label has an empty cell"
+            "has the labels `{cell}`, of which one is empty; \"{separator}\" separates labels, and an image \
+             without a label has an empty cell"
         ));
     }
     Ok(labels)
@@ -506,7 +504,7 @@ fn check_separator(
         None => Ok(()),
         Some((other, (line, record))) => Err(format!(
             "has \"{separator}\" between labels in no row, and `{}` in line {line}: data.columns = {{ separator = \
-             \"{other}\" }} names what stands between them",
+             \"{other}\" }} names the separator",
             &record[column]
         )),
     }

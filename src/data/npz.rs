@@ -134,7 +134,8 @@ fn pairs<'a>(archive: &Archive, columns: &'a Columns) -> Result<Vec<([&'a str; 2
     let has = |name: &str| archive.entry(name).is_some();
     let names: Vec<String> = archive.entries().iter().map(|entry| entry.name.clone()).collect();
     let found = if names.is_empty() { "no arrays".to_owned() } else { enumerate(&names) };
-    let hint = "data.columns = { image = \"NAME\", label = \"NAME\" } names arrays that are called otherwise";
+    let hint =
+        "data.columns = { image = \"NAME\", label = \"NAME\" } names arrays with other names";
     if columns.image.is_some() || columns.label.is_some() {
         let (image, label) = (columns.image.as_deref(), columns.label.as_deref());
         let pair = [image.unwrap_or("images"), label.unwrap_or("labels")];

@@ -116,8 +116,8 @@ impl Classes {
 }
 
 /// What files whose columns differ need.
-const WAY_OUT: &str = "; files of one source agree in that: write them anew alike, or name columns that all have, in \
-                       data.columns";
+const WAY_OUT: &str = "; files of one source agree in that: write them again in the same form, or name common \
+                       columns in data.columns";
 
 /// What a file says of its images.
 struct Rows {
@@ -147,7 +147,7 @@ impl Rows {
         let (labels, classes) = labels(&table, column, &name, named.as_deref())?;
         let place = |key: &str, name: &str| {
             let found = find(&table, name).map(|(_, column)| column);
-            found.ok_or_else(|| lacks(&table, name, &format!("data.{key} names one of these")))
+            found.ok_or_else(|| lacks(&table, name, &format!("data.{key} chooses one of these")))
         };
         let parts = split.as_deref().map(|name| {
             Texts::read(&table, place("columns.split", name)?, name, "which names no part")
@@ -442,7 +442,7 @@ fn labels(
             })?;
         }
         Physical::BYTE_ARRAY => {
-            let captions = "which is no class but a caption";
+            let captions = "which is a caption, not a class";
             let Texts { rows, texts } = Texts::read(table, column, name, captions)?;
             return Ok((rows, Classes::Texts(texts)));
         }

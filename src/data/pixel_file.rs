@@ -135,8 +135,8 @@ impl PixelFile {
         {
             let path = self.path.display();
             self.teller.tell(News::Warning(&format!(
-                "failed to keep decoded images in {path}: {cause}; those that are not there are decoded each time, \
-                 which is slower and changes no number"
+                "failed to keep decoded images in {path}: {cause}; missing images are decoded each time, which \
+                 is slower but does not change results"
             )));
         }
     }

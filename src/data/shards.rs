@@ -135,7 +135,7 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
             wrong("has braces with neither a range, as {000..099}, nor a list, as {train,val}")
         })?;
         if choices.len().saturating_mul(listed.len()) > MOST_FILES {
-            return Err(wrong(&format!("stands for more than {MOST_FILES} files")));
+            return Err(wrong(&format!("matches more than {MOST_FILES} files")));
         }
         let before = &rest[..open];
         listed = listed
@@ -163,12 +163,12 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
             }
             files.push(found);
             if files.len() > MOST_FILES {
-                return Err(wrong(&format!("stands for more than {MOST_FILES} files")));
+                return Err(wrong(&format!("matches more than {MOST_FILES} files")));
             }
         }
     }
     if files.is_empty() {
-        return Err(wrong("stands for no file; is it relative to the experiment's folder?"));
+        return Err(wrong("matches no file; is it relative to the experiment's folder?"));
     }
     files.sort();
     files.dedup();

@@ -207,9 +207,10 @@ fn without_copies(
     let emptied = emptied.filter(|((before, after), _)| after.is_empty() && !before.is_empty());
     let classes: Vec<String> = emptied.map(|(_, class)| class.clone()).collect();
     if !classes.is_empty() {
-        let way_out = "all that there are are copies of validation or test images, which \
-                       data.duplicates = \"drop-from-train\" leaves out"
-            .to_owned();
+        let way_out =
+            "all that there are are copies of validation or test images, which data.duplicates = \
+                       \"drop-from-train\" leaves out"
+                .to_owned();
         return Err(Error::EmptyClasses { origin, classes, way_out });
     }
     Ok(left)
@@ -265,7 +266,7 @@ fn subset(
 fn one_fold(dataset: &Dataset, pool: &[u32], fold: Fold, seed: u64) -> Result<Vec<u32>, Error> {
     if pool.len() < fold.of {
         return Err(Error::EmptyPart(format!(
-            "{} images in {} cannot be dealt out to {} folds; use fewer folds",
+            "{} images in {} cannot be split into {} folds; use fewer folds",
             pool.len(),
             dataset.origin,
             fold.of
@@ -374,7 +375,7 @@ fn fold_of_groups(
     let groups = shuffled_groups(dataset, pool, stream);
     if groups.len() < fold.of {
         return Err(Error::EmptyPart(format!(
-            "{} groups in {} cannot be dealt out to {} folds; use fewer folds",
+            "{} groups in {} cannot be split into {} folds; use fewer folds",
             groups.len(),
             dataset.origin,
             fold.of

@@ -447,7 +447,7 @@ fn class(text: &[u8], ending: &str, columns: &Columns) -> Result<Option<(String,
     }
     if class.len() > LONGEST_CLASS || class.contains('\n') {
         return Err(format!(
-            "says `{}`, which is no class but a caption; data.columns = {{ label = \"NAME\" }} names the ending of \
+            "says `{}`, which is a caption, not a class; data.columns = {{ label = \"NAME\" }} names the ending of \
              labels, or their key in .json",
             short(&class)
         ));

@@ -70,7 +70,7 @@ fn content(
             Content::Float(parsed)
         }
         DeValue::Datetime(_) => {
-            return Err(("dates have no meaning in an experiment".to_owned(), value.span()));
+            return Err(("an experiment cannot contain dates".to_owned(), value.span()));
         }
         DeValue::Array(items) => {
             Content::Array(items.iter().map(|item| node(item, place)).collect::<Result<_, _>>()?)

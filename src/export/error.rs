@@ -27,8 +27,8 @@ pub enum ExportError {
     TooLarge(u64),
     /// A softmax gives one label to an image.
     #[error(
-        "the network says several labels of an image, whose probabilities are the sigmoid of each logit, not a softmax: \
-         leave out --softmax"
+        "the network predicts several labels, whose probabilities are the sigmoid of each logit, not a softmax: \
+         remove --softmax"
     )]
     SeveralLabels,
     /// The safetensors format does not hold it.

@@ -12,7 +12,7 @@ const ACROSS: usize = 8;
 
 /// What pictures of maps say by their colours.
 pub const COLOURS: &str = "White is 0, brown is above and blue is below. Each map is scaled by its own largest absolute \
-     value, which stands behind the number of its channel.";
+     value, which is printed after the number of its channel.";
 
 /// The maps of an image at a layer, as a part of a plate: those of the `channels`, counted from 0.
 pub fn group(layer: &LayerPlan, maps: &[f32], channels: &[usize]) -> Group {

@@ -114,7 +114,7 @@ pub fn group(layer: &LayerPlan, field: Option<[ReceptiveField; 2]>, channels: Ve
     let [count, ..] = layer.output[..] else { return Group::default() };
     let sees = match field {
         Some([rows, columns]) => {
-            format!("a number of its maps sees {}×{} pixels", rows.size, columns.size)
+            format!("a value of its maps sees {}×{} pixels", rows.size, columns.size)
         }
         None => "its maps see the whole image".to_owned(),
     };

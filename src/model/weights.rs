@@ -23,8 +23,8 @@ pub enum LoadError {
     Mismatch(#[from] Mismatch),
     /// It is not the one that the plan was made with.
     #[error(
-        "the weights {} have changed since the trial was planned: their hash was {} and is {}; put them back, or run \
-         the experiment again, which makes other trials of the new ones",
+        "the weights {} have changed since the trial was planned: their hash was {} and is {}; restore the file, \
+         or run the experiment again, which makes new trials",
         file.display(), short(then), short(now)
     )]
     Changed {

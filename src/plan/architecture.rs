@@ -156,9 +156,9 @@ impl Graph<'_> {
                 self.problems.push(
                     Problem::value(
                         element.at.key("whiten"),
-                        format!("{} sees what another layer makes of images", element.name),
+                        format!("{} does not get the input images", element.name),
                     )
-                    .label("whitens images themselves")
+                    .label("must come first")
                     .help("put it before all other layers"),
                 );
                 None
@@ -320,7 +320,7 @@ impl Graph<'_> {
             self.problems.push(
                 Problem::value(at, format!("two layers are named \"{name}\""))
                     .label("the second one")
-                    .help("names are the prefixes of parameters, so each is used once"),
+                    .help("a name is a prefix of parameters, so it must be unique"),
             );
         }
     }
@@ -370,7 +370,7 @@ impl Graph<'_> {
         let Nested(body) = &residual.residual;
         if body.is_empty() {
             self.problems.push(
-                Problem::value(element.at.key("residual"), "a residual has at least one layer")
+                Problem::value(element.at.key("residual"), "a residual needs at least one layer")
                     .label("no layers")
                     .help("{ residual = [{ conv = 32, kernel = 3, padding = \"same\" }] }"),
             );
@@ -383,7 +383,7 @@ impl Graph<'_> {
                     format!("a stochastic depth of {p} is not in [0, 1)"),
                 )
                 .label("a probability")
-                .help("0.1 leaves the layers out for every tenth image in training"),
+                .help("0.1 skips the layers for every tenth image in training"),
             );
         }
         let mut inner = self.list(body, input.clone(), false);
@@ -404,7 +404,7 @@ impl Graph<'_> {
             let (found, other) = (display(&inner.shape), display(&around.shape));
             let way = match residual.shortcut.as_ref().is_some_and(|list| !list.0.is_empty()) {
                 true => "its shortcut",
-                false => "its input, which goes around it,",
+                false => "its shortcut",
             };
             let filters = inner.shape[0];
             self.problems.push(
@@ -412,9 +412,9 @@ impl Graph<'_> {
                     element.at.key("residual"),
                     format!("the residual gives {found}, {way} {other}: they cannot be added"),
                 )
-                .label(format!("{found} comes out here"))
+                .label(format!("the output is {found}"))
                 .help(format!(
-                    "a shortcut brings the input to the same shape: shortcut = [{{ conv = {filters}, \
+                    "use a shortcut that gives the same shape: shortcut = [{{ conv = {filters}, \
                      kernel = 1, stride = …, activation = \"none\" }}]"
                 )),
             );
@@ -437,7 +437,7 @@ impl Graph<'_> {
         let lists = &branches.branches.0;
         if lists.len() < 2 {
             self.problems.push(
-                Problem::value(element.at.key("branches"), "there are at least two branches")
+                Problem::value(element.at.key("branches"), "branches needs at least two lists")
                     .label("too few")
                     .help("branches = [[ … ], [ … ]]: lists of layers; an empty one passes the input on"),
             );
@@ -466,16 +466,17 @@ impl Graph<'_> {
         if let Some(index) = ends.iter().position(|end| !fits(&end.shape)) {
             let (found, other) = (display(&ends[index].shape), display(&first));
             let (verb, help) = match merge {
-                Merge::Concat => ("concatenated", "their heights and widths have to be the same"),
-                Merge::Rows => {
-                    ("stacked", "they have to be maps, of the same number of channels and width")
-                }
-                Merge::Sum => ("added", "their shapes have to be the same"),
+                Merge::Concat => ("concatenated", "their heights and widths must be the same"),
+                Merge::Rows => (
+                    "stacked",
+                    "they must be maps with the same number of channels and the same width",
+                ),
+                Merge::Sum => ("added", "their shapes must be the same"),
                 Merge::Multiply if ends.len() == 2 => (
                     "multiplied",
-                    "their shapes have to be the same, or the second has one number for each channel, or one channel",
+                    "their shapes must be the same, or the second branch needs one value per channel, or one channel",
                 ),
-                Merge::Multiply => ("multiplied", "their shapes have to be the same"),
+                Merge::Multiply => ("multiplied", "their shapes must be the same"),
             };
             self.problems.push(
                 Problem::value(
@@ -484,7 +485,7 @@ impl Graph<'_> {
                         "this branch gives {found}, the first one {other}: they cannot be {verb}"
                     ),
                 )
-                .label(format!("{found} comes out here"))
+                .label(format!("the output is {found}"))
                 .help(help),
             );
             return None;
@@ -529,7 +530,7 @@ impl Graph<'_> {
                     format!("a weight of {weight} is negative"),
                 )
                 .label("weight of this head's loss")
-                .help("0 leaves the head out"),
+                .help("0 removes the head"),
             );
         }
         let before = self.layers.len();
@@ -538,7 +539,7 @@ impl Graph<'_> {
             match auxiliary.auxiliary.0.last() {
                 Some(last) => self.check_logits(&logits, last),
                 None => self.problems.push(
-                    Problem::value(element.at.key("auxiliary"), "a head has at least one layer")
+                    Problem::value(element.at.key("auxiliary"), "a head needs at least one layer")
                         .label("no layers")
                         .help("{ auxiliary = [\"flatten\", { dense = \"classes\" }] }"),
                 ),
@@ -573,9 +574,9 @@ impl Graph<'_> {
                             at,
                             format!("{channels} channels cannot be squeezed {ratio} times"),
                         )
-                        .label("channels for each neuron in between")
+                        .label("channels per hidden neuron")
                         .help(
-                            "16 is the paper's; it is at least 1 and at most the number of channels",
+                            "16 is the value of the paper; it must be between 1 and the number of channels",
                         ),
                     );
                     return None;
@@ -630,7 +631,7 @@ impl Graph<'_> {
     fn eca(&mut self, element: &Element, eca: &layer::Eca, input: Option<Point>) -> Option<Point> {
         let kernel = eca.eca;
         let wrong = match () {
-            () if kernel.is_multiple_of(2) => Some(("has none in its middle", "an odd number")),
+            () if kernel.is_multiple_of(2) => Some(("has no middle", "an odd number")),
             () if kernel > LARGEST_SIDE => Some(("is too large", "at most 65535")),
             () => None,
         };
@@ -639,7 +640,7 @@ impl Graph<'_> {
             self.problems.push(
                 Problem::value(element.at.key("eca"), message)
                     .label(label)
-                    .help("3 is the paper's for some ten channels, 5 for some hundred"),
+                    .help("the paper uses 3 for tens of channels, 5 for hundreds"),
             );
             return None;
         }
@@ -717,18 +718,17 @@ fn wrong_output(output: &[usize], classes: usize, last: &Layer, at: &KeyPath) ->
     match last {
         Layer::Dense(_) => Problem::value(
             at.key("dense"),
-            format!("the network gives {found} scores, but the data has {classes} classes"),
+            format!("the network gives {found} logits, but the data has {classes} classes"),
         )
         .label(format!("{found} neurons"))
         .help(
-            "dense = \"classes\" follows the data; [transfer] with weights = … puts a new head on a network \
-             that was trained for other classes; to use it as it is, wick predict --experiment FILE \
-             --weights FILE --classes NAMES",
+            "use dense = \"classes\"; for a network that was trained for other classes, use [transfer]; to \
+             predict with it unchanged, use wick predict --experiment FILE --weights FILE --classes NAMES",
         ),
         _ => Problem::value(
             at.clone(),
             format!(
-                "the network ends with {found}, not with one score for each of {classes} classes"
+                "the network ends with {found}, not with one logit for each of {classes} classes"
             ),
         )
         .label("the last layer")

@@ -83,14 +83,12 @@ pub(super) fn augmentation(
             if found.own_size.is_some() && !fit.is_stretch() {
                 let at = KeyPath::root().key("data").key("fit");
                 let message = format!(
-                    "\"{}\" does nothing here: images come in their own sizes to [augment], whose chain \
-                     begins with a step that brings them to a size",
+                    "\"{}\" has no effect: [augment] gets images in their own sizes, because its chain begins \
+                     with a step that sets the size",
                     fit.name()
                 );
-                let problem =
-                    Problem::value(at, message).label("images are not brought to a size before");
-                problems
-                    .push(problem.help("remove data.fit, or the step that the chain begins with"));
+                let problem = Problem::value(at, message).label("no effect");
+                problems.push(problem.help("remove data.fit, or the first step of the chain"));
                 return None;
             }
             Some(found)
@@ -222,12 +220,14 @@ impl OwnSize {
 /// them to one; none if all end in `wanted`.
 fn of_own_sizes(chain: &WrittenChain, first: &KeyPath, wanted: Frame) -> Option<Vec<Problem>> {
     let [height, width] = [wanted.height, wanted.width];
-    let because = format!("images come in their own sizes, because of how {first} begins");
+    let because = format!(
+        "images have their own sizes, because {first} begins with a step that sets the size"
+    );
     if !chain.chain.takes_any_size(wanted) {
         let problem = Problem::value(chain.at.clone(), because)
-            .label("begins with no step that brings images to a size")
+            .label("does not begin with a step that sets the size")
             .help(format!(
-                "let this chain begin with one, too, such as {{ resize = [{height}, {width}] }}"
+                "begin this chain with such a step, too, for example {{ resize = [{height}, {width}] }}"
             ));
         return Some(vec![problem]);
     }
@@ -246,17 +246,16 @@ fn of_own_sizes(chain: &WrittenChain, first: &KeyPath, wanted: Frame) -> Option<
     let all_end_there = ends.iter().all(|(_, other)| other == end);
     let problem = Problem::value(
         chain.at.clone(),
-        format!("an image of {own} ends as {end}, and data.image.size is {wanted}"),
+        format!("an image of {own} becomes {end}, but data.image.size is {wanted}"),
     )
     .note(because);
     let problem = if all_end_there {
-        problem.label("ends in another size").help(format!(
-            "data.image.size = [{}, {}] is what the network gets",
-            end.height, end.width
-        ))
+        problem
+            .label("ends in another size")
+            .help(format!("data.image.size = [{}, {}] fits this chain", end.height, end.width))
     } else {
-        problem.label("does not end in one size").help(format!(
-            "let the chain end in it, as with {{ pad-if-needed = [{height}, {width}] }}, \
+        problem.label("the last step gives different sizes").help(format!(
+            "end the chain with {{ pad-if-needed = [{height}, {width}] }}, \
              {{ center-crop = [{height}, {width}] }} or {{ resize = [{height}, {width}] }}"
         ))
     };
@@ -329,8 +328,8 @@ const MOST_CHOSEN: usize = 1000;
 
 fn sizes(at: &KeyPath, found: Frame, wanted: Frame) -> Problem {
     Problem::value(at.clone(), format!("images of {found} where training images are {wanted}"))
-        .label("leads to another size")
-        .help("the network takes one size: make both chains end in it")
+        .label("gives another size")
+        .help("the network needs one size: both chains must end with it")
 }
 
 fn check(written: &WrittenChain, frame: Frame, problems: &mut Vec<Problem>) -> Frame {
@@ -372,9 +371,12 @@ fn step(step: &Step, at: &KeyPath, frame: Frame, problems: &mut Vec<Problem>) ->
                 && problems.len() == before
             {
                 problems.push(
-                    Problem::value(at.index(index), format!("{other} here, {first} before"))
-                        .label("another size")
-                        .help("whichever is chosen, one-of has to lead to the same size"),
+                    Problem::value(
+                        at.index(index),
+                        format!("this step gives {other}, the first one {first}"),
+                    )
+                    .label("another size")
+                    .help("all steps of one-of must give the same size"),
                 );
             }
             first
@@ -387,7 +389,7 @@ fn step(step: &Step, at: &KeyPath, frame: Frame, problems: &mut Vec<Problem>) ->
                     problems.push(
                         Problem::value(at.index(index), format!("{frame} becomes {after}"))
                             .label("changes the size")
-                            .help("what is not always chosen cannot change the size of images"),
+                            .help("a step that is not always applied must not change the size"),
                     );
                 }
             }
@@ -397,8 +399,8 @@ fn step(step: &Step, at: &KeyPath, frame: Frame, problems: &mut Vec<Problem>) ->
     if after != frame && step.p() < 1.0 && problems.len() == before {
         problems.push(
             Problem::value(at.clone(), format!("{frame} becomes {after} with p = {}", step.p()))
-                .label("changes the size now and then")
-                .help("what changes the size of images has p = 1"),
+                .label("changes the size only sometimes")
+                .help("a step that changes the size needs p = 1"),
         );
         return frame;
     }

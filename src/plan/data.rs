@@ -167,14 +167,14 @@ fn amiss(
     that(
         part(validation),
         &["validation"],
-        format!("a part of {validation} is not in [0, 1)"),
+        format!("a fraction of {validation} is not in [0, 1)"),
         "a part of the training images",
     );
     if let Some(test) = test {
         that(
             part(test),
             &["test"],
-            format!("a part of {test} is not in [0, 1)"),
+            format!("a fraction of {test} is not in [0, 1)"),
             "a part of the images",
         );
     }
@@ -183,13 +183,13 @@ fn amiss(
         Subset::PerClass(count) => that(
             count >= 1,
             &["subset", "per-class"],
-            "a subset has at least one image of each class".to_owned(),
+            "a subset needs at least one image of each class".to_owned(),
             "no images",
         ),
         Subset::Fraction(part) => that(
             part > 0.0 && part <= 1.0,
             &["subset", "fraction"],
-            format!("a part of {part} is not in (0, 1]"),
+            format!("a fraction of {part} is not in (0, 1]"),
             "a part of the training images",
         ),
     }
@@ -299,21 +299,21 @@ pub(super) fn check(data: &Data) -> Vec<Problem> {
             that(
                 false,
                 at.key("classes").index(index),
-                format!("the class \"{}\" stands twice", names[index]),
+                format!("the class \"{}\" is listed twice", names[index]),
                 "already in the list",
             );
         }
         that(
             names.len() >= 2,
             at.key("classes"),
-            format!("{} classes are not enough to tell apart", names.len()),
+            format!("{} classes are too few", names.len()),
             "at least two",
         );
     }
     that(
         data.crop == Crop::None || data.source.0.has_boxes(),
         at.key("crop"),
-        "the source has no boxes to crop to: tables (csv) and gtsrb have".to_owned(),
+        "the source has no boxes to crop to: only csv and gtsrb have boxes".to_owned(),
         "nothing to crop to",
     );
     problems.extend(check_group(&data.group, &data.source.0));
@@ -338,24 +338,24 @@ fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
                 Source::Csv(_) | Source::Parquet(_) => return None,
                 Source::Folder(_) if column == "folder" => return None,
                 Source::Folder(_) => {
-                    "images of one folder belong together with group = \"folder\"; { folder-prefix = 1 } and \
-                     { name = \"…\" } look at their paths; a column can be named of a table, { csv = … } or { parquet = … }"
+                    "for a folder, use group = \"folder\", { folder-prefix = 1 } or { name = \"…\" }; a column \
+                     is for tables, { csv = … } or { parquet = … }"
                 }
                 _ if has_names => "{ name = \"…\" } finds groups in the paths of images",
-                _ => "tables, { csv = … } and { parquet = … }, name them in a column",
+                _ => "only tables, { csv = … } and { parquet = … }, have columns",
             };
             let message = format!("the source has no column \"{column}\" to group images by");
             cannot(&message, "no such groups", help)
         }
         Group::FolderPrefix(0) => cannot(
-            "paths always agree in 0 folders",
+            "folder-prefix must be at least 1",
             "no folders",
-            "{ folder-prefix = 1 } is the least",
+            "the smallest value is { folder-prefix = 1 }",
         ),
         Group::FolderPrefix(_) => match source {
             Source::Folder(_) => None,
             _ => {
-                let help = "{ folder = … } has them; a table names groups in a column";
+                let help = "only { folder = … } has them; for a table, use a column";
                 cannot("the source has no folders to group images by", "no such groups", help)
             }
         },
@@ -367,7 +367,7 @@ fn check_group<P>(group: &Group, source: &Source<P>) -> Option<Problem> {
             (true, Ok(_)) => None,
             (true, Err(message)) => {
                 let problem = Problem::value(at.key("name"), message).label("cannot be used");
-                Some(problem.help("one pair of brackets holds the group: \"^(p[0-9]+)_\""))
+                Some(problem.help("put the group into one pair of brackets: \"^(p[0-9]+)_\""))
             }
         },
     }
@@ -387,20 +387,20 @@ fn check_columns(data: &Data) -> Vec<Problem> {
         known = test.columns();
     }
     if known.is_empty() {
-        let problem = Problem::value(at, "the source has no columns that could be named");
+        let problem = Problem::value(at, "the source has no columns to name");
         let help = "{ csv = … } and { parquet = … } have columns, { tar = … } and { npz = … } images and labels by \
                     name, { cifar100 = … } labels";
-        return vec![problem.label("names nothing").help(help)];
+        return vec![problem.label("no effect").help(help)];
     }
     let mut problems = Vec::new();
     for key in written.iter().filter(|key| !known.contains(key)) {
         let problem =
-            Problem::value(at.key(key), format!("the source has nothing that columns.{key} names"));
-        problems.push(problem.label("names nothing").help(format!("it has {}", known.join(", "))));
+            Problem::value(at.key(key), format!("columns.{key} does not apply to this source"));
+        problems.push(problem.label("no effect").help(format!("it has {}", known.join(", "))));
     }
     if written.contains(&"label") && written.contains(&"one-hot") && known.contains(&"one-hot") {
-        let problem = Problem::value(at.key("one-hot"), "columns.label names the classes already");
-        problems.push(problem.label("a second way").help("one of both says the class of an image"));
+        let problem = Problem::value(at.key("one-hot"), "columns.label already names the classes");
+        problems.push(problem.label("a second way").help("use label or one-hot, not both"));
     }
     problems
 }

@@ -57,7 +57,7 @@ pub(super) fn distill(
     let Distill { teacher, temperature, weight } = written;
     let mut faults = Faults::default();
     faults.positive(temperature, "train.distill.temperature".to_owned());
-    let (sound, message) = ((0.0..=1.0).contains(&weight), "a part of the loss is in [0, 1]");
+    let (sound, message) = ((0.0..=1.0).contains(&weight), "weight must be in [0, 1]");
     faults.that(sound, "train.distill.weight".to_owned(), message, "out of range");
     let mut problems: Vec<Problem> = faults.0.into_iter().map(Problem::from).collect();
     let at = at.key("teacher");
@@ -65,7 +65,7 @@ pub(super) fn distill(
     let file = match teacher {
         Teacher::File(file) => Ok(file.path),
         Teacher::Experiment(name, _) if is_own(root, &name) => Err(format!(
-            "the experiment {name} is its own teacher: what its trials learn from would change with each run"
+            "the experiment {name} is its own teacher: its trials would change with each run"
         )),
         Teacher::Experiment(name, trial) => survey.earlier(&name, trial),
     };
@@ -81,20 +81,20 @@ pub(super) fn distill(
         let (theirs, ours) = (display(&facts.input), display(&model.input));
         let message =
             format!("the teacher takes images of {theirs}, the trial has images of {ours}");
-        let help = "both look at the same images: train the teacher at this size";
+        let help = "the trial and the teacher use the same images: train the teacher at this size";
         problems.push(problem(message).help(help));
     }
     if let Some(classes) = classes
         && facts.classes != classes
     {
         let message = format!(
-            "the teacher tells {} classes apart, {}; the trial has {}, {}",
+            "the teacher has {} classes, {}; the trial has {}, {}",
             facts.classes.len(),
             some(&facts.classes),
             classes.len(),
             some(classes),
         );
-        problems.push(problem(message).help("classes and their order have to be the same"));
+        problems.push(problem(message).help("the classes and their order must be the same"));
     }
     if problems.is_empty() {
         let TeacherFacts { hash, bytes, .. } = facts;

@@ -48,11 +48,11 @@ impl Default for SlurmPlan {
 
 /// Arguments of `sbatch` that are not the user's to give, each with its short form and why.
 const TAKEN: [(&str, &str, &str); 8] = [
-    ("--array", "-a", "the array is made from the trials that are missing"),
-    ("--dependency", "-d", "the job that collects depends on the trials"),
+    ("--array", "-a", "wick makes the array from the missing trials"),
+    ("--dependency", "-d", "wick sets the dependencies"),
     ("--wait", "-W", "wick run --wait follows the jobs"),
     ("--wrap", "--wrap", "the script is written by wick"),
-    ("--parsable", "--parsable", "it is given already"),
+    ("--parsable", "--parsable", "wick sets it"),
     ("--test-only", "--test-only", "wick run --dry-run shows what would be submitted"),
     ("--output", "-o", "logs are in the results folder"),
     ("--chdir", "-D", "paths of the experiment are relative to the working folder"),
@@ -75,15 +75,17 @@ pub(super) fn launcher(root: &Node) -> Result<SlurmPlan, Vec<Problem>> {
     }
     let is_word = |c: char| c.is_alphanumeric() || "-_.,+".contains(c);
     if slurm.partition.is_empty() || !slurm.partition.chars().all(is_word) {
-        let message = format!("\"{}\" is no name of a partition", slurm.partition);
+        let message = format!("\"{}\" is not the name of a partition", slurm.partition);
         let problem = Problem::value(at.key("partition"), message).label("no such name");
-        refuse(problem.help("`sinfo -s` lists the partitions; \"none\" leaves it to the cluster"));
+        refuse(
+            problem.help("`sinfo -s` lists the partitions; \"none\" uses the cluster's default"),
+        );
     }
     let mem = match slurm.mem {
         Memory::None => None,
         Memory::Bytes(bytes) => Some(bytes.div_ceil(1 << 20)),
         Memory::Part(_) => {
-            let problem = Problem::value(at.key("mem"), "a part of which machine's memory?");
+            let problem = Problem::value(at.key("mem"), "a fraction needs a known machine");
             refuse(
                 problem
                     .label("not an amount")
@@ -107,21 +109,22 @@ pub(super) fn launcher(root: &Node) -> Result<SlurmPlan, Vec<Problem>> {
     if let (Some(time), Some(signal)) = (time, signal)
         && signal >= 60 * time.minutes
     {
-        let message = format!("a task of {time} would be told to stop {signal} s before its end");
+        let message = format!("a task of {time} would get the signal {signal} s before its end");
         let problem = Problem::value(at.key("signal"), message).label("before it begins");
-        refuse(problem.help("a shorter signal, as \"30s\", or a longer time"));
+        refuse(problem.help("use a shorter signal, such as \"30s\", or a longer time"));
     }
     for (index, argument) in slurm.sbatch_args.iter().enumerate() {
         let at = at.key("sbatch-args").index(index);
         let name = argument.split(['=', ' ']).next().unwrap_or_default();
         if !argument.starts_with('-') || argument.contains(['\n', '\r']) {
-            let problem = Problem::value(at, format!("\"{argument}\" is no argument of sbatch"));
+            let problem =
+                Problem::value(at, format!("\"{argument}\" is not an argument of sbatch"));
             refuse(problem.label("not an option").help("\"--account=vision\""));
         } else if let Some((long, _, why)) = TAKEN.iter().find(|(long, short, _)| {
             // A short option may have its value right behind it.
             name == *long || (!name.starts_with("--") && name.starts_with(short))
         }) {
-            let problem = Problem::value(at, format!("{long} is not to be given: {why}"));
+            let problem = Problem::value(at, format!("{long} is not allowed: {why}"));
             refuse(problem.label("taken"));
         }
     }

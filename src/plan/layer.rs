@@ -31,7 +31,7 @@ pub(super) fn wrong_groups(
     of: &str,
 ) -> Option<Problem> {
     if groups == 0 {
-        return Some(Problem::value(at, "there is at least one group").label("0 groups"));
+        return Some(Problem::value(at, "at least one group is needed").label("0 groups"));
     }
     let channels = channels.filter(|channels| !channels.is_multiple_of(groups))?;
     let message = format!("{groups} groups do not divide the {channels} channels{of} evenly");
@@ -142,7 +142,7 @@ impl Builder<'_> {
             }
             Layer::Scale(scale) => {
                 if scale.scale == 0.0 {
-                    let message = "times 0, all numbers are the same whatever the image";
+                    let message = "times 0, all values are 0 for every image";
                     self.push(self.at.key("scale"), message, "must not be 0");
                 }
                 Some((LayerKind::ScaleBy(scale.scale), input?.to_vec()))
@@ -164,7 +164,7 @@ impl Builder<'_> {
                     self.problems.push(
                         Problem::value(self.at.key("activation"), "this layer does nothing")
                             .label("no activation")
-                            .help("leave the layer out"),
+                            .help("remove the layer"),
                     );
                     None
                 }
@@ -198,7 +198,7 @@ impl Builder<'_> {
             & self.sides("stride", stride, 1)
             & self.sides("dilation", dilation, 1);
         if conv.groups == Some(Width::Count(0)) {
-            self.push(self.at.key("groups"), "there is at least one group", "0 groups");
+            self.push(self.at.key("groups"), "at least one group is needed", "0 groups");
         }
         let tail = self.tail(conv.norm, conv.activation, conv.dropout);
         let input = self.image(input?)?;
@@ -272,7 +272,7 @@ impl Builder<'_> {
         }
         let patch = input[0].saturating_mul(kernel[0].saturating_mul(kernel[1]));
         if patch > LARGEST_PATCH {
-            let message = format!("a patch of {} has {patch} numbers", display(&kernel));
+            let message = format!("a patch of {} has {patch} values", display(&kernel));
             let label = format!("at most {LARGEST_PATCH} can be whitened");
             self.push(self.at.key("whiten"), message, label);
             return None;
@@ -335,7 +335,7 @@ impl Builder<'_> {
                     self.at.clone(),
                     format!("{} needs a flat input, but gets {}", self.name, display(input)),
                 )
-                .label("maps arrive here")
+                .label("its input is maps")
                 .help("put \"flatten\" or { adaptive-avg-pool = 1 } and \"flatten\" before it"),
             );
             return None;
@@ -371,7 +371,7 @@ impl Builder<'_> {
                     format!("a blur of {} is not between 2 and {LARGEST_BLUR}", display(&window)),
                 )
                 .label("out of range")
-                .help("3 is timm's; with 1 nothing would be blurred: { max-pool = 1, stride = 2 }"),
+                .help("timm's default is 3; 1 would not blur: { max-pool = 1, stride = 2 }"),
             );
             return None;
         }
@@ -388,10 +388,7 @@ impl Builder<'_> {
                     format!("maps of {} are too small for this blur", display(&[height, width])),
                 )
                 .label(format!("mirrors {mirrored} pixels at each border"))
-                .help(
-                    "use a smaller window or stride, fewer pools before it, or larger images: maps are larger than \
-                     what is mirrored",
-                ),
+                .help("use a smaller window or stride, fewer pools before it, or larger images"),
             );
             return None;
         };
@@ -431,7 +428,7 @@ impl Builder<'_> {
         }
         if plan.k <= 0.0 {
             let message = format!("a k of {} is not positive", plan.k);
-            self.push(self.at.key("k"), message, "without it a division by 0 is near");
+            self.push(self.at.key("k"), message, "it prevents a division by 0");
         }
         plan
     }
@@ -445,11 +442,11 @@ impl Builder<'_> {
             Problem::value(
                 self.at.clone(),
                 format!(
-                    "{} normalises each number alone: all become 0, whatever the image",
+                    "{} normalises each value alone: all values become 0 for every image",
                     self.name
                 ),
             )
-            .label("one number is its own mean")
+            .label("one value equals its mean")
             .help(format!("use {other}")),
         );
         None
@@ -479,10 +476,10 @@ impl Builder<'_> {
             self.problems.push(
                 Problem::value(
                     self.at.key("padding"),
-                    "the padding of a pool is at most half its window",
+                    "the padding of a pool must be at most half its window",
                 )
                 .label(format!("window {}", display(&window)))
-                .help("with more, some windows would hold padding alone"),
+                .help("with more, some windows would contain only padding"),
             );
         }
         PoolPlan { window, stride, padding, ceil: ceil.unwrap_or(false) }
@@ -603,7 +600,7 @@ impl Builder<'_> {
                     self.at.clone(),
                     format!("{} needs maps, but gets {} flat features", self.name, display(input)),
                 )
-                .label("a flat input arrives here")
+                .label("its input is flat")
                 .help("move it before \"flatten\" and dense layers"),
             );
         }
@@ -634,7 +631,7 @@ impl Builder<'_> {
         let size = |sides: &[usize]| sides.iter().map(|side| *side as u128).product::<u128>();
         let largest = size(weights).max(size(output));
         if largest > LARGEST_TENSOR {
-            let message = format!("{} would need a tensor of {largest} numbers", self.name);
+            let message = format!("{} would need a tensor of {largest} values", self.name);
             self.push(self.at.key(key), message, "too large for any machine");
         }
         largest <= LARGEST_TENSOR

@@ -128,7 +128,7 @@ fn resized(
         return Vec::new();
     }
     if root.get("transfer").is_some() {
-        let message = "images of a transfer have one size: what frozen layers make of them is kept";
+        let message = "[transfer] needs one image size, because features are cached";
         return vec![Problem::value(path, message).label("no smaller ones")];
     }
     let mut problems = Vec::new();
@@ -138,7 +138,7 @@ fn resized(
         let is_larger = height > model.input[1] || width > model.input[2];
         let reason = match at_size(stage.size) {
             _ if is_larger => Some(format!(
-                "images of {}×{} are not made as large as {shown}",
+                "images of {}×{} cannot be enlarged to {shown}",
                 model.input[1], model.input[2]
             )),
             Err(found) => {
@@ -281,9 +281,9 @@ fn settled(
     {
         let at = KeyPath::root().key("train").key("epochs");
         problems.push(
-            Problem::value(at, "0 epochs evaluate a network as it starts, and this one starts at random")
-                .label("nothing is learnt")
-                .help("model.weights = \"FILE\" names weights to evaluate; else train for an epoch at least"),
+            Problem::value(at, "0 epochs evaluate the initial network, but its weights are random")
+                .label("no training")
+                .help("set model.weights = \"FILE\", or train for at least one epoch"),
         );
     }
     let train = match (&train, &data) {
@@ -359,7 +359,7 @@ pub fn advisable(
         return Err(vec![
             Problem::missing(at, "there is no table [transfer] to advise on")
                 .label("nothing is transferred")
-                .help("[transfer] with weights = … says what the pretrained network is"),
+                .help("[transfer] with weights = … names the pretrained network"),
         ]);
     };
     if task_of(root).is_multi_label() {

@@ -65,7 +65,7 @@ pub fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
     }
     let devices = at.key("devices");
     if written.devices.is_empty() {
-        let problem = Problem::value(devices.clone(), "trials need a device to run on");
+        let problem = Problem::value(devices.clone(), "devices must not be empty");
         problems.push(problem.label("empty").help("devices = [\"cpu\"]"));
     }
     let mut found = Vec::new();
@@ -130,17 +130,18 @@ fn device(text: &str, at: KeyPath, others: &[Device]) -> Result<Device, Problem>
 /// Whether `device` may stand behind `others`.
 fn beside(device: Device, others: &[Device], at: KeyPath) -> Result<(), Problem> {
     if let Some(other) = others.iter().find(|other| other.kind() != device.kind()) {
-        let problem = Problem::value(at, format!("{device} is of another kind than {other}"));
+        let problem =
+            Problem::value(at, format!("{device} and {other} are different kinds of devices"));
         return Err(problem.label("rounds differently").help(
-            "one run has devices of one kind, so that its trials can be compared: the other kind is \
-             another run, and its trials have other digests",
+            "use one kind of device per run, so that its trials are comparable; on another kind, trials have \
+             other digests",
         ));
     }
     if others.contains(&device) {
-        let problem = Problem::value(at, format!("the device {device} stands twice"));
+        let problem = Problem::value(at, format!("the device {device} is listed twice"));
         return Err(problem
             .label("already in the list")
-            .help("slots-per-device says how many trials share a device"));
+            .help("slots-per-device sets the number of trials per device"));
     }
     Ok(())
 }

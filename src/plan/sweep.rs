@@ -270,12 +270,9 @@ fn metric(
         let differs = searched_axis(sweep, "train.best").is_some()
             || trials.iter().any(|trial| trial.plan.train.best != best);
         return if differs {
-            Err(Problem::value(
-                at.clone(),
-                "train.best is swept, so trials have no metric in common",
-            )
-            .label("compared by which metric?")
-            .help(format!("say it here: metric = \"{}\"", best.name())))
+            Err(Problem::value(at.clone(), "train.best is swept, so trials have no common metric")
+                .label("no metric for comparison")
+                .help(format!("set metric = \"{}\"", best.name())))
         } else {
             Ok(best)
         };
@@ -330,7 +327,7 @@ fn prune_plan(
     let has_pairs = trials.windows(2).any(|pair| pair[0].setting == pair[1].setting);
     if matches!(prune.rule, Rule::Paired(_)) && !has_pairs {
         return Err(Problem::value(prune.at.clone(), "there are no pairs to compare")
-            .label("each setting is run once")
+            .label("each setting runs once")
             .help("set seeds = 3 or folds = 5, so that settings share seeds or folds"));
     }
     Ok(plan)
@@ -345,7 +342,7 @@ fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
         problems.push(
             Problem::value(at, "the experiment has no name")
                 .label("not in here")
-                .help("name = \"my-experiment\" names the folder of its results"),
+                .help("name = \"my-experiment\" is the name of its results folder"),
         );
         return String::new();
     };
@@ -359,14 +356,14 @@ fn name(root: &Node, problems: &mut Vec<Problem>) -> String {
                 problems.push(
                     Problem::value(at, format!("\"{name}\" cannot be the name of a folder"))
                         .label("not a name")
-                        .help("names are made of letters, digits, - _ + and dots inside"),
+                        .help("a name may have letters, digits, - _ + and inner dots"),
                 );
             } else if name.len() > LONGEST_NAME {
                 let length = name.len();
                 let message = format!("a name of {length} bytes cannot be the name of a folder");
                 let problem = Problem::value(at, message).label("too long");
                 let help =
-                    format!("at most {LONGEST_NAME} bytes; description = \"…\" holds more words");
+                    format!("use at most {LONGEST_NAME} bytes; description = \"…\" may be longer");
                 problems.push(problem.help(help));
             }
             name

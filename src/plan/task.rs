@@ -42,9 +42,9 @@ fn without_several(data: &Data) -> Vec<Problem> {
         places.push(at().key("class-attributes"));
     }
     let problem = |place: KeyPath| {
-        let message = "it is about images with several labels, and each image has one by data.task";
-        let help = "task = \"multi-label\" says that an image may have several labels, or none";
-        Problem::value(place, message).label("says nothing").help(help)
+        let message = "it is for several labels per image, but data.task is \"single-label\"";
+        let help = "set task = \"multi-label\" if an image may have several labels";
+        Problem::value(place, message).label("no effect").help(help)
     };
     places.into_iter().map(problem).collect()
 }
@@ -61,9 +61,8 @@ fn with_several(data: &Data) -> Vec<Problem> {
         that(
             at().key("task"),
             "the source gives one class to each image",
-            "no several labels",
-            "several labels are read from a table, { csv = … }; data.class-attributes = { even = [\"0\", \"2\"] } says which \
-             labels the images of a class have",
+            "one label per image",
+            "use a table, { csv = … }, or give labels to classes: data.class-attributes = { even = [\"0\", \"2\"] }",
         );
     }
     let several = [
@@ -76,14 +75,14 @@ fn with_several(data: &Data) -> Vec<Problem> {
     let (wrong, message, help): (&[(&str, bool)], _, _) = match has_attributes {
         true => (
             &several,
-            "labels follow from the class of an image by data.class-attributes",
-            "label or one-hot names the class of an image; or leave out class-attributes",
+            "data.class-attributes already gives the labels",
+            "use label or one-hot for the class of an image, or remove class-attributes",
         ),
         false => (
             &one,
-            "it names the one class of an image, and data.task is \"multi-label\"",
-            "labels = \"tags\" names a column of all labels of an image, multi-hot = [\"cat\", \"dog\"] a column of 0 and 1 \
-             for each",
+            "it is for one class per image, but data.task is \"multi-label\"",
+            "use labels = \"tags\" for one column with all labels, or multi-hot = [\"cat\", \"dog\"] for columns \
+             of 0 and 1",
         ),
     };
     for (key, _) in wrong.iter().filter(|(_, is_written)| *is_written) {
@@ -94,15 +93,15 @@ fn with_several(data: &Data) -> Vec<Problem> {
         if in_many && (in_one || is_separated) {
             that(
                 columns.key("multi-hot"),
-                "labels stand in one column already",
+                "a column with all labels is already set",
                 "a second way",
-                "one of both says the labels of an image: labels and separator, or multi-hot",
+                "use labels and separator, or multi-hot, not both",
             );
         }
         if data.columns.separator.as_deref().is_some_and(str::is_empty) {
             that(
                 columns.key("separator"),
-                "nothing cannot stand between labels",
+                "the separator must not be empty",
                 "empty",
                 "\"|\", \";\" or \" \" are usual",
             );
@@ -112,9 +111,9 @@ fn with_several(data: &Data) -> Vec<Problem> {
     if has_attributes && attributes.len() < 2 {
         that(
             place.clone(),
-            "one label is not enough",
+            "at least two labels are needed",
             "at least two",
-            "with one, images of two classes have one label each: task = \"single-label\"",
+            "for one label, use two classes and task = \"single-label\"",
         );
     }
     for (name, classes) in attributes {
@@ -129,32 +128,32 @@ fn with_several(data: &Data) -> Vec<Problem> {
         if name.contains(SEPARATOR) {
             that(
                 place.key(name),
-                "\"|\" stands between labels in tables of results",
+                "\"|\" separates labels in tables of results",
                 "in a name",
-                "call the label otherwise",
+                "rename the label",
             );
         }
     }
     if has_attributes && matches!(data.classes, Classes::Some(_)) {
         that(
             at().key("classes"),
-            "labels follow from the class of an image by data.class-attributes",
+            "data.class-attributes already gives the labels",
             "chooses nothing",
-            "leave out the labels there that shall take no part",
+            "remove unused labels there",
         );
     }
     if !data.sampling.is_shuffle() {
         that(
             at().key("sampling"),
-            "an image with several labels is of no one class by which it could be sampled",
+            "sampling by class needs one label per image",
             "with one label only",
-            "train.class-weights = \"balanced\" makes up for labels that few images have",
+            "use train.class-weights = \"balanced\" for rare labels",
         );
     }
     if data.subset.is_per_class() {
         that(
             at().key("subset"),
-            "an image with several labels counts for no one class",
+            "a subset by class needs one label per image",
             "with one label only",
             "subset = { fraction = 0.1 } takes a part of all training images",
         );
@@ -170,15 +169,15 @@ pub(super) fn check(root: &Node, task: Task) -> Vec<Problem> {
     let mut problems = advice(root);
     let probe = KeyPath::root().key("transfer").key("probe");
     if matches!(root.at(&probe).map(|node| &node.content), Some(Content::String(_))) {
-        let message = "a head is fitted to tell one class from the others, which images with several labels are not of";
-        let help = "write a number of epochs that the head learns alone";
+        let message = "probe = \"fitted\" needs one label per image";
+        let help = "use a number of epochs in which only the head learns";
         problems.push(Problem::value(probe, message).label("with one label only").help(help));
     }
     let distill = KeyPath::root().key("train").key("distill");
     let taught = root.at(&distill).and_then(|node| Distill::read(node, &distill).ok());
     if taught.flatten().is_some() {
-        let message = "a teacher says one class of each image, by a softmax";
-        let help = "distill = \"none\" learns from labels alone";
+        let message = "distillation needs one label per image";
+        let help = "use distill = \"none\"";
         problems.push(Problem::value(distill, message).label("with one label only").help(help));
     }
     problems
@@ -195,9 +194,8 @@ fn advice(root: &Node) -> Vec<Problem> {
 
 /// Nothing can be advised on several labels.
 pub(super) fn unmeasured(place: KeyPath) -> Problem {
-    let message = "advice measures how well features tell one class from the others, which images with several labels \
-                   are not of";
+    let message = "advice needs one label per image";
     let help =
-        "name the case: \"large-similar\" retrains everything, \"small-similar\" a new end alone";
+        "name the case: \"large-similar\" trains everything, \"small-similar\" only a new head";
     Problem::value(place, message).label("with one label only").help(help)
 }

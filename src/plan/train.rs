@@ -172,9 +172,9 @@ impl TrainPlan {
             let fits: Vec<&String> = names.iter().filter(|name| rule.fits(name)).collect();
             let is_taken = |name: &&String| self.parameters[..index].iter().any(|it| it.fits(name));
             let message = if fits.is_empty() {
-                format!("no parameter that learns is called {}", rule.names)
+                format!("no trainable parameter matches {}", rule.names)
             } else if fits.iter().all(is_taken) {
-                format!("all parameters called {} are those of rules before it", rule.names)
+                format!("earlier rules match all parameters {}", rule.names)
             } else {
                 continue;
             };
@@ -183,16 +183,16 @@ impl TrainPlan {
                 some.push_str(", …");
             }
             let at = at.key("parameters").index(index).key("names");
-            let help = format!("those that learn are {some}; a * stands for any letters");
+            let help = format!("trainable parameters are {some}; * matches any text");
             problems.push(Problem::value(at, message).label("does nothing").help(help));
         }
         if let Optimizer::Muon(_) = self.optimizer
             && !names.iter().any(|name| model.hidden_matrices().contains(name))
         {
-            let message = "Muon moves matrices that learn between the first and the last layer, and there are none";
+            let message = "Muon needs trainable matrices between the first and the last layer";
             let at = at.key("optimizer").key("muon");
-            let help = "adamw is what it would be; or add layers between";
-            problems.push(Problem::value(at, message).label("nothing to move").help(help));
+            let help = "use adamw, or add layers";
+            problems.push(Problem::value(at, message).label("no such matrix").help(help));
         }
         problems
     }
@@ -200,20 +200,20 @@ impl TrainPlan {
     fn check(&self, classes: usize, has_validation: bool, faults: &mut Faults) {
         let at = |key: &str| format!("train.{key}");
         let batch_at = "data.batch-size".to_owned();
-        faults.that(self.batch_size >= 1, batch_at, "a batch has at least one image", "0 images");
-        let message = "a step takes at least one batch";
+        faults.that(self.batch_size >= 1, batch_at, "a batch needs at least one image", "0 images");
+        let message = "a step needs at least one batch";
         faults.that(self.accumulate >= 1, at("accumulate"), message, "0 batches");
-        let message = "top-k accuracy looks at one class at least";
+        let message = "top-k must be at least 1";
         faults.that(self.top_k >= 1, at("top-k"), message, "0 classes");
         faults.within(self.label_smoothing, 0.0, 1.0, at("label-smoothing"));
         let (name, numbers) = self.optimizer.named();
         numbers.check(&at(&format!("optimizer.{name}")), faults);
         self.schedule.check(&at("schedule"), faults);
         let TrainPlan { epochs, schedule, warmup, early_stop, .. } = self;
-        let message = "a warm-up does not take negative time";
+        let message = "a warm-up must not be negative";
         faults.that(*warmup >= 0.0, at("schedule"), message, "negative");
         if schedule.depends_on_epochs() && *epochs > 0 {
-            let message = format!("a warm-up of {warmup} epochs leaves nothing of {epochs}");
+            let message = format!("a warm-up of {warmup} epochs is too long for {epochs} epochs");
             faults.that(*warmup < *epochs as f64, at("schedule"), &message, "too long");
         }
         if let Some(stop) = early_stop {

@@ -59,8 +59,7 @@ pub(super) fn transferred(
     let case = match written.case.unwrap_or(Written(Some(Case::LargeSimilar))) {
         Written(Some(case)) => case,
         Written(None) => {
-            let problem =
-                Problem::value(at.key("case"), "which case it is would have to be measured");
+            let problem = Problem::value(at.key("case"), "case = \"auto\" needs measurements");
             problems
                 .push(problem.label("not settled").help("name the case: --set transfer.case=…"));
             return None;
@@ -136,10 +135,10 @@ fn unfitting(network: &ModelPlan, kept: usize) -> Option<Problem> {
         }
         _ => false,
     });
-    let message = "only a head that is one dense layer can be fitted";
+    let message = "probe = \"fitted\" needs a head of one dense layer";
     (weighted != 1 || !is_linear).then(|| {
         Problem::value(at("probe"), message).label("not with this head").help(
-            "write head = [\"flatten\", { dense = \"classes\" }], or a number of epochs that the head learns alone",
+            "use head = [\"flatten\", { dense = \"classes\" }], or a number of epochs in which only the head learns",
         )
     })
 }
@@ -157,7 +156,7 @@ fn check(transfer: &Transfer, epochs: usize) -> Vec<Problem> {
         that(
             sound,
             at("cut"),
-            format!("a part of {part} is not in (0, 1)"),
+            format!("a fraction of {part} is not in (0, 1)"),
             "a part of the network",
         );
     }
@@ -176,19 +175,19 @@ fn check(transfer: &Transfer, epochs: usize) -> Vec<Problem> {
         transfer.feature_variants != Some(0),
         at("feature-variants"),
         "0 variants of each image".to_owned(),
-        "at least 1; without the key each epoch has its own",
+        "at least 1; without this key each epoch has its own variants",
     );
     that(
         transfer.border != Some(0),
         at("border"),
-        "every data set has more than 0 images".to_owned(),
-        "images from which on a data set is large",
+        "border must be positive".to_owned(),
+        "size from which a data set is large",
     );
     that(
         transfer.probe.epochs() < epochs || transfer.probe.epochs() == 0,
         at("probe"),
         format!(
-            "the head learns alone for {} of {epochs} epochs: nothing else would learn",
+            "only the head learns in {} of {epochs} epochs: no other layer would learn",
             transfer.probe.epochs()
         ),
         "fewer than train.epochs",
@@ -198,13 +197,13 @@ fn check(transfer: &Transfer, epochs: usize) -> Vec<Problem> {
         that(
             (1..=epochs).contains(&unfreeze.epoch),
             at.key("epoch"),
-            format!("there is no epoch {}: they go from 1 to {epochs}", unfreeze.epoch),
+            format!("there is no epoch {}: epochs are numbered from 1 to {epochs}", unfreeze.epoch),
             "an epoch",
         );
         that(
             unfreeze.layers != Layers::None,
             at.key("layers"),
-            "nothing begins to learn here".to_owned(),
+            "no layers".to_owned(),
             "names of layers, or \"all\"",
         );
     }
@@ -231,7 +230,7 @@ fn place_of(cut: &Cut, network: &ModelPlan) -> Result<usize, Problem> {
     let deepest = fitting.clone().rev().find(|place| (1..=keep).contains(&enough(place)));
     let place = deepest.or_else(|| fitting.clone().find(|place| enough(place) > keep));
     let Some(place) = place else {
-        let message = "the network has no place to cut it at: all of it is one block or one layer";
+        let message = "the network has no place for a cut: it is one block or one layer";
         return Err(Problem::value(at("cut"), message).label("nothing would be left"));
     };
     // How maps become features is for the head to say, and so is dropout.
@@ -248,9 +247,9 @@ fn place_of_layer(name: &str, network: &ModelPlan, last: usize) -> Result<usize,
         return Err(unknown(problem, name, network));
     };
     if index >= last {
-        return Err(problem(format!("behind \"{name}\" there is nothing left to cut off"))
+        return Err(problem(format!("after \"{name}\" there is nothing to cut off"))
             .label("the last layer with weights")
-            .help("its scores are for other classes; cut = \"end\" keeps everything before it"));
+            .help("its logits are for other classes; cut = \"end\" keeps everything before it"));
     }
     if !network.is_neck(index + 1) {
         let necks = (1..=last).filter(|place| network.is_neck(*place));
@@ -259,7 +258,7 @@ fn place_of_layer(name: &str, network: &ModelPlan, last: usize) -> Result<usize,
         let mut names: Vec<&str> =
             near.iter().take(2).map(|place| network.layers[place - 1].name.as_str()).collect();
         names.sort_unstable();
-        return Err(problem(format!("\"{name}\" stands inside a block: something goes around it"))
+        return Err(problem(format!("\"{name}\" is inside a block with a shortcut or branches"))
             .label("cannot be cut here")
             .help(format!("the nearest places are {}", names.join(" and "))));
     }
@@ -373,13 +372,13 @@ fn tune(
             Problem::value(
                 at("reinit"),
                 format!(
-                    "{} of {} layers start anew: nothing pretrained is left",
+                    "{} of {} layers start from random weights: no pretrained layer is left",
                     transfer.reinit,
                     weighted.len()
                 ),
             )
             .label("too many")
-            .help("init = \"random\" starts all of them anew"),
+            .help("use init = \"random\" for random weights in all layers"),
         );
     }
     let decay = transfer.layer_lr_decay.unwrap_or(1.0);
@@ -416,17 +415,17 @@ fn tune(
         problems.push(
             Problem::value(
                 at("reinit"),
-                format!("\"{name}\" would start anew and never learn: it would stay noise"),
+                format!("\"{name}\" would start from random weights and never learn"),
             )
-            .label("starts frozen layers anew")
-            .help("freeze names the layers that keep their weights; unfreeze says when others begin to learn"),
+            .label("resets frozen layers")
+            .help("freeze names the layers that never learn; unfreeze lets them learn later"),
         );
     }
     if network.trainable() == 0 {
         problems.push(
-            Problem::value(at("freeze"), "everything is frozen: nothing would be trained")
+            Problem::value(at("freeze"), "all layers are frozen: nothing would be trained")
                 .label("the head, too")
-                .help("\"all\" freezes everything but the head"),
+                .help("\"all\" freezes everything except the head"),
         );
     }
     let idle = transfer.unfreeze.iter().zip(&later).enumerate().find(|(_, (_, (_, layers)))| {
@@ -439,7 +438,7 @@ fn tune(
                 "these layers learn from the start",
             )
             .label("not frozen")
-            .help("freeze = \"all\" freezes everything but the head"),
+            .help("freeze = \"all\" freezes everything except the head"),
         );
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn weights(
         (None, None) => return Ok(network),
         (None, Some(_)) => {
             return Err(Problem::missing(keys[0].clone(), "a transfer needs pretrained weights")
-                .label("none are named in here")
+                .label("no weights")
                 .help("weights = \"FILE\", { experiment = \"NAME\" }, \"bundled:squeezenet1_1\"; or init = \"random\""));
         }
     };
@@ -41,7 +41,7 @@ pub(super) fn weights(
         let problem = rest.lines().fold(problem(first), |it, line| it.note(line.trim()));
         // Only a file that can be read can be made to fit.
         if rest.is_empty() { problem } else { problem.help(
-            "rename = { … } says which tensor is which; strict = false lets what does not fit start as init says",
+            "use rename = { … } to map names; with strict = false, other parameters start with init",
         ) }
     })?;
     (plan.hash, plan.absent, plan.summed) = (hash, absent, summed);
@@ -72,9 +72,9 @@ fn frozen_at_random(network: &ModelPlan, at: &KeyPath) -> Option<Problem> {
     Some(
         Problem::value(
             at.clone(),
-            format!("{first}{more} would be frozen as they start at random: the file has nothing that fits them"),
+            format!("{first}{more} would be frozen with random weights: the file has no tensors for them"),
         )
         .label("these weights")
-        .help("rename = { … } says which tensor is which, data.image.channels = 3 brings colour images; or have them learn: freeze = \"none\""),
+        .help("use rename = { … } to map names, data.image.channels = 3 for colour images, or freeze = \"none\""),
     )
 }

@@ -59,7 +59,7 @@ pub(super) fn above(situation: &Situation, event: &SweepEvent) -> Option<String>
 fn end(situation: &Situation, trial: &Trial, ended: &Ended) -> String {
     let (number, total) = (trial.number, situation.total);
     match ended {
-        Ended::Interrupted => format!("trial {number}/{total} interrupted, to be resumed"),
+        Ended::Interrupted => format!("trial {number}/{total} interrupted; it can be resumed"),
         Ended::Paused => format!("trial {number}/{total} waits for others at its rung"),
         Ended::With(outcome) if outcome.status == Status::Failed => {
             match situation.first_failure(&outcome.reason) {
@@ -186,6 +186,6 @@ mod tests {
         situation.notice(&started(trial), 0.0);
         let event = SweepEvent::Ended(trial, &Ended::Interrupted);
         situation.notice(&event, 1.0);
-        assert_eq!(line(&situation, &event).unwrap(), "trial 1/4 interrupted, to be resumed");
+        assert_eq!(line(&situation, &event).unwrap(), "trial 1/4 interrupted; it can be resumed");
     }
 }

@@ -134,8 +134,8 @@ pub(super) fn section(answers: &Answers, images: &Cache) -> Option<Section> {
     }
     let body = html! {
         p {
-            "Training images as the data set has them, and as training sees them in the first epochs"
-            span class="scripted" { ": what was done to one is said when it is pointed at" } "."
+            "Training images: originals, and augmented as in the first epochs"
+            span class="scripted" { ": point at an image to see its transforms" } "."
         }
         @for Chain { plan, setting } in chains.iter().take(CHAINS) {
             figure class="augmented" {

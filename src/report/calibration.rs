@@ -34,7 +34,7 @@ pub(super) fn section(predictions: &Predictions) -> Option<Section> {
     let is_over = sum(|bin| bin.confidence) > sum(|bin| bin.right as f64);
     let body = html! {
         p {
-            "On the diagonal, a network is as often right as it says. The expected calibration error is "
+            "On the diagonal, confidence equals accuracy. The expected calibration error is "
             strong { (format!("{:.1} points", 100.0 * error)) }
             ": on the whole, the best setting is "
             @if is_over { "more confident than right." } @else { "more often right than confident." }

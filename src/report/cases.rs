@@ -142,11 +142,14 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
             "The textbook's four cases: with few images like those of the pretrained network, a new head on all of its frozen layers "
             "(small-similar); with few and different images, a new head on its first frozen layers (small-different); with many "
             "images, training everything, from the pretrained weights (large-similar) or from scratch (large-different). Differences "
-            "are paired by seed and fold; a case is behind where p < 0.05 by the paired t test with Holm's correction over all cases "
-            "here. The band in a chart is where the border between small and large lies."
+            "are paired by seed and fold; a case is worse if p < 0.05 by the paired t test with Holm's \
+             correction over all cases "
+            "here. The band in a chart is the border between small and large."
             @if contests.iter().any(|contest| contest.advised.is_some()) {
-                " Advice is what " code { "wick advise" } " has found beforehand by trying strategies on folds of the training images of one seed; "
-                code { "auto" } " is what it advised, as advised. What the textbook says is its rule, applied to measures of these images."
+                " Advice is what " code { "wick advise" } " recommended before the run, from folds of the \
+                                                           training images of one seed; "
+                code { "auto" } " is the advised strategy. The textbook's case is its rule, applied to measures \
+                                 of these images."
             }
         }
     };

@@ -16,7 +16,7 @@ const PAIRS: usize = 10;
 pub(super) fn chart(predictions: &Predictions) -> Chart {
     charts::confusion::confusion(
         "confusion",
-        "Confusion matrix of the best setting; shades are parts of a row",
+        "Confusion matrix of the best setting; shades are fractions of a row",
         &predictions.classes,
         &predictions.confusion,
     )

@@ -70,9 +70,9 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
     let body = html! {
         div class="charts" { @for chart in &charts { (chart.figure()) } }
         p class="note" {
-            "Rings and the dashed line are the Pareto front: settings that no other one beats, being at least as cheap "
-            "and at least as good, and better in one of both. By the means alone: neighbours on it may be tied. "
-            "Time depends on the machine and on what else it did."
+            "Rings and the dashed line are the Pareto front: no other setting is at least as cheap "
+            "and at least as good, and better in one of them. It uses only means: neighbours may be tied. "
+            "Time depends on the machine and its other work."
         }
         (table(answers))
     };

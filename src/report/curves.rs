@@ -96,7 +96,8 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         }
         div class="charts" { @for chart in &charts { (chart.figure()) } }
         p class="note" {
-            @if is_repeated { "Lines are means over the trials of a setting, bands reach from the least to the greatest of them. " }
+            @if is_repeated { "Lines are means over the trials of a setting, bands go from the lowest to the \
+                               highest trial. " }
             "Training scores are those of the training batches, with dropout and augmentation, while the weights move."
         }
     };

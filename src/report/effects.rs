@@ -114,7 +114,7 @@ fn interactions_chart(answers: &Answers, interactions: &[Interaction]) -> Option
             row
         })
         .collect();
-    let title = "Interactions: what both do together beyond the sum of what each does alone";
+    let title = "Interactions: the joint effect minus the sum of the single effects";
     (!rows.is_empty()).then(|| forest("interactions", title, &rows, &unit(answers)))
 }
 
@@ -275,12 +275,15 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         @if !effects.is_empty() {
             (table(answers, &effects, &interactions))
             p class="note" {
-                "A pair is two completed trials that differ in nothing but the factor: the same other settings, seed and fold. "
-                "Intervals are 95 % (Student's t over the pairs), p-values have Holm's correction over the rows of their kind; what is drawn in grey is not significant at 5 %. "
-                "Pairs that share a seed are taken as independent, which makes intervals a little narrow where few seeds meet many settings."
+                "A pair is two completed trials that differ only in the factor, with the same other settings, \
+                 seed and fold. "
+                "Intervals are 95 % (Student's t over the pairs), p-values have Holm's correction over the rows \
+                 of their kind; grey is not significant at 5 %. "
+                "Pairs with the same seed count as independent; with few seeds and many settings, intervals are \
+                 slightly too narrow."
             }
         } @else if answers.varied().any(|factor| factor.kind == Kind::Chosen) {
-            p class="note" { "No two completed trials differ in one factor alone, so there are no matched pairs." }
+            p class="note" { "No two completed trials differ in only one factor, so there are no matched pairs." }
         }
         div class="charts" { @for chart in maps.iter().chain(&drawn) { (chart.figure()) } }
         @if let Some(chart) = &coordinates { div class="scroll wide" { (chart.figure()) } }

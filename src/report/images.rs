@@ -30,7 +30,7 @@ pub(super) fn dataset(
     let bytes = plan.data.image.size.iter().product::<usize>() * plan.data.image.channels;
     let most = known.iter().map(|(_, images)| images.images).max().unwrap_or(0);
     if most.saturating_mul(bytes) > MOST_BYTES {
-        return Err("the set of images is too large to be loaded for a few of them".to_owned());
+        return Err("the data set is too large to load it for a few images".to_owned());
     }
     let dataset = images.get(&plan.data).map_err(|error| error.to_string())?;
     let fingerprint = dataset.fingerprint().map_err(|error| error.to_string())?;
@@ -38,7 +38,7 @@ pub(super) fn dataset(
     if is_known {
         Ok(dataset)
     } else {
-        Err("the images are other ones than those that trials were run on".to_owned())
+        Err("the images have changed since the trials ran".to_owned())
     }
 }
 

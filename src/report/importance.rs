@@ -41,8 +41,8 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
                 "By how much worse a random forest predicts settings that it has not seen when one axis is shuffled among "
                 "them; it explains " (words(found.explained)) " of their variance, of " (found.settings) " settings. "
                 "Mean ± 1.96 standard deviations over bootstrap samples of the settings; grey is not surely above 0. "
-                "An axis counts with all that it does together with others, so that parts may add up to more than the "
-                "whole. It says nothing beyond the ranges that were drawn from, and a search has drawn more where it is good."
+                "Interactions count for each of their axes, so the sum may be more than the "
+                "whole. It applies only to the sampled ranges, and a search samples more in good regions."
             }
         },
     };

@@ -99,9 +99,9 @@ pub(super) fn mistakes(
     let card = |mistake: &LabelMistake| card(predictions, mistake, pictures.get(&mistake.image));
     let body = html! {
         p {
-            "Images with wrong labels, those first that the trials were most sure of"
+            "Images with wrong labels, most confident mistakes first"
             @if all.len() > chosen.len() { ": " (chosen.len()) " of " (all.len()) " are in this page" }
-            ". Below each stand its labels, those that were missed (−) and added (+), and the mean probability of each"
+            ". Below each are its labels, the missed (−) and added (+) labels, and the mean probability of each"
             @if predictions.trials > 1 { " with the number of trials that were wrong" } "."
         }
         ul class="mistakes" { @for mistake in first { (card(mistake)) } }

@@ -38,10 +38,10 @@ pub(super) fn section(
     let card = |mistake: &&Mistake| card(predictions, mistake, pictures.get(&mistake.image));
     let body = html! {
         p {
-            "Images that were taken for another class, those first that the trials were most sure of"
+            "Mistakes, most confident first"
             @if all > chosen.len() { ": " (chosen.len()) " of " (all) " are in this page, at most " (PER_CELL) " of a cell" }
-            ". Below each stand its class, what it was taken for, and the mean probability of that"
-            @if predictions.trials > 1 { " with the number of trials that took it so" }
+            ". Below each are its class, the predicted class, and the mean probability of that"
+            @if predictions.trials > 1 { " with the number of trials with this mistake" }
             ". " a href="#mistakes" class="scripted all" hidden { "Show all again" }
         }
         p class="note scripted" id="mistakes-shown" aria-live="polite" {}

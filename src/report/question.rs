@@ -76,16 +76,16 @@ fn answer(answers: &Answers) -> Markup {
     };
     html! {
         p class="answer" {
-            @if answers.settings.len() == 1 { "It comes to " } @else { strong { (best.label) } " comes out best: " }
+            @if answers.settings.len() == 1 { "Its result is " } @else { strong { (best.label) } " is best: " }
             strong { (estimate(answers, &found)) }
             " " (answers.measure.words()) ", n = " (found.n) "."
             @if let Some(test) = best.test.filter(|_| !answers.measure.is_test()) {
-                " On the test images, which took no part in the choice, it has " (estimate(answers, &test)) "."
+                " On the test images, which did not choose it, it has " (estimate(answers, &test)) "."
             }
-            @if tied > 0 { " " (settings(tied)) " cannot be told apart from it." }
+            @if tied > 0 { " " (settings(tied)) @if tied == 1 { " is" } @else { " are" } " tied with it." }
             @if worse > 0 { " " (settings(worse)) @if worse == 1 { " is" } @else { " are" } " significantly worse." }
             @if unknown > 0 && found.n < 2 {
-                " With one run per setting nothing says whether the differences are more than luck: "
+                " With one run per setting, the differences may be luck: "
                 code { "sweep.seeds" } " asks for more."
             }
         }

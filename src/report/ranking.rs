@@ -66,9 +66,12 @@ pub(super) fn section(answers: &Answers) -> Section {
             p class="note" { "The best " (ROWS) " of " (answers.settings.len()) " settings; all are in the numbers at the end of this file, and in " code { "wick report --format csv" } "." }
         }
         p class="note" {
-            "Mean ± half of the 95 % interval (Student's t) over n completed trials, which differ in seed and fold alone. "
+            "Mean ± half of the 95 % interval (Student's t) over n completed trials, which differ only in seed \
+             and fold. "
             @if has_pairs {
-                "Behind the best: the mean of the differences on the seeds and folds that both have, with its interval; the verdict is a paired t test with Holm's correction over all settings, at 5 %. Tied means that nothing shows a difference, which may mean that there are too few seeds to show it."
+                "Behind the best: the mean difference on common seeds and folds, with its interval. The verdict \
+                 is a paired t test with Holm's correction over all settings, at 5 %. Tied means that the data \
+                 show no difference; there may be too few seeds."
             }
         }
         (luck(answers))
@@ -187,18 +190,18 @@ fn luck(answers: &Answers) -> Markup {
     html! {
         aside class="note" {
             strong { "The winner's curse. " }
-            "The best of " (found.len()) " settings is in part the luckiest, so its number is too good. "
+            "The best of " (found.len()) " settings is partly lucky, so its value is too good. "
             @if let Some(luck) = luck {
-                "Were all of them equally good, the best would still seem to be about "
+                "If all of them were equally good, the best would still seem to be about "
                 (measure.show(luck)) (measure.unit_of_difference())
                 " better than they are, by the spread between seeds. "
             }
             @if measure.is_test() {
-                "It was chosen by the test images here, so that nothing is left that it could be measured by."
+                "Here the test images chose it, so no images are left for an unbiased score."
             } @else if answers.settings[0].test.is_some() {
-                "Its number on the test images, which took no part in the choice, is the one to report."
+                "Report its score on the test images, which did not choose it."
             } @else {
-                "There are no test images in this experiment: " code { "data.test" } " would set some aside."
+                "There are no test images in this experiment: " code { "data.test" } " sets some aside."
             }
         }
     }

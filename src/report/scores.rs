@@ -53,7 +53,7 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
             "Of the predictions of each trial's best weights: mean ± half of the 95 % interval over completed trials. "
             "Recall is the mean over classes, which is the balanced accuracy; the loss is the log loss. "
             "ROC AUC and average precision are means over classes of each against the rest. "
-            "Less is better of loss, calibration error and Brier score."
+            "For loss, calibration error and Brier score, less is better."
         }
     };
     Some(Section { id: "scores", title: "Scores of predictions", body })

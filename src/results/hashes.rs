@@ -128,8 +128,8 @@ pub fn settled<T>(
 pub fn notes(root: &Path) -> Vec<String> {
     let path = root.join(HASHES);
     let path = path.display();
-    let way_out = "`wick run` with the experiment writes it anew";
-    let unknown = "whether the tables are as they were written is not known";
+    let way_out = "`wick run` with the experiment writes it again";
+    let unknown = "the tables cannot be verified";
     match Stored::read(root) {
         Stored::Missing => vec![format!("{path} is missing: {unknown}; {way_out}")],
         Stored::Damaged => vec![format!("{path} is damaged: {unknown}; {way_out}")],

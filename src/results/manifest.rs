@@ -44,8 +44,8 @@ pub enum ManifestError {
     },
     /// There is no signed manifest.
     #[error(
-        "{} is missing: who made the folder writes {MANIFEST} by `wick verify DIR --manifest` and signs it by \
-         `minisign -Sm DIR/{MANIFEST}`",
+        "{} is missing: the author of the folder writes {MANIFEST} with `wick verify DIR --manifest` and signs \
+         it with `minisign -Sm DIR/{MANIFEST}`",
         .0.display()
     )]
     Missing(PathBuf),

@@ -16,7 +16,7 @@ use super::hashes::Stored;
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// There is no table of trials.
-    #[error("{} holds no trials.csv: it is not the results folder of an experiment", .0.display())]
+    #[error("{} has no trials.csv: it is not the results folder of an experiment", .0.display())]
     NoTable(PathBuf),
     /// A table is damaged, or is a table of something else.
     #[error("{}: {reason}", path.display())]
@@ -28,9 +28,9 @@ pub enum TableError {
     },
     /// A file is not as it was written.
     #[error(
-        "{} was changed since it was written, or is of another moment: its hash is not the one in hashes.toml beside \
-         it\n  = help: `wick run` with the experiment makes it anew from the trials; to keep what it says now, copy it \
-         elsewhere first",
+        "{} was changed after it was written, or is out of date: its hash is not the one in hashes.toml\n  = \
+         help: `wick run` with the experiment writes it again from the trials; to keep its present content, copy \
+         it first",
         .0.display()
     )]
     Changed(PathBuf),

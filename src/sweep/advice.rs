@@ -284,14 +284,14 @@ impl Question<'_> {
         let found = data.split.train.len();
         if found < LEAST {
             let message =
-                format!("advice takes {LEAST} training images or more, and there are {found}");
+                format!("advice needs at least {LEAST} training images, but there are {found}");
             return Err(trouble(message));
         }
         let cores = rayon::current_num_threads();
         let (evidence, advice) = measured(&plan, &data, border, files).map_err(trouble)?;
         let (entrants, plans) = entrants(root, asked.fold, files, &plan, &evidence, &data.split)?;
         if entrants.is_empty() {
-            return Err(trouble("no strategy fits what [transfer] settles already".to_owned()));
+            return Err(trouble("no strategy fits the keys of [transfer]".to_owned()));
         }
         let cases = cases(root, asked.fold, files, &data.split);
         let budget = (asked.budget * cases as f64) as u64;

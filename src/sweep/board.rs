@@ -386,7 +386,7 @@ impl<'a> Board<'a> {
             let Place::Taken(since) = place else { continue };
             if is_hung(since.seconds(), limit) {
                 let store = self.store.trial(trial);
-                let reason = format!("no sign of life behind its time limit of {limit} s");
+                let reason = format!("it hangs after its time limit of {limit} s");
                 // If even that cannot be stored, the trial is met again.
                 let _ = trial::fail(trial, &store, reason);
                 let _ = store.set_mark(Some(&Mark::Failed(self.run.to_owned())));

@@ -70,8 +70,8 @@ pub fn unchanged(
         }
         let trials = if standing == 1 { "a trial was" } else { "trials were" };
         let words = format!(
-            "the images have changed since {trials} run on them, whose numbers are in {}\n  {}\n  = help: put the images \
-             back as they were; or run on the new ones beside the old numbers, with another `name` or --results folder",
+            "the images have changed since {trials} run on them; the results are in {}\n  {}\n  = help: restore \
+             the images, or run on the new ones with another `name` or --results folder",
             store.root().display(),
             changes.lines().join("\n  ")
         );
@@ -100,8 +100,8 @@ fn recall(
     let dataset = images.get(plan).map_err(ImagesError::Data)?;
     if dataset.fingerprint().map_err(ImagesError::Data)? != then {
         let words = format!(
-            "the images are not those that trial {number} was run on, whose numbers are in {}\n  = help: put the images \
-             back as they were; or run on the new ones beside the old numbers, with another `name` or --results folder",
+            "the images are not those of trial {number}; its results are in {}\n  = help: restore the images, or \
+             run on the new ones with another `name` or --results folder",
             store.root().display()
         );
         return Err(Changed::Files { words });

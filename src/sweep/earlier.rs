@@ -27,7 +27,7 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
         Which::Number(wanted) => {
             let Some(row) = table.rows.iter().find(|row| row.number == wanted) else {
                 return Err(format!(
-                    "{experiment} has no trial {wanted}: they go from 1 to {}",
+                    "{experiment} has no trial {wanted}: trials are numbered from 1 to {}",
                     table.rows.len()
                 ));
             };

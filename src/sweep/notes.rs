@@ -62,7 +62,7 @@ fn batches_of_all(root: &Node, experiment: &Experiment, images: &data::Cache) ->
         if size > taught && taught > 0 {
             known.insert(size);
             notes.push(format!(
-                "data.batch-size = {} is more than the {} images that a trial learns from: an epoch is one step",
+                "data.batch-size = {} is more than the {} training images: an epoch is one step",
                 number(size as u64),
                 number(taught as u64)
             ));
@@ -87,8 +87,7 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
         }
         if is_weighed && !plan.sampling.is_shuffle() {
             notes.insert(
-                "data.sampling and train.class-weights both make up for classes with few images, and so do it \
-                 twice: one of them is enough"
+                "data.sampling and train.class-weights both compensate for rare classes: use one of them"
                     .to_owned(),
             );
         }
@@ -107,7 +106,7 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
         if plan.task.is_multi_label() {
             notes.insert(format!(
                 "{:.1} times as many images have the label {large} as have {small}, {} and {}: train.class-weights = \
-                 \"balanced\" weighs labels that few images have; train.best = \"val_f1\" heeds all labels alike",
+                 \"balanced\" weights rare labels more; train.best = \"val_f1\" counts all labels equally",
                 *most as f64 / *least as f64,
                 number(*most as u64),
                 number(*least as u64)
@@ -115,9 +114,8 @@ fn imbalance(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> 
             continue;
         }
         notes.insert(format!(
-            "class {large} has {:.1} times as many images as class {small}, {} and {}: data.sampling = \"balanced\" shows \
-             both as often, and train.class-weights = \"balanced\" weighs their losses; train.best = \"val_f1\" heeds \
-             small classes",
+            "class {large} has {:.1} times as many images as class {small}, {} and {}: data.sampling = \
+             \"balanced\" uses both equally often, train.class-weights = \"balanced\" weights their losses, and train.best = \"val_f1\" counts all classes equally",
             *most as f64 / *least as f64,
             number(*most as u64),
             number(*least as u64)
@@ -162,9 +160,8 @@ fn teachers(experiment: &Experiment) -> BTreeSet<String> {
     }
     let sentence = |((file, parts), trials): ((&PathBuf, &str), usize)| {
         format!(
-            "the teacher {} has learnt from a part of the same images that was drawn otherwise: it may have seen the \
-             {parts} of {}, whose scores on them then are too good. A teacher with the same seed and the same split \
-             has not",
+            "the teacher {} was trained on another split of the same images: it may have seen the {parts} of {}, \
+             so their scores may be too good. Use a teacher with the same seed and the same split",
             file.display(),
             count(trials, "trial"),
         )
@@ -183,15 +180,15 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         }
         if plan.progressive_resizing.last().is_some_and(|stage| stage.until >= epochs) {
             notes.insert(format!(
-                "train.progressive-resizing ends after {epochs} epochs or later, as does training: no epoch is trained \
-                 at the size that is tested"
+                "train.progressive-resizing ends after {epochs} epochs or later, as training does: no epoch uses \
+                 the test size"
             ));
         }
         if let Schedule::Steps { at, .. } = &plan.schedule
             && let Some(end) = at.iter().find(|end| **end >= epochs)
         {
             notes.insert(format!(
-                "train.schedule lowers the rate after epoch {end}, and a trial has {epochs} epochs: that does nothing"
+                "train.schedule lowers the rate after epoch {end}, but a trial has {epochs} epochs: no effect"
             ));
         }
         let taught = Counts::of(&trial.plan.data, images).train;
@@ -201,7 +198,7 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
             && look_ahead.steps > steps as u64
         {
             notes.insert(format!(
-                "train.look-ahead follows after {} steps, and a trial has {}: it does nothing",
+                "train.look-ahead needs {} steps, but a trial has {}: no effect",
                 number(look_ahead.steps),
                 number(steps as u64)
             ));
@@ -212,7 +209,7 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
             && !plan.parameters.iter().any(has_decay)
         {
             notes.insert(
-                "train.decay-on does nothing: train.optimizer has no weight-decay".to_owned(),
+                "train.decay-on has no effect: train.optimizer has no weight-decay".to_owned(),
             );
         }
     }
@@ -226,9 +223,8 @@ fn until_of_nothing(experiment: &Experiment) -> Option<String> {
         augment.until.is_none() || augment.train.steps.is_empty() && augment.mixing.is_none()
     };
     let is_written = experiment.trials.iter().any(|trial| trial.plan.augment.until.is_some());
-    (is_written && plans.all(does_nothing)).then(|| {
-        "augment.until does nothing: augment.train has no transforms that could end".to_owned()
-    })
+    (is_written && plans.all(does_nothing))
+        .then(|| "augment.until has no effect: augment.train has no transforms".to_owned())
 }
 
 /// Means of weights that never begin, or that hold on to the first weights until the end.
@@ -240,7 +236,7 @@ fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         let epochs = (plan.epochs + 1).saturating_sub(first);
         if epochs == 0 {
             notes.insert(format!(
-                "train.average begins with epoch {first}, and a trial has {} epochs: it never begins",
+                "train.average starts in epoch {first}, but a trial has {} epochs: it never starts",
                 plan.epochs
             ));
             continue;
@@ -251,8 +247,8 @@ fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         let horizon = 1.0 / (1.0 - decay);
         if taught > 0 && 2.0 * horizon > steps as f64 {
             notes.insert(format!(
-                "train.average = {{ ema = {decay} }} looks back over about {} steps, and a trial has {} from epoch \
-                 {first} on: its first weights still count at the end; a smaller decay or warmup = true forgets them",
+                "train.average = {{ ema = {decay} }} covers about {} steps, but a trial has {} from epoch \
+                 {first} on: its first weights still count at the end; use a smaller decay or warmup = true",
                 number(horizon.round() as u64),
                 number(steps as u64)
             ));
@@ -308,16 +304,15 @@ fn norms_of_one_value(plan: &Plan, train: usize) -> Option<String> {
     };
     let of_all = gets_one(size).map(|name| {
         format!(
-            "the batch norm of {name} sees one value per channel in every batch, whose variance is 0: a \
-             larger data.batch-size gives it more"
+            "the batch norm of {name} gets one value per channel in every batch, so its variance is 0: use a \
+             larger data.batch-size"
         )
     });
     of_all.or_else(|| {
         let name = gets_one(last)?;
         Some(format!(
-            "the batch norm of {name} sees one value per channel in the last batch of each epoch, which has \
-             {last} of {train} training images: its variance is 0. data.drop-last = true leaves that batch \
-             out, as does another data.batch-size"
+            "the batch norm of {name} gets one value per channel in the last batch of each epoch, which has \
+             {last} of {train} training images: its variance is 0. Use data.drop-last = true or another data.batch-size"
         ))
     })
 }

@@ -140,7 +140,7 @@ fn execute(
     match begun {
         Ok(Ended::Interrupted) => Err(Repro::Interrupted),
         Ok(Ended::With(outcome)) if until.is_some() && outcome.status == Status::Failed => {
-            Err(Repro::Impossible(format!("executed again it fails: {}", outcome.reason)))
+            Err(Repro::Impossible(format!("it fails when repeated: {}", outcome.reason)))
         }
         Ok(Ended::With(_) | Ended::Paused) => Ok(fresh),
         Err(error) => Err(impossible(&error)),
@@ -233,7 +233,7 @@ impl Comparison {
         if missing > 0 {
             let all = again.len();
             self.unknown.push(format!(
-                "not compared: {missing} of {all} batches, whose losses batches.csv does not hold (any more)"
+                "not compared: {missing} of {all} batches, whose losses are not in batches.csv"
             ));
         }
     }
@@ -252,7 +252,9 @@ impl Comparison {
                 self.compared.tensors += stored.tensors.len();
                 self.differences.extend(first_tensor(name, &stored, &again));
             }
-            (Ok(Some(_)), _) => self.differences.push(format!("no {file} was written again")),
+            (Ok(Some(_)), _) => {
+                self.differences.push(format!("the repeated trial wrote no {file}"))
+            }
             (_, Ok(Some(_))) => self.missing(&file),
             _ => {}
         }

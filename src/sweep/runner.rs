@@ -81,12 +81,12 @@ pub enum SweepError {
     #[error("failed to start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     /// The process before this one died of this, while no trial was at work.
-    #[error("the working process died of {0} with no trial at work")]
+    #[error("the working process died of {0} while no trial was running")]
     Died(String),
     /// No trial fits into so many bytes.
     #[error(
         "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
-         = help: a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
+         = help: use a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
         megabytes(*.0), megabytes(.1.images), megabytes(.1.least)
     )]
     TooLarge(u64, Needs),
@@ -224,7 +224,7 @@ impl Runner<'_> {
             let Some(_lock) = known.store.lock()? else { continue };
             let mb = |bytes: u64| bytes.div_ceil(1_000_000);
             let reason = format!(
-                "needs about {} MB, and run.memory-limit leaves {} MB beside the images",
+                "needs about {} MB, but run.memory-limit leaves {} MB beside the images",
                 mb(bytes),
                 mb(memory)
             );

@@ -181,7 +181,7 @@ fn teacher(path: &Path) -> Result<TeacherFacts, String> {
     let Card { model, classes, task, .. } = card;
     if task.is_multi_label() {
         return Err(format!(
-            "{}: it says several labels of an image, and a teacher says one class of each, by a softmax",
+            "{}: it predicts several labels, but a teacher must predict one class",
             path.display()
         ));
     }

@@ -193,7 +193,7 @@ fn attempt(
 ) -> Result<Ended, Trouble> {
     let beside = Stopwatch::start();
     if let Some(damage) = store.damaged_outcome() {
-        (around.tell)(trial, &format!("{damage}: it is made again"));
+        (around.tell)(trial, &format!("{damage}: it is computed again"));
         store.set_aside(&damage)?;
     }
     store.begin(&trial.plan)?;
@@ -418,8 +418,8 @@ pub(super) fn teacher(plan: &Plan, device: &Device) -> Result<Option<Teacher>, S
     let (now, checkpoint) = read_teacher(file)?;
     if now != *hash {
         return Err(format!(
-            "the teacher {} has changed since the trial was planned: its hash was {} and is {}; put it back, or run \
-             the experiment again",
+            "the teacher {} has changed since the trial was planned: its hash was {} and is {}; restore the \
+             file, or run the experiment again",
             file.display(),
             &hash[..16],
             &now[..16],
@@ -491,8 +491,8 @@ fn data(trial: &Trial, around: &Surroundings) -> Result<TrialData, Trouble> {
     let dataset = around.images.get(plan).map_err(failed)?;
     if !dataset.is_known() && plan.normalise == Normalise::Dataset {
         around.images.tell(News::Progress(
-            "data.normalise = \"dataset\" takes a look at every image before the first step; { mean = […], std = […] } \
-             and { sample = 2000 } do not",
+            "data.normalise = \"dataset\" reads every image before the first step; { mean = […], std = […] } and \
+             { sample = 2000 } do not",
         ));
     }
     let split = data::split(&dataset, plan, trial.plan.seed).map_err(failed)?;

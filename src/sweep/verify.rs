@@ -51,7 +51,7 @@ pub struct Verification {
 }
 
 /// What makes the tables of a folder anew.
-const RUN: &str = "`wick run` with the experiment makes it anew from the trials";
+const RUN: &str = "`wick run` with the experiment writes it again from the trials";
 
 /// Looks into every file of the results folder `root`.
 ///
@@ -107,9 +107,9 @@ impl Verification {
                     };
                     let hash = seal::hash(&bytes);
                     if !stored.allows(name, &hash) {
-                        self.add(&path, "is damaged, or was changed since it was written", RUN);
+                        self.add(&path, "is damaged, or was changed after it was written", RUN);
                     } else if !hashes.is_latest(name, &hash) {
-                        self.add(&path, "is older than what was written last", RUN);
+                        self.add(&path, "is out of date", RUN);
                     }
                 }
             }
@@ -135,8 +135,8 @@ impl Verification {
             if !Images::is_file(&name) {
                 self.foreign.push(Damage::at(&path, foreign(&name)));
             } else if let Err(damage) = Images::verify(&path) {
-                let way_out = "remove it and run the experiment again: it is written anew, and from then on nobody \
-                               knows whether the images of earlier trials were others";
+                let way_out = "remove it and run the experiment again: it is written again, but changes of the \
+                               images before that cannot be detected any more";
                 self.add(&damage.path, &damage.what, way_out);
             }
         }
@@ -196,15 +196,14 @@ impl Verification {
             let own = store.epochs();
             if let Some(outcome) = store.outcome_of(&own) {
                 if row.status == Status::Completed.name() && !agree(row, &outcome) {
-                    let what =
-                        format!("says something else of trial {} than its outcome", row.number);
+                    let what = format!("contradicts the outcome of trial {}", row.number);
                     self.add(&path, what, RUN);
                 }
             } else if row.status == Status::Completed.name() {
-                let way_out = "run the experiment again, which makes it anew";
+                let way_out = "run the experiment again, which writes it again";
                 self.add(
                     &store.folder().join(layout::OUTCOME),
-                    "is missing or of another moment",
+                    "is missing or out of date",
                     way_out,
                 );
             }
@@ -222,11 +221,7 @@ impl Verification {
             Ok(())
         });
         if let Some(trial) = differs {
-            self.add(
-                &path,
-                format!("says something else of trial {trial} than its epochs.csv"),
-                RUN,
-            );
+            self.add(&path, format!("contradicts the epochs.csv of trial {trial}"), RUN);
         }
     }
 }

@@ -101,7 +101,7 @@ fn tried(answer: &Answer, width: usize) -> String {
         let mark = match &tried.fate[..] {
             _ if index == answer.chosen => "advised",
             _ if index == answer.best => "best",
-            _ if answer.tied.contains(&index) => "cannot be told from the best",
+            _ if answer.tied.contains(&index) => "tied with the best",
             "dropped" => "dropped out",
             "untried" => "no room in the budget",
             "failed" => "failed",
@@ -126,13 +126,14 @@ fn tried(answer: &Answer, width: usize) -> String {
     let mut text = table.trim_fmt();
     let _ = write!(
         text,
-        "\nright: of the {} training images, each looked at by networks that had not learned from it, on 3 folds; ± standard\n\
+        "\nright: of the {} training images, each predicted by networks that were not trained on it, on 3 folds; \
+         ± standard\n\
          error, image by image; of each strategy the best of its rates. Work: {} of what the four cases would cost\n\
          by {SEEDS} seeds, {} allowed{}\n",
         number(answer.images as u64),
         percent(answer.spent / answer.cases.max(1.0)),
         percent(answer.budget / answer.cases.max(1.0)),
-        if answer.is_cut_short { "; more work would have told more" } else { "" },
+        if answer.is_cut_short { "; a larger budget would show more" } else { "" },
     );
     text
 }
@@ -148,7 +149,9 @@ fn verdict(answer: &Answer) -> String {
     let best = &answer.tries[answer.best];
     let mut text = format!("advised: {}, rate {}", chosen.strategy.words(), rate(chosen.lr));
     let Some(accuracy) = chosen.accuracy else {
-        text.push_str("\n- nothing could be tried within the budget: this is what the measures promise most\n");
+        text.push_str(
+            "\n- no strategy fits into the budget: this is the best one by the measures\n",
+        );
         return text + &settings(chosen, answer.epochs);
     };
     let others = answer.tied.len();
@@ -162,15 +165,16 @@ fn verdict(answer: &Answer) -> String {
     let _ = match (others, answer.chosen == answer.best) {
         (0, _) => writeln!(
             text,
-            "- of what was tried to the end nothing else is as good, by more than a standard error"
+            "- of the strategies tried to the end, all others are worse by more than a standard error"
         ),
         (_, true) => writeln!(
             text,
-            "- it is the best, but {others} others cannot be told from it; none of them is cheaper",
+            "- it is the best; {others} others are tied with it, and none of them is cheaper",
         ),
         (_, false) => writeln!(
             text,
-            "- nothing can be told apart: {} at rate {} was right on {}, {:.1} ± {:.1} points more, and what is advised is the cheapest\n  \
+            "- nothing can be told apart: {} at rate {} was right on {}, {:.1} ± {:.1} points more, and the \
+             advice is the cheapest\n  \
              of {} that are within a standard error",
             best.strategy.words(),
             rate(best.lr),
@@ -206,7 +210,7 @@ fn settings(chosen: &Tried, epochs: usize) -> String {
 /// The nearest case, and what the textbook would have said.
 fn textbook(textbook: &Textbook, chosen: &Tried) -> String {
     let mut text = format!(
-        "nearest of the four cases: {}; the textbook would have said {}: {} ({}), {} with a score of {:.2} of 1 ({})\n",
+        "nearest of the four cases: {}; the textbook's rule gives {}: {} ({}), {} with a score of {:.2} of 1 ({})\n",
         chosen.strategy.case().name(),
         textbook.case,
         if textbook.is_large { "large" } else { "small" },

@@ -44,7 +44,7 @@ pub fn compare(experiments: &[Answers], by: By, width: usize) -> Result<String, 
         experiments.iter().find(|it| !it.trials.iter().any(|trial| trial.is_completed()))
     {
         return Err(format!(
-            "{} has no completed trial, so there is nothing to compare it by: wick status says how far it is",
+            "{} has no completed trial, so there is nothing to compare it by: wick status shows its progress",
             empty.root.display()
         ));
     }

@@ -36,14 +36,14 @@ pub fn data(
     let fold = plan.fold.map(|fold| format!(" (fold {} of {})", fold.index + 1, fold.of));
     let _ = writeln!(
         text,
-        "{about}{train} to learn from, {validation} to choose by{}, {test} to test on",
+        "{about}{train} for training, {validation} for validation{}, {test} for testing",
         fold.unwrap_or_default()
     );
     if let Some(sizes) = sizes {
         let _ = writeln!(text, "{}", of_sizes(plan, facts, sizes));
     }
     if !facts.left_out.is_empty() {
-        let _ = writeln!(text, "left out, as data.on-bad-image = \"skip\" says:");
+        let _ = writeln!(text, "left out, because of data.on-bad-image = \"skip\":");
         lines(&mut text, facts.left_out.iter());
     }
     text
@@ -97,10 +97,10 @@ fn of_sizes(plan: &DataPlan, facts: &DataFacts, sizes: &Sizes) -> String {
         let _ = write!(found, ", aspect ratios {:.2} to {:.2}", ratios[0], ratios[1]);
     }
     if *looked_at < facts.images {
-        let _ = write!(found, " ({} of them were looked at)", number(*looked_at as u64));
+        let _ = write!(found, " ({} of them were read)", number(*looked_at as u64));
     }
     let becomes = if plan.own_size.is_some() {
-        format!("the chains of [augment] bring them to {wanted}")
+        format!("the chains of [augment] give them {wanted}")
     } else if are_equal && [heights[0], widths[0]] == plan.image.size {
         "as they are".to_owned()
     } else {
@@ -148,7 +148,7 @@ pub fn read(
     rows.push(row("all", parts.map(Vec::len)));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
-    let mut text = String::from("\nas it was read\n");
+    let mut text = String::from("\nwhen read\n");
     for (place, row) in rows.iter().enumerate() {
         if place + 1 == rows.len() && counts.len() > 3 * CLASSES {
             let more = number((counts.len() - 3 * CLASSES) as u64);
@@ -165,7 +165,7 @@ pub fn read(
     let used: usize = parts.iter().map(|part| part.len()).sum();
     if used + left_out < dataset.len() {
         let left = count(dataset.len() - used - left_out, "image");
-        let _ = writeln!(text, "{left} not learnt from, as data.subset says");
+        let _ = writeln!(text, "{left} not used, because of data.subset");
     }
     if dataset.set_aside() > 0 {
         let _ = writeln!(

@@ -47,6 +47,6 @@ pub fn table(rows: &[LabelRow], width: usize) -> String {
         table.add_row(cells);
     }
     table.trim_fmt()
-        + "\nof each label at the probability ½: rightly said, wrongly said, wrongly not said; and the threshold that \
-           wick predict takes\n"
+        + "\nof each label at the probability ½: true positives, false positives, false negatives; and the \
+           threshold of wick predict\n"
 }

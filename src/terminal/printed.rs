@@ -96,7 +96,8 @@ pub fn tables(answers: &Answers, format: Format, table: Option<Table>, width: us
         ),
         (Format::Terminal, Some(Table::Importance)) => text.push_str(&importance_note(answers)),
         (Format::Terminal, Some(Table::Cost)) => text.push_str(
-            "front: no other setting is at least as cheap and at least as good, and better in one of both, by the means\n",
+            "front: no other setting is at least as cheap and at least as good, and better in one of them, by \
+             the means\n",
         ),
         (Format::Terminal, _) => text.push_str(&notes(answers)),
         _ => {}
@@ -318,7 +319,7 @@ fn importance_rows(answers: &Answers, is_csv: bool) -> Rows {
 
 fn importance_note(answers: &Answers) -> String {
     match importances(answers) {
-        None => "importance is told where axes are drawn and two or more vary\n".to_owned(),
+        None => "importance needs two or more varying axes, of which some are random\n".to_owned(),
         Some(Err(untold)) => format!("{untold}\n"),
         Some(Ok(found)) => format!(
             "mean ± 1.96 standard deviations of the variance between settings that a forest loses without the axis; it \

@@ -31,7 +31,7 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
     let starts_pretrained =
         |index: &usize| model.layers[*index].parameters() > 0 && model.starts_pretrained(*index);
     let pretrained = (0..kept.len()).filter(starts_pretrained).count();
-    let _ = write!(text, "of these {} start as pretrained", of_all(pretrained));
+    let _ = write!(text, "of these {} start from pretrained weights", of_all(pretrained));
     let frozen = count(&|layer| !layer.learns(usize::MAX));
     let later = count(&|layer| layer.learns(usize::MAX) && !layer.learns(1));
     let _ = write!(text, ", {} are frozen", of_all(frozen));
@@ -49,7 +49,7 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
         .filter(|index| !model.layers[*index].learns(usize::MAX))
         .count();
     if noise > 0 {
-        let _ = writeln!(text, "warning: {noise} layers start at random and never learn");
+        let _ = writeln!(text, "warning: {noise} layers start from random weights and never learn");
     }
     if transfer.fits_head {
         text.push_str("the head starts as the linear head that fits the training images best\n");
@@ -86,8 +86,9 @@ pub fn transfer(plan: &Plan, images: usize) -> String {
         }
         _ => writeln!(
             text,
-            "features {shape} behind {} are computed anew for every image and epoch{until}, because \
-             augmentation changes images: about {} times the work; feature-variants = 4 would keep four of each",
+            "features {shape} behind {} are computed again for every image and epoch{until}, because \
+             augmentation changes images: about {} times the work; feature-variants = 4 would keep four variants \
+             of each image",
             last.name, plan.train.epochs
         ),
     };

@@ -16,7 +16,7 @@ pub fn weights(model: &ModelPlan) -> String {
     if let Some(taken) = state_dict.as_ref().filter(|_| !other_state_dicts.is_empty()) {
         let _ = writeln!(
             text,
-            "weights: the tensors under {taken} are taken, not those under {}; state-dict = … chooses",
+            "weights: the tensors under {taken} are used, not those under {}; state-dict = … chooses",
             names(other_state_dicts)
         );
     }
@@ -31,7 +31,7 @@ pub fn weights(model: &ModelPlan) -> String {
     if !absent.is_empty() {
         let _ = writeln!(
             text,
-            "weights: {} start as init says, because the file has nothing that fits",
+            "weights: {} start with init, because the file has no tensors for them",
             names(absent)
         );
     }

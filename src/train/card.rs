@@ -88,13 +88,13 @@ pub fn without_folders(data: &DataPlan) -> DataPlan {
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
     /// It says nothing of a network.
-    #[error("it does not say what network its weights belong to")]
+    #[error("it does not describe its network")]
     Missing,
     /// What it says cannot be read, as that of another version.
-    #[error("what it says of its network cannot be read: {0}")]
+    #[error("the description of its network cannot be read: {0}")]
     Unreadable(#[from] toml::de::Error),
     /// What it says does not fit together.
-    #[error("what it says of its network cannot be: {0}")]
+    #[error("the description of its network is wrong: {0}")]
     Impossible(String),
 }
 
@@ -216,7 +216,7 @@ impl Card {
                 return Err("its data has another number of labels for an image".to_owned());
             }
             if data.image != self.image || data.fit != self.fit || data.own_size != self.own_size {
-                return Err("its data brings images to another size than it says".to_owned());
+                return Err("its data gives images of another size".to_owned());
             }
         }
         self.model.check()?;

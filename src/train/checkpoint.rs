@@ -50,10 +50,10 @@ type Tensor = (Vec<usize>, Vec<f32>);
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// It does not hold what was written.
-    #[error("damaged: the hash of what it holds is not the one that was written with it")]
+    #[error("damaged: the hash of its content does not match")]
     Damaged,
     /// Not of this program.
-    #[error("not a checkpoint: nothing in it says what its hash is")]
+    #[error("not a checkpoint: it contains no hash")]
     Foreign,
     /// Not in the format.
     #[error("not a safetensors file: {0}")]

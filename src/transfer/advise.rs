@@ -84,11 +84,14 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAdvice {
     /// The network has no depths.
-    #[error("no layer of the network was measured; advice takes the features of one layer or more")]
+    #[error(
+        "no layer of the network was measured; advice needs the features of at least one layer"
+    )]
     NoDepths,
     /// Two measures are not of the same images.
     #[error(
-        "{layer} was measured on {found} images and the pixels on {pixels}; measures only compare on the same images"
+        "{layer} was measured on {found} images and the pixels on {pixels}; measures are only comparable on the \
+         same images"
     )]
     OtherImages {
         /// The layer.

@@ -77,12 +77,15 @@ impl Answerer {
             return Response::refusal(
                 403,
                 "Forbidden",
-                "This server is asked under a name that is not this machine's. Use the address that wick watch printed.",
+                "The host name of this request is not allowed. Use the address that wick watch printed.",
             );
         }
         if request.method == Method::Other {
-            let mut response =
-                Response::refusal(405, "Method Not Allowed", "Everything here can only be read.");
+            let mut response = Response::refusal(
+                405,
+                "Method Not Allowed",
+                "This server only answers GET and HEAD.",
+            );
             response.line = Some("Allow: GET, HEAD".to_owned());
             return response;
         }
@@ -90,7 +93,7 @@ impl Answerer {
             return Response::refusal(
                 403,
                 "Forbidden",
-                "The address lacks its token, or has one of an earlier start. wick watch prints the whole address.",
+                "The token in the address is missing or old. wick watch prints the full address.",
             );
         };
         if rest.is_empty() {
@@ -100,7 +103,7 @@ impl Answerer {
             return response;
         }
         match Route::of(rest) {
-            None => nothing("There is nothing under this address."),
+            None => nothing("There is no page at this address."),
             Some(Route::Page) => {
                 Response::own("text/html; charset=utf-8", page::page(&self.root).into_bytes())
             }
@@ -131,7 +134,7 @@ impl Answerer {
                     Response::file("text/html; charset=utf-8", FOREIGN, file, bytes)
                 }
                 None => nothing(
-                    "There is no report yet: wick run ends with it, and wick report makes it.",
+                    "There is no report yet: wick run writes it at its end, wick report at any time.",
                 ),
             },
             Some(Route::Picture(number)) => {

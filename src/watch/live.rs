@@ -180,9 +180,7 @@ impl Live {
             .into_iter()
             .find(|name| Stamp::of(&self.root.join(name)).is_some_and(|it| it.bytes > BYTES));
         if let Some(name) = large {
-            let text = format!(
-                "{name} is too large for a page that follows it. wick status tells how it stands."
-            );
+            let text = format!("{name} is too large for a live page. Use wick status.");
             self.notice.set(json!(text), version);
             return;
         }

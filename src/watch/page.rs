@@ -36,7 +36,8 @@ pub(super) fn page(root: &Path) -> String {
                     h1 id="name" { (folder) }
                     p class="lead" id="description" hidden {}
                     aside class="note" id="notice" role="status" hidden {}
-                    noscript { p class="answer" { "This page shows how trials get on, and needs its script for that. " code { "wick status" } " shows the same in a terminal." } }
+                    noscript { p class="answer" { "This page shows the progress of trials and needs its script. \
+                                                   " code { "wick status" } " shows the same in a terminal." } }
                     nav aria-label="Contents" {
                         a href="#state" { "State" }
                         a href="#curves" { "Curves" }
@@ -66,7 +67,8 @@ pub(super) fn page(root: &Path) -> String {
                             }
                         }
                         p class="note" {
-                            "In colours: the best trial so far and those that run, or the ones that you choose with the buttons of the table below; up to six. In grey: others. "
+                            "In colour: the best trial so far and running trials, or up to six trials that you \
+                             choose in the table below. In grey: others. "
                             "Training scores are those of the training batches, with dropout and augmentation, while the weights move."
                         }
                     }
@@ -90,7 +92,8 @@ pub(super) fn page(root: &Path) -> String {
                         ul class="album" id="album" {}
                     }
                 }
-                footer { p { "candlewick " (env!("CARGO_PKG_VERSION")) " reads the files in " code { (folder) } " and changes none. This page asks this machine alone." } }
+                footer { p { "candlewick " (env!("CARGO_PKG_VERSION")) " reads the files in \
+                                                                        " code { (folder) } " and changes none. This page only contacts this machine." } }
             }
         }
     }

@@ -112,8 +112,8 @@ fn copies_are_counted_and_told_left_out_or_refused() {
     assert_eq!((kept.len(), kept.copies().unwrap().copies()), (6, 2));
     assert_eq!(
         kept.copies().unwrap().sentence().unwrap(),
-        "2 images have the pixels of others, 1 of them with another label, such as a/2.png of a/2 again.png; such \
-         copies may stand on both sides of a split: data.duplicates = \"drop\" leaves them out, and \"drop-from-train\" those that a split would have on both sides"
+        "2 images have the pixels of others, 1 of them with another label, such as a/2.png of a/2 again.png; \
+         copies may be on both sides of a split: data.duplicates = \"drop\" leaves all copies out, \"drop-from-train\" only training images with copies in validation or test"
     );
     let dropped = load(&DataPlan { duplicates: Duplicates::Drop, ..plan.clone() }).unwrap();
     let fate = |duplicates| {
@@ -124,7 +124,7 @@ fn copies_are_counted_and_told_left_out_or_refused() {
     assert_eq!(fate(Duplicates::Drop), "they were left out");
     assert_eq!(
         fate(Duplicates::DropFromTrain),
-        "no trial learns from those that it is chosen by or tested on"
+        "none is both in training and in validation or test"
     );
     // Of those that contradict each other nobody knows which is right.
     assert_eq!(dropped.names(), ["a/2 again.png", "b/1.png", "b/3.png"]);
@@ -182,7 +182,8 @@ fn folders_that_are_not_what_they_should_be_are_explained() {
     images(path, &["flat/1.png", "flat/2.png"]);
     assert_eq!(
         say("flat"),
-        "DATA/flat: holds 2 images but no class folders; put the images of each class into a folder of their own, or list them in a table ({ csv = \"…\" })"
+        "DATA/flat: holds 2 images but no class folders; put the images of each class into their own folder, or \
+         list them in a table ({ csv = \"…\" })"
     );
     assert_eq!(
         say("flat/1.png"),

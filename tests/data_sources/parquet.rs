@@ -266,7 +266,7 @@ fn columns_that_are_not_there_or_hold_something_else_are_explained() {
         ("unlabelled", "has the label -1 in row 1, which stands for an image without a label"),
         (
             "caption",
-            "has a text of 300 bytes in column `label` of row 1, which is no class but a caption",
+            "has a text of 300 bytes in column `label` of row 1, which is a caption, not a class",
         ),
         ("brotli", "is compressed with brotli; snappy, gzip, zstd, lz4 and none are read"),
     ] {

@@ -190,12 +190,12 @@ fn broken_tables_are_explained_with_their_lines() {
         (
             "picture,label\na.png,1\n",
             "DATA/signs.csv: has no column `path`; its first line names picture, label; `path` and `label` are needed; \
-             data.columns = { path = \"file\" } names a column that is called otherwise",
+             data.columns = { path = \"file\" } names a column with another name",
         ),
         (
             "path,Breed\na.png,1\n",
             "DATA/signs.csv: has no column `label`; its first line names path, Breed; `path` and `label` are needed; \
-             data.columns = { label = \"breed\" } names a column that is called otherwise",
+             data.columns = { label = \"breed\" } names a column with another name",
         ),
         (
             "path,label\na.png,1\nb.png,2\na.png,2\n",
@@ -272,8 +272,8 @@ fn tables_of_other_tools_are_read_as_they_are() {
     named.columns.label = Some("race".to_owned());
     assert_eq!(
         complaint(&named, root.path()),
-        "DATA/signs.csv: has no column `race`; its first line names path, breed, label; data.columns.label names one \
-         of these"
+        "DATA/signs.csv: has no column `race`; its first line names path, breed, label; data.columns.label \
+         chooses one of these"
     );
 }
 
@@ -341,8 +341,8 @@ fn images_of_one_group_stay_on_one_side_and_a_group_has_a_column() {
     let wrong = DataPlan { group: Group::By("person".to_owned()), ..grouped };
     assert_eq!(
         complaint(&wrong, root.path()),
-        "DATA/signs.csv: has no column `person`; its first line names path, label, Patient; data.group names one of \
-         these"
+        "DATA/signs.csv: has no column `person`; its first line names path, label, Patient; data.group chooses \
+         one of these"
     );
 }
 

@@ -207,8 +207,8 @@ fn samples_that_lack_something_or_have_too_much_are_explained() {
     );
     let wrong: [(&str, &[u8], &str); 8] = [
         ("a.cls", b" \n", "says no class"),
-        ("a.txt", b"a dog\nthat barks", "is no class but a caption"),
-        ("a.txt", &[b'x'; 300], "is no class but a caption"),
+        ("a.txt", b"a dog\nthat barks", "is a caption, not a class"),
+        ("a.txt", &[b'x'; 300], "is a caption, not a class"),
         ("a.txt", b"\xff", "a.txt is not UTF-8 text"),
         ("a.json", b"{\"label\": ", "a.json is not JSON"),
         ("a.json", b"[1]", "is no object with a label"),

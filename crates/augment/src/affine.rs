@@ -126,7 +126,7 @@ impl Transform for Affine {
                     .help("translate-percent takes parts of the image"));
             }
             if self.translate_percent.is_some() {
-                let message = "translate-px beside translate-percent: only one of them can be";
+                let message = "translate-px and translate-percent are both set: choose one";
                 return Err(Fault::new("translate-px", message, "one too many"));
             }
         }

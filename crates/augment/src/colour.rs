@@ -16,7 +16,7 @@ pub(super) fn need_colours(kind: &str, frame: Frame) -> Result<Frame, Fault> {
     if frame.channels == 3 {
         return Ok(frame);
     }
-    let message = format!("{kind} changes colours, and the images are gray");
+    let message = format!("{kind} changes colours, but the images are gray");
     Err(Fault::new("", message, "images of 1 channel").help(format!("leave {kind} out")))
 }
 

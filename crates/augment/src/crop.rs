@@ -34,7 +34,7 @@ impl Transform for Crop {
     fn check(&self, frame: Frame) -> Result<Frame, Fault> {
         let [left, top, right, bottom] = self.crop;
         if left >= right || top >= bottom {
-            let message = format!("crop = [{left}, {top}, {right}, {bottom}] holds no pixel");
+            let message = format!("crop = [{left}, {top}, {right}, {bottom}] contains no pixel");
             return Err(Fault::new("crop", message, "x-min, y-min, x-max, y-max"));
         }
         if right > frame.width || bottom > frame.height {

@@ -113,15 +113,15 @@ fn geometric_transforms_are_those_of_albumentations() {
 #[test]
 fn blurs_and_colours_refuse_what_they_cannot_do() {
     let faults = [
-        (r#"{"blur": 4}"#, "blur = 4: a kernel has an odd size"),
+        (r#"{"blur": 4}"#, "blur = 4: the size of a kernel must be odd"),
         (r#"{"blur": 1}"#, "blur = 1 is not between 3 and 255"),
-        (r#"{"blur": [7, 3]}"#, "blur = [7, 3] is upside down"),
+        (r#"{"blur": [7, 3]}"#, "blur = [7, 3] is in the wrong order"),
         (r#"{"median-blur": 17}"#, "median-blur = [3, 17] is not between 3 and 15"),
-        (r#"{"gaussian-blur": 4}"#, "gaussian-blur = 4: a kernel has an odd size"),
+        (r#"{"gaussian-blur": 4}"#, "gaussian-blur = 4: the size of a kernel must be odd"),
         (r#"{"defocus": 0}"#, "defocus = 0 is not between 1 and 50"),
         (r#"{"posterize": 8}"#, "posterize = 8 is not between 1 and 7"),
         (r#"{"solarize": 1.5}"#, "solarize = 1.5 is not between 0 and 1"),
-        (r#"{"to-sepia": true}"#, "to-sepia changes colours, and the images are gray"),
+        (r#"{"to-sepia": true}"#, "to-sepia changes colours, but the images are gray"),
     ];
     let frame = Frame { height: 8, width: 8, channels: 1 };
     for (text, message) in faults {

@@ -59,7 +59,7 @@ impl Transform for GridDropout {
         let ratio = self.grid_dropout;
         Range::new(ratio, ratio).check("grid-dropout", 0.0, 1.0)?;
         if ratio == 0.0 {
-            let message = "grid-dropout = 0: holes have a size";
+            let message = "grid-dropout = 0: holes need a size";
             return Err(Fault::new("grid-dropout", message, "zero"));
         }
         if let Some(range) = self.unit_size_range {
@@ -75,7 +75,7 @@ impl Transform for GridDropout {
             }
             if self.holes_number_xy.is_some() {
                 let message = "unit-size-range and holes-number-xy both decide the grid";
-                return Err(Fault::new("unit-size-range", message, "one of both is enough"));
+                return Err(Fault::new("unit-size-range", message, "remove one of them"));
             }
         }
         if let Some([x, y]) = self.holes_number_xy

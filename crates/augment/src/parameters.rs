@@ -51,7 +51,7 @@ impl Range {
     pub fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
         let Range { low: a, high: b } = self;
         if a > b {
-            let message = format!("{key} = [{a}, {b}] is upside down");
+            let message = format!("{key} = [{a}, {b}] is in the wrong order");
             return Err(Fault::new(key, message, "the smaller number comes first"));
         }
         if a < low || b > high || a.is_nan() || b.is_nan() {
@@ -86,7 +86,7 @@ impl Limit {
     pub(super) fn check(self, key: &'static str, low: f64, high: f64) -> Result<(), Fault> {
         let Range { low: a, high: b } = self.0;
         if a > b && a == -b {
-            let message = format!("{key} = {b}: a limit is not negative");
+            let message = format!("{key} = {b}: a limit must not be negative");
             return Err(Fault::new(key, message, "negative").help(format!(
                 "{key} = {a} draws between {b} and {a}; {key} = [{b}, {b}] is always {b}"
             )));
@@ -175,7 +175,7 @@ pub(super) fn odd(key: &'static str, size: f64) -> Result<(), Fault> {
     }
     let below = ((size - 1.0) / 2.0).floor() * 2.0 + 1.0;
     let below = below.max(3.0);
-    let message = format!("{key} = {size}: a kernel has an odd size");
+    let message = format!("{key} = {size}: the size of a kernel must be odd");
     let help = format!("{key} = {below} or {key} = {}", below + 2.0);
     Err(Fault::new(key, message, "not odd").help(help))
 }
@@ -259,9 +259,7 @@ impl<'de> Deserialize<'de> for Always {
         if bool::deserialize(deserializer)? {
             Ok(Always)
         } else {
-            Err(D::Error::custom(
-                "expected true: leave the transform out instead of switching it off",
-            ))
+            Err(D::Error::custom("expected true: to switch the transform off, remove it"))
         }
     }
 }

@@ -29,7 +29,7 @@ impl Transform for Posterize {
         self.posterize.check("posterize", 1.0, 7.0)?;
         let Range { low, high } = self.posterize;
         if low.fract() != 0.0 || high.fract() != 0.0 {
-            let message = format!("posterize = [{low}, {high}]: bits are whole");
+            let message = format!("posterize = [{low}, {high}]: the number of bits must be whole");
             return Err(Fault::new("posterize", message, "not whole"));
         }
         Ok(frame)

@@ -12,7 +12,7 @@ pub(super) fn square(key: &'static str, frame: Frame) -> Result<Frame, Fault> {
     if frame.height == frame.width {
         return Ok(frame);
     }
-    let message = format!("{key} makes images of {frame} change their size");
+    let message = format!("{key} changes the size of {frame} images");
     Err(Fault::new(key, message, "needs square images")
         .help("crop or resize to a square before it, or use the flips instead"))
 }

@@ -40,9 +40,9 @@ impl Size {
     pub(super) fn check_inside(self, key: &'static str, frame: Frame) -> Result<Frame, Fault> {
         let cropped = self.check(key, frame)?;
         if self.height > frame.height || self.width > frame.width {
-            let message = format!("{key} = {cropped}, but images are {frame} there");
+            let message = format!("{key} = {cropped}, but images are {frame} at this step");
             return Err(Fault::new(key, message, "larger than the image")
-                .help("make images large enough before, with pad-if-needed or resize"));
+                .help("enlarge the images before this step, with pad-if-needed or resize"));
         }
         Ok(cropped)
     }

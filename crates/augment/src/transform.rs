@@ -50,7 +50,7 @@ impl Frame {
         if self.channels == 3 {
             return Ok(());
         }
-        let message = format!("{kind} changes colours, and the images are gray");
+        let message = format!("{kind} changes colours, but the images are gray");
         Err(Fault::new(kind, message, "needs red, green and blue"))
     }
 }

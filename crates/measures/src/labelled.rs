@@ -46,7 +46,7 @@ pub enum Unmeasurable {
         value: String,
     },
     /// All images are of one class.
-    #[error("all {images} images are of one class; measuring takes images of two classes or more")]
+    #[error("all {images} images have the same class; measuring needs at least two classes")]
     OneClass {
         /// Number of images.
         images: usize,

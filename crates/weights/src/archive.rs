@@ -277,7 +277,7 @@ fn only_one(state_dict: Option<&str>) -> Result<(), Fault> {
     match state_dict {
         None => Ok(()),
         Some(key) => Err(Fault::unsupported(format!(
-            "holds one set of tensors and no `{}`; keys are chosen in files of torch.save",
+            "has one set of tensors and no `{}`; only files of torch.save have keys",
             shown(key)
         ))),
     }
@@ -296,9 +296,9 @@ fn unknown(start: &[u8]) -> String {
     } else if start.starts_with(b"version https:") {
         "is a pointer to a large file that has not been downloaded"
     } else if start.starts_with(b"<") {
-        "is a web page and not the file that was meant"
+        "is a web page, not a weights file"
     } else {
-        "does not begin as a file of weights does"
+        "is not a weights file"
     };
     format!("{found}; safetensors, PyTorch's .pth and .pt, and NumPy's .npz are read")
 }

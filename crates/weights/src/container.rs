@@ -122,14 +122,14 @@ pub(super) fn finish(mut member: impl Read) -> Result<(), Fault> {
 fn checksum(cause: io::Error) -> Fault {
     match cause.kind() {
         io::ErrorKind::UnexpectedEof => Fault::damaged("it ends too early"),
-        _ => Fault::damaged(format!("its numbers are not those that were written ({cause})")),
+        _ => Fault::damaged(format!("its content does not match its checksum ({cause})")),
     }
 }
 
 fn zip_fault(cause: zip::result::ZipError) -> Fault {
     match cause {
         zip::result::ZipError::UnsupportedArchive(what) => {
-            Fault::unsupported(format!("a zip archive that is not read here: {what}"))
+            Fault::unsupported(format!("an unsupported zip archive: {what}"))
         }
         cause => Fault::damaged(format!("its zip archive cannot be read ({cause})")),
     }

@@ -91,7 +91,7 @@ pub(super) fn decode(
 ) -> Result<Vec<f32>, Fault> {
     let Some(size) = dtype.size() else {
         return Err(Fault::unsupported(format!(
-            "holds numbers of the type {dtype}; f16, bf16, f32, f64, integers and bool are read; convert it first"
+            "has values of type {dtype}; f16, bf16, f32, f64, integers and bool are read; convert it first"
         )));
     };
     let mut values: Vec<f32> = Vec::new();
@@ -128,9 +128,7 @@ pub(super) fn bytes(
     present: bool,
 ) -> Result<Vec<u8>, Fault> {
     if *dtype != Dtype::U8 {
-        return Err(Fault::unsupported(format!(
-            "holds numbers of the type {dtype}, where u8 is due"
-        )));
+        return Err(Fault::unsupported(format!("has values of type {dtype} instead of u8")));
     }
     let mut values = Vec::new();
     if present {
@@ -173,7 +171,7 @@ fn convert(bytes: &[u8], dtype: &Dtype, values: &mut Vec<f32>) -> Result<(), Fau
                 let value = wide as f32;
                 if wide.is_finite() && value.is_infinite() {
                     return Err(Fault::unsupported(format!(
-                        "holds {wide:e}, which is beyond the range of f32"
+                        "holds {wide:e}, which is outside the range of f32"
                     )));
                 }
                 values.push(value);

@@ -33,7 +33,8 @@ pub enum WeightsError {
     },
     /// A pickle that wants to call something which does not belong to a state dict.
     #[error(
-        "{file} asks for `{global}`, and a file of weights may ask for tensors and plain values only; nothing of it was run; {way_out}"
+        "{file} calls `{global}`, but a weights file may contain only tensors and plain values; no code was run; \
+         {way_out}"
     )]
     Global {
         /// The file.

@@ -131,7 +131,7 @@ impl Report {
         let mut notes = Vec::new();
         if let Some((taken, others)) = &self.state_dict {
             notes.push(format!(
-                "the tensors under `{}` are taken, not {}",
+                "the tensors under `{}` are used, not {}",
                 shown(taken),
                 names(others)
             ));
@@ -202,7 +202,7 @@ impl fmt::Display for Report {
             format!("`{}` would be {}", shown(&clash.parameter), names(&clash.entries))
         })?;
         list(f, "in the file only", &self.unexpected, |name| format!("`{}`", shown(name)))?;
-        list(f, "renames of what is not in the file", &self.unused, |rename| {
+        list(f, "renames without a tensor in the file", &self.unused, |rename| {
             format!("`{}` to `{}`", shown(rename.from()), shown(rename.to()))
         })?;
         if let Some(Prefix { prefix, count }) = &self.prefix {

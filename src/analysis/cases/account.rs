@@ -91,10 +91,10 @@ fn winner(measure: Measure, contest: &Contest) -> String {
     let open = others().filter(|it| it.corrected.is_none_or(|p| p >= ALPHA));
     let open: Vec<&str> = open.map(|it| it.case.as_str()).collect();
     match open.len() {
-        0 if others().next().is_some() => format!("{best}; all others are behind it."),
+        0 if others().next().is_some() => format!("{best}; all others are worse."),
         0 => format!("{best}."),
-        found if found == others().count() => format!("{best}, but no other can be told from it."),
-        _ => format!("{best}; {} cannot be told from it.", list(&open)),
+        found if found == others().count() => format!("{best}, but all others are tied with it."),
+        _ => format!("{best}; tied with it: {}.", list(&open)),
     }
 }
 
@@ -120,7 +120,8 @@ fn border_in_words(measure: Measure, sizes: &[&Contest]) -> Option<String> {
             of(at)
         ),
         Border::Open => {
-            "These trials cannot tell where the border between small and large lies: at no size can the textbook's cases that freeze be told from those that train everything.".to_owned()
+            "These trials do not show the border between small and large: at every size, the textbook's cases \
+             that freeze are tied with those that train everything.".to_owned()
         }
     })
 }
@@ -242,7 +243,7 @@ mod tests {
         behind(&mut only);
         assert_eq!(
             sentences(accuracy(), &[&only]),
-            ["Here, large-similar is best (55.00 ± 63.53 %), but no other can be told from it."]
+            ["Here, large-similar is best (55.00 ± 63.53 %), but all others are tied with it."]
         );
         let (mut first, mut second) = (only.clone(), only);
         first.size = "{ fraction = 0.2 }".to_owned();
@@ -251,9 +252,11 @@ mod tests {
         assert_eq!(
             sentences(accuracy(), &[&first, &second]),
             [
-                "With 20 % of the training images, large-similar is best (55.00 ± 63.53 %), but no other can be told from it.",
+                "With 20 % of the training images, large-similar is best (55.00 ± 63.53 %), but all others are \
+                 tied with it.",
                 "Here, no trial was completed.",
-                "These trials cannot tell where the border between small and large lies: at no size can the textbook's cases that freeze be told from those that train everything.",
+                "These trials do not show the border between small and large: at every size, the textbook's \
+                 cases that freeze are tied with those that train everything.",
             ]
         );
     }

@@ -49,7 +49,7 @@ impl Contest {
 pub(super) fn words(outcome: Advisor) -> &'static str {
     match outcome {
         Advisor::Right => "the best",
-        Advisor::Open => "not to be told from the best",
+        Advisor::Open => "tied with the best",
         Advisor::Wrong => "behind the best",
         Advisor::Untried => "not trained to its end",
     }
@@ -61,7 +61,7 @@ pub fn advisors(contests: &[Contest]) -> Option<String> {
         let count = |wanted: Advisor| found.iter().filter(|it| **it == wanted).count();
         (!found.is_empty()).then(|| {
             format!(
-                "{who} named the best in {} of {} comparisons, one that cannot be told from it in {}, and one that is behind it in {}",
+                "{who} named the best in {} of {} comparisons, a tied one in {}, and a worse one in {}",
                 count(Advisor::Right),
                 found.len(),
                 count(Advisor::Open),

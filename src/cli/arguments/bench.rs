@@ -13,10 +13,10 @@ pub(in crate::cli) struct BenchStep {
     /// Images in a batch
     #[arg(long, value_name = "B", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) batch: u16,
-    /// Steps to measure, after one that is not
+    /// Steps to measure, after a first step that is not measured
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) steps: u16,
-    /// Print a line after each step instead of measuring, until the process is ended
+    /// Print a line after each step until the process is killed, instead of measuring
     #[arg(long, conflicts_with = "steps")]
     pub(in crate::cli) endless: bool,
     /// Threads
@@ -25,7 +25,7 @@ pub(in crate::cli) struct BenchStep {
     /// Height and width of images
     #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) image_size: u16,
-    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    /// The device: cpu; cuda:0, cuda:1, …, or metal, if the program was built for it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(in crate::cli) device: Device,
     /// Measure evaluation instead of training
@@ -38,7 +38,7 @@ pub(in crate::cli) struct BenchStep {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchAugment {
-    /// The chain, written as augment.train in an experiment file
+    /// The chain, as in augment.train of an experiment file
     pub(in crate::cli) chain: String,
     /// Height and width of the image
     #[arg(long, value_name = "PIXELS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
@@ -53,7 +53,7 @@ pub(in crate::cli) struct BenchDecode {
     /// Image files
     #[arg(required = true)]
     pub(in crate::cli) files: Vec<PathBuf>,
-    /// Height and width that images are brought to
+    /// Height and width of the resized images
     #[arg(long, value_name = "PIXELS", default_value_t = 224, value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) image_size: u16,
     /// Threads

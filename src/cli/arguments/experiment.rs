@@ -10,10 +10,10 @@ use crate::sweep::advice::BUDGET;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct New {
-    /// A folder with one folder of images per class, or with train, val and test folders of those
+    /// A folder with one folder of images per class, or with such folders in train, val and test
     #[arg(value_name = "FOLDER")]
     pub(in crate::cli) folder: PathBuf,
-    /// The file to write [default: the folder's name and .toml, here]
+    /// The file to write [default: the folder's name with .toml, in the current folder]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) out: Option<PathBuf>,
 }
@@ -26,10 +26,10 @@ pub(in crate::cli) struct Written {
     /// Set a value of the file, by its dotted path; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Lay the table [profile.NAME] of the file over it
+    /// Apply the table [profile.NAME] of the file
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// The folder that results are under
+    /// The folder for all results
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(in crate::cli) results: PathBuf,
 }
@@ -39,25 +39,25 @@ pub(in crate::cli) struct Written {
 pub(in crate::cli) struct Augment {
     #[command(flatten)]
     pub(in crate::cli) written: Written,
-    /// Write a contact sheet: originals on the left, what was drawn under each variant
+    /// Write a contact sheet: originals on the left, augmented variants with their parameters
     #[arg(long, value_name = "PNG")]
     pub(in crate::cli) out: Option<PathBuf>,
-    /// Write augmented images in folders of classes, and a table of labels and boxes
+    /// Write augmented images into one folder per class, with a table of labels and boxes
     #[arg(long, value_name = "FOLDER")]
     pub(in crate::cli) export: Option<PathBuf>,
-    /// Images, from one class after the other [default: 6 on a sheet, all training images to export]
+    /// The number of images, spread over the classes [default: 6 on a sheet, all in an export]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(in crate::cli) images: Option<usize>,
-    /// Variants of each: what training sees in the first M epochs [default: 5 on a sheet, 1 to export]
+    /// Variants per image: those of the first M epochs [default: 5 on a sheet, 1 in an export]
     #[arg(long, value_name = "M", value_parser = positive)]
     pub(in crate::cli) variants: Option<usize>,
     /// Draw boxes
     #[arg(long, conflicts_with = "export")]
     pub(in crate::cli) boxes: bool,
-    /// Show one transform across its range: a kind in the chain, or written as in a chain
+    /// Show one transform across its range: its name in the chain, or its TOML
     #[arg(long, value_name = "TRANSFORM", conflicts_with = "export")]
     pub(in crate::cli) transform: Option<String>,
-    /// The trial whose chain is shown [default: 1]
+    /// The trial whose chain is used [default: 1]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) trial: Option<usize>,
 }
@@ -71,10 +71,10 @@ fn positive(text: &str) -> Result<usize, String> {
 pub(in crate::cli) struct Advise {
     #[command(flatten)]
     pub(in crate::cli) written: Written,
-    /// Write an experiment that runs what is advised
+    /// Write the advised strategy as an experiment
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) write: Option<PathBuf>,
-    /// Work for trying, as a part of what the four cases would cost by five seeds
+    /// The work limit, as a fraction of the work of the four cases with five seeds
     #[arg(long, value_name = "SHARE", default_value_t = BUDGET, value_parser = share)]
     pub(in crate::cli) budget: f64,
 }
@@ -91,7 +91,7 @@ pub(in crate::cli) struct Check {
     /// The trial whose network is shown
     #[arg(long, value_name = "N")]
     pub(in crate::cli) trial: Option<usize>,
-    /// Read all images of that trial, too: parts by class, what cannot be read, and copies across parts and classes
+    /// Also read all images of the trial: parts by class, bad images, copies across parts and classes
     #[arg(long)]
     pub(in crate::cli) data: bool,
 }

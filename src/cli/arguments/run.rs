@@ -12,25 +12,25 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) written: Written,
     #[command(flatten)]
     pub(in crate::cli) effort: Effort,
-    /// Stop the sweep when a trial fails: run.on-failure = "stop"
+    /// Stop the sweep when a trial fails; sets run.on-failure = "stop"
     #[arg(long)]
     pub(in crate::cli) fail_fast: bool,
-    /// Memory for all trials together, as 8GB or 80%: run.memory-limit
+    /// Memory for all trials together, such as 8GB or 80%; sets run.memory-limit
     #[arg(long, value_name = "SIZE")]
     pub(in crate::cli) memory_limit: Option<String>,
-    /// Run what fits into this time by estimate, as 2h, the cheapest trials first: run.budget
+    /// Run only trials that fit into this time by estimate, such as 2h, cheapest first; sets run.budget
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) budget: Option<String>,
-    /// Train each trial alone, also those epochs that trials have in common: run.stage-cache = "none"
+    /// Train each trial alone, without sharing common epochs; sets run.stage-cache = "none"
     #[arg(long)]
     pub(in crate::cli) no_sharing: bool,
-    /// Let the tables and the report of a folder that holds another experiment be replaced; its trials stay
+    /// Replace the tables and the report of another experiment in the folder; its trials stay
     #[arg(long)]
     pub(in crate::cli) replace: bool,
-    /// Show nothing but errors and the final ranking
+    /// Print only errors and the final ranking
     #[arg(long, short, conflicts_with = "json")]
     pub(in crate::cli) quiet: bool,
-    /// Write events for scripts, one JSON object per line on standard output, and no ranking
+    /// Print events for scripts instead of the ranking: one JSON object per line on standard output
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
@@ -43,10 +43,10 @@ pub(in crate::cli) struct Effort {
     /// Trials at once [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) workers: Option<u16>,
-    /// Threads of a trial [default: the cores that are left over]
+    /// Threads of a trial [default: the number of cores divided by the trials at once]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) threads: Option<u16>,
-    /// Memory for augmented images that trials share; what does not fit is augmented again
+    /// Memory for augmented images that trials share; other images are augmented again
     #[arg(long, value_name = "MB", default_value_t = AUGMENT_MEMORY, value_parser = megabytes)]
     pub(in crate::cli) augment_memory: usize,
 }
@@ -56,9 +56,9 @@ pub(in crate::cli) struct Effort {
 pub(in crate::cli) enum Launcher {
     /// On this machine
     Local,
-    /// On the nodes of a cluster, as a job array of Slurm
+    /// On the nodes of a Slurm cluster, as a job array
     Slurm,
-    /// Wherever wick worker DIR is started
+    /// On every machine where you start wick worker DIR
     Worker,
 }
 
@@ -69,22 +69,22 @@ pub(in crate::cli) struct Launch {
     /// Where trials run
     #[arg(long, value_enum, value_name = "WHERE", default_value_t = Launcher::Local)]
     pub(in crate::cli) launcher: Launcher,
-    /// The partition for jobs of Slurm: launcher.slurm.partition
+    /// The partition for jobs of Slurm; sets launcher.slurm.partition
     #[arg(long, value_name = "NAME")]
     partition: Option<String>,
-    /// Tasks at once: launcher.slurm.max-parallel
+    /// Tasks at once; sets launcher.slurm.max-parallel
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     max_parallel: Option<u16>,
-    /// The time of a task, as 2h or as sbatch takes it: launcher.slurm.time
+    /// The time limit of a task, such as 2h, or in sbatch's format; sets launcher.slurm.time
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// A further argument of sbatch, in place of launcher.slurm.sbatch-args; may be repeated
+    /// A further argument of sbatch; replaces launcher.slurm.sbatch-args; may be repeated
     #[arg(long = "sbatch-arg", value_name = "ARG", allow_hyphen_values = true)]
     sbatch_args: Vec<String>,
-    /// Print the scripts that would be submitted, and do nothing
+    /// Print the scripts without submitting them
     #[arg(long, conflicts_with = "wait")]
     pub(in crate::cli) dry_run: bool,
-    /// Follow what was launched until it is over, then rank
+    /// Wait for the launched jobs or workers, then rank
     #[arg(long)]
     pub(in crate::cli) wait: bool,
 }
@@ -138,7 +138,7 @@ pub(in crate::cli) struct Worker {
     pub(in crate::cli) folder: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) effort: Effort,
-    /// Cores to use [default: all that this process may use]
+    /// Cores to use [default: all cores of this process]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) cores: Option<u16>,
 }
@@ -148,18 +148,18 @@ pub(in crate::cli) struct TrialTask {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(in crate::cli) folder: PathBuf,
-    /// Numbers of trials, as in trials.csv; with --submission, of a task
+    /// Numbers of trials, as in trials.csv; with --submission, the number of a task
     #[arg(value_name = "INDEX", required = true)]
     pub(in crate::cli) indices: Vec<usize>,
-    /// The submission of which this is a task
+    /// The number of the submission that the task belongs to
     #[arg(long, value_name = "N")]
     pub(in crate::cli) submission: Option<usize>,
     #[command(flatten)]
     pub(in crate::cli) effort: Effort,
-    /// Cores to use [default: all that this process may use]
+    /// Cores to use [default: all cores of this process]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) cores: Option<u16>,
-    /// On the signal USR1 a job of Slurm goes back into the queue, so many times
+    /// How often a job of Slurm queues again after the signal USR1
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) max_requeues: u32,
 }
@@ -169,7 +169,7 @@ pub(in crate::cli) struct Collect {
     /// The results folder of an experiment
     #[arg(value_name = "DIR")]
     pub(in crate::cli) folder: PathBuf,
-    /// The submission that is over; what it has made possible is submitted
+    /// The number of the finished submission; the trials that can run now are submitted
     #[arg(long, value_name = "N")]
     pub(in crate::cli) submission: Option<usize>,
 }

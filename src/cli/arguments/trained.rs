@@ -24,30 +24,29 @@ pub(in crate::cli) struct Examples {
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Trained {
-    /// A checkpoint that wick run wrote: best.safetensors or last.safetensors of a trial; or a results folder, for its
-    /// best trial
+    /// A checkpoint of wick run (best.safetensors or last.safetensors of a trial), or a results folder
+    /// (its best trial)
     #[arg(long, value_name = "CHECKPOINT")]
     pub(in crate::cli) model: Option<PathBuf>,
-    /// A built-in network, with --weights
+    /// A built-in network, together with --weights
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) preset: Option<String>,
-    /// The network of an experiment file, with --weights from elsewhere; its [data] and [augment] say how
-    /// images reach it
+    /// The network of an experiment file, together with --weights; its [data] and [augment] prepare
+    /// the images
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) experiment: Option<PathBuf>,
     /// The weights of --preset or --experiment: safetensors, .pth or .npz
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     pub(in crate::cli) weights: Option<PathBuf>,
-    /// A name in the file of weights and the parameter that it is; * stands for any part of both; may be
+    /// Rename a tensor of the weights file to a parameter; * matches any text in both names; may be
     /// repeated
     #[arg(long, value_name = "FROM=TO", requires = "weights", conflicts_with = "model", value_parser = rename)]
     pub(in crate::cli) rename: Vec<[String; 2]>,
-    /// The key of the file of weights that holds the tensors, where it holds several sets, such as
-    /// state_dict_ema
+    /// The key of the tensors in a weights file with several sets, such as state_dict_ema
     #[arg(long, value_name = "KEY", requires = "weights", conflicts_with = "model")]
     pub(in crate::cli) state_dict: Option<String>,
-    /// Class names for --preset or --experiment, one on a line [default: ImageNet's 1,000; those of the
-    /// experiment's data]
+    /// A file with the class names for --preset or --experiment, one per line [default: ImageNet's
+    /// 1,000 classes; the classes of the experiment's data]
     #[arg(long, value_name = "FILE", conflicts_with = "model")]
     pub(in crate::cli) classes: Option<PathBuf>,
     /// Size of the input for --preset
@@ -61,15 +60,15 @@ pub(in crate::cli) struct Trained {
 /// How a network looks at images.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Looking {
-    /// Further views of each image, as '[["horizontal-flip"]]': logits are averaged over all
-    /// [default: what the checkpoint was tested with]
+    /// Further views of each image, such as '[["horizontal-flip"]]'; logits are averaged over all views
+    /// [default: the views of the checkpoint's test]
     #[arg(long, value_name = "CHAINS")]
     pub(in crate::cli) test_time: Option<String>,
     /// The most pixels that an image file may have [default: data.max-pixels of the trial, at most
     /// 100000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) max_pixels: Option<u64>,
-    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    /// The device: cpu; cuda:0, cuda:1, …, or metal, if the program was built for it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(in crate::cli) device: Device,
 }
@@ -103,20 +102,19 @@ pub(in crate::cli) struct Predict {
     pub(in crate::cli) trained: Trained,
     #[command(flatten)]
     pub(in crate::cli) looking: Looking,
-    /// Image files (PNG, JPEG, BMP, GIF, WebP or PNM), or folders of them, which are searched to the
-    /// bottom
+    /// Image files (PNG, JPEG, BMP, GIF, WebP or PNM), or folders of them with their subfolders
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) images: Vec<PathBuf>,
-    /// Classes to show for each image [default: 5]; of several labels for an image, all that reach their threshold are
-    /// shown
+    /// Classes to show for each image [default: 5]. With several labels, all labels above their threshold
+    /// are shown
     #[arg(long, value_name = "K")]
     pub(in crate::cli) top: Option<usize>,
-    /// Of several labels for an image: the least probability of a label [default: that of each class that was best on
-    /// the validation images, or 0.5]
+    /// With several labels: the threshold for the probability of a label [default: the best threshold of each
+    /// label on the validation images, or 0.5]
     #[arg(long, value_name = "P", value_parser = probability)]
     pub(in crate::cli) threshold: Option<f64>,
-    /// Write the predictions as CSV instead of showing them: a row per image, with the most probable
-    /// classes and their probabilities; or with its labels, and the probability of each class
+    /// Write the predictions as CSV instead of printing them: a row per image with the most probable
+    /// classes and their probabilities. With several labels: its labels and all probabilities
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) csv: Option<PathBuf>,
     /// Write the logits as CSV, one row per image
@@ -129,23 +127,23 @@ pub(in crate::cli) struct Predict {
 pub(in crate::cli) struct Export {
     #[command(flatten)]
     pub(in crate::cli) trained: Trained,
-    /// Without --weights: the weights with which the preset starts to train with this seed
+    /// Without --weights: use the initial weights of this seed
     #[arg(long, value_name = "N", requires = "preset", conflicts_with_all = ["model", "experiment", "weights"])]
     pub(in crate::cli) seed: Option<u64>,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(in crate::cli) to: Foreign,
     /// The file to write [default: the name of the checkpoint or preset with .onnx or
-    /// .weights.safetensors, here]
+    /// .weights.safetensors, in the current folder]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) out: Option<PathBuf>,
-    /// ONNX: work batch norms into the convolutions and dense layers before them
+    /// ONNX: fold batch norms into the convolutions and dense layers before them
     #[arg(long)]
     pub(in crate::cli) fold_batch_norm: bool,
-    /// ONNX: what images are when they come in [default: normalised]
+    /// ONNX: the form of the input images [default: normalised]
     #[arg(long, value_enum, value_name = "INPUT")]
     pub(in crate::cli) input: Option<Input>,
-    /// ONNX: give probabilities instead of logits
+    /// ONNX: output probabilities instead of logits
     #[arg(long)]
     pub(in crate::cli) softmax: bool,
 }
@@ -166,12 +164,12 @@ pub(in crate::cli) struct Evaluate {
     pub(in crate::cli) trained: Trained,
     #[command(flatten)]
     pub(in crate::cli) looking: Looking,
-    /// Labelled images, written as data.source in an experiment file [default: those of the trial whose
-    /// checkpoint it is]
+    /// Labelled images, as in data.source of an experiment file [default: the images of the
+    /// checkpoint's trial]
     #[arg(long, value_name = "SOURCE")]
     pub(in crate::cli) data: Option<String>,
-    /// Which of these images [default: of the trial's own the test images, or, if there are none, the validation
-    /// images; of others the declared test images, or all if none are]
+    /// The part of these images [default: test images of the trial, else its validation images. Of other
+    /// data: the declared test images, else all]
     #[arg(long, value_enum)]
     pub(in crate::cli) part: Option<Part>,
     /// Write the confusion matrix as CSV
@@ -186,28 +184,28 @@ pub(in crate::cli) struct Evaluate {
 pub(in crate::cli) struct Look {
     #[command(flatten)]
     pub(in crate::cli) trained: Trained,
-    /// A checkpoint, or a results folder for its best trial; with --model, --preset or --experiment the first image
+    /// A checkpoint, or a results folder (its best trial). With --model, --preset or --experiment: the first image
     #[arg(value_name = "CHECKPOINT")]
     pub(in crate::cli) checkpoint: Option<PathBuf>,
-    /// Image files, or folders of them [default: some mistakes and some images that the network gets right, of --data]
+    /// Image files, or folders of them [default: some mistakes and some correct images of --data]
     #[arg(value_name = "IMAGE")]
     pub(in crate::cli) images: Vec<PathBuf>,
-    /// Labelled images, written as data.source in an experiment file, for patches and the map of features [default: with
-    /// no IMAGE, those of the trial whose checkpoint it is]
+    /// Labelled images for patches and features, as in data.source of an experiment file [default: without
+    /// IMAGE, the images of the checkpoint's trial]
     #[arg(long, value_name = "SOURCE")]
     pub(in crate::cli) data: Option<String>,
-    /// Which of these images [default: of the trial's own the validation images, or, if there are none, the test images;
-    /// of others the declared test images, or all if none are]
+    /// The part of these images [default: validation images of the trial, else its test images. Of other
+    /// data: the declared test images, else all]
     #[arg(long, value_enum)]
     pub(in crate::cli) part: Option<Part>,
-    /// Layers whose maps, patches and saliency are shown, separated by commas [default: the last one with maps of each
-    /// size; saliency of the last of these]
+    /// Layers for maps, patches and saliency, separated by commas [default: the last layer of each map
+    /// size; for saliency the last of these]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(in crate::cli) layers: Vec<String>,
-    /// The class for which saliency is shown [default: of each image the most probable one]
+    /// The class for saliency [default: the most probable class of each image]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) class: Option<String>,
-    /// The most channels of a layer that are shown: the strongest ones
+    /// The number of channels to show per layer, strongest first
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(in crate::cli) channels: u16,
     /// The folder for the pictures
@@ -216,20 +214,20 @@ pub(in crate::cli) struct Look {
     /// The most pixels that an image file may have [default: data.max-pixels of the trial, at most 100000000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) max_pixels: Option<u64>,
-    /// What computes: cpu, or cuda:0, cuda:1, …, metal with a program that was built for it
+    /// The device: cpu; cuda:0, cuda:1, …, or metal, if the program was built for it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(in crate::cli) device: Device,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum Part {
-    /// The trial's own test images; of other data what the source declares for testing
+    /// The test images of the trial, or the declared test images of other data
     Test,
-    /// The trial's own validation images; of other data what the source declares for that
+    /// The validation images of the trial, or the declared validation images of other data
     Validation,
-    /// The images that the trial has learnt from; of other data everything that is for neither testing nor
-    /// validation
+    /// The training images of the trial, or all images of other data that are not declared for testing
+    /// or validation
     Train,
-    /// Every image
+    /// All images
     All,
 }

@@ -166,7 +166,7 @@ impl Survey {
             .map(|(at, axis)| format!("{axis}, {:.0} % of the variance", share(at)))
             .collect();
         let title = format!(
-            "{}; their places come from the {} features that the last layer sees",
+            "{}; computed from the {} input features of the last layer",
             self.which(),
             number(width as u64)
         );

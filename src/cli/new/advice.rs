@@ -95,9 +95,9 @@ impl Parts {
                 text,
                 "# Chooses the best epoch. {}\nvalidation = {part}",
                 if part > 0.1 {
-                    "Of few images a larger part, or its accuracy says little."
+                    "With few images it is a larger part, so that its accuracy is more exact."
                 } else {
-                    "A tenth of many images says enough."
+                    "With many images a tenth is enough."
                 }
             ),
             (0, None) => writeln!(
@@ -107,7 +107,7 @@ impl Parts {
             ),
             (count, _) => writeln!(
                 text,
-                "# The folder has {count} images for validation of its own, which choose the best epoch."
+                "# The folder has {count} validation images of its own. They choose the best epoch."
             ),
         };
     }
@@ -134,11 +134,11 @@ fn image(measured: &Measured, text: &mut String) -> [usize; 2] {
         "# The median image is {height}×{width}{}. {}",
         if channels == 1 { ", and all are gray" } else { "" },
         match side {
-            32 if short < 32 => "Networks for small images begin at 32.".to_owned(),
+            32 if short < 32 => "Networks for small images need at least 32.".to_owned(),
             32 => "That is near 32, where training is fast.".to_owned(),
             _ => format!(
-                "The cost of a step grows with the area: at {side} details are left and\n\
-                 # a processor keeps up; try twice the size when all else works."
+                "The cost of a step grows with the area: {side} keeps details\n\
+                 # and is fast enough on a CPU. Try twice the size later."
             ),
         }
     );
@@ -158,7 +158,7 @@ fn batch(train: usize, text: &mut String) -> usize {
         "# About {train} images to learn from make {} batches an epoch; larger ones {}.\n\
          batch-size = {batch}\n",
         train.div_ceil(batch),
-        if batch == 128 { "save no time" } else { "would leave too few steps" }
+        if batch == 128 { "save no time" } else { "would give too few steps" }
     );
     batch
 }
@@ -228,7 +228,7 @@ fn recipe(measured: &Measured, parts: &Parts, batch: usize, text: &mut String) {
     let _ = writeln!(
         text,
         "[train]\n\
-         # {epochs} epochs of {steps} steps. Where `metrics.csv` still improves at the end, take more.\n\
+         # {epochs} epochs of {steps} steps. If `metrics.csv` still improves at the end, use more.\n\
          epochs = {epochs}\n\
          # A rate that works for most small networks, falling to 0 along half a cosine.\n\
          optimizer = {{ adamw = {{ lr = 1e-3 }} }}\n\
@@ -240,8 +240,8 @@ fn recipe(measured: &Measured, parts: &Parts, batch: usize, text: &mut String) {
     if is_uneven {
         let _ = writeln!(
             text,
-            "# The largest class has {most} images, the smallest {least}: each class counts the same in the\n\
-             # loss, or the small ones would hardly be learnt.\n\
+            "# The largest class has {most} images, the smallest {least}: each class gets\n\
+             # the same weight in the loss, so that the network also learns small classes.\n\
              class-weights = \"balanced\""
         );
     }

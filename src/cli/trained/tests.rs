@@ -279,7 +279,7 @@ fn a_card_whose_images_cannot_be_split_as_it_says_is_refused() {
         card.data.iter_mut().for_each(change);
         let words = [card.word()].into();
         let error = used(&Checkpoint { words, ..whole.clone() }, &path).unwrap_err();
-        let words = error.split("cannot be: ").nth(1).unwrap_or(&error);
+        let words = error.split("is wrong: ").nth(1).unwrap_or(&error);
         refusals.push(words.split("\\n").next().unwrap_or_default().to_owned());
     };
     says(&|data| data.fold = Some(Fold { index: 0, of: 0 }));
@@ -294,9 +294,9 @@ fn a_card_whose_images_cannot_be_split_as_it_says_is_refused() {
         "fold 3 of 3, which are counted from 0 and at least two",
         "data.validation: a part of 7.5 is not in [0, 1)",
         "data.test: a part of NaN is not in [0, 1)",
-        "data.subset.per-class: a subset has at least one image of each class",
+        "data.subset.per-class: a subset needs at least one image of each class",
         "data.max-pixels: an image has at least one pixel",
-        "its data brings images to another size than it says",
+        "its data gives images of another size",
     ];
     assert_eq!(refusals, expected);
 }

@@ -38,7 +38,7 @@ pub(super) fn read_mixing(
         for (index, item) in items.iter().enumerate() {
             let at = at.index(index);
             if !mixes(item) {
-                let message = "transforms of images and of batches in one one-of";
+                let message = "one-of mixes transforms of images and of batches";
                 return Err(vec![
                     Problem::value(at, message)
                         .label("changes single images")
@@ -49,7 +49,7 @@ pub(super) fn read_mixing(
         }
         if one_of.iter().all(|mixing| mixing.p() == 0.0) {
             let problem = Problem::value(at, "every p is 0: there is nothing to choose");
-            return Err(vec![problem.label("inside of one-of, p is a weight")]);
+            return Err(vec![problem.label("in one-of, p is a weight")]);
         }
         return Ok(Mixing::OneOf { one_of, p });
     }

@@ -51,7 +51,7 @@ fn read_step(node: &Node, at: &KeyPath, p: Probability) -> Result<Step, Vec<Prob
     if MIXINGS.contains(&kind) {
         let problem = Problem::value(at.clone(), format!("\"{kind}\" mixes whole batches"))
             .label("not the last of the chain")
-            .help("mixup, cutmix or a one-of of both stands at the end of a chain");
+            .help("put mixup, cutmix or a one-of of both at the end of the chain");
         return Err(vec![problem]);
     }
     if COMPOSITIONS.contains(&kind) {
@@ -179,7 +179,7 @@ fn read_composition(
     }
     if kind == "one-of" && !steps.is_empty() && steps.iter().all(|step| step.p() == 0.0) {
         let problem = Problem::value(inside, "every p is 0: there is nothing to choose");
-        problems.push(problem.label("inside of one-of, p is a weight"));
+        problems.push(problem.label("in one-of, p is a weight"));
         return Err(problems);
     }
     let step = match kind {
@@ -203,7 +203,8 @@ fn read_composition(
 
 fn some_of(steps: Vec<Step>, settings: Settings, p: f64, at: &KeyPath) -> Result<Step, Problem> {
     let Some(Count([least, most])) = settings.n else {
-        let problem = Problem::value(at.clone(), "some-of needs n: how many of them");
+        let problem =
+            Problem::value(at.clone(), "some-of needs n, the number of its transforms to apply");
         return Err(problem.label("no n").help("n = 2, or n = [1, 3]"));
     };
     let replace = settings.replace.unwrap_or(false);
@@ -228,7 +229,7 @@ fn no_kind(node: &Node, at: &KeyPath) -> Problem {
         return problem.label("not a transform").help(help);
     };
     if ["normalise", "normalize"].contains(&written) {
-        let problem = Problem::value(at.clone(), "images are normalised behind every chain");
+        let problem = Problem::value(at.clone(), "images are normalised after every chain");
         return problem
             .label("not a transform")
             .help("data.normalise = \"dataset\", or { mean = […], std = […] }");

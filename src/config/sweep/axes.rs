@@ -111,7 +111,7 @@ impl Reader<'_> {
             self.problems.push(
                 problem
                     .label("they move together")
-                    .help("conditions are for [sweep.grid], [sweep.random] and [sweep.search]"),
+                    .help("use conditions in [sweep.grid], [sweep.random] or [sweep.search]"),
             );
             return;
         }
@@ -139,7 +139,7 @@ impl Reader<'_> {
                 self.problems.push(
                     Problem::value(at.clone(), format!("the axis \"{path}\" has no values"))
                         .label("empty")
-                        .help("an axis lists the values that its setting takes; leave it out to keep the setting"),
+                        .help("list the values of the setting, or remove the axis"),
                 );
                 Vec::new()
             }

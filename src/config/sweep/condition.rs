@@ -44,9 +44,9 @@ impl Condition {
             };
             if values.is_empty() {
                 problems.push(
-                    Problem::value(at, format!("\"{key}\" can have none of no values"))
+                    Problem::value(at, format!("the condition on \"{key}\" has no values"))
                         .label("empty")
-                        .help("a list says of which values the setting has to have one"),
+                        .help("a list gives the allowed values of the setting"),
                 );
                 continue;
             }

@@ -207,7 +207,7 @@ fn distribution(
         let problem = problem.did_you_mean(key, &known, "not a distribution");
         let kinds = KINDS.join(", ");
         problems.push(problem.help(format!(
-            "the distributions are {kinds}; step and log may stand beside integer, when beside all"
+            "the distributions are {kinds}; integer may have step and log, all may have when"
         )));
         return None;
     }
@@ -226,7 +226,7 @@ fn distribution(
     };
     for option in ["step", "log"].into_iter().filter(|_| kind != "integer") {
         if node.get(option).is_some() {
-            let message = format!("{option} has no meaning beside {kind}");
+            let message = format!("{option} cannot be combined with {kind}");
             let problem = Problem::key(at.key(option), message).label("for integer only");
             problems.push(match (option, kind.as_str()) {
                 ("log", "uniform") => problem.help("write log-uniform = [LOW, HIGH]"),
@@ -289,7 +289,7 @@ fn integer(
         Some(step) if step < 1 => problems
             .push(Problem::value(at.key("step"), format!("a step of {step}")).label("at least 1")),
         Some(_) if is_log => problems.push(
-            Problem::key(at.key("step"), "step and log do not go together")
+            Problem::key(at.key("step"), "step and log cannot be combined")
                 .label("steps would not be even")
                 .help("leave one out, or list the values with choice"),
         ),
@@ -318,7 +318,7 @@ fn option<T: DeserializeOwned>(
 fn positive(is_positive: bool, at: &KeyPath, problems: &mut Vec<Problem>) {
     if !is_positive {
         problems.push(
-            Problem::value(at.index(0), "orders of magnitude begin above 0").label("not positive"),
+            Problem::value(at.index(0), "log-uniform needs a range above 0").label("not positive"),
         );
     }
 }
@@ -338,7 +338,7 @@ fn range<T: DeserializeOwned + PartialOrd + Copy>(
     let [low, high] = ends;
     if low >= high {
         problems.push(
-            Problem::value(at.clone(), "a range goes from its lower to its higher end")
+            Problem::value(at.clone(), "a range needs its lower end first")
                 .label("nothing in between")
                 .help("a range is [LOW, HIGH]"),
         );

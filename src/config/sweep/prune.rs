@@ -145,7 +145,7 @@ impl Prune {
             }
             entries.retain(|entry| entry.key != "metric");
             if entries.is_empty() {
-                let problem = Problem::value(at.clone(), "prune names no rule").label("no rule");
+                let problem = Problem::value(at.clone(), "prune needs a rule").label("no rule");
                 return Err(vec![problem.help(help())]);
             }
             if let Some(written) = node.get("metric") {
@@ -169,21 +169,31 @@ impl Prune {
         match &self.rule {
             Rule::Median(Median { after, every, .. }) => {
                 let at = self.at.key("median");
-                that(*after >= 1, at.key("after"), "no epoch is number 0".to_owned(), "at least 1");
+                that(
+                    *after >= 1,
+                    at.key("after"),
+                    "epochs are counted from 1".to_owned(),
+                    "at least 1",
+                );
                 let message = "rungs are at least one epoch apart".to_owned();
                 that(*every >= 1, at.key("every"), message, "at least 1");
             }
             Rule::SuccessiveHalving(halving) | Rule::Asha(halving) | Rule::Hyperband(halving) => {
                 let at = self.at.key(self.rule.name());
                 let Halving { first, factor } = halving;
-                that(*first >= 1, at.key("first"), "no epoch is number 0".to_owned(), "at least 1");
+                that(
+                    *first >= 1,
+                    at.key("first"),
+                    "epochs are counted from 1".to_owned(),
+                    "at least 1",
+                );
                 let message = format!("a factor of {factor} stops no trial");
                 that(*factor >= 2, at.key("factor"), message, "at least 2");
             }
             Rule::Paired(Paired { rungs, confidence }) => {
                 let at = self.at.key("paired");
                 let rises = rungs.windows(2).all(|pair| pair[0] < pair[1]);
-                let message = "rungs are epochs, at least one of them, from 1 on and rising";
+                let message = "rungs must be rising epochs from 1 on, at least one";
                 let sound = rises && rungs.first().is_some_and(|first| *first >= 1);
                 that(sound, at.key("rungs"), message.to_owned(), "for instance [2, 5]");
                 let message = format!("a confidence of {confidence} is not between 0 and 1");
@@ -196,7 +206,7 @@ impl Prune {
 }
 
 fn help() -> String {
-    format!("the rules are {}; metric may stand beside one", RULES.join(", "))
+    format!("the rules are {}; each may have a metric", RULES.join(", "))
 }
 
 impl Rule {

@@ -41,7 +41,7 @@ impl Random {
         let axes = read_axes(node, at, &["samples"], problems);
         let Some(samples) = node.get("samples") else {
             problems.push(
-                Problem::key(at.clone(), format!("[{at}] does not say how many samples are drawn"))
+                Problem::key(at.clone(), format!("[{at}] needs the number of samples"))
                     .label("needs \"samples\"")
                     .help("for instance samples = 20"),
             );

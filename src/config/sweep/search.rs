@@ -21,7 +21,7 @@ pub struct Search {
     pub round: usize,
     /// How many of the first are drawn at random; 10 if not given.
     pub startup: usize,
-    /// What is optimised; if not given, the metric that chooses the best epoch.
+    /// The metric to optimise; if not given, the metric that chooses the best epoch.
     pub metric: Option<Metric>,
     /// When to stop before all have been suggested.
     pub early_stop: Option<SearchStop>,
@@ -83,7 +83,7 @@ impl Search {
             read_axes(node, at, &["tpe", "round", "startup", "metric", "early-stop"], problems);
         if node.get("tpe").is_none() {
             problems.push(
-                Problem::key(at.clone(), format!("[{at}] does not say how many settings it tries"))
+                Problem::key(at.clone(), format!("[{at}] needs the number of settings to try"))
                     .label("needs \"tpe\"")
                     .help("for instance tpe = 40"),
             );
@@ -126,11 +126,11 @@ impl Search {
                         problems.push(problem.label("out of range"));
                     }
                 };
-                wrong("patience", patience == 0, "patience lasts one setting at least");
+                wrong("patience", patience == 0, "patience must be at least one setting");
                 wrong(
                     "min-delta",
                     min_delta.is_nan() || min_delta < 0.0,
-                    "a least change is not negative",
+                    "min-delta must not be negative",
                 );
                 Some(stop)
             }

@@ -57,7 +57,7 @@ impl Unfolder<'_> {
         elements: &mut Vec<Element>,
     ) {
         let Some(Content::String(name)) = item.get("block").map(|node| &node.content) else {
-            let problem = Problem::value(at.key("block"), "a block is called by its name")
+            let problem = Problem::value(at.key("block"), "a block needs its name")
                 .label("not a name")
                 .help("{ block = \"basic\" } for [model.blocks.basic]");
             return self.problem(problem, scope);

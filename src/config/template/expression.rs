@@ -55,7 +55,7 @@ pub(super) fn fill(text: &str, parameters: &Parameters) -> Result<Filled, Mistak
                 Content::Float(number) => whole.push_str(&number.to_string()),
                 other => {
                     return Err(mistake(
-                        format!("{} cannot stand inside a string", other.describe()),
+                        format!("{} cannot be part of a string", other.describe()),
                         "only numbers and strings can be put into a string",
                     ));
                 }
@@ -98,7 +98,7 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Mistake> {
         };
         if expression.trim().is_empty() {
             return Err(mistake(
-                format!("nothing stands behind the $ of \"{text}\""),
+                format!("nothing follows the $ of \"{text}\""),
                 "write $width or ${2 * width}",
             ));
         }
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     fn unexpected(&self, c: char) -> Mistake {
-        mistake(format!("the {c} in \"{}\" has no meaning", self.whole.trim()), GRAMMAR)
+        mistake(format!("unexpected {c} in \"{}\"", self.whole.trim()), GRAMMAR)
     }
 
     fn run(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
@@ -310,9 +310,8 @@ impl<'a> Reader<'a> {
 }
 
 /// What an expression may look like.
-const GRAMMAR: &str = "an expression is made of numbers, parameters, + - * /, parentheses, \
-                       list[index] and functions such as round(x) and divisible(x, by); a minus \
-                       has spaces around it";
+const GRAMMAR: &str = "an expression may have numbers, parameters, + - * /, parentheses, list[index] and \
+                       functions such as round(x) and divisible(x, by); a minus needs spaces around it";
 
 /// What can be called.
 const FUNCTIONS: &str =

@@ -70,7 +70,7 @@ impl LookAhead {
 
     /// Says what is wrong with it, which stands at `at` in the file.
     pub fn check(&self, at: &str, faults: &mut Faults) {
-        let message = "slow weights follow after one step at least";
+        let message = "steps must be at least 1";
         faults.that(self.steps >= 1, format!("{at}.steps"), message, "0 steps");
         faults.fraction(self.rate, format!("{at}.rate"));
     }

@@ -72,8 +72,7 @@ impl ParameterRule {
         faults.that(sets_something, at.to_owned(), message, "sets nothing");
         let message = "a rule names parameters, such as \"*.bias\"";
         faults.that(!self.names.is_empty(), format!("{at}.names"), message, "no name");
-        let message =
-            "a factor on the learning rate is positive; frozen layers are those of transfer.freeze";
+        let message = "lr-factor must be positive; to freeze layers, use transfer.freeze";
         faults.that(self.lr_factor > 0.0, format!("{at}.lr-factor"), message, "not positive");
         if let Some(decay) = self.weight_decay {
             faults.not_negative(decay, format!("{at}.weight-decay"));

@@ -29,15 +29,10 @@ pub fn size_in(stages: &[ResizingStage], epoch: usize) -> Option<[usize; 2]> {
 pub fn check(stages: &[ResizingStage], at: &str, faults: &mut Faults) {
     let mut before = 0;
     for (index, stage) in stages.iter().enumerate() {
-        let message = "epochs rise from stage to stage, from 1 on";
+        let message = "until must rise from stage to stage, from 1 on";
         faults.that(stage.until > before, format!("{at}[{index}].until"), message, "too early");
         before = before.max(stage.until);
         let sound = stage.size.iter().all(|side| *side > 0);
-        faults.that(
-            sound,
-            format!("{at}[{index}].size"),
-            "an image has a pixel at least",
-            "0 pixels",
-        );
+        faults.that(sound, format!("{at}[{index}].size"), "size must be at least 1", "0 pixels");
     }
 }

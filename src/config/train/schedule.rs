@@ -115,7 +115,7 @@ impl Schedule {
         match *self {
             Schedule::Constant => {}
             Schedule::Step { every, factor } => {
-                let message = "a stair is one epoch at least";
+                let message = "every must be at least one epoch";
                 faults.that(every >= 1, format!("{path}.step.every"), message, "0 epochs");
                 faults.fraction(factor, format!("{path}.step.factor"));
             }
@@ -125,7 +125,7 @@ impl Schedule {
             Schedule::Steps { ref at, factor } => {
                 let here = format!("{path}.steps.at");
                 let rises = at.first() != Some(&0) && at.is_sorted_by(|a, b| a < b);
-                let message = "the epochs after which the rate falls rise, from 1 on";
+                let message = "at must be a list of rising epochs, from 1 on";
                 faults.that(rises && !at.is_empty(), here, message, "not rising, or none");
                 faults.fraction(factor, format!("{path}.steps.factor"));
             }
@@ -134,9 +134,9 @@ impl Schedule {
             }
             Schedule::CosineRestarts { period, growth, floor } => {
                 let here = format!("{path}.cosine-restarts");
-                let message = "a cosine lasts one epoch at least";
+                let message = "period must be at least one epoch";
                 faults.that(period >= 1, format!("{here}.period"), message, "0 epochs");
-                let message = "no cosine is shorter than the one before";
+                let message = "growth must be at least 1";
                 faults.that(growth >= 1, format!("{here}.growth"), message, "0");
                 faults.within(floor, 0.0, 1.0, format!("{here}.floor"));
             }

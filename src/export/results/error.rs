@@ -21,7 +21,7 @@ pub enum ExportError {
     },
     /// There is something else where the export belongs.
     #[error(
-        "{} is not part of this export, and {tool} would show it beside its runs: name a new folder, or remove it",
+        "{} is not part of this export, but {tool} would show it too: use a new folder, or remove it",
         path.display()
     )]
     Foreign {

@@ -160,9 +160,9 @@ pub(super) fn combine<'a>(
         problems.push(
             Problem::value(
                 axis.at.key("when"),
-                format!("the axis \"{}\" is never in use", axis.path),
+                format!("the axis \"{}\" is never used", axis.path),
             )
-            .label("these never hold together"),
+            .label("these conditions are never all true"),
         );
     }
     if problems.is_empty() { Ok(Combined { settings, excluded }) } else { Err(problems) }
@@ -187,7 +187,7 @@ fn idle_exclusions(sweep: &Sweep, matched: &[bool]) -> Vec<Problem> {
         .map(|(rule, _)| {
             Problem::value(rule.at.clone(), "this exclusion matches no combination")
                 .label("excludes nothing")
-                .help("it names dotted paths (or variant, seed) and values that all have to match")
+                .help("it needs dotted paths (or variant, seed) and values that all match")
         })
         .collect()
 }

@@ -66,13 +66,14 @@ fn later_axis(condition: &Condition, axis: &Known, later: &Known) -> Problem {
         Problem::key(
             condition.at.clone(),
             format!(
-                "a condition of \"{}\" looks at \"{}\", which is set later",
+                "a condition of \"{}\" tests \"{}\", which is set later",
                 axis.path, later.path
             ),
         )
-        .label("stands behind this axis")
+        .label("set after this axis")
     };
-    problem.help("axes are set in this order: list, grid, zip, random, each as written; a condition looks at those before its axis, or at the file")
+    problem.help("axes are set in this order: list, grid, zip, random, each as in the file; a condition can test \
+                  earlier axes and the file")
 }
 
 /// A problem for each value that the setting never has.
@@ -114,9 +115,9 @@ fn never(root: &Node, sweep: &Sweep, condition: &Condition, before: &[&Known]) -
     }
     let help = match &takes[..] {
         [] if path == "variant" => {
-            "there are no variants: they are named in [[sweep.list]]".to_owned()
+            "there are no variants: define them in [[sweep.list]]".to_owned()
         }
-        [] if is_drawn => format!("\"{path}\" is drawn from a range that does not hold it"),
+        [] if is_drawn => format!("\"{path}\" is drawn from a range without this value"),
         [] => format!(
             "neither the file nor an axis before this one has \"{path}\"; paths are quoted: \"train.optimizer\""
         ),
@@ -128,7 +129,7 @@ fn never(root: &Node, sweep: &Sweep, condition: &Condition, before: &[&Known]) -
         .map(|(index, wanted)| {
             let at = if is_list { condition.at.index(index) } else { condition.at.clone() };
             let message = format!("\"{path}\" is never {}", super::toml_text(wanted));
-            Problem::value(at, message).label("never holds").help(help.clone())
+            Problem::value(at, message).label("never true").help(help.clone())
         })
         .collect()
 }

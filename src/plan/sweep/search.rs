@@ -134,7 +134,7 @@ impl<'a> Searcher<'a> {
                 && since_best(metric, &values, stop.min_delta) >= stop.patience
             {
                 let told = format!(
-                    "the search has ended after {} of {} settings: its best {} has not become better by more than {} \
+                    "the search has ended after {} of {} settings: its best {} has not improved by more than {} \
                      in the last {}",
                     places.len(),
                     self.search.tpe,
@@ -285,9 +285,9 @@ impl<'a> Searcher<'a> {
                 if setting.replacements.iter().any(|it| it.path == axis.path) {
                     settings.push((index, setting));
                 } else {
-                    let message = format!("the axis \"{}\" is never in use", axis.path);
+                    let message = format!("the axis \"{}\" is never used", axis.path);
                     let problem = Problem::value(axis.at.key("when"), message);
-                    problems.push(problem.label("these never hold together"));
+                    problems.push(problem.label("these conditions are never all true"));
                     break;
                 }
             }

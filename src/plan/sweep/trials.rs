@@ -366,8 +366,8 @@ pub(super) fn merge_measured(trials: &mut Vec<Trial>, sweep: &Sweep) -> Option<S
     };
     let measured = trials.iter().filter(|trial| is_measured(trial)).count();
     let merged = format!(
-        "{path} = \"{auto}\" comes to the same as {what}: {count} of its {measured} trials are those of that \
-         case, and are run once"
+        "{path} = \"{auto}\" is the same as {what}: {count} of its {measured} trials are those of that case, and \
+         run once"
     );
     trials.retain(|trial| !is_twin(trial));
     trials.iter_mut().enumerate().for_each(|(index, trial)| trial.number = index + 1);
@@ -383,9 +383,9 @@ pub(super) fn twins(trials: &[Trial], root: &Node) -> Option<Problem> {
             let message = format!("trials {first} and {} are the same", trial.number);
             return Some(
                 Problem::key(at, message)
-                    .label("some axis changes nothing")
+                    .label("an axis has no effect")
                     .help(
-                        "a setting is swept that has no effect, or one that a later axis replaces",
+                        "the sweep varies a setting without effect, or one that a later axis replaces",
                     )
                     .locate(root),
             );

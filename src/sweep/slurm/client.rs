@@ -22,7 +22,7 @@ pub enum SlurmError {
         words: String,
     },
     /// Its answer is not understood.
-    #[error("{command} answered {answer:?}, which is not understood")]
+    #[error("unexpected answer of {command}: {answer:?}")]
     Answer {
         /// Which command.
         command: &'static str,

@@ -100,8 +100,8 @@ impl Scripts<'_> {
         format!(
             "\n# Without control groups a task sees all cores of its node.\n\
              export RAYON_NUM_THREADS=\"${{SLURM_CPUS_PER_TASK:-{}}}\"\n\
-             cd {folder} || echo \"$(hostname): there is no folder {}: relative paths lead nowhere\" >&2\n\
-             [ -d {results} ] || {{ echo \"$(hostname): there is no folder {}: the results have to be on a file system that all nodes see\" >&2; exit 1; }}\n",
+             cd {folder} || echo \"$(hostname): there is no folder {}: relative paths do not work\" >&2\n\
+             [ -d {results} ] || {{ echo \"$(hostname): there is no folder {}: the results must be on a file system that all nodes see\" >&2; exit 1; }}\n",
             self.plan.cpus_per_task,
             inside(&self.folder.display().to_string()),
             inside(&self.results.display().to_string()),

@@ -28,12 +28,13 @@ impl Damage {
         match &*name {
             BEST | LAST => "remove the file and run the experiment again: the trial is trained again",
             PLAN | PREDICTIONS | CONFUSION | SCORES => {
-                "remove outcome.toml beside it and run the experiment again: it is made anew from the last checkpoint"
+                "remove outcome.toml in the same folder and run the experiment again: it is written again from \
+                 the last checkpoint"
             }
             BATCHES => {
-                "remove the folder of the trial and run the experiment again; nothing but `wick repro` reads it"
+                "remove the folder of the trial and run the experiment again; only `wick repro` reads it"
             }
-            _ => "run the experiment again, which makes it anew",
+            _ => "run the experiment again, which writes it again",
         }
         .to_owned()
     }

@@ -37,7 +37,7 @@ pub(super) fn host_of(name: &str) -> Option<&str> {
 
 /// Another process has taken the trial.
 #[derive(Debug, thiserror::Error)]
-#[error("another process has taken the trial over: {0}")]
+#[error("another process has taken over the trial: {0}")]
 pub(super) struct TakenOver(pub(super) String);
 
 /// Makes sure that the name at `path` is that of this process; a trial that nobody ever took is

@@ -53,7 +53,7 @@ impl Images {
         let Ok(bytes) = regular::read(path) else { return Ok(None) };
         let text = String::from_utf8(bytes).unwrap_or_default();
         let read = unsealed(&text).and_then(|text| toml::from_str(text).ok());
-        let what = "is damaged: its hash is not the one that was written with it";
+        let what = "is damaged: its hash does not match";
         read.map(Some).ok_or_else(|| Damage::at(path, what))
     }
 
@@ -67,7 +67,7 @@ impl Images {
         let last = checks.last().map_or_else(|| rows::nothing(&path), |check| *check);
         match is_whole && self.files_blake3.contains(&last.to_string()) {
             true => Ok(Inventory { files }),
-            false => Err(Damage::at(&path, "is damaged, missing or of another moment")),
+            false => Err(Damage::at(&path, "is damaged, missing or out of date")),
         }
     }
 
@@ -85,7 +85,8 @@ impl Images {
 pub enum ImagesError {
     /// What is known of them is damaged.
     #[error(
-        "{0}\n  = help: remove it and run the experiment again, which writes it anew; make sure that the images are still those of the trials that are there"
+        "{0}\n  = help: remove it and run the experiment again, which writes it again; make sure that the images \
+         have not changed since the trials"
     )]
     Damaged(Damage),
     /// They cannot be looked at.

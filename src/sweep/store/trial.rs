@@ -49,7 +49,7 @@ const ROWS: &str = "epochs-blake3";
 const LOSSES: &str = "batches-blake3";
 
 /// What is wrong with a text whose seal does not fit.
-const NOT_AS_WRITTEN: &str = "is damaged: its hash is not the one that was written with it";
+const NOT_AS_WRITTEN: &str = "is damaged: its hash does not match";
 
 /// The hash of the rows of `records`.
 fn rows_hash(records: &[EpochRecord]) -> String {
@@ -282,7 +282,7 @@ impl TrialStore {
         {
             let path = self.file(BEST);
             let what = match path.exists() {
-                true => format!("is not the one that its trial ended with, as {OUTCOME} says"),
+                true => format!("is not the one that its trial ended with (see {OUTCOME})"),
                 false => "is missing".to_owned(),
             };
             return Err(Damage::at(&path, what));
@@ -314,7 +314,7 @@ impl TrialStore {
             Some(found) if found == *hash => Ok(()),
             _ => Err(Damage::at(
                 &path,
-                format!("is not the one that its trial ended with, as {OUTCOME} says"),
+                format!("is not the one that its trial ended with (see {OUTCOME})"),
             )),
         }
     }
@@ -353,12 +353,12 @@ impl TrialStore {
         if records.len() < epoch {
             let whole = records.len();
             return Err(rows(format!(
-                "is damaged or torn: {whole} of its rows are whole, and {epoch} epochs were finished"
+                "is damaged or torn: {whole} of its rows are intact, but {epoch} epochs were finished"
             )));
         }
         records.truncate(epoch);
         if last.words.get(ROWS) != Some(&rows_hash(&records)) {
-            return Err(rows("holds other rows than last.safetensors was stored with".to_owned()));
+            return Err(rows("has other rows than when last.safetensors was written".to_owned()));
         }
         let best = match best_epoch(&records, plan.train.best) {
             None => None,
@@ -390,7 +390,7 @@ impl TrialStore {
             return Err(Damage::at(
                 &path,
                 format!(
-                    "holds the weights of epoch {of}, and the best epoch is {expected}: it is of another moment"
+                    "has the weights of epoch {of}, but the best epoch is {expected}: it is out of date"
                 ),
             ));
         }
@@ -407,7 +407,7 @@ impl TrialStore {
         match regular::read(&path) {
             Ok(bytes) => Checkpoint::from_bytes(&bytes).map(Some).map_err(|error| damage(&error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(damage(&format!("not to be read: {error}"))),
+            Err(error) => Err(damage(&format!("cannot be read: {error}"))),
         }
     }
 
@@ -519,7 +519,7 @@ impl TrialStore {
             self.write_rows(BATCHES, &known.rows[..count])?;
             return Ok(Ok(()));
         }
-        let what = "is damaged or torn: the losses of some batches are not known any more";
+        let what = "is damaged or torn: the losses of some batches are lost";
         let damage = Damage::at(&path, what);
         self.set_aside(&damage)?;
         self.write_rows(BATCHES, &known.rows)?;

@@ -46,7 +46,7 @@ impl TrialStore {
     pub fn verify(&self, digest: &str) -> Verified {
         let mut found = Verified::default();
         if self.is_locked() {
-            let what = "was not looked into: a process works on the trial";
+            let what = "was not checked: a process works on the trial";
             found.foreign.push(Damage::at(self.folder(), what));
             return found;
         }
@@ -71,7 +71,7 @@ impl TrialStore {
         for (name, rows, is_whole) in tables.into_iter().chain([(EPOCHS, records.len(), is_whole)])
         {
             if !is_whole {
-                let what = format!("is damaged or torn behind {rows} whole rows");
+                let what = format!("is damaged or torn after {rows} intact rows");
                 damaged.push(Damage::at(&self.file(name), what));
             }
         }
@@ -107,6 +107,6 @@ pub fn foreign(name: &str) -> &'static str {
     } else if name.ends_with(DAMAGED) {
         "was set aside as damaged: `wick clean` removes it"
     } else {
-        "is not of this program, which does not read it"
+        "does not belong to this program"
     }
 }

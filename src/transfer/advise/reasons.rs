@@ -74,7 +74,7 @@ pub(super) fn depth(
         String::new()
     };
     let lost = similarity.kept() < KEPT;
-    let about = if lost { ": the layers behind it are about other images" } else { "" };
+    let about = if lost { ": later layers do not fit these images" } else { "" };
     let from =
         if cut == peak { String::new() } else { format!(" (as good up to {})", depths[cut].layer) };
     format!(
@@ -93,7 +93,7 @@ pub(super) fn learning(evidence: &Evidence, peak: usize) -> Option<String> {
     let verdict = if gain.mean > CLEAR * gain.standard_error {
         "what the network has learned helps"
     } else {
-        "what the network has learned is of no clear help here: compare with training from scratch"
+        "the pretrained weights do not clearly help here: compare with training from scratch"
     };
     Some(format!(
         "the same network with random weights gets {} at best ({}), {} less than the pretrained one: {verdict}",
@@ -119,17 +119,18 @@ pub(super) fn other_measures(evidence: &Evidence) -> String {
 }
 
 pub(super) fn recommendation(case: Case, cut: &Depth, last: &Depth) -> String {
-    let head = format!("cut behind {}, put a new dense layer there", cut.layer);
+    let head = format!("cut after {}, add a new dense layer", cut.layer);
     match case {
         Case::SmallSimilar | Case::SmallDifferent => {
-            format!("{head} and train it alone, all pretrained weights frozen")
+            format!("{head} and train only this layer, with all pretrained weights frozen")
         }
         Case::LargeSimilar => format!(
-            "put a new dense layer behind {}, start from the pretrained weights and train everything",
+            "add a new dense layer after {}, start from the pretrained weights and train everything",
             last.layer
         ),
         Case::LargeDifferent => format!(
-            "put a new dense layer behind {} and train everything, once from scratch and once from the pretrained weights; compare both",
+            "add a new dense layer after {} and train everything, once from scratch and once from the pretrained \
+             weights; compare both",
             last.layer
         ),
     }

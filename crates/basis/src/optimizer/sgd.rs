@@ -41,7 +41,7 @@ impl Numbers for Sgd {
         faults.within(self.momentum, 0.0, 1.0, format!("{at}.momentum"));
         faults.not_negative(self.weight_decay, format!("{at}.weight-decay"));
         let sound = !self.nesterov || self.momentum > 0.0;
-        let message = "Nesterov's step needs momentum";
+        let message = "nesterov = true needs momentum";
         faults.that(sound, format!("{at}.nesterov"), message, "momentum is 0");
     }
 }

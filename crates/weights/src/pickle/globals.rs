@@ -121,7 +121,8 @@ fn way_out(module: &str) -> &'static str {
     if HARMFUL.contains(&root) || matches!(root, "builtins" | "__builtin__") {
         "do not open this file in Python unless you trust its author"
     } else {
-        "if you trust its author, load it in Python and save the state dict alone: `torch.save(model.state_dict(), path)`, or write safetensors"
+        "if you trust its author, load it in Python and save only the state dict: \
+         `torch.save(model.state_dict(), path)`, or write safetensors"
     }
 }
 

@@ -65,7 +65,7 @@ fn types_without_a_storage_of_their_own_are_read_and_complex_numbers_are_only_li
     assert_eq!(archive.read("u16").unwrap(), count(6));
     assert_eq!(archive.entry("c64").unwrap().dtype, Dtype::Other("complex64".to_owned()));
     let error = archive.read("c64").unwrap_err().to_string();
-    assert!(error.starts_with("file: c64: holds numbers of the type complex64"), "{error}");
+    assert!(error.starts_with("file: c64: has values of type complex64"), "{error}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn arrays_are_read_plain_and_compressed_in_any_order_of_bytes_and_sides() {
         assert!(archive.read("empty").unwrap().is_empty());
         for name in ["text", "record"] {
             let error = archive.read(name).unwrap_err().to_string();
-            assert!(error.contains("holds numbers of the type"), "{error}");
+            assert!(error.contains("has values of type"), "{error}");
         }
     }
 }
@@ -133,7 +133,7 @@ fn other_files_are_called_what_they_are() {
         (b"\x1f\x8b\x08\x00", "is compressed with gzip"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer to a large file"),
         (b"<!DOCTYPE html>", "is a web page"),
-        (b"hello", "does not begin as a file of weights does; safetensors, PyTorch's"),
+        (b"hello", "is not a weights file; safetensors, PyTorch's"),
     ] {
         let error = refusal(bytes);
         assert!(error.contains(words), "{error}");

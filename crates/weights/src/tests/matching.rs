@@ -143,7 +143,7 @@ fn what_does_not_fit_is_told_with_what_may_be_meant() {
         `ema_decay`
         `last_layer.weight`
         `layer1.0.cnov.weight`
-      renames of what is not in the file, 1:
+      renames without a tensor in the file, 1:
         `head.*` to `fc.*`
     ");
 }

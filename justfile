@@ -37,6 +37,11 @@ miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p candlewick-kernels --lib -- simd:: streaming::tests::a_part merge::tests::a_value rectified_pool::tests::it_is rectified_pool::tests::a_norm threads::convolutions
     MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test -p candlewick-weights --lib
 
+# N power cuts in the middle of sweeps, simulated from what strace has seen; ARGS, as --only pruning, go to simulate.py
+power-cuts N="100000" *ARGS="":
+    cargo build --locked --release
+    python3 tests/power_loss/simulate.py target/release/wick --cuts {{N}} {{ARGS}}
+
 # What takes too long for every change: 200 kills, mutants, Miri
 nightly: miri mutants
     cargo test --locked --test integration -- --ignored two_hundred_kills --nocapture

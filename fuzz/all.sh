@@ -17,7 +17,8 @@ for package in . program; do
     [ "$target" != names ] || length=512
     mkdir -p "$package/corpus/$target" "$package/seeds/$target"
     echo "== $target"
-    (cd "$package" && cargo +nightly fuzz run --release "$target" "corpus/$target" "seeds/$target" -- \
-      -max_total_time="$seconds" -max_len="$length" -timeout=20 -rss_limit_mb=3000 -print_final_stats=1)
+    cargo +nightly fuzz run --fuzz-dir "$package" --release "$target" "$package/corpus/$target" \
+      "$package/seeds/$target" -- -max_total_time="$seconds" -max_len="$length" -timeout=20 -rss_limit_mb=3000 \
+      -print_final_stats=1
   done
 done

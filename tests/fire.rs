@@ -265,6 +265,12 @@ fn two_hundred_kills() {
 }
 
 #[test]
+#[ignore = "takes a quarter of an hour: cargo test -- --ignored fourteen_hundred_kills"]
+fn fourteen_hundred_kills_are_two_hundred_of_each_way() {
+    kill(200 * WAYS.len());
+}
+
+#[test]
 fn results_do_not_depend_on_workers_or_threads_with_pruning_and_search() {
     for (what, way) in &WAYS[4..] {
         let bench = Bench::new(TWELVE);

@@ -4,6 +4,7 @@ usage: seeds.py WICK, by a Python with Pillow, numpy and pyarrow.
 """
 
 import io
+import json
 import pathlib
 import pickle
 import struct
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 
 import numpy
 import pyarrow
@@ -76,7 +78,7 @@ def results(wick):
     with tempfile.TemporaryDirectory() as folder:
         text = subprocess.run([wick, "examples", "optimizers"], check=True, capture_output=True, text=True).stdout
         (pathlib.Path(folder) / "a.toml").write_text(text)
-        small = ["--set", "train.epochs=2", "--set", "sweep.seeds=1", "--set", "data.subset=0.1"]
+        small = ["--set", "train.epochs=2", "--set", "sweep.seeds=1", "--set", "data.subset={ fraction = 0.1 }"]
         subprocess.run([wick, "run", "a.toml", "--quiet", *small], check=True, cwd=folder)
         root = next((pathlib.Path(folder) / "results").iterdir())
         trial = min((root / "trials").glob("*/"))
@@ -90,10 +92,9 @@ def results(wick):
                 data = b"".join(data.splitlines(keepends=True)[:-1])[:-1]
             keep("records", f"{first}-{path.name}", first, data[:4000])
         checkpoint = (trial / "best.safetensors").read_bytes()
-        import json
-
         header = json.loads(checkpoint[8 : 8 + int.from_bytes(checkpoint[:8], "little")])
-        keep("card", "card", None, header["__metadata__"]["card"].encode())
+        (words,) = header["__metadata__"].values()
+        keep("card", "card", None, tomllib.loads(words)["card"].encode())
 
 
 images()

@@ -54,13 +54,13 @@ epochs = 1
     let said = check(&[]);
     assert!(
         said.contains(
-            "warning: the batch norm of dense1 sees one value per channel in the last batch of each \
+            "warning: the batch norm of dense1 gets one value per channel in the last batch of each \
              epoch, which has 1 of 1294 training images"
         ),
         "{said}"
     );
     let said = check(&["data.batch-size=1"]);
-    assert!(said.contains("of dense1 sees one value per channel in every batch"), "{said}");
+    assert!(said.contains("of dense1 gets one value per channel in every batch"), "{said}");
     let no_norm = "model.layers[1]={ dense = 4 }";
     for fine in ["data.drop-last=true", "data.batch-size=1294", no_norm] {
         assert!(!check(&[fine]).contains("warning:"), "{fine}");

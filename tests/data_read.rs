@@ -14,7 +14,7 @@ fn check_and_run_say_what_was_listed_and_how_images_come_to_their_size() {
         "the images of trial 1\n20 images of 2 classes: bright 10, dim 10\n",
         "11 to learn from, 3 to choose by, 6 to test on\n",
         "20 to 60 (median 20) pixels high and 30 to 80 (median 30) wide, aspect ratios 0.50 to 4.00; the chains of \
-         [augment] bring them to 16×16\n",
+         [augment] give them 16×16\n",
     ];
     for line in lines {
         assert!(said.contains(line), "{line}: {said}");

@@ -249,7 +249,7 @@ fn a_working_process_that_never_comes_to_a_trial_is_given_up_with_the_reason() {
     let output = run.wait_with_output().unwrap();
     let said = errors(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("died 3 times in a row before it came to a trial: signal 9"), "{said}");
+    assert!(said.contains("died 3 times in a row before it started a trial: signal 9"), "{said}");
     assert_eq!(said.matches("continuing without it").count(), 2, "{said}");
 }
 
@@ -498,7 +498,7 @@ fn a_panic_a_nan_a_lack_of_memory_and_a_hang_are_four_rows_and_the_other_trials_
         let reason = match index + 1 {
             2 => "the loss became",
             5 => "a panic, which is a bug: a fault was asked for",
-            7 => "no sign of life behind its time limit of 6 s",
+            7 => "it hangs after its time limit of 6 s",
             11 => "its process died of signal 6 (aborted: out of memory, or a bug)",
             _ => {
                 assert!(row.contains(",completed,"), "{row}\n{said}");

@@ -337,7 +337,8 @@ fn a_batch_of_more_images_than_there_are_is_told_and_a_default_is_not() {
     let check =
         |more: &[&str]| bench.done(&[&["check", "experiment.toml"], &few[..], more].concat());
     assert!(!check(&[]).contains("note:"), "256 images are the default");
-    let note = "note: data.batch-size = 5,000 is more than the 20 images that a trial learns from: an epoch is one step\n";
+    let note =
+        "note: data.batch-size = 5,000 is more than the 20 training images: an epoch is one step\n";
     assert!(check(&["--set", "data.batch-size=5000"]).contains(note));
     let run = [&["run", "experiment.toml"], &few[..], &["--set", "data.batch-size=5000"]].concat();
     let said = bench.wick(&run).stderr;

@@ -409,7 +409,7 @@ fn a_task_whose_time_is_over_soon_stops_with_a_checkpoint_and_goes_back_into_the
     assert_eq!(cluster.said("requeued"), "requeue 17_3\n");
     let before = epochs(&results);
     let said = run("2");
-    assert!(said.contains("started again 2 times, and no more are allowed"), "{said}");
+    assert!(said.contains("started again 2 times (max-requeues)"), "{said}");
     assert_eq!(cluster.said("requeued"), "requeue 17_3\n");
     assert!(epochs(&results) > before, "it goes on where it was");
 }
@@ -474,7 +474,10 @@ fn a_task_works_on_the_trials_that_it_names_and_on_no_others() {
         .collect();
     assert_eq!(done, [2, 5]);
     for (arguments, words) in [
-        (&["trial", "results/six", "7"][..], "there is no trial 7: they go from 1 to 6"),
+        (
+            &["trial", "results/six", "7"][..],
+            "there is no trial 7: trials are numbered from 1 to 6",
+        ),
         (&["trial", "results/seven", "1"], "there is no folder results/seven on "),
         (&["worker", "results"], "`wick run FILE --launcher worker` writes it"),
     ] {

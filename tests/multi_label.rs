@@ -269,7 +269,7 @@ fn tables_that_say_labels_wrongly_are_told_with_their_line() {
         ),
         ("path,labels\n00.png,cat;dog\n01.png,dog\n", usual(), "separator = \";\""),
         ("path,labels\n00.png,cat||dog\n01.png,dog\n", usual(), ":2: has the labels `cat||dog`"),
-        ("path,labels\n00.png,cat\n00.png,dog\n", usual(), ":3: 00.png stands in line 2 already"),
+        ("path,labels\n00.png,cat\n00.png,dog\n", usual(), ":3: 00.png is also in line 2"),
         (
             "path,labels\n,cat\n00.png,dog\n",
             usual(),

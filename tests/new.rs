@@ -42,7 +42,7 @@ fn a_first_experiment_is_checked_and_trains() {
     bench.write("data/my signs/go/broken.png", "no image");
     bench.write("data/my signs/go/notes.txt", "not an image, and not called one");
     let said = bench.done(&["new", "data/my signs", "--out", "data/first.toml"]);
-    assert!(said.contains("2 classes, 24 images to learn from, 12 of each\n"), "{said}");
+    assert!(said.contains("2 classes, 24 training images, 12 of each\n"), "{said}");
     assert!(said.contains("height 16, width 20; all with colours\n"), "{said}");
     assert!(said.contains("1 file cannot be read, left out:\n  go/broken.png: "), "{said}");
     let next =
@@ -105,7 +105,7 @@ fn declared_parts_are_used_as_they_are() {
         }
     }
     let said = bench.done(&["new", "set"]);
-    let found = "2 classes, 12 images to learn from, 6 of each; 6 for validation; 4 for testing";
+    let found = "2 classes, 12 training images, 6 of each; 6 for validation; 4 for testing";
     assert!(said.contains(found), "{said}");
     let text = fs::read_to_string(bench.path().join("set.toml")).unwrap();
     assert!(text.contains("test = \"declared\"") && !text.contains("validation ="), "{text}");

@@ -281,13 +281,13 @@ fn a_network_of_ones_own_takes_weights_from_elsewhere() {
     assert!(said.contains("set the normalisation that the weights were trained with"), "{said}");
     bench.write("two.txt", "left\nright\n");
     let said = wrong(&[own, renamed, &["--classes", "two.txt", "--set", &moments]]);
-    assert!(said.contains("gives 3 scores, but the data has 2 classes"), "{said}");
+    assert!(said.contains("gives 3 logits, but the data has 2 classes"), "{said}");
     let said = wrong(&[own, renamed, named, &["--set", "train.epochs=3"]]);
     assert!(said.contains("--set train.epochs=3 does nothing here"), "{said}");
     let said = wrong(&[&["--experiment", "net.toml"]]);
     assert!(said.contains("needs its weights: --weights FILE"), "{said}");
     let said = wrong(&[own, renamed, named, &["--state-dict", "ema"]]);
-    assert!(said.contains("holds one set of tensors and no `ema`"), "{said}");
+    assert!(said.contains("has one set of tensors and no `ema`"), "{said}");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn a_teacher_of_other_classes_or_images_is_refused_with_the_way_out() {
     for words in [
         "train.distill.temperature = 0 is not positive",
         "the teacher takes images of 3×12×12, the trial has images of 3×10×10",
-        "the teacher tells 3 classes apart, a, b, c; the trial has 2, a, b",
+        "the teacher has 3 classes, a, b, c; the trial has 2, a, b",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
@@ -206,10 +206,10 @@ fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
         bench.done(&["check", "experiment.toml"].into_iter().chain(sets).collect::<Vec<_>>());
     for words in [
         "no epoch uses the test size",
-        "lowers the rate after epoch 7, and a trial has 3 epochs",
-        "train.look-ahead follows after 1,000 steps, and a trial has 18",
+        "lowers the rate after epoch 7, but a trial has 3 epochs",
+        "train.look-ahead needs 1,000 steps, but a trial has 18",
         "train.decay-on has no effect",
-        "looks back over about 100 steps, and a trial has 12 from epoch 2 on",
+        "covers about 100 steps, but a trial has 12 from epoch 2 on",
         "augment.until has no effect",
     ] {
         assert!(said.replace('\n', " ").contains(words), "{words}: {said}");

@@ -220,7 +220,7 @@ fn importance_names_the_drawn_axis_that_decides_and_is_not_told_of_few_settings(
     assert!((0.5..1.0).contains(&explained), "{explained}");
     let (csv, page) = told(&settings[..19]);
     assert_eq!(csv.lines().count(), 1, "{csv}");
-    assert!(page.contains("Which axes matter is told from 20 settings on; 19 have a value."));
+    assert!(page.contains("The importance of axes needs 20 settings with a value; there are 19."));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_checkpoint_alone_evaluates_and_predicts_as_its_trial_did() {
     let all = ["evaluate", "--model", "carried.safetensors", "--data", "{ folder = \"signs\" }"];
     let all = bench.done(&[&all[..], &["--part", "all", "--confusion", "all.csv"]].concat());
     assert!(all.contains("\nCohen's kappa ") && all.contains("  Brier score "), "{all}");
-    let which = ": all of them, and it has learnt from 48\n";
+    let which = ": all of them, including 48 training images\n";
     assert!(all.starts_with(&format!("90 images of signs{which}")), "{all}");
     assert!(fs::read_to_string(bench.path().join("all.csv")).unwrap().starts_with("class,left,"));
 
@@ -449,11 +449,10 @@ fn a_trial_is_evaluated_on_its_own_test_images_and_on_others_only_where_that_is_
         "{validation}"
     );
     assert!(validation.contains(&scores("val")), "{validation}");
+    assert!(part("train").starts_with("34 images of signs/all: its training images"));
     assert!(
-        part("train").starts_with("34 images of signs/all: the images that it has learnt from")
-    );
-    assert!(
-        part("all").starts_with("60 images of signs/all: all of them, and it has learnt from 34")
+        part("all")
+            .starts_with("60 images of signs/all: all of them, including 34 training images")
     );
     // Carried elsewhere, it still knows them when it sees them, but not where they are.
     fs::copy(&file, bench.path().join("carried.safetensors")).unwrap();

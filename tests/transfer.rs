@@ -194,7 +194,7 @@ fn filters_of_colour_images_are_summed_for_gray_ones_and_that_is_said() {
     let gray = ["--set", "data.image.channels=1"];
     let said = bench.done(&[&["check", "transfer.toml"][..], &gray].concat());
     assert!(said.contains("conv1.weight summed over red, green and blue"), "{said}");
-    assert!(said.contains("of these all start as pretrained, all are frozen"), "{said}");
+    assert!(said.contains("of these all start from pretrained weights, all are frozen"), "{said}");
     bench.done(&[&["run", "transfer.toml"][..], &gray].concat());
     let before = best(&trials(&bench, "pretrain")[0]);
     let after = best(&trials(&bench, "transfer")[0]);
@@ -230,7 +230,10 @@ fn layers_that_the_file_has_nothing_for_are_never_called_pretrained_nor_frozen_a
     let learns = check(&["transfer.freeze=\"none\""]);
     let said = String::from_utf8_lossy(&learns.stdout);
     assert_eq!(learns.status.code(), Some(0), "{said}");
-    assert!(said.contains("of these 1 of 3 start as pretrained, none are frozen"), "{said}");
+    assert!(
+        said.contains("of these 1 of 3 start from pretrained weights, none are frozen"),
+        "{said}"
+    );
     assert!(said.contains("weights: dense1.weight, second.weight start as init says"), "{said}");
     // Said and done: layers that start anew would be noise, too.
     let anew = bench.wick(&["check", "transfer.toml", "--set", "transfer.reinit=1"]);
@@ -371,7 +374,7 @@ fn a_last_checkpoint_takes_what_never_changed_from_the_best_one_beside_it() {
     fs::write(bench.path().join("last.safetensors"), last).unwrap();
     let output = export("last.safetensors", "whole.safetensors");
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: last.safetensors: it leaves out the layers that transfer has frozen, as conv1.norm.bias; a finished trial has all of them in its best.safetensors");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: last.safetensors: it does not contain the frozen layers, such as conv1.norm.bias; the best.safetensors of a finished trial contains all layers");
 }
 
 /// The digests of the trials of `name`.
@@ -544,7 +547,7 @@ fn a_budget_of_nothing_advises_what_the_measures_promise_and_says_so() {
     let output = bench.wick(&["advise", "transfer.toml", "--set", "data.subset={per-class=1}"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("advice takes 6 training images or more, and there are 5"), "{said}");
+    assert!(said.contains("advice needs at least 6 training images, but there are 5"), "{said}");
 }
 
 #[test]
@@ -573,8 +576,8 @@ fn a_measured_case_beside_the_named_ones_is_run_once_and_that_is_said() {
     let mut sets = vec!["--set", cases];
     settled.iter().for_each(|set| sets.extend(["--set", set]));
     let said = bench.done(&[&["check", "transfer.toml"][..], &sets].concat());
-    assert!(said.contains("transfer.case = \"auto\" comes to the same as "), "{said}");
-    assert!(said.contains("2 of its 2 trials are those of that case, and are run once"), "{said}");
+    assert!(said.contains("transfer.case = \"auto\" is the same as "), "{said}");
+    assert!(said.contains("2 of its 2 trials are those of that case, and run once"), "{said}");
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn a_manifest_lists_a_whole_folder_and_is_trusted_only_with_a_signature_by_the_k
     let root = bench.path().join("results/signs");
     let key = "RWQtFOjyun123n+FnQBE1NbgXYtJajpFKh2MqRV44/g/rvnXe6y4mozn";
     let said = refused(&bench, &["verify", "results/signs", "--signed-by", key]);
-    assert!(said.contains("manifest.b3sum is missing: who made the folder writes"), "{said}");
+    assert!(said.contains("manifest.b3sum is missing: the author of the folder writes"), "{said}");
     let said = bench.done(&["verify", "results/signs", "--manifest"]);
     assert!(said.contains("manifest.b3sum with ") && said.contains("minisign -Sm "), "{said}");
     let listed = fs::read_to_string(root.join("manifest.b3sum")).unwrap();

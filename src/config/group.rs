@@ -149,8 +149,8 @@ mod tests {
         let message = |text: &str| Pattern(text.to_owned()).compiled().unwrap_err();
         assert!(Pattern("^(p[0-9]+)_".to_owned()).compiled().is_ok());
         assert!(Pattern("(?:a|b)(c)".to_owned()).compiled().is_ok());
-        assert_eq!(message("p[0-9]+"), "\"p[0-9]+\" has 0 pairs of brackets, not one");
-        assert_eq!(message("(a)(b)"), "\"(a)(b)\" has 2 pairs of brackets, not one");
+        assert_eq!(message("p[0-9]+"), "\"p[0-9]+\" has 0 pairs of brackets instead of one");
+        assert_eq!(message("(a)(b)"), "\"(a)(b)\" has 2 pairs of brackets instead of one");
         assert!(message("(a").contains("unclosed group"), "{}", message("(a"));
         assert!(message("(a{1000}){1000}").contains("size"), "{}", message("(a{1000}){1000}"));
     }

@@ -67,7 +67,7 @@ pub(super) fn list(pattern: &Path, plan: &DataPlan) -> Result<Listing, Error> {
     let parts = parts(&declared)?;
     let folder = shards::literal(pattern);
     let Some((_, Rows { labels, classes, named, groups, .. })) = all else {
-        return Err(Error::layout(pattern, "stands for no file"));
+        return Err(Error::layout(pattern, "matches no file"));
     };
     let (classes, labels) = classes.named(&labels, named.as_deref(), &folder)?;
     let beside = found.into_iter().map(|shard| shard.path).chain(class_names::file(&folder));

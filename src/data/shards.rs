@@ -270,7 +270,7 @@ mod tests {
         let root = folder(&["x-00.tar", "empty/z.txt"]);
         let wrong = |pattern: &str| found(root.path(), pattern).unwrap_err();
         assert!(wrong("x-{00..02}.tar").starts_with("cannot read DATA/x-01.tar: there is no"));
-        assert!(wrong("y-*.tar").starts_with("DATA/y-*.tar: stands for no file"));
+        assert!(wrong("y-*.tar").starts_with("DATA/y-*.tar: matches no file"));
         assert!(wrong("x-{00..02.tar").ends_with("a `{` without a `}`"));
         assert!(wrong("x-{2..1}.tar").contains("neither a range"));
         assert!(wrong("x-{0..99999999999}.tar").contains("more than 131072 files"));

@@ -665,10 +665,7 @@ mod tests {
         assert!(error.to_string().contains("group `p4`"), "{error}");
         let fold = Some(Fold { index: 0, of: 6 });
         let error = split(&grouped(5), &plan(TestSet::Declared, 0.0, fold), 1).unwrap_err();
-        assert!(
-            error.to_string().contains("5 groups in a test cannot be dealt out to 6"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("5 groups in a test cannot be split into 6"), "{error}");
     }
 
     proptest! {

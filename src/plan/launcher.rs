@@ -85,7 +85,10 @@ pub(super) fn launcher(root: &Node) -> Result<SlurmPlan, Vec<Problem>> {
         Memory::None => None,
         Memory::Bytes(bytes) => Some(bytes.div_ceil(1 << 20)),
         Memory::Part(_) => {
-            let problem = Problem::value(at.key("mem"), "a fraction needs a known machine");
+            let problem = Problem::value(
+                at.key("mem"),
+                "mem cannot be a fraction, because the machine is not known",
+            );
             refuse(
                 problem
                     .label("not an amount")

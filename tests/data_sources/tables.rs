@@ -120,7 +120,7 @@ fn a_table_without_boxes_cannot_be_cropped_to_them() {
     let boxes = BoxPlan { format: BoxFormat::Coco, crop: true };
     assert_eq!(
         complaint(&DataPlan { boxes, ..plan }, root.path()),
-        "DATA/signs.csv: has no boxes to crop to; they stand in the columns x, y, width, height"
+        "DATA/signs.csv: has no boxes to crop to; boxes need the columns x, y, width, height"
     );
 }
 

@@ -113,9 +113,8 @@ mod tests {
         assert_eq!(found, expected.map(Some));
         assert_eq!(
             advisors(&contests).unwrap(),
-            "advice named the best in 1 of 4 comparisons, one that cannot be told from it in 1, and one that is behind it \
-             in 1; the textbook named the best in 2 of 4 comparisons, one that cannot be told from it in 0, and one that \
-             is behind it in 2"
+            "advice named the best in 1 of 4 comparisons, a tied one in 1, and a worse one in 1; the textbook named the best \
+             in 2 of 4 comparisons, a tied one in 0, and a worse one in 2"
         );
         // Where nothing was tried beforehand there is the textbook's rule alone.
         let advised = contests[0].advised.as_mut().unwrap();

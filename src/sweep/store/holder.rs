@@ -73,6 +73,6 @@ mod tests {
         assert!(check(&path).is_ok());
         fs::write(&path, "n2-77-0123abcd").unwrap();
         let error = check(&path).unwrap_err().to_string();
-        assert_eq!(error, "another process has taken the trial over: n2-77-0123abcd");
+        assert_eq!(error, "another process has taken over the trial: n2-77-0123abcd");
     }
 }

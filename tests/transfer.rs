@@ -411,7 +411,7 @@ fn what_is_advised_is_what_is_written_and_what_auto_runs() {
     // A file that is there is not written over, and nothing is measured before that is said.
     let output = bench.wick(&advise);
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: advised.toml is there already");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stderr), @"error: advised.toml already exists");
     assert_eq!(fs::read_to_string(bench.path().join("advised.toml")).unwrap(), written);
     // Nor is one that would not run what is advised.
     let cuts = ["--set", "sweep.grid.\"transfer.cut\"=[\"end\",\"second\"]"];

@@ -69,7 +69,7 @@ impl Out {
     fn new(path: &Path, root: &Node, written: &Written) -> Result<Out> {
         let request = written.request();
         if path.exists() {
-            return Err(Error::wrong(format!("{} is there already", path.display())));
+            return Err(Error::wrong(format!("{} already exists", path.display())));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -138,7 +138,7 @@ impl Out {
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
-                Error::wrong(format!("{} is there already", self.path.display()))
+                Error::wrong(format!("{} already exists", self.path.display()))
             }
             _ => Error::wrong(format!("failed to write {}: {error}", self.path.display())),
         })?;

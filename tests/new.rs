@@ -119,7 +119,10 @@ fn nothing_is_written_over_and_what_is_no_folder_of_images_is_told() {
     images(&bench, "signs/go", 2, [8, 8], false);
     bench.write("signs.toml", "mine");
     let said = refused(&bench, &["new", "signs"]);
-    assert!(said.contains("signs.toml is there already") && said.contains("--out"), "{said}");
+    assert!(
+        said.contains("signs.toml exists and is not changed") && said.contains("--out"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(bench.path().join("signs.toml")).unwrap(), "mine");
     bench.done(&["new", "signs", "--out", "other.toml"]);
 

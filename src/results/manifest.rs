@@ -284,7 +284,7 @@ HLrEb0bKp39LhuaaWvr9EnGK6l8wu0oPyYO1E/GEN5WiuoKkdU//Ec2v4ofIGOkkfvUVtPiLYS7Icgfb
         assert!(matches!(error, ManifestError::Forged { .. }), "{error}");
         fs::remove_file(folder.path().join(SIGNATURE)).unwrap();
         let error = Manifest::signed(folder.path(), KEY).unwrap_err().to_string();
-        assert!(error.contains("minisig is missing: who made the folder"), "{error}");
+        assert!(error.contains("minisig is missing: the author of the folder"), "{error}");
     }
 
     #[cfg(unix)]

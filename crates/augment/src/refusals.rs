@@ -16,15 +16,15 @@ fn what_cannot_be_is_refused_with_what_was_found() {
     let cases = [
         (r#"{ "rotate-90": true }"#, "rotate-90", "24×31"),
         (r#"{ "transpose": true }"#, "transpose", "24×31"),
-        (r#"{ "rotate": [30, -20] }"#, "rotate", "upside down"),
-        (r#"{ "rotate": -30 }"#, "rotate", "a limit is not negative"),
+        (r#"{ "rotate": [30, -20] }"#, "rotate", "wrong order"),
+        (r#"{ "rotate": -30 }"#, "rotate", "must not be negative"),
         (r#"{ "affine": true, "scale": 0 }"#, "scale", "0.01"),
         (r#"{ "affine": true, "shear": 90 }"#, "shear", "80"),
         (r#"{ "affine": true, "translate-px": 0.5 }"#, "translate-px", "whole pixels"),
         (
             r#"{ "affine": true, "translate-px": 1, "translate-percent": 0.1 }"#,
             "translate-px",
-            "only one",
+            "both set",
         ),
         (
             r#"{ "affine": true, "keep-ratio": true, "scale": { "x": 1, "y": 2 } }"#,

@@ -242,7 +242,7 @@ mod tests {
         assert!(message(&[1.0], &[], 2).contains("nothing to measure"));
         assert!(message(&[1.0; 5], &[0, 1], 2).contains("5 values do not make equal rows"));
         assert!(message(&[1.0; 4], &[0, 2], 2).contains("image 1 has label 2; labels are 0 to 1"));
-        assert!(message(&[1.0; 4], &[1, 1], 2).contains("one class"));
+        assert!(message(&[1.0; 4], &[1, 1], 2).contains("the same class"));
         let damaged = [1.0, 2.0, f32::NAN, 4.0];
         assert!(message(&damaged, &[0, 1], 2).contains("feature 0 of image 1 is NaN"));
         let overflown = [1.0, f32::INFINITY, 3.0, 4.0];

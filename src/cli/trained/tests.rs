@@ -292,8 +292,8 @@ fn a_card_whose_images_cannot_be_split_as_it_says_is_refused() {
     let expected = [
         "fold 0 of 0, which are counted from 0 and at least two",
         "fold 3 of 3, which are counted from 0 and at least two",
-        "data.validation: a part of 7.5 is not in [0, 1)",
-        "data.test: a part of NaN is not in [0, 1)",
+        "data.validation: a fraction of 7.5 is not in [0, 1)",
+        "data.test: a fraction of NaN is not in [0, 1)",
         "data.subset.per-class: a subset needs at least one image of each class",
         "data.max-pixels: an image has at least one pixel",
         "its data gives images of another size",

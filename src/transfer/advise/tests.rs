@@ -40,7 +40,7 @@ fn features_that_get_better_to_the_end_make_images_similar() {
     assert!(
         advice.reasons.iter().any(|reason| reason.contains("highest at the last layer, conv3"))
     );
-    assert!(advice.recommendation.contains("behind conv3"), "{}", advice.recommendation);
+    assert!(advice.recommendation.contains("after conv3"), "{}", advice.recommendation);
     assert!(advice.recommendation.contains("frozen"));
 }
 
@@ -55,7 +55,7 @@ fn accuracy_that_falls_behind_an_early_layer_makes_images_different() {
     assert!(fall.contains("15.0 ± 1.1 points lower at conv3"), "{fall}");
     assert!(fall.contains("keeps 67 % of the gain"), "{fall}");
     assert!(fall.contains("do not fit these images"), "{fall}");
-    assert!(advice.recommendation.contains("behind conv2"), "{}", advice.recommendation);
+    assert!(advice.recommendation.contains("after conv2"), "{}", advice.recommendation);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_fall_that_leaves_nine_tenths_of_the_gain_is_still_similar_and_the_cut_is_be
     let advice = advise(&evidence(2_000, 400, &[], &[700, 900, 860])).unwrap();
     assert!(advice.similar);
     assert_eq!((advice.peak, advice.cut), (1, 1));
-    assert!(advice.recommendation.contains("behind conv2"));
+    assert!(advice.recommendation.contains("after conv2"));
     assert!(!advice.reasons.iter().any(|reason| reason.contains("do not fit these images")));
     // 4 ± 0.6 points lost of the 5 that may be.
     assert_eq!(advice.similarity_confidence, Confidence::Likely);
@@ -132,7 +132,7 @@ fn many_images_are_trained_on_with_all_weights() {
     let different = advise(&evidence(1_000_000, 400, &[], &[900, 500])).unwrap();
     assert_eq!(different.case.name(), "large-different");
     assert!(different.recommendation.contains("from scratch"));
-    assert!(different.recommendation.contains("behind conv2"), "the head replaces the last layer");
+    assert!(different.recommendation.contains("after conv2"), "the head replaces the last layer");
 }
 
 #[test]

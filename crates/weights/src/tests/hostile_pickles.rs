@@ -65,9 +65,8 @@ fn a_command_is_named_and_not_run() {
     for bytes in [golden!("run.pth"), golden!("run-zip.pth")] {
         assert_eq!(
             refusal(bytes),
-            "file asks for `posix.system`, and a file of weights may ask for tensors and plain \
-             values only; nothing of it was run; do not open this file in Python unless you trust \
-             its author"
+            "file calls `posix.system`, but a weights file may contain only tensors and plain values; \
+             no code was run; do not open this file in Python unless you trust its author"
         );
     }
 }
@@ -88,7 +87,7 @@ fn only_what_tensors_need_may_be_asked_for() {
     ] {
         let line = format!("\x02c{module}\n{name}\n.");
         let error = refusal(archive(&[b"\x80", line.as_bytes()].concat()));
-        assert!(error.contains(&format!("asks for `{module}.{name}`")), "{error}");
+        assert!(error.contains(&format!("calls `{module}.{name}`")), "{error}");
         let pushed = [b"\x80\x04".to_vec(), text(module), text(name), b"\x93.".to_vec()].concat();
         assert_eq!(refusal(archive(&pushed)), error);
     }

@@ -12,7 +12,7 @@ fn check_and_run_say_what_was_listed_and_how_images_come_to_their_size() {
     let said = bench.done(&["check", "experiment.toml"]);
     let lines = [
         "the images of trial 1\n20 images of 2 classes: bright 10, dim 10\n",
-        "11 to learn from, 3 to choose by, 6 to test on\n",
+        "11 for training, 3 for validation, 6 for testing\n",
         "20 to 60 (median 20) pixels high and 30 to 80 (median 30) wide, aspect ratios 0.50 to 4.00; the chains of \
          [augment] give them 16×16\n",
     ];
@@ -41,7 +41,7 @@ fn what_cannot_be_read_is_told_with_the_reason() {
     fs::write(folder.join("scan.tiff"), "II*\0").unwrap();
     let skip = ["--set", "data.on-bad-image=\"skip\"", "--set", "augment.train=\"none\""];
     let said = bench.done(&[&["check", "experiment.toml"][..], &skip].concat());
-    assert!(said.contains("about 11 to learn from") || said.contains("about 12"), "{said}");
+    assert!(said.contains("about 11 for training") || said.contains("about 12"), "{said}");
     let said = bench.done(&[&["check", "experiment.toml", "--data"][..], &skip].concat());
     assert!(said.contains("dim/broken.png: "), "{said}");
     assert!(said.contains("when read\n"), "{said}");
@@ -95,5 +95,5 @@ fn columns_name_those_of_a_test_table_where_the_source_has_none() {
     assert_eq!(output.status.code(), Some(2), "the usual names are not there");
     let named = ["--set", "data.columns={ path = \"file\", label = \"shade\" }"];
     let said = bench.done(&[&check[..], &named].concat());
-    assert!(said.contains("2 to test on"), "{said}");
+    assert!(said.contains("2 for testing"), "{said}");
 }

@@ -85,7 +85,7 @@ fn a_test_set_that_shares_a_group_with_training_is_told_before_anything_is_decod
         format!("{part}/{class}/p{p}/{i}.png")
     });
     let plan = DataPlan { group: Group::FolderPrefix(1), ..folder(root.path()) };
-    let words = "has images for training and for test; images of a group stay on one side";
+    let words = "has images for training and for test; images of a group must be on one side";
     for error in [survey(&plan).unwrap_err(), split(&load(&plan).unwrap(), &plan, 1).unwrap_err()] {
         let error = error.to_string();
         assert!(error.contains("the group `p3` of") && error.contains(", and 1 more,"), "{error}");
@@ -112,7 +112,7 @@ fn sources_of_one_experiment_are_grouped_in_one_way() {
     };
     for error in [survey(&plan).unwrap_err(), load(&plan).unwrap_err()] {
         let error = error.to_string();
-        assert!(error.starts_with("digits: its images are in no groups"), "{error}");
+        assert!(error.starts_with("digits: its images have no groups"), "{error}");
     }
     // Rows of a Parquet file have numbers and no names.
     let rows = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -155,7 +155,7 @@ fn batch(train: usize, text: &mut String) -> usize {
     }
     let _ = writeln!(
         text,
-        "# About {train} images to learn from make {} batches an epoch; larger ones {}.\n\
+        "# About {train} training images give {} batches per epoch; larger batches {}.\n\
          batch-size = {batch}\n",
         train.div_ceil(batch),
         if batch == 128 { "save no time" } else { "would give too few steps" }

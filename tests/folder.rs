@@ -149,19 +149,19 @@ fn another_experiment_of_the_same_name_is_refused_and_the_same_one_may_grow_and_
     let before = tables();
     // Other images, or another network.
     for (other, words) in [
-        (TWO.replace("\"digits\"", "\"fashion-mnist\""), "with other images and no trial"),
-        (TWO.replace("{ dense = 16 }", "{ dense = 8 }"), "with another network and no trial"),
+        (TWO.replace("\"digits\"", "\"fashion-mnist\""), "with other images and no common trial"),
+        (TWO.replace("{ dense = 16 }", "{ dense = 8 }"), "with another network and no common trial"),
         (
             TWO.replace("\"digits\"", "\"fashion-mnist\"")
                 .replace("{ dense = 16 }", "{ dense = 4 }"),
-            "with other images and another network and no trial",
+            "with other images and another network and no common trial",
         ),
     ] {
         bench.write("other.toml", &other);
         let output = bench.wick(&["run", "other.toml"]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("results/two holds the results of another experiment"), "{said}");
+        assert!(said.contains("results/two contains the results of another experiment"), "{said}");
         assert!(said.contains(words) && said.contains("--set name=two-2"), "{said}");
         assert!(said.contains("--replace") && said.contains("--results DIR"), "{said}");
         assert_eq!(tables(), before, "nothing is touched");

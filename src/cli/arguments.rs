@@ -20,8 +20,12 @@ pub(super) use trained::{
 #[derive(Debug, Parser)]
 #[command(name = "wick", version, about, max_term_width = 100)]
 #[command(after_help = "\
-Exit codes: 0 success, 2 the file or the command line has a mistake, 3 a trial failed (the others ran),
-130 interrupted (the same command continues), 1 any other error.")]
+Exit codes:
+  0    success
+  1    any other error
+  2    the file or the command line has a mistake
+  3    a trial failed; the others ran
+  130  interrupted; the same command continues")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

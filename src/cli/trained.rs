@@ -93,7 +93,7 @@ impl Loaded {
         let checkpoint = Checkpoint::from_bytes(&bytes).map_err(|error| {
             wrong(&format!(
                 "{error}\na checkpoint is best.safetensors or last.safetensors of a trial; for other weights use \
-                 --preset NAME --weights FILE. To replace a damaged checkpoint, remove it and run its experiment"
+                 --preset NAME --weights FILE. To replace a damaged checkpoint, remove the file and run its experiment"
             ))
         })?;
         // Of several moments of one trial its outcome says which is the one that counts.

@@ -102,7 +102,7 @@ pub(in crate::cli) struct Predict {
     pub(in crate::cli) trained: Trained,
     #[command(flatten)]
     pub(in crate::cli) looking: Looking,
-    /// Image files (PNG, JPEG, BMP, GIF, WebP or PNM), or folders of them with their subfolders
+    /// Image files (PNG, JPEG, BMP, GIF, WebP, PNM or TIFF), or folders of them with their subfolders
     #[arg(required = true, value_name = "IMAGE")]
     pub(in crate::cli) images: Vec<PathBuf>,
     /// Classes to show for each image [default: 5]. With several labels, all labels above their threshold

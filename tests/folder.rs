@@ -150,7 +150,10 @@ fn another_experiment_of_the_same_name_is_refused_and_the_same_one_may_grow_and_
     // Other images, or another network.
     for (other, words) in [
         (TWO.replace("\"digits\"", "\"fashion-mnist\""), "with other images and no common trial"),
-        (TWO.replace("{ dense = 16 }", "{ dense = 8 }"), "with another network and no common trial"),
+        (
+            TWO.replace("{ dense = 16 }", "{ dense = 8 }"),
+            "with another network and no common trial",
+        ),
         (
             TWO.replace("\"digits\"", "\"fashion-mnist\"")
                 .replace("{ dense = 16 }", "{ dense = 4 }"),

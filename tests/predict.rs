@@ -283,7 +283,7 @@ fn a_network_of_ones_own_takes_weights_from_elsewhere() {
     let said = wrong(&[own, renamed, &["--classes", "two.txt", "--set", &moments]]);
     assert!(said.contains("gives 3 logits, but the data has 2 classes"), "{said}");
     let said = wrong(&[own, renamed, named, &["--set", "train.epochs=3"]]);
-    assert!(said.contains("--set train.epochs=3 does nothing here"), "{said}");
+    assert!(said.contains("--set train.epochs=3 has no effect here"), "{said}");
     let said = wrong(&[&["--experiment", "net.toml"]]);
     assert!(said.contains("needs its weights: --weights FILE"), "{said}");
     let said = wrong(&[own, renamed, named, &["--state-dict", "ema"]]);

@@ -452,7 +452,7 @@ fn a_run_ends_with_a_report_that_shows_what_was_mistaken() {
     let page = fs::read_to_string(bench.path().join("results/one/report.html")).unwrap();
     assert!(
         !page.contains("data:image/png")
-            && page.contains("Names instead of pictures: the images are other ones")
+            && page.contains("Names instead of pictures: the images have changed")
     );
 }
 

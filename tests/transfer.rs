@@ -396,7 +396,7 @@ fn what_is_advised_is_what_is_written_and_what_auto_runs() {
         "the pixels",
         "advised: ",
         "nearest of the four cases",
-        "the textbook would have said",
+        "the textbook's rule gives",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -555,7 +555,7 @@ fn a_border_below_the_number_of_images_makes_the_textbook_call_them_large() {
     let bench = bench();
     let border = ["--set", "transfer.border=10"];
     let large = bench.done(&[&["advise", "transfer.toml"][..], &FEW, &border].concat());
-    assert!(large.contains("the textbook would have said large-"), "{large}");
+    assert!(large.contains("the textbook's rule gives large-"), "{large}");
 }
 
 #[cfg(unix)]

@@ -223,7 +223,7 @@ fn layers_that_the_file_has_nothing_for_are_never_called_pretrained_nor_frozen_a
     let said = String::from_utf8_lossy(&frozen.stderr);
     assert_eq!(frozen.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("second and 1 more layers would be frozen as they start at random"),
+        said.contains("second and 1 more layers would be frozen with random weights"),
         "{said}"
     );
     assert!(said.contains("transfer.weights=") && said.contains("freeze = \"none\""), "{said}");

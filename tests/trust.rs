@@ -52,7 +52,7 @@ fn a_table_that_was_edited_is_refused_by_name_and_the_next_run_makes_it_anew() {
     ] {
         edit(&root.join(name), from, to);
         let said = refused(&bench, &["report", "results/signs"]);
-        assert!(said.contains(&format!("{name} was changed since it was written")), "{said}");
+        assert!(said.contains(&format!("{name} was changed after it was written")), "{said}");
         assert!(said.contains("wick run"), "{said}");
         if name == "trials.csv" {
             for command in ["status", "repro", "clean", "curves"] {

@@ -234,12 +234,12 @@ fn layers_that_the_file_has_nothing_for_are_never_called_pretrained_nor_frozen_a
         said.contains("of these 1 of 3 start from pretrained weights, none are frozen"),
         "{said}"
     );
-    assert!(said.contains("weights: dense1.weight, second.weight start as init says"), "{said}");
+    assert!(said.contains("weights: dense1.weight, second.weight start with init"), "{said}");
     // Said and done: layers that start anew would be noise, too.
     let anew = bench.wick(&["check", "transfer.toml", "--set", "transfer.reinit=1"]);
     let said = String::from_utf8_lossy(&anew.stderr);
     assert_eq!(anew.status.code(), Some(2), "{said}");
-    assert!(said.contains("\"dense1\" would start anew and never learn"), "{said}");
+    assert!(said.contains("\"dense1\" would start from random weights and never learn"), "{said}");
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn what_is_advised_is_what_is_written_and_what_auto_runs() {
         bench.wick(&[&["advise", "transfer.toml", "--write", "other.toml"][..], &cuts].concat());
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("over a sweep that varies transfer.cut"), "{said}");
+    assert!(said.contains("if the sweep varies transfer.cut"), "{said}");
 }
 
 /// The answers that are kept, by name.

@@ -120,5 +120,5 @@ fn sources_of_one_experiment_are_grouped_in_one_way() {
     let plan =
         DataPlan { test: TestSet::Source(Source::Parquet(rows)), group: by_name("(.)"), ..plan };
     let error = survey(&plan).unwrap_err().to_string();
-    assert!(error.contains("numbers.parquet: its images are in no groups"), "{error}");
+    assert!(error.contains("numbers.parquet: its images have no groups"), "{error}");
 }

@@ -68,11 +68,13 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         return None;
     }
     let body = html! {
+        div class=(if charts.len() == 1 { "split" } else { "" }) {
         div class="charts" { @for chart in &charts { (chart.figure()) } }
         p class="note" {
             "Rings and the dashed line are the Pareto front: settings that no other one beats, being at least as cheap "
             "and at least as good, and better in one of both. By the means alone: neighbours on it may be tied. "
             "Time depends on the machine and on what else it did."
+        }
         }
         (table(answers))
     };

@@ -34,6 +34,7 @@ mod presets;
 mod recipes;
 mod reference;
 mod report;
+mod report_sections;
 mod schema;
 mod stages;
 mod sweeps;

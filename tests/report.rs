@@ -87,7 +87,8 @@ fn means_intervals_tests_and_effects_of_the_page_are_those_of_the_tables() {
         .collect();
     close(&numbers["interactions"][0]["paired"]["mean"], mean(&fours));
     // What people read says the same.
-    let shown = format!("{:.2} ± {:.2}", 100.0 * mean(&best), 100.0 * half(&best, two));
+    // Of the interval two digits.
+    let shown = format!("{:.1} ± {:.1}", 100.0 * mean(&best), 100.0 * half(&best, two));
     assert!(page.contains(&shown), "{shown}");
 }
 
@@ -118,7 +119,7 @@ fn scores_of_predictions_are_means_over_the_trials_that_have_them() {
     assert_eq!((cell(of("0.2"), "roc_auc_n"), cell(of("0.2"), "roc_auc")), ("0", ""));
     let page = page(&bench);
     check(&page);
-    assert!(page.contains("Scores of predictions") && page.contains("0.6000 ± 1.2706"));
+    assert!(page.contains("Scores of predictions") && page.contains("0.6 ± 1.3"));
     let numbers = numbers(&page);
     let settings = numbers["settings"].as_array().unwrap();
     let of = |lr: &str| settings.iter().find(|setting| setting["values"]["lr"] == lr).unwrap();
@@ -439,6 +440,22 @@ fn a_run_ends_with_a_report_that_shows_what_was_mistaken() {
     let page = fs::read_to_string(bench.path().join("results/one/report.html")).unwrap();
     check(&page);
     assert!(page.contains("data:image/png;base64,") && page.contains("id=\"calibration\""));
+    // A dense network on pixels has filters, but no maps.
+    assert!(
+        page.contains("What the best network sees")
+            && page.contains("No layer of this network has maps")
+    );
+    assert!(page.contains("id=\"images\"") && page.contains("id=\"network\""));
+    let card = fs::read_to_string(bench.path().join("results/one/model-card.md")).unwrap();
+    for words in [
+        "# Model card: one",
+        "## Licences",
+        "CC BY 4.0",
+        "- [x] **Runs**: 4 trials, 4 completed",
+        "- [ ] **Energy**",
+    ] {
+        assert!(card.contains(words), "{words} is not in {card}");
+    }
     assert!(page.contains("wick repro results/one"));
     // With other images at the same place, pictures would be of the wrong ones.
     for entry in fs::read_dir(bench.path().join("results/one/trials")).unwrap() {
@@ -453,6 +470,7 @@ fn a_run_ends_with_a_report_that_shows_what_was_mistaken() {
     assert!(
         !page.contains("data:image/png")
             && page.contains("Names instead of pictures: the images have changed")
+            && page.contains("The network cannot be shown: the images are other ones")
     );
 }
 

@@ -264,6 +264,7 @@ fn results(bench: &Bench, results: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         "mark",
         "hashes.lock",
         "report.html",
+        "model-card.md",
         "environment.toml",
         "hashes.toml",
     ];

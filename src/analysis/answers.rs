@@ -20,6 +20,7 @@ use super::importance::Told;
 use super::measure::{self, Measure};
 use super::predictions;
 use super::scores;
+use super::sets;
 use super::setting::{self, Setting};
 use super::tables::{self, Tables, Trial};
 
@@ -38,7 +39,10 @@ pub struct Answers {
     pub measure: Measure,
     /// In plan order.
     pub trials: Vec<Trial>,
-    /// The best one first; those without a value last.
+    /// What each set of images is called that trials are about, in plan order; empty for a single one.
+    pub sets: Vec<String>,
+    /// The best one first, then the others on the same images, then those on other ones; of each set those without a
+    /// value last.
     pub settings: Vec<Setting>,
     /// What was varied; columns that vary together are one factor.
     pub factors: Vec<Factor>,
@@ -55,6 +59,7 @@ pub struct Answers {
     /// Computed when somebody asks for it.
     pub(super) importances: OnceLock<Told>,
     folders: Folders,
+    set_of_trial: Vec<usize>,
     epochs: Vec<[f64; 4]>,
 }
 
@@ -97,7 +102,8 @@ impl Answers {
             Some(measure) => measure,
             None => measure::of_folder(root, first, &experiment)?,
         };
-        let settings = setting::ranked(&axes, &trials, measure);
+        let (set_of_trial, sets) = sets::sets(&axes, &trials, &experiment);
+        let settings = setting::ranked(&axes, &trials, &set_of_trial, measure);
         let folders = Folders::of(root, &axes, &experiment);
         let factors = factors(&axes, &trials, &experiment);
         let count = trials.len();
@@ -107,6 +113,7 @@ impl Answers {
             description: word("description").unwrap_or_default(),
             axes,
             measure,
+            sets,
             settings,
             factors,
             trials,
@@ -117,6 +124,7 @@ impl Answers {
             damaged: Vec::new(),
             importances: OnceLock::new(),
             folders,
+            set_of_trial,
             epochs,
         })
     }
@@ -129,7 +137,7 @@ impl Answers {
 
     /// Ranks the settings again.
     pub fn rank(&mut self) {
-        self.settings = setting::ranked(&self.axes, &self.trials, self.measure);
+        self.settings = setting::ranked(&self.axes, &self.trials, &self.set_of_trial, self.measure);
     }
 
     /// How many epochs a trial is to be trained for; none if nothing says so.

@@ -13,10 +13,12 @@ pub mod machines;
 mod measure;
 pub mod predictions;
 pub mod scores;
+mod sets;
 mod setting;
 mod state;
 pub mod statistics;
 mod tables;
+mod trust;
 
 pub use answers::Answers;
 pub use factor::{Factor, Kind, Level};

@@ -187,6 +187,13 @@ impl Predictions {
             .collect()
     }
 
+    /// The part of the images that have the most frequent class: what always saying that one would come to.
+    pub fn most_frequent(&self) -> Option<f64> {
+        let counts = self.confusion.iter().map(|row| row.iter().sum::<u64>());
+        let all: u64 = counts.clone().sum();
+        (all > 0).then(|| counts.max().unwrap_or(0) as f64 / all as f64)
+    }
+
     /// The expected calibration error: the mean distance between confidence and accuracy over the bins,
     /// weighted by their predictions (Guo et al. 2017); none without probabilities.
     pub fn calibration_error(&self) -> Option<f64> {

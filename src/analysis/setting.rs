@@ -12,7 +12,7 @@ use super::tables::Trial;
 /// How a setting stands beside the best one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the best one.
+    /// It is the best one of those on the same images.
     Best,
     /// The difference is not significant.
     Tied,
@@ -31,6 +31,8 @@ pub struct Setting {
     pub names: Vec<String>,
     /// Axes and values in words; of an experiment that sweeps nothing, "the one setting".
     pub label: String,
+    /// The number of its set of images: settings of different ones are not compared.
+    pub set: usize,
     /// Indices of its trials, in plan order.
     pub trials: Vec<usize>,
     /// Over its completed trials.
@@ -51,8 +53,14 @@ pub struct Setting {
     pub seconds: Option<f64>,
 }
 
-/// The settings of `trials`, the best one first.
-pub(super) fn ranked(axes: &[String], trials: &[Trial], measure: Measure) -> Vec<Setting> {
+/// The settings of `trials`, the best one first; those on the same images, by the numbers `sets` of the trials, stand
+/// together.
+pub(super) fn ranked(
+    axes: &[String],
+    trials: &[Trial],
+    sets: &[usize],
+    measure: Measure,
+) -> Vec<Setting> {
     let mut groups: BTreeMap<&[String], Vec<usize>> = BTreeMap::new();
     for (index, trial) in trials.iter().enumerate() {
         groups.entry(&trial.values[..]).or_default().push(index);
@@ -89,6 +97,7 @@ pub(super) fn ranked(axes: &[String], trials: &[Trial], measure: Measure) -> Vec
                 .filter_map(|index| trials[*index].seconds)
                 .collect();
             Setting {
+                set: sets[group[0]],
                 values: first.values.clone(),
                 names: called,
                 label: match &words[..] {
@@ -113,35 +122,48 @@ pub(super) fn ranked(axes: &[String], trials: &[Trial], measure: Measure) -> Vec
         (Some(a), Some(b)) => b.mean.total_cmp(&a.mean),
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
+    // The set with the best setting comes first.
+    let mut order: Vec<usize> = Vec::new();
+    for setting in &settings {
+        if !order.contains(&setting.set) {
+            order.push(setting.set);
+        }
+    }
+    settings.sort_by_key(|setting| order.iter().position(|set| *set == setting.set));
     compare(&mut settings, trials, measure);
     settings
 }
 
-/// Tests every setting against the first one.
+/// Tests every setting against the first one on the same images.
 fn compare(settings: &mut [Setting], trials: &[Trial], measure: Measure) {
-    let Some((best, others)) = settings.split_first_mut() else { return };
-    if best.estimate.is_none() {
-        return;
-    }
-    best.verdict = Verdict::Best;
     let run = |index: &usize| {
         let trial = &trials[*index];
         Some(((&trial.seed, &trial.fold), trial.value(measure)?))
     };
-    let of_best: BTreeMap<(&String, &String), f64> = best.trials.iter().filter_map(run).collect();
-    for other in others.iter_mut() {
-        let differences: Vec<f64> = other
-            .trials
-            .iter()
-            .filter_map(run)
-            .filter_map(|(key, value)| Some(of_best.get(&key)? - value))
-            .collect();
-        other.behind = Paired::of(&differences);
+    for alike in settings.chunk_by_mut(|a, b| a.set == b.set) {
+        let Some((best, others)) = alike.split_first_mut() else { continue };
+        if best.estimate.is_none() {
+            continue;
+        }
+        best.verdict = Verdict::Best;
+        let of_best: BTreeMap<(&String, &String), f64> =
+            best.trials.iter().filter_map(run).collect();
+        for other in others.iter_mut() {
+            let differences: Vec<f64> = other
+                .trials
+                .iter()
+                .filter_map(run)
+                .filter_map(|(key, value)| Some(of_best.get(&key)? - value))
+                .collect();
+            other.behind = Paired::of(&differences);
+        }
     }
-    let p: Vec<Option<f64>> = others.iter().map(|other| other.behind?.p).collect();
-    for (other, corrected) in others.iter_mut().zip(holm(&p)) {
-        other.corrected = corrected;
-        other.verdict = match corrected {
+    // Of all comparisons together.
+    let p: Vec<Option<f64>> = settings.iter().map(|it| it.behind?.p).collect();
+    for (setting, corrected) in settings.iter_mut().zip(holm(&p)) {
+        setting.corrected = corrected;
+        setting.verdict = match corrected {
+            _ if setting.verdict == Verdict::Best => Verdict::Best,
             None => Verdict::Unknown,
             Some(p) if p < ALPHA => Verdict::Worse,
             Some(_) => Verdict::Tied,

@@ -70,7 +70,7 @@ impl Axis {
                 .map(|value| (value, compact(value)))
                 .collect();
         }
-        let step = round_step((self.greatest - self.least) / count.max(1) as f64);
+        let step = self.round_step(count.max(1));
         let decimals = (-libm::log10(step).floor()).max(0.0) as usize;
         let first = (self.least / step).ceil() as i64;
         let last = (self.greatest / step).floor() as i64;
@@ -89,6 +89,21 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// 1, 2 or 5 times a power of ten: the one by which there are about `count` ticks; of two, the one with fewer.
+    fn round_step(&self, count: usize) -> f64 {
+        let step = (self.greatest - self.least) / count as f64;
+        if !step.is_finite() || step <= 0.0 {
+            return 1.0;
+        }
+        let power = libm::pow(10f64, libm::log10(step).floor());
+        let ticks = |step: f64| (self.greatest / step).floor() - (self.least / step).ceil() + 1.0;
+        let off = |step: &f64| (ticks(*step) - count as f64).abs();
+        let steps = [10.0, 5.0, 2.0, 1.0].map(|times| times * power);
+        steps.into_iter().min_by(|a, b| off(a).total_cmp(&off(b))).unwrap_or(power)
+    }
+}
+
 fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
     for value in values.into_iter().filter(|value| value.is_finite()) {
@@ -96,16 +111,6 @@ fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
         greatest = greatest.max(value);
     }
     if least > greatest { (0.0, 1.0) } else { (least, greatest) }
-}
-
-/// 1, 2 or 5 times a power of ten, not below `step`.
-fn round_step(step: f64) -> f64 {
-    if !step.is_finite() || step <= 0.0 {
-        return 1.0;
-    }
-    let power = libm::pow(10f64, libm::log10(step).floor());
-    let times = [1.0, 2.0, 5.0].into_iter().find(|times| times * power >= step * 0.999);
-    times.unwrap_or(10.0) * power
 }
 
 /// A number in few letters: 1.2M, 34k, 0.001, 3e-5.

@@ -51,6 +51,16 @@ pub fn confusion(name: &str, title: &str, classes: &[String], counts: &[Vec<u64>
             }
         }
         rect class="grid" x=(at(left)) y=(at(head)) width=(at(cell * many as f64)) height=(at(height * many as f64)) {}
+        // Where cells are small, lines lead from a name to its cell.
+        @if many > COUNTED {
+            @let every = if is_named { 1 } else { 10 };
+            @for class in (every..many).step_by(every) {
+                @let (x, y) = (left + class as f64 * cell, head + class as f64 * height);
+                @let weight = if class % 5 == 0 { "grid" } else { "grid faint" };
+                line class=(weight) x1=(at(left)) x2=(at(left + cell * many as f64)) y1=(at(y)) y2=(at(y)) {}
+                line class=(weight) x1=(at(x)) x2=(at(x)) y1=(at(head)) y2=(at(head + height * many as f64)) {}
+            }
+        }
         @for (row, counts) in counts.iter().enumerate() {
             @let images: u64 = counts.iter().sum();
             @for (column, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {

@@ -14,7 +14,7 @@ pub fn fit(words: &str, pixels: f64) -> String {
 }
 
 /// The words in lines of so many pixels, broken at blanks; a word without room is cut.
-pub(super) fn lines_of(words: &str, pixels: f64) -> Vec<String> {
+pub fn lines_of(words: &str, pixels: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words.split(' ') {
         match lines.last_mut() {

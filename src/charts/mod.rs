@@ -11,6 +11,7 @@ pub mod forest;
 pub mod heat;
 mod letters;
 pub mod lines;
+pub mod network;
 pub mod parallel;
 pub mod plate;
 mod raster;
@@ -20,5 +21,5 @@ pub mod scatter;
 pub mod sizes;
 
 pub use chart::{COLOURS, Chart, PlotFormat, STYLE};
-pub use letters::fit;
+pub use letters::{fit, lines_of};
 pub use raster::RasterError;

@@ -41,15 +41,14 @@ pub fn parallel(name: &str, title: &str, columns: &[Column], classes: &[String])
     };
     let body = html! {
         @for (line, class) in classes.iter().enumerate().rev() {
-            @if class == "rest" {
-                polyline class="rest" points=(path(line)) {}
-            } @else {
-                polyline class=(format!("curve {class}")) points=(path(line)) {}
-            }
+            @let class = if class == "rest" { class.clone() } else { format!("curve {class}") };
+            polyline class=(class) data-line=(line) points=(path(line)) {}
         }
         @for (index, (column, axis)) in columns.iter().zip(&axes).enumerate() {
             @let x = x(index);
             line class="zero" x1=(at(x)) x2=(at(x)) y1=(at(TOP)) y2=(at(BOTTOM + 6.0)) {}
+            // A script lets a part of the axis be chosen here.
+            rect class="brush" data-axis=(index) x=(at(x - 10.0)) y=(at(TOP)) width="20" height=(at(BOTTOM + 6.0 - TOP)) {}
             text class="middle title" x=(at(x)) y=(at(TOP - 14.0)) { (fit(&column.name, gap * 0.85)) }
             @if column.levels.is_empty() {
                 @for (value, text) in axis.ticks(5) {

@@ -15,13 +15,12 @@ use crate::look::filters::Filters;
 use crate::look::maps::{self, Strengths};
 use crate::look::patches;
 use crate::look::pictures;
-use crate::look::saliency::{Method, over_image};
-use crate::plan::data::Task;
+use crate::look::saliency::{Method, heated};
 use crate::plan::model::ModelPlan;
 use crate::sweep::memory::hold_usually;
 use crate::sweep::store::write_whole;
 use crate::train::card::Card;
-use crate::train::metrics::sigmoid;
+use crate::train::said::{Said, probabilities};
 
 use super::arguments::{Look, Looking, Part, Trained};
 use super::error::{Error, Result};
@@ -29,7 +28,7 @@ use super::exit::Exit;
 use super::labelled::{Asked, Labelled};
 use super::output::{print, say};
 use super::predict::images;
-use super::trained::{Ready, softmax};
+use super::trained::Ready;
 use survey::Survey;
 
 /// More would make a sheet that nobody can look at.
@@ -316,7 +315,7 @@ impl Sight {
                 title: format!("{}: maps of {}", self.whose, image.name),
                 note: format!(
                     "{}. {} Channels are those with the largest values over all images.",
-                    says[number].sentence(image),
+                    sentence(&self.ready.card, says[number], image),
                     maps::COLOURS
                 ),
                 groups,
@@ -333,7 +332,6 @@ impl Sight {
     /// Where the network looks for a class in each image.
     fn saliency(&mut self, shown: &[Shown], says: &[Said], logits: &[f32]) -> Result {
         let card = self.ready.card.clone();
-        let [_, height, width] = card.model.input[..] else { return Ok(()) };
         let mut rows = Vec::new();
         for (number, image) in shown.iter().enumerate() {
             let row = &logits[number * card.classes.len()..][..card.classes.len()];
@@ -348,14 +346,14 @@ impl Sight {
                 let [_, rows, columns] = card.model.layers[place - 1].output[..] else { continue };
                 let found = self.ready.network().sensitivity(&batch, *place, &[class])?;
                 for method in Method::ALL {
-                    let map = method.map(&found.outputs, &found.gradients, rows * columns);
-                    let map = over_image(&map, [rows, columns], [height, width]);
+                    let maps = [&found.outputs[..], &found.gradients[..]];
+                    let tile = heated(method, &image.view, maps, [rows, columns]);
                     let words =
                         [card.classes[class].clone(), format!("{:.1} %", 100.0 * probability)];
-                    tiles.push(pictures::heated(&image.view, &map).saying(words));
+                    tiles.push(tile.saying(words));
                 }
             }
-            print(&format!("{}\n", says[number].sentence(image)));
+            print(&format!("{}\n", sentence(&card, says[number], image)));
             rows.push(Row { label: String::new(), tiles });
         }
         let layer = |place: &usize| card.model.layers[place - 1].name.clone();
@@ -416,35 +414,11 @@ impl Sight {
     }
 }
 
-/// The probability of each class.
-fn probabilities(card: &Card, row: &[f32]) -> Vec<f64> {
-    match card.task {
-        Task::SingleLabel => softmax(row),
-        Task::MultiLabel => row.iter().map(|logit| f64::from(sigmoid(*logit))).collect(),
-    }
-}
-
-/// What the network says of an image.
-struct Said {
-    /// The most probable class; of equal ones the first.
-    class: usize,
-    name: String,
-    probability: f64,
-}
-
-impl Said {
-    fn of(card: &Card, row: &[f32]) -> Said {
-        let best =
-            (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best });
-        let probability = probabilities(card, row).get(best).copied().unwrap_or(0.0);
-        Said { class: best, name: card.classes[best].clone(), probability }
-    }
-
-    /// `photo.png: cat 98.2 %, is dog`.
-    fn sentence(&self, image: &Shown) -> String {
-        let truth = image.truth.as_ref().map(|truth| format!(", is {truth}")).unwrap_or_default();
-        format!("{}: {} {:.1} %{truth}", image.name, self.name, 100.0 * self.probability)
-    }
+/// `photo.png: cat 98.2 %, is dog`.
+fn sentence(card: &Card, said: Said, image: &Shown) -> String {
+    let truth = image.truth.as_ref().map(|truth| format!(", is {truth}")).unwrap_or_default();
+    let class = &card.classes[said.class];
+    format!("{}: {class} {:.1} %{truth}", image.name, 100.0 * said.probability)
 }
 
 /// The last part of a path.

@@ -15,12 +15,13 @@ use crate::plan::data::Task;
 use crate::sweep::store::Gradual;
 use crate::train::card::Card;
 use crate::train::metrics::sigmoid;
+use crate::train::said::softmax;
 
 use super::arguments::Predict;
 use super::error::{Error, Result};
 use super::exit::Exit;
 use super::output::{is_closed, is_terminal, print, say};
-use super::trained::{BATCH, Ready, softmax};
+use super::trained::{BATCH, Ready};
 
 /// Runs the command.
 pub(super) fn predict(arguments: &Predict) -> Result {

@@ -6,7 +6,7 @@ mod tests;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::analysis::Answers;
 use crate::augment::{Chain, Frame, Image};
@@ -31,6 +31,7 @@ use crate::sweep::memory::installed;
 use crate::sweep::store::TrialStore;
 use crate::train::card::Card;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::said;
 
 use super::arguments::{Looking, Trained};
 use super::error::{Error, Result};
@@ -338,15 +339,7 @@ impl Ready {
 
     /// Views as the network takes them in: `[images, channels, height, width]`.
     pub(super) fn batch(&self, views: &[Image]) -> candle_core::Result<Tensor> {
-        let input = &self.card.model.input;
-        let table = self.card.normalisation().table();
-        let bytes: usize = input.iter().product();
-        let mut pixels = vec![0.0; views.len() * bytes];
-        for (view, out) in views.iter().zip(pixels.chunks_mut(bytes)) {
-            table.write(view.pixels(), out);
-        }
-        let shape: Vec<usize> = [views.len()].into_iter().chain(input.iter().copied()).collect();
-        Tensor::from_vec(pixels, shape, &Device::Cpu)
+        said::batch(&self.card, views)
     }
 
     /// The network itself.
@@ -423,12 +416,4 @@ pub(super) fn chain(text: &str, frame: Frame) -> Result<Chain> {
 /// What is wrong with what the command line says in the language of the file.
 pub(super) fn wrong(problems: Problems) -> Error {
     Error::new(Exit::Wrong, problems.render(false))
-}
-
-/// The softmax of a row of logits.
-pub(super) fn softmax(row: &[f32]) -> Vec<f64> {
-    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = row.iter().map(|x| libm::exp(f64::from(x - highest))).collect();
-    let total: f64 = powers.iter().sum();
-    powers.iter().map(|power| power / total).collect()
 }

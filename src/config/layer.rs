@@ -774,7 +774,7 @@ pub enum Merge {
 pub struct Auxiliary {
     /// Layers that end with one score for each class.
     pub auxiliary: Nested<Element>,
-    /// Weight of its loss; 0.3 if not given; 0 leaves the head out.
+    /// Weight of its loss; 0.3 if not given; 0 removes the head.
     pub loss_weight: Option<f64>,
     /// Prefix of the names within; `""` for none.
     pub name: Option<String>,

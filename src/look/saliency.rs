@@ -1,5 +1,10 @@
 //! Where a network looks for a class: maps of how much each place of a layer speaks for it.
 
+use crate::augment::{Frame, Image};
+use crate::charts::plate::Tile;
+
+use super::pictures;
+
 /// How a map comes from what a layer gives, A, and the derivatives of the class's logit y by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -47,6 +52,14 @@ impl Method {
         map.iter_mut().for_each(|number| *number = number.max(0.0));
         map
     }
+}
+
+/// The image under its map: where a network looks for a class by what a layer gives and the derivatives of the class's
+/// logit, `maps`, whose height and width are `from`.
+pub fn heated(method: Method, image: &Image, maps: [&[f32]; 2], from: [usize; 2]) -> Tile {
+    let Frame { height, width, .. } = image.frame();
+    let map = method.map(maps[0], maps[1], from[0] * from[1]);
+    pictures::heated(image, &over_image(&map, from, [height, width]))
 }
 
 /// A map in the size of the image, from 0 to 1, as pytorch-grad-cam gives it: scaled, enlarged, and scaled again. A map

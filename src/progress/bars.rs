@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::basis::device::Device;
 use crate::basis::number::number;
 use crate::basis::printable;
+use crate::basis::record::Metric;
 use crate::sweep::clock::Stopwatch;
 
 use super::fit::{Part, columns, cut, fit};
@@ -72,7 +73,7 @@ fn text(situation: &Situation, now: f64, size: (u16, u16)) -> String {
     let most = rows.saturating_sub(3).max(1);
     let hidden = running.len().saturating_sub(most);
     running.truncate(most);
-    let mut lines = trials(&running, room);
+    let mut lines = trials(&running, situation.metric, room);
     if hidden > 0 {
         lines.push(cut(&format!("and {hidden} more"), room));
     }
@@ -81,16 +82,17 @@ fn text(situation: &Situation, now: f64, size: (u16, u16)) -> String {
 }
 
 /// The cells of a trial's line.
-const CELLS: usize = 7;
+const CELLS: usize = 8;
 /// Which of them holds the settings, the only one that is shortened.
 const SETTINGS: usize = 1;
 /// Which of them are left out first where there is no room.
-const RANKS: [usize; CELLS] = [0, 4, 1, 5, 2, 6, 3];
+const RANKS: [usize; CELLS] = [0, 5, 1, 6, 2, 7, 3, 4];
 
 /// The lines of trials, in columns.
-fn trials(running: &[(usize, &Course)], room: usize) -> Vec<String> {
+fn trials(running: &[(usize, &Course)], metric: Metric, room: usize) -> Vec<String> {
     const GAP: usize = 2;
-    let rows: Vec<[String; CELLS]> = running.iter().map(|(n, course)| cells(*n, course)).collect();
+    let rows: Vec<[String; CELLS]> =
+        running.iter().map(|(n, course)| cells(*n, course, metric)).collect();
     let parts: Vec<Part> = (0..CELLS)
         .map(|column| {
             let gap = if column == 0 { 0 } else { GAP };
@@ -111,7 +113,7 @@ fn trials(running: &[(usize, &Course)], room: usize) -> Vec<String> {
             line.push_str(&" ".repeat(gap));
             // Numbers stand to the right, words and drawings to the left.
             match column {
-                2 | 4 | 5 => line.extend([&free[..], &cell]),
+                2 | 4 | 5 | 7 => line.extend([&free[..], &cell]),
                 _ => line.extend([&cell[..], &free]),
             }
         }
@@ -120,7 +122,7 @@ fn trials(running: &[(usize, &Course)], room: usize) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-fn cells(number_of: usize, course: &Course) -> [String; CELLS] {
+fn cells(number_of: usize, course: &Course, metric: Metric) -> [String; CELLS] {
     // At the end of an epoch the position is a whole number: that epoch's, not the next one's.
     let epoch = (course.position.ceil() as usize).clamp(1, course.epochs.max(1));
     let within = (course.position - (epoch - 1) as f64).clamp(0.0, 1.0);
@@ -135,6 +137,11 @@ fn cells(number_of: usize, course: &Course) -> [String; CELLS] {
         course.loss.map_or(String::new(), |loss| format!("loss {loss:.4}")),
         course.rate.map_or(String::new(), |rate| format!("{} images/s", number(rate as u64))),
         sparkline(&course.series, 12),
+        // What the last column of the drawing stands for.
+        course.series.last().map_or(String::new(), |value| match metric.is_loss() {
+            true => format!("{value:.3}"),
+            false => format!("{:.1} %", 100.0 * value),
+        }),
     ]
 }
 
@@ -238,8 +245,8 @@ mod tests {
         let experiment = twelve_trials();
         let text = text(&on_its_way(&experiment), 80.0, (24, 150));
         let expected = "\
-trial 1   dropout = 0.0, lr = 0.001, seed = 123  epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄
-trial 12  dropout = 0.25, lr = 0.1, seed = 125   epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄
+trial 1   dropout = 0.0, lr = 0.001, seed = 123  epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄  75.0 %
+trial 12  dropout = 0.25, lr = 0.1, seed = 125   epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄  75.0 %
 ████░░░░░░░░░░░░░░░░ 1/12 trials, best val_accuracy 87.50 % \
 (trial 2: dropout = 0.0, lr = 0.001, seed = 124), 1:20 so far, 0:46 to go";
         assert_eq!(text, expected);
@@ -287,7 +294,7 @@ trial 12  dropout = 0.25, lr = 0.1, seed = 125   epoch 2/2  ███░░░  
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[1],
-            "trial 12  dropout = 0.25, lr = …  epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄"
+            "trial 12  dropout = 0.2…  epoch 2/2  ███░░░  loss 0.5000  10 images/s  ▄  75.0 %"
         );
     }
 

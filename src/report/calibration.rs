@@ -2,7 +2,8 @@
 
 use maud::html;
 
-use crate::analysis::predictions::Predictions;
+use crate::analysis::predictions::{BINS, Predictions};
+use crate::basis::number::number;
 use crate::charts::Chart;
 use crate::charts::reliability::reliability;
 
@@ -32,14 +33,38 @@ pub(super) fn section(predictions: &Predictions) -> Option<Section> {
         predictions.bins.iter().map(of).sum()
     };
     let is_over = sum(|bin| bin.confidence) > sum(|bin| bin.right as f64);
+    let percent = |part: f64| format!("{:.1}", 100.0 * part);
+    let bins = predictions.bins.iter().enumerate().filter(|(_, bin)| bin.count > 0);
     let body = html! {
-        p {
-            "On the diagonal, confidence equals accuracy. The expected calibration error is "
-            strong { (format!("{:.1} points", 100.0 * error)) }
-            ": on the whole, the best setting is "
-            @if is_over { "more confident than right." } @else { "more often right than confident." }
+        div class="split" {
+            (chart.figure())
+            div {
+                p {
+                    "On the diagonal, confidence equals accuracy. The expected calibration error is "
+                    strong { (format!("{:.1} points", 100.0 * error)) }
+                    ": on the whole, the best setting is "
+                    @if is_over { "more confident than right." } @else { "more often right than confident." }
+                }
+                div class="scroll" { table class="data wide" {
+                    thead { tr {
+                        @for name in ["confidence, %", "predictions", "mean, %", "accuracy, %", "accuracy − mean"] { th class="number" { (name) } }
+                    } }
+                    tbody {
+                        @for (place, bin) in bins {
+                            @let count = bin.count as f64;
+                            @let (mean, right) = (bin.confidence / count, bin.right as f64 / count);
+                            tr {
+                                td class="number" { (100 * place / BINS) "–" (100 * (place + 1) / BINS) }
+                                td class="number" { (number(bin.count)) }
+                                td class="number" { (percent(mean)) }
+                                td class="number" { (percent(right)) }
+                                td class="number" { (format!("{:+.1}", 100.0 * (right - mean)).replace('-', "−")) }
+                            }
+                        }
+                    }
+                } }
+            }
         }
-        (chart.figure())
     };
     Some(Section { id: "calibration", title: "Calibration", body })
 }

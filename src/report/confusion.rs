@@ -9,6 +9,9 @@ use crate::charts::{self, Chart};
 
 use super::section::Section;
 
+/// Classes up to which their scores stand beside the matrix.
+const BESIDE: usize = 20;
+
 /// Pairs of classes that are listed.
 const PAIRS: usize = 10;
 
@@ -50,6 +53,9 @@ pub(super) fn section(answers: &Answers, predictions: &Predictions) -> Section {
             @if *trials > 1 { ", summed over its " (trials) " trials" } "."
             span class="scripted" { " A click on a cell shows its images below." }
         }
+        // Names and numbers beside the matrix, where both have room.
+        div class=(if classes.len() <= BESIDE { "split" } else { "" }) {
+        div {
         div class="scroll" { (chart.figure()) }
         @if !pairs.is_empty() {
             p class="note" {
@@ -61,9 +67,10 @@ pub(super) fn section(answers: &Answers, predictions: &Predictions) -> Section {
                 "."
             }
         }
-        details open[classes.len() <= 12] {
+        }
+        details open[classes.len() <= BESIDE] {
             summary { "Precision, recall and F1 of every class" }
-            div class="scroll" { table class="data sortable" data-filter=[(classes.len() > 12).then_some("classes")] {
+            div class="scroll" { table class="data sortable wide" data-filter=[(classes.len() > 12).then_some("classes")] {
                 thead { tr {
                     th { "class" }
                     @for name in ["images", "precision, %", "recall, %", "F1, %"] { th class="number" { (name) } }
@@ -82,6 +89,7 @@ pub(super) fn section(answers: &Answers, predictions: &Predictions) -> Section {
                     }
                 }
             } }
+        }
         }
     };
     Section { id: "confusion", title: "Confusion", body }

@@ -68,11 +68,13 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
         return None;
     }
     let body = html! {
+        div class=(if charts.len() == 1 { "split" } else { "" }) {
         div class="charts" { @for chart in &charts { (chart.figure()) } }
         p class="note" {
             "Rings and the dashed line are the Pareto front: no other setting is at least as cheap "
             "and at least as good, and better in one of them. It uses only means: neighbours may be tied. "
             "Time depends on the machine and its other work."
+        }
         }
         (table(answers))
     };

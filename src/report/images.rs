@@ -10,6 +10,7 @@ use image::{GrayImage, RgbImage};
 use super::sheet::png;
 use crate::analysis::Answers;
 use crate::augment::Frame;
+use crate::charts::plate::Tile;
 use crate::data::{Cache, Dataset};
 use crate::plan::Plan;
 use crate::sweep::store::{Store, TrialStore};
@@ -51,14 +52,32 @@ pub(super) fn of_best(answers: &Answers, images: &Cache) -> Result<(Plan, Arc<Da
     Ok((plan, dataset))
 }
 
+/// The longer side of a picture of a plate.
+const TILE_SIDE: u32 = 96;
+
+/// A picture of a plate as a data URI.
+pub(super) fn tile_uri(tile: &Tile) -> Option<String> {
+    let frame = Frame { height: tile.height, width: tile.width, channels: 3 };
+    let pixels = || tile.rgb.chunks_exact(3);
+    if pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]) {
+        let grey: Vec<u8> = pixels().map(|pixel| pixel[0]).collect();
+        return uri(Frame { channels: 1, ..frame }, &grey, TILE_SIDE);
+    }
+    uri(frame, &tile.rgb, TILE_SIDE)
+}
+
 /// An image as a data URI.
 pub(super) fn data_uri(frame: Frame, pixels: &[u8]) -> Option<String> {
+    uri(frame, pixels, SIDE)
+}
+
+fn uri(frame: Frame, pixels: &[u8], side: u32) -> Option<String> {
     let [height, width] = [frame.height as u32, frame.width as u32];
     let longer = height.max(width);
-    let bytes = if longer <= SIDE {
+    let bytes = if longer <= side {
         png(frame, pixels).ok()?
     } else {
-        let [height, width] = [height, width].map(|side| (side * SIDE / longer).max(1));
+        let [height, width] = [height, width].map(|length| (length * side / longer).max(1));
         let small = match frame.channels {
             1 => {
                 let image =

@@ -93,6 +93,7 @@ fn of_setting(answers: &Answers, setting: &Setting) -> Value {
         .collect();
     json!({
         "values": values,
+        "set": answers.sets.get(setting.set).filter(|name| !name.is_empty()),
         "estimate": setting.estimate.as_ref().map(of_estimate),
         "test": setting.test.as_ref().map(of_estimate),
         "scores": scores::of_setting(answers, setting).map(|found| {

@@ -48,7 +48,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 // A cell of the confusion matrix shows its mistakes alone.
-const mistakes = document.querySelectorAll(".mistakes li");
+const mistakes = document.querySelectorAll("#mistakes .mistakes li");
 const cells = document.querySelectorAll("svg [data-cell]");
 const shown = document.getElementById("mistakes-shown");
 const all = document.querySelector("a.all");
@@ -59,7 +59,12 @@ const show = (cell) => {
     card.hidden = cell !== null && card.dataset.cell !== cell.dataset.cell;
     count += !card.hidden;
   }
-  if (cell) document.querySelectorAll("#mistakes details").forEach((more) => { more.open = true; });
+  for (const more of document.querySelectorAll("#mistakes details")) {
+    const left = more.querySelectorAll("li:not([hidden])").length;
+    if (cell) more.open = true;
+    more.hidden = left === 0;
+    more.querySelector("summary").textContent = `${left} more`;
+  }
   const title = cell?.querySelector("title")?.textContent ?? "";
   shown.textContent = cell ? `${title}${title && ". "}${count ? `${count} shown.` : "None of its images is in this page."}` : "";
   all.hidden = cell === null;
@@ -78,4 +83,69 @@ if (shown) {
     });
   }
   all.addEventListener("click", () => show(null));
+}
+
+// Parallel coordinates: a range that is drawn along an axis leaves the lines that go through it on all axes.
+for (const chart of document.querySelectorAll("svg:has(.brush)")) {
+  const lines = [...chart.querySelectorAll("[data-line]")];
+  const places = lines.map((line) => line.getAttribute("points").split(" ").map((it) => Number(it.split(",")[1])));
+  const ranges = new Map();
+  const told = document.createElement("p");
+  told.className = "note";
+  told.setAttribute("aria-live", "polite");
+  const tell = () => {
+    let count = 0;
+    lines.forEach((line, index) => {
+      const stays = [...ranges].every(([axis, { from, to }]) => places[index][axis] >= from - 0.5 && places[index][axis] <= to + 0.5);
+      line.classList.toggle("out", !stays);
+      count += stays;
+    });
+    told.textContent = ranges.size
+      ? `${count} of ${lines.length} settings go through what is chosen. A click on an axis lets go of its part.`
+      : "Draw along an axis to choose a part of it.";
+  };
+  const height = (event) => {
+    const box = chart.getBoundingClientRect();
+    return (event.clientY - box.top) * chart.viewBox.baseVal.height / box.height;
+  };
+  for (const brush of chart.querySelectorAll(".brush")) {
+    const axis = Number(brush.dataset.axis);
+    const [top, bottom] = [brush.y.baseVal.value, brush.y.baseVal.value + brush.height.baseVal.value];
+    const within = (y) => Math.min(Math.max(y, top), bottom);
+    let mark = null;
+    let start = null;
+    brush.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      brush.setPointerCapture(event.pointerId);
+      start = within(height(event));
+    });
+    brush.addEventListener("pointermove", (event) => {
+      if (start === null) return;
+      const now = within(height(event));
+      const [from, to] = [Math.min(start, now), Math.max(start, now)];
+      if (to - from < 3) return;
+      if (!mark) {
+        mark = brush.cloneNode();
+        mark.setAttribute("class", "brushed");
+        mark.removeAttribute("data-axis");
+        brush.before(mark);
+      }
+      mark.setAttribute("y", from);
+      mark.setAttribute("height", to - from);
+      ranges.set(axis, { from, to });
+      tell();
+    });
+    brush.addEventListener("pointerup", (event) => {
+      if (start !== null && Math.abs(within(height(event)) - start) < 3) {
+        ranges.delete(axis);
+        mark?.remove();
+        mark = null;
+        tell();
+      }
+      start = null;
+    });
+    brush.addEventListener("pointercancel", () => { start = null; });
+  }
+  tell();
+  (chart.closest("figure") ?? chart).append(told);
 }

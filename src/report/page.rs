@@ -13,13 +13,15 @@ use crate::analysis::label_predictions::LabelPredictions;
 use crate::analysis::predictions::Predictions;
 use crate::charts::{self, Chart, PlotFormat, RasterError};
 use crate::data::Cache;
-use crate::results::layout::REPORT;
+use crate::results::layout::{MODEL_CARD, REPORT};
 use crate::sweep::store::{StoreError, write_whole};
 
 use super::section::Section;
+use super::sight::Sight;
 use super::{
-    augmentation, calibration, cases, confusion, copies, cost, curves, effects, failures,
-    importance, labels, numbers, pictures, question, ranking, reproduce, scores,
+    augmentation, calibration, card, cases, checklist, classes, confusion, copies, cost, curves,
+    effects, failures, importance, labels, network, numbers, pictures, question, ranking,
+    reproduce, scores, seen,
 };
 
 /// The name of the file in a results folder.
@@ -28,10 +30,14 @@ pub const FILE: &str = REPORT;
 /// The style of the page, for others that look like it.
 pub const STYLE: &str = include_str!("page.css");
 
-/// Writes the report of `answers` to `path`. Pictures are taken from `images`, if the data can be
-/// loaded.
+/// Writes the report of `answers` to `path`, and the model card beside it where that is the usual one. Pictures are taken
+/// from `images`, if the data can be loaded.
 pub fn write(answers: &Answers, images: &Cache, path: &Path) -> Result<(), StoreError> {
-    write_whole(path, page(answers, images).as_bytes())
+    let (page, card) = report(answers, images);
+    if let Some(card) = card.filter(|_| path == answers.root.join(FILE)) {
+        write_whole(&answers.root.join(MODEL_CARD), card.as_bytes())?;
+    }
+    write_whole(path, page.as_bytes())
 }
 
 /// Why a chart is not there as a file.
@@ -77,12 +83,20 @@ fn charts(answers: &Answers, predictions: Option<&Predictions>) -> Vec<Chart> {
         all.extend(calibration::chart(predictions));
     }
     all.extend(cost::charts(answers));
+    all.extend(network::chart(answers));
     all
 }
 
-/// The page as text.
-pub fn page(answers: &Answers, images: &Cache) -> String {
+fn is_accuracy(answers: &Answers) -> bool {
+    answers.measure.name().ends_with("_accuracy")
+}
+
+/// The page as text, and the model card if a trial was completed.
+fn report(answers: &Answers, images: &Cache) -> (String, Option<String>) {
     let predictions = predictions(answers);
+    let base =
+        predictions.as_ref().filter(|_| is_accuracy(answers)).and_then(Predictions::most_frequent);
+    let mut sight = Sight::of_best(answers, images);
     let mut sections = vec![ranking::section(answers)];
     sections.extend(cases::section(answers));
     sections.extend(curves::section(answers));
@@ -91,7 +105,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
     sections.extend(scores::section(answers));
     if let Some(predictions) = &predictions {
         sections.push(confusion::section(answers, predictions));
-        sections.extend(pictures::section(answers, predictions, images));
+        sections.extend(pictures::section(answers, predictions, images, &mut sight));
         sections.extend(calibration::section(predictions));
     }
     let of_labels = answers.best().and_then(|best| LabelPredictions::read(answers, best));
@@ -99,12 +113,22 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
         sections.push(labels::section(answers, predictions));
         sections.extend(labels::mistakes(answers, predictions, images));
     }
+    sections.extend(seen::section(answers, &mut sight));
     sections.extend(copies::section(answers, images));
     sections.extend(cost::section(answers));
+    sections.extend(classes::section(answers, images));
+    sections.extend(network::section(answers));
     sections.extend(augmentation::section(answers, images));
     sections.extend(failures::section(answers));
+    let card = card::parts(answers, predictions.as_ref(), sight.as_ref().ok());
+    let checklist = checklist::lines(answers);
+    sections.extend(card.as_ref().map(|card| card::section(answers, card)));
+    sections.push(checklist::section(&checklist));
     sections.push(reproduce::section(answers));
-    html! {
+    let card = card.map(|card| {
+        format!("{}{}", card::markdown(answers, &card), checklist::markdown(&checklist))
+    });
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -118,7 +142,7 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
             }
             body {
                 header {
-                    (question::header(answers))
+                    (question::header(answers, base))
                     nav aria-label="Contents" {
                         @for section in &sections { a href=(format!("#{}", section.id)) { (section.title) } }
                     }
@@ -133,6 +157,6 @@ pub fn page(answers: &Answers, images: &Cache) -> String {
                 script { (PreEscaped(include_str!("page.js"))) }
             }
         }
-    }
-    .into_string()
+    };
+    (page.into_string(), card)
 }

@@ -1,15 +1,18 @@
 //! The most confident mistakes, as pictures where the images can be loaded, else by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
 use crate::analysis::Answers;
 use crate::analysis::predictions::{Mistake, Predictions};
+use crate::charts::plate::Tile;
 use crate::data::{Cache, Dataset};
 
-use super::images::{data_uri, of_best};
+use super::images::{data_uri, of_best, tile_uri};
 use super::section::Section;
+use super::sight::Sight;
 
 /// Mistakes in the page, and of one cell of the matrix.
 const MISTAKES: usize = 2000;
@@ -24,6 +27,7 @@ pub(super) fn section(
     answers: &Answers,
     predictions: &Predictions,
     images: &Cache,
+    sight: &mut Result<Sight, String>,
 ) -> Option<Section> {
     let chosen = chosen(&predictions.mistakes);
     if chosen.is_empty() {
@@ -35,7 +39,14 @@ pub(super) fn section(
     };
     let all = predictions.mistakes.len();
     let (first, more) = chosen.split_at(chosen.len().min(OPEN));
-    let card = |mistake: &&Mistake| card(predictions, mistake, pictures.get(&mistake.image));
+    let maps = match (pictures.is_empty(), sight) {
+        (false, Ok(sight)) => maps(predictions, sight, first),
+        _ => BTreeMap::new(),
+    };
+    let card = |mistake: &&Mistake| {
+        let map = maps.get(&(mistake.image.as_str(), mistake.predicted));
+        card(predictions, mistake, pictures.get(&mistake.image), map)
+    };
     let body = html! {
         p {
             "Mistakes, most confident first"
@@ -43,6 +54,9 @@ pub(super) fn section(
             ". Below each are its class, the predicted class, and the mean probability of that"
             @if predictions.trials > 1 { " with the number of trials with this mistake" }
             ". " a href="#mistakes" class="scripted all" hidden { "Show all again" }
+        }
+        @if !maps.is_empty() {
+            p class="note" { "Beside the first images stands where the network of the best trial looks for the class that they were taken for, by Grad-CAM." }
         }
         p class="note scripted" id="mistakes-shown" aria-live="polite" {}
         ul class="mistakes" { @for mistake in first { (card(mistake)) } }
@@ -65,13 +79,47 @@ fn chosen(mistakes: &[Mistake]) -> Vec<&Mistake> {
     mistakes.iter().filter(is_wanted).take(MISTAKES).collect()
 }
 
-fn card(predictions: &Predictions, mistake: &Mistake, picture: Option<&String>) -> Markup {
+/// Where the best network looks in the first `mistakes` for the class that they were taken for.
+fn maps<'a>(
+    predictions: &Predictions,
+    sight: &mut Sight,
+    mistakes: &[&'a Mistake],
+) -> BTreeMap<(&'a str, usize), String> {
+    if predictions.classes != sight.card.classes {
+        return BTreeMap::new();
+    }
+    let dataset = Arc::clone(&sight.dataset);
+    let index: BTreeMap<&str, u32> = dataset.names().iter().map(String::as_str).zip(0..).collect();
+    let known = mistakes.iter().take(sight.affordable_maps());
+    let known = known.filter_map(|it| Some((*it, *index.get(it.image.as_str())?)));
+    let (known, images): (Vec<&Mistake>, Vec<u32>) = known.unzip();
+    let classes: Vec<usize> = known.iter().map(|mistake| mistake.predicted).collect();
+    let tiles = sight.saliency(&images, &classes).unwrap_or_default();
+    let of = |(mistake, [_, map]): (&&'a Mistake, &[Tile; 2])| {
+        Some(((mistake.image.as_str(), mistake.predicted), tile_uri(map)?))
+    };
+    known.iter().zip(&tiles).filter_map(of).collect()
+}
+
+fn card(
+    predictions: &Predictions,
+    mistake: &Mistake,
+    picture: Option<&String>,
+    map: Option<&String>,
+) -> Markup {
     let [class, predicted] =
         [mistake.class, mistake.predicted].map(|class| &predictions.classes[class]);
     html! {
         li data-cell=(format!("{}-{}", mistake.class, mistake.predicted)) title=(mistake.image) {
             @if let Some(picture) = picture {
-                img src=(picture) alt=(mistake.image);
+                @if let Some(map) = map {
+                    div class="beside" {
+                        img src=(picture) alt=(mistake.image);
+                        img src=(map) alt={ "where the network looks for " (predicted) };
+                    }
+                } @else {
+                    img src=(picture) alt=(mistake.image);
+                }
             } @else {
                 span class="name" { (mistake.image) }
             }

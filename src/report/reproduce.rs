@@ -59,7 +59,7 @@ pub(super) fn section(answers: &Answers) -> Section {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     if path.chars().all(is_plain) {
         path.to_owned()

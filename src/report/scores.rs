@@ -7,7 +7,7 @@ use crate::analysis::statistics::Estimate;
 use crate::analysis::{Answers, Setting};
 use crate::basis::naming::short;
 
-use super::section::{Section, colour};
+use super::section::{Section, colour, digits};
 
 /// Rows of the table; the JSON has all.
 const ROWS: usize = 100;
@@ -25,7 +25,7 @@ pub(super) fn section(answers: &Answers) -> Option<Section> {
     }
     let body = html! {
         div class=(if ranked.len() > 30 { "scroll tall" } else { "scroll" }) {
-            table class="data sortable" {
+            table class="data sortable wide" {
                 thead { tr {
                     th class="number" { "#" }
                     @for name in &answers.axes { th title=(name) { (short(name, &answers.axes)) } }
@@ -63,8 +63,11 @@ fn cell(found: Option<Estimate>) -> Markup {
     html! {
         td class="number" data-value=(found.map_or(String::new(), |found| found.mean.to_string())) {
             @match found {
-                Some(Estimate { mean, half_width: Some(half), .. }) => { (format!("{mean:.4} ± {half:.4}")) },
-                Some(Estimate { mean, .. }) => { (format!("{mean:.4}")) },
+                Some(Estimate { mean, half_width: Some(half), .. }) => {
+                    @let digits = digits(half, 4);
+                    (format!("{mean:.digits$} ± {half:.digits$}"))
+                },
+                Some(Estimate { mean, .. }) => { (format!("{mean:.3}")) },
                 None => "–",
             }
         }

@@ -20,6 +20,9 @@ pub const ADVICE: &str = "advice.csv";
 /// The report, for people.
 pub const REPORT: &str = "report.html";
 
+/// What the best network is, in the form of a model card.
+pub const MODEL_CARD: &str = "model-card.md";
+
 /// The plan that ran, in the folder of its trial.
 pub const PLAN: &str = "plan.toml";
 

@@ -9,7 +9,7 @@ use crate::plan::prune::{Decision, History, Progress, Verdict, judge};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::stopping::{best_epoch, early_stop};
 
-use super::store::{Mark, Store, TrialStore, is_final};
+use super::store::{Mark, Store, StoreError, TrialStore, is_final};
 
 /// A trial with everything that is known of it.
 pub struct Known<'a> {
@@ -22,30 +22,36 @@ pub struct Known<'a> {
     pub outcome: Option<Outcome>,
     /// Where it is stored.
     pub store: TrialStore,
+    /// Why it is not known what became of it: its files are there and cannot be read.
+    pub unreadable: Option<StoreError>,
 }
 
 impl<'a> Known<'a> {
     /// What `store` knows of `trial`, without what pruning makes of it.
     pub fn of(trial: &'a Trial, store: &Store) -> Known<'a> {
         let epochs = trial.plan.train.epochs;
-        let (store, mut records) = store.locate(trial);
+        let (store, found) = store.locate(trial);
+        let found = found.and_then(|records| Ok((store.try_outcome_of(&records)?, records)));
+        let (outcome, mut records, unreadable) = match found {
+            Ok((outcome, records)) => (outcome, records, None),
+            Err(error) => (None, Vec::new(), Some(error)),
+        };
         // An outcome of fewer epochs than are asked for is no outcome yet.
-        let mut outcome = store
-            .outcome_of(&records)
-            .filter(|outcome| outcome.status == Status::Failed || is_final(outcome, epochs));
+        let mut outcome =
+            outcome.filter(|outcome| outcome.status == Status::Failed || is_final(outcome, epochs));
         records.truncate(epochs);
         if let Some(outcome) = outcome.as_mut().filter(|it| it.status == Status::Completed) {
             // The folder may hold a longer trial that stopped early after these epochs.
             let rule = trial.plan.train.early_stop.as_ref();
             outcome.reason = early_stop(&records, rule).unwrap_or_default();
         }
-        Known { trial, records, outcome, store }
+        Known { trial, records, outcome, store, unreadable }
     }
 
     /// That nothing is known of a trial without a folder.
     fn nothing(trial: &'a Trial, store: &Store) -> Known<'a> {
         let store = store.folder_of(&trial.digest);
-        Known { trial, records: Vec::new(), outcome: None, store }
+        Known { trial, records: Vec::new(), outcome: None, store, unreadable: None }
     }
 
     /// How it ended, or that it did not.

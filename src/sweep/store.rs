@@ -143,11 +143,14 @@ impl Store {
         TrialStore::at(layout::trial(&self.root, digest))
     }
 
-    /// The folder of a trial, and the epochs that are finished there.
-    pub fn locate(&self, trial: &Trial) -> (TrialStore, Vec<EpochRecord>) {
+    /// The folder of a trial, and the epochs that are finished there, or why these cannot be read.
+    pub fn locate(&self, trial: &Trial) -> (TrialStore, Result<Vec<EpochRecord>, StoreError>) {
         let TrainPlan { epochs, best, .. } = *trial.plan.train;
         let own = self.folder_of(&trial.digest);
-        let records = own.epochs();
+        let records = match own.try_epochs() {
+            Ok(records) => records,
+            Err(error) => return (own, Err(error)),
+        };
         let serves = || {
             let best = best_epoch(&records, best).is_some_and(|index| index < epochs);
             best && own.outcome_of(&records).is_some_and(|outcome| is_final(&outcome, epochs))
@@ -155,10 +158,10 @@ impl Store {
         if records.len() > epochs && !serves() {
             let folder = layout::shorter_trial(&self.root, &trial.digest, epochs);
             let shorter = TrialStore::at(folder);
-            let records = shorter.epochs();
+            let records = shorter.try_epochs();
             return (shorter, records);
         }
-        (own, records)
+        (own, Ok(records))
     }
 
     /// Which trials of `experiment` have a folder, at a glance. One look at each is what is done of a few; of a million

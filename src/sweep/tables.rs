@@ -12,12 +12,18 @@ use super::standing::{Known, Standing};
 use super::store::{Store, StoreError};
 
 /// Writes the tables.
+///
+/// # Errors
+/// If a file cannot be written, or if one of a trial cannot be read: the tables would be without it.
 pub fn write(
     experiment: &Experiment,
     store: &Store,
     standing: &Standing,
 ) -> Result<(), StoreError> {
     let Standing { known, decisions } = standing;
+    if let Some(error) = known.iter().find_map(|known| known.unreadable.as_ref()) {
+        return Err(error.again());
+    }
     let row = |known: &Known| trials::Row::of(known.trial, known.outcome.as_ref());
     let trials = Trials { axes: experiment.axes.clone(), rows: known.iter().map(row).collect() };
     let epochs = known.iter().flat_map(|Known { trial, records, .. }| {

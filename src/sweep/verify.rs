@@ -10,7 +10,9 @@ use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::basis::regular;
 use crate::results::folders::Folders;
 use crate::results::hashes::Stored;
-use crate::results::layout::{self, ADVICE, ENVIRONMENT, EXPERIMENT, FROZEN, HASHES, REPORT};
+use crate::results::layout::{
+    self, ADVICE, ENVIRONMENT, EXPERIMENT, FROZEN, HASHES, MODEL_CARD, REPORT,
+};
 use crate::results::manifest::{MANIFEST, SIGNATURE};
 use crate::results::seal;
 use crate::results::table::{Damage as Handling, TableError, score_cells};
@@ -20,7 +22,7 @@ use crate::results::{decisions, metrics, timings, trials};
 use super::store::{Damage, HASHES_LOCK, Images, STOPPED, TrialStore, Verified, foreign};
 
 /// What a results folder may hold beside the folders of trials and of jobs.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     trials::FILE,
     metrics::FILE,
     timings::FILE,
@@ -34,6 +36,7 @@ const KNOWN: [&str; 14] = [
     MANIFEST,
     SIGNATURE,
     REPORT,
+    MODEL_CARD,
     STOPPED,
 ];
 

@@ -17,7 +17,7 @@ use super::cost::{costs, span, within};
 use super::memory::{limit_in_bytes, needs};
 use super::runner::{Runner, SweepError, SweepEvent};
 use super::slots::Allocation;
-use super::standing::standing;
+use super::standing::{Standing, standing};
 use super::store::{Mark, Store};
 use super::survey::expand_in;
 use super::{environment, tables, trial};
@@ -106,7 +106,10 @@ impl Work<'_> {
 
     /// Runs all trials that are known: whether there are any to run.
     fn round(&mut self, experiment: &Experiment, is_first: bool) -> Result<bool, SweepError> {
-        let before = standing(experiment, self.store);
+        let mut before = standing(experiment, self.store);
+        if self.forgets_bare(&before)? {
+            before = standing(experiment, self.store);
+        }
         let is_missing = |index: &usize| match &self.scope {
             Scope::Trials(indices) if !indices.contains(index) => false,
             _ => !before.known[*index].is_done(),
@@ -221,6 +224,24 @@ impl Work<'_> {
             return Err(SweepError::Died(death));
         }
         Ok(suspects.into_iter().map(|(index, ..)| index).collect())
+    }
+
+    /// Where the power failed, the disk may have taken the rows of a trial without its plan or its weights. Such a trial
+    /// starts again, so that one that pruning stops at these rows is whole, too. Whether there was one.
+    fn forgets_bare(&self, standing: &Standing) -> Result<bool, SweepError> {
+        let mut is_any = false;
+        for known in &standing.known {
+            let has_ended = matches!(known.status(), Status::Completed | Status::Failed);
+            if has_ended || known.records.is_empty() || known.store.is_begun() {
+                continue;
+            }
+            // Who trains it now has not written these yet.
+            if let Some(_lock) = known.store.lock()? {
+                known.store.forget()?;
+                is_any = true;
+            }
+        }
+        Ok(is_any)
     }
 
     /// Whether all trials have ended, and the sweep is to go on.

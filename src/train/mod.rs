@@ -9,6 +9,7 @@ mod inputs;
 pub mod learner;
 pub mod metrics;
 pub mod optimizer;
+pub mod said;
 pub mod schedule;
 mod shrink;
 pub mod stopping;

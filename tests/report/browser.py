@@ -76,8 +76,9 @@ OVERLAPS = """(() => {
     return wrong.slice(0, 40);
 })()"""
 
-ROWS = '[...document.querySelectorAll("#ranking tbody tr")].filter((row) => !row.hidden)'
-CARDS = '[...document.querySelectorAll(".mistakes li")].filter((card) => !card.hidden)'
+# Of several rankings the first one.
+ROWS = '[...document.querySelector("#ranking table").tBodies[0].rows].filter((row) => !row.hidden)'
+CARDS = '[...document.querySelectorAll("#mistakes .mistakes li")].filter((card) => !card.hidden)'
 
 
 def ranks(page):
@@ -109,7 +110,7 @@ def use(page):
         page.run(f'{box}.value = ""; {box}.dispatchEvent(new Event("input"))')
         assert page.run(f"{ROWS}.length") == rows, "rows did not come back"
         used.append("filtered")
-    first = page.run('document.querySelector(".mistakes li")?.dataset.cell')
+    first = page.run('document.querySelector("#mistakes .mistakes li")?.dataset.cell')
     if first:
         # Of large matrices, the page does not have the images of every cell.
         cell = f"document.querySelector('#confusion rect[data-cell=\"{first}\"]')"
@@ -117,6 +118,9 @@ def use(page):
         shown = f"{CARDS}.map((card) => card.dataset.cell)"
         page.click(cell)
         assert set(page.run(shown)) == {first}, f"cell {first} shows {set(page.run(shown))}"
+        more = page.run("""[...document.querySelectorAll("#mistakes details:not([hidden])")].every((more) =>
+            more.querySelector("summary").textContent === `${more.querySelectorAll("li:not([hidden])").length} more`)""")
+        assert more, "the page says another number of mistakes than it shows"
         page.click('document.querySelector("a.all")')
         assert page.run(f"{CARDS}.length") == all_cards, "not all are shown again"
         page.run(f"{cell}.focus()")
@@ -125,13 +129,23 @@ def use(page):
         page.press("Enter", 13)
         assert page.run(f"{CARDS}.length") == all_cards, "the key did not show all again"
         used.append("clicked")
+    if page.run("Boolean(document.querySelector('#effects .brush'))"):
+        out = "document.querySelectorAll('#effects [data-line].out').length"
+        lines = page.run("document.querySelectorAll('#effects [data-line]').length")
+        brush = "[...document.querySelectorAll('#effects .brush')].at(-1)"
+        # The last axis is what settings came to: its upper end holds the best one, and not all.
+        page.drag(brush, 0.0, 0.3)
+        assert 0 < page.run(out) < lines, f"{page.run(out)} of {lines} lines are out"
+        page.click(brush)
+        assert page.run(out) == 0, "lines stay out"
+        used.append("brushed")
     return used
 
 
 def visit(browser, report, pictures):
     url = report.resolve().as_uri()
     called = report.stem if report.stem != "report" else report.resolve().parent.name
-    wrong = []
+    wrong, used = [], []
     for scheme in ("light", "dark"):
         for width in (1280, 390):
             page = browser.page(width, scheme)

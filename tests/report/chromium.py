@@ -83,7 +83,8 @@ class Page:
             self.call(f"{domain}.enable")
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        # A page that still scrolls would move away from under a click.
+        features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
         self.call("Emulation.setEmulatedMedia", features=features)
         if not scripts:
             self.call("Emulation.setScriptExecutionDisabled", value=True)
@@ -135,6 +136,20 @@ class Page:
         assert is_there, f"{element} is covered by {other}"
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, element, start, end):
+        """Draws down the element with the pressed button, from one part of its height to another."""
+        x, top, height = self.run(f"""(() => {{
+            const element = {element};
+            element.scrollIntoView({{ block: "center", inline: "center", behavior: "instant" }});
+            const box = element.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y, box.height];
+        }})()""")
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=top + start * height, button="left", clickCount=1)
+        for part in (0.3, 0.6, 1.0):
+            y = top + (start + part * (end - start)) * height
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=top + end * height, button="left", clickCount=1)
 
     def type(self, words):
         self.call("Input.insertText", text=words)

@@ -126,9 +126,16 @@ def check(folder):
         groups[tuple(settings[axis] for axis in axes)][run] = values
     key = lambda setting: tuple(setting["values"][axis] for axis in axes)
     ranked = [setting for setting in page["settings"] if setting["estimate"]]
-    means = [setting["estimate"]["mean"] for setting in ranked]
-    if means != sorted(means, key=lambda mean: sign * mean):
-        check.wrong.append("the ranking is not in order")
+    # Settings on the same images stand together, and only these are ranked and compared.
+    sets = [list(alike) for _, alike in itertools.groupby(ranked, lambda setting: setting["set"])]
+    if len(sets) != len({setting["set"] for setting in ranked}):
+        check.wrong.append("settings on the same images do not stand together")
+    for alike in sets:
+        means = [setting["estimate"]["mean"] for setting in alike]
+        if means != sorted(means, key=lambda mean: sign * mean):
+            check.wrong.append("the ranking is not in order")
+    best_of = {alike[0]["set"]: alike[0] for alike in sets}
+    others = [setting for setting in ranked if setting is not best_of[setting["set"]]]
     if {key(setting) for setting in ranked} != {name for name, runs in groups.items() if runs}:
         check.wrong.append("the settings are not those of trials.csv")
     expected = []
@@ -138,14 +145,14 @@ def check(folder):
         check.same(name, setting["estimate"], estimate([values[measure] for values in runs.values()]))
         if setting["test"]:
             check.same(f"{name}, test", setting["test"], estimate([values[test] for values in runs.values()]))
-        if setting is not ranked[0]:
-            best = groups[key(ranked[0])]
+        if setting is not best_of[setting["set"]]:
+            best = groups[key(best_of[setting["set"]])]
             shared = [best[run][measure] - runs[run][measure] for run in runs if run in best]
             expected.append(paired(shared) if shared else None)
             if shared:
                 check.same(f"{name}, behind", setting["behind"], expected[-1])
     corrected = holm([found and found["p"] for found in expected])
-    for setting, p in zip(ranked[1:], corrected):
+    for setting, p in zip(others, corrected):
         check.same(f"{' '.join(key(setting))}, Holm", setting["p_holm"], p)
         verdict = "unknown" if p is None else "worse" if p < 0.05 else "tied"
         if setting["verdict"] != verdict:

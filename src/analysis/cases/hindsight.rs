@@ -9,7 +9,7 @@ use super::Contest;
 pub enum Advisor {
     /// Nothing here is better.
     Right,
-    /// It cannot be told from the best case.
+    /// It tied with the best case.
     Open,
     /// It is behind the best case.
     Wrong,

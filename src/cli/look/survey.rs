@@ -11,11 +11,12 @@ use crate::look::patches::Peaks;
 use crate::measures::PrincipalComponents;
 use crate::plan::model::LayerKind;
 use crate::train::card::Card;
+use crate::train::said::{Said, is_mistake, seen, surest};
 
 use super::super::error::{Error, Result};
 use super::super::labelled::Labelled;
 use super::super::trained::{BATCH, Ready};
-use super::{Said, Shown, Sight, probabilities};
+use super::{Shown, Sight};
 
 /// So many images are looked at: more change little in the pictures.
 const MOST_IMAGES: usize = 2000;
@@ -105,27 +106,15 @@ impl Survey {
     /// Some of the network's mistakes, the surest first, and the surest right one of some classes.
     pub(super) fn some(&self, sight: &Sight) -> Result<Vec<Shown>> {
         let card = &sight.ready.card;
-        let mut sure: Vec<(usize, Said)> =
-            (0..self.images.len()).map(|at| (at, Said::of(card, self.row(card, at)))).collect();
-        sure.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability).then(a.0.cmp(&b.0)));
-        let mistakes = sure.iter().filter(|(at, _)| self.is_mistake(card, *at)).take(OF_EACH);
-        let mut classes = Vec::new();
-        let right = sure.iter().filter(|(at, said)| {
-            let is_new = !self.is_mistake(card, *at) && !classes.contains(&said.class);
-            if is_new {
-                classes.push(said.class);
-            }
-            is_new
-        });
+        let dataset = &self.labelled.dataset;
+        let [mistakes, right] = surest(card, dataset, &self.images, &self.logits, OF_EACH);
         // One of each kind after the other, so that the first sheets show both.
-        let (mistakes, right): (Vec<_>, Vec<_>) =
-            (mistakes.collect(), right.take(OF_EACH).collect());
         let chosen = (0..OF_EACH).flat_map(|at| [right.get(at), mistakes.get(at)]).flatten();
-        let shown = chosen.map(|(at, _)| {
+        let shown = chosen.map(|at| {
             let image = self.images[*at];
             Ok(Shown {
-                name: self.labelled.dataset.names()[image as usize].clone(),
-                truth: Some(self.labelled.dataset.label_names(image)),
+                name: dataset.names()[image as usize].clone(),
+                truth: Some(dataset.label_names(image)),
                 view: self.view(card, image)?,
             })
         });
@@ -147,12 +136,12 @@ impl Survey {
             Point {
                 at: [along[0], along.get(1).copied().unwrap_or(0.0)],
                 class: dataset.label(*image) as usize,
-                is_mistake: self.is_mistake(card, at),
+                is_mistake: is_mistake(card, self.row(card, at), dataset, *image),
                 title: format!(
                     "{}: {}, taken for {} ({:.1} %)",
                     dataset.names()[*image as usize],
                     dataset.label_names(*image),
-                    said.name,
+                    card.classes[said.class],
                     100.0 * said.probability
                 ),
             }
@@ -177,31 +166,11 @@ impl Survey {
         let classes = card.classes.len();
         &self.logits[at * classes..][..classes]
     }
-
-    /// Whether the network says something else of image `at` of those that were looked at than its labels. Of classes
-    /// that it does not know it cannot say anything else.
-    fn is_mistake(&self, card: &Card, at: usize) -> bool {
-        let dataset = &self.labelled.dataset;
-        let has = |class: &String| {
-            let labels = dataset.labels_of(self.images[at]);
-            labels.iter().any(|label| dataset.classes()[*label as usize] == *class)
-        };
-        let row = self.row(card, at);
-        if !dataset.is_multi_label() {
-            let own = dataset.label_names(self.images[at]);
-            return card.classes.contains(&own) && Said::of(card, row).name != own;
-        }
-        let least = |class: usize| card.thresholds.get(class).copied().unwrap_or(0.5);
-        let all = card.classes.iter().zip(probabilities(card, row)).enumerate();
-        all.into_iter().any(|(at, (class, probability))| (probability >= least(at)) != has(class))
-    }
 }
 
 /// The image as the network sees it.
 fn view_of(labelled: &Labelled, card: &Card, image: u32) -> Result<Image> {
-    let dataset = &labelled.dataset;
-    let pixels = dataset.image(image).map_err(Error::wrong)?;
-    Ok(card.plain_view(&Image::new(dataset.frame(image), pixels.into_owned())))
+    seen(card, &labelled.dataset, image).map_err(Error::wrong)
 }
 
 /// The number of the layer before the last one with weights, counted from 1, and how its maps become features.

@@ -1,5 +1,6 @@
 //! Rows of a trial's `epochs.csv`: the columns of `metrics.csv` without the trial.
 
+use std::io;
 use std::path::Path;
 
 use serde::ser::SerializeStruct;
@@ -36,7 +37,15 @@ type Cells = (usize, u64, f64, [f64; 6], ScoreCells);
 /// The records at `path`, in order, up to the first whose row is torn, damaged or out of order; and whether these
 /// are all.
 pub(super) fn records(path: &Path) -> (Vec<EpochRecord>, bool) {
-    let rows: rows::Rows<Cells> = rows::read_in_order(path, &columns());
+    whole(rows::read_in_order(path, &columns()))
+}
+
+/// As [`records`], where a file that is there and cannot be read is an error.
+pub(super) fn try_records(path: &Path) -> io::Result<Vec<EpochRecord>> {
+    Ok(whole(rows::try_read_in_order(path, &columns())?).0)
+}
+
+fn whole(rows: rows::Rows<Cells>) -> (Vec<EpochRecord>, bool) {
     let (all, is_whole) = (rows.rows.len(), rows.is_whole);
     let records = in_order(rows.rows, 0);
     let is_whole = is_whole && records.len() == all;

@@ -24,6 +24,12 @@ impl StoreError {
         &self.cause
     }
 
+    /// The same once more: what the system said has no copy.
+    pub fn again(&self) -> StoreError {
+        let cause = io::Error::new(self.cause.kind(), self.cause.to_string());
+        StoreError { action: self.action, path: self.path.clone(), cause }
+    }
+
     /// Whether another process has taken the trial: this one has nothing more to do with it.
     pub fn is_taken_over(&self) -> bool {
         self.cause.get_ref().is_some_and(|cause| cause.is::<holder::TakenOver>())

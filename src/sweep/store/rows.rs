@@ -61,7 +61,23 @@ pub(super) fn read<R: DeserializeOwned>(path: &Path) -> Rows<R> {
 /// As [`read`], with cells by their place. A table whose columns are not `columns` in this order has no rows:
 /// its cells would be taken for others.
 pub(super) fn read_in_order<R: DeserializeOwned>(path: &Path, columns: &[&str]) -> Rows<R> {
-    parsed(&regular::read(path).unwrap_or_default(), chain(path), |header| {
+    in_order(&regular::read(path).unwrap_or_default(), path, columns)
+}
+
+/// As [`read_in_order`], where a table that is there and cannot be read is an error.
+pub(super) fn try_read_in_order<R: DeserializeOwned>(
+    path: &Path,
+    columns: &[&str],
+) -> io::Result<Rows<R>> {
+    let bytes = match regular::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
+    Ok(in_order(&bytes, path, columns))
+}
+
+fn in_order<R: DeserializeOwned>(bytes: &[u8], path: &Path, columns: &[&str]) -> Rows<R> {
+    parsed(bytes, chain(path), |header| {
         header.iter().eq(columns.iter().map(|name| name.as_bytes()))
     })
 }

@@ -258,6 +258,21 @@ impl TrialStore {
         self.outcome_of(&self.epochs())
     }
 
+    /// As [`outcome_of`](Self::outcome_of).
+    ///
+    /// # Errors
+    /// If there is an outcome that cannot be read.
+    pub fn try_outcome_of(&self, records: &[EpochRecord]) -> Result<Option<Outcome>, StoreError> {
+        let path = self.file(OUTCOME);
+        match regular::read(&path) {
+            Ok(bytes) => {
+                Ok(self.written_outcome(bytes, records).ok().flatten().map(|it| it.outcome))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(trouble("read", &path)(error)),
+        }
+    }
+
     /// The outcome, where `records` are the trial's rows.
     pub fn outcome_of(&self, records: &[EpochRecord]) -> Option<Outcome> {
         self.stored_outcome(records).ok()?.map(|stored| stored.outcome)
@@ -266,11 +281,20 @@ impl TrialStore {
     /// The outcome as it is stored, where `records` are the trial's rows; none if there is none, or it is one of
     /// fewer rows: the trial was trained for longer since.
     fn stored_outcome(&self, records: &[EpochRecord]) -> Result<Option<StoredOutcome>, Damage> {
+        match regular::read(&self.file(OUTCOME)) {
+            Ok(bytes) => self.written_outcome(bytes, records),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// As [`stored_outcome`](Self::stored_outcome), of a file of these bytes.
+    fn written_outcome(
+        &self,
+        bytes: Vec<u8>,
+        records: &[EpochRecord],
+    ) -> Result<Option<StoredOutcome>, Damage> {
         let path = self.file(OUTCOME);
-        let text = match regular::read(&path) {
-            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
-            Err(_) => return Ok(None),
-        };
+        let text = String::from_utf8(bytes).unwrap_or_default();
         let stored: Option<StoredOutcome> =
             unsealed(&text).and_then(|text| toml::from_str(text).ok());
         let Some(stored) = stored else { return Err(Damage::at(&path, NOT_AS_WRITTEN)) };
@@ -317,6 +341,20 @@ impl TrialStore {
                 format!("is not the one that its trial ended with (see {OUTCOME})"),
             )),
         }
+    }
+
+    /// As [`epochs`](Self::epochs).
+    ///
+    /// # Errors
+    /// If there are epochs that cannot be read.
+    pub fn try_epochs(&self) -> Result<Vec<EpochRecord>, StoreError> {
+        let path = self.file(EPOCHS);
+        epochs::try_records(&path).map_err(trouble("read", &path))
+    }
+
+    /// Whether there is what training leaves with its first epoch: the plan, and weights.
+    pub fn is_begun(&self) -> bool {
+        [PLAN, BEST].iter().all(|name| self.file(name).exists())
     }
 
     /// The finished epochs, in order; rows behind a damaged one do not count.

@@ -102,11 +102,7 @@ fn checks(answers: &Answers, best: &Setting) -> Vec<(bool, String)> {
     let mut found = Vec::new();
     let n = best.estimate.map_or(0, |it| it.n);
     found.push(match n {
-        0 | 1 => (
-            false,
-            "With one run per setting, the differences may be luck."
-                .to_owned(),
-        ),
+        0 | 1 => (false, "With one run per setting, the differences may be luck.".to_owned()),
         few if few < ENOUGH => (false, format!("{few} runs of a setting: intervals are wide.")),
         runs => (true, format!("{runs} runs of the best setting, with a 95 % interval.")),
     });

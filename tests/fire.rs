@@ -351,6 +351,38 @@ fn a_flipped_byte_or_a_torn_file_is_noticed_wherever_it_is() {
 
 /// Nothing reads the time of day, and nothing may read the dates of files.
 #[test]
+fn a_pruned_trial_whose_weights_a_power_cut_took_is_trained_to_the_same_ones() {
+    let (_, way) = WAYS.iter().find(|(what, _)| *what == "asha").unwrap();
+    let bench = Bench::new(TWELVE);
+    bench.done(&arguments(way, "whole", &[]));
+    let expected = results(&bench, "whole");
+    let root = bench.path().join("whole/fire");
+    let table = fs::read_to_string(root.join("trials.csv")).unwrap();
+    let pruned = table.lines().find(|row| row.contains(",pruned,")).unwrap();
+    let folder = root.join("trials").join(pruned.split(',').nth(1).unwrap());
+    // Its rows are there, as before.
+    fs::remove_file(folder.join("best.safetensors")).unwrap();
+    fs::remove_file(folder.join("last.safetensors")).unwrap();
+    bench.done(&arguments(way, "whole", &[]));
+    assert_same(&expected, &results(&bench, "whole"), "asha");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_not_a_trial_without_epochs() {
+    let bench = Bench::new(TWELVE);
+    bench.done(&arguments(&[], "whole", &[]));
+    let root = bench.path().join("whole/fire");
+    let before = fs::read(root.join("trials.csv")).unwrap();
+    let epochs = folders(&root)[0].join("epochs.csv");
+    fs::remove_file(&epochs).unwrap();
+    fs::create_dir(&epochs).unwrap();
+    let output = bench.wick(&arguments(&[], "whole", &[]));
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    assert!(errors(&output).contains("epochs.csv"), "{}", errors(&output));
+    assert_eq!(fs::read(root.join("trials.csv")).unwrap(), before);
+}
+
+#[test]
 fn a_clock_that_was_set_back_or_forward_changes_nothing() {
     let way = WAYS[4].1;
     let bench = Bench::new(TWELVE);

@@ -1,6 +1,6 @@
 """Lets calls of the system fail: the disk is full from some write on, or one read, write, sync, rename … fails.
 
-usage: faults.py WICK [--only NAME…] [--every N] [--workers N]
+usage: faults.py WICK [--only NAME…] [--faults NAME…] [--every N] [--workers N]
 
 Each run of a scenario has one fault, made by strace: the N-th call of a kind in each thread, for all N that there are (or
 each --every-th of them). Whatever happens: the run ends, nothing panics, exit code 0 means that everything is as after an
@@ -83,6 +83,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("wick", type=pathlib.Path)
     parser.add_argument("--only", nargs="+", choices=simulate.SCENARIOS, default=["sweep", "tree of stages", "images on the disk"])
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
@@ -94,7 +95,7 @@ def main():
         with tempfile.TemporaryDirectory() as place:
             SCENARIO = simulate.Scenario(arguments.wick.resolve(), scenario, place)
         with multiprocessing.get_context("fork").Pool(arguments.workers) as pool:
-            for name in FAULTS:
+            for name in arguments.faults:
                 number, runs, wrong, missed = 1, 0, 0, 0
                 # Until no thread has so many calls.
                 while missed < 4:

@@ -73,3 +73,19 @@ fn a_trial_that_stays_where_it_is_is_noted_once() {
     let epochs: Vec<(usize, usize)> = stations.iter().map(|it| (it.epoch, it.threads)).collect();
     assert_eq!(epochs, [(0, 1), (5, 2)]);
 }
+
+#[test]
+fn what_is_there_and_cannot_be_read_is_told_from_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = TrialStore::at(folder.path().to_owned());
+    assert!(store.try_epochs().unwrap().is_empty());
+    assert!(store.try_outcome_of(&[]).unwrap().is_none());
+    // A folder in its place is one of the ways in which a file cannot be read.
+    for name in ["epochs.csv", "outcome.toml"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let error = store.try_epochs().unwrap_err().to_string();
+    assert!(error.contains("epochs.csv"), "{error}");
+    let error = store.try_outcome_of(&[]).unwrap_err().to_string();
+    assert!(error.contains("outcome.toml"), "{error}");
+}

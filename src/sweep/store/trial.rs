@@ -264,12 +264,22 @@ impl TrialStore {
     /// If there is an outcome that cannot be read.
     pub fn try_outcome_of(&self, records: &[EpochRecord]) -> Result<Option<Outcome>, StoreError> {
         let path = self.file(OUTCOME);
-        match regular::read(&path) {
-            Ok(bytes) => {
-                Ok(self.written_outcome(bytes, records).ok().flatten().map(|it| it.outcome))
+        let bytes = match regular::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(trouble("read", &path))?,
+        };
+        let mut unreadable = None;
+        let best = || match regular::open(&self.file(BEST)) {
+            Ok(mut file) => checkpoint::identity(&mut file),
+            Err(error) => {
+                unreadable = Some(error).filter(|it| it.kind() != io::ErrorKind::NotFound);
+                None
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(trouble("read", &path)(error)),
+        };
+        let stored = self.written_outcome(bytes, records, best);
+        match unreadable {
+            Some(error) => Err(trouble("read", &self.file(BEST))(error)),
+            None => Ok(stored.ok().flatten().map(|stored| stored.outcome)),
         }
     }
 
@@ -282,16 +292,17 @@ impl TrialStore {
     /// fewer rows: the trial was trained for longer since.
     fn stored_outcome(&self, records: &[EpochRecord]) -> Result<Option<StoredOutcome>, Damage> {
         match regular::read(&self.file(OUTCOME)) {
-            Ok(bytes) => self.written_outcome(bytes, records),
+            Ok(bytes) => self.written_outcome(bytes, records, || self.identity(BEST)),
             Err(_) => Ok(None),
         }
     }
 
-    /// As [`stored_outcome`](Self::stored_outcome), of a file of these bytes.
+    /// As [`stored_outcome`](Self::stored_outcome), of a file of these bytes; `best` is what identifies the best weights.
     fn written_outcome(
         &self,
         bytes: Vec<u8>,
         records: &[EpochRecord],
+        best: impl FnOnce() -> Option<String>,
     ) -> Result<Option<StoredOutcome>, Damage> {
         let path = self.file(OUTCOME);
         let text = String::from_utf8(bytes).unwrap_or_default();
@@ -302,7 +313,7 @@ impl TrialStore {
             return Ok(None);
         }
         if let Some(hash) = stored.files.get(BEST)
-            && self.identity(BEST).as_ref() != Some(hash)
+            && best().as_ref() != Some(hash)
         {
             let path = self.file(BEST);
             let what = match path.exists() {

@@ -42,6 +42,11 @@ power-cuts N="100000" *ARGS="":
     cargo build --locked --release
     python3 tests/power_loss/simulate.py target/release/wick --cuts {{N}} {{ARGS}}
 
+# Single calls of the system fail in sweeps, one after the other; ARGS, as --every 3, go to faults.py
+faults *ARGS:
+    cargo build --locked --release
+    python3 tests/power_loss/faults.py target/release/wick {{ARGS}}
+
 # What takes too long for every change: 200 kills, mutants, Miri
 nightly: miri mutants
     cargo test --locked --test integration -- --ignored two_hundred_kills --nocapture

@@ -470,7 +470,7 @@ fn a_run_ends_with_a_report_that_shows_what_was_mistaken() {
     assert!(
         !page.contains("data:image/png")
             && page.contains("Names instead of pictures: the images have changed")
-            && page.contains("The network cannot be shown: the images are other ones")
+            && page.contains("The network cannot be shown: the images have changed")
     );
 }
 

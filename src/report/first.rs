@@ -113,8 +113,10 @@ fn checks(answers: &Answers, best: &Setting) -> Vec<(bool, String)> {
             many => format!("{}, corrected for {many} comparisons", p_value(p)),
         };
         found.push(match p < ALPHA {
-            true => (true, format!("It is ahead of the next one by more than luck ({how}).")),
-            false => (false, format!("It cannot be told from the next one ({how}).")),
+            true => (true, format!("The difference from the next one is significant ({how}).")),
+            false => {
+                (false, format!("The difference from the next one is not significant ({how})."))
+            }
         });
     }
     let of = |verdict| {
@@ -122,11 +124,10 @@ fn checks(answers: &Answers, best: &Setting) -> Vec<(bool, String)> {
     };
     let (tied, worse) = (of(Verdict::Tied), of(Verdict::Worse));
     if tied + worse > 1 {
-        let is = if worse == 1 { "is" } else { "are" };
         let words = format!(
-            "{} cannot be told from it, {} {is} significantly worse.",
+            "Not significantly different from it: {}. Significantly worse: {}.",
             count(tied, "setting"),
-            number(worse as u64)
+            count(worse, "setting")
         );
         found.push((tied == 0, words));
     }
@@ -210,7 +211,7 @@ fn next(answers: &Answers, best: &Setting) -> Markup {
     }
     if let Some(cheaper) = answers.cheaper() {
         steps.push(html! {
-            "Consider " strong { (cheaper.label) } ": it cannot be told from the best and has "
+            "Consider " strong { (cheaper.label) } ": it is not significantly worse than the best, and has "
             (cheaper.parameters.map_or(String::new(), compact)) " parameters instead of "
             (best.parameters.map_or(String::new(), compact)) "."
         });

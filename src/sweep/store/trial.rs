@@ -598,7 +598,7 @@ impl TrialStore {
 
     /// Ends the trial.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), StoreError> {
-        let epochs_blake3 = rows_hash(&self.epochs());
+        let epochs_blake3 = rows_hash(&self.try_epochs()?);
         let mut files = BTreeMap::new();
         if outcome.status == Status::Completed && outcome.best_epoch > 0 {
             files.extend(self.identity(BEST).map(|hash| (BEST.to_owned(), hash)));

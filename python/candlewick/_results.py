@@ -24,18 +24,22 @@ Engine = Literal["pandas", "polars"]
 class Results:
     """The results folder of an experiment.
 
-    ``engine`` says whose data frames are given: pandas' unless told otherwise.
+    ``engine`` says whose data frames are given: pandas' unless told otherwise. ``wick verify`` first compares every file
+    with its hash. ``verify=False`` reads a folder that is not whole, such as published tables without ``trials/``; then
+    nobody notices a table that was edited.
 
-    Raises FileNotFoundError if the folder has no ``trials.csv``.
+    Raises FileNotFoundError if the folder has no ``trials.csv``, WickError if a file is damaged, missing or was edited.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], engine: Engine = "pandas") -> None:
+    def __init__(self, folder: str | os.PathLike[str], engine: Engine = "pandas", *, verify: bool = True) -> None:
         self.folder = Path(folder)
         self.engine = engine
         if engine not in ("pandas", "polars"):
             raise ValueError(f'engine is "{engine}"; it is "pandas" or "polars"')
         if not (self.folder / "trials.csv").is_file():
             raise FileNotFoundError(f"{self.folder} has no trials.csv; it is no results folder of wick run")
+        if verify:
+            self.verify()
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r})"

@@ -36,6 +36,16 @@ try:
     raise SystemExit("a missing file was run")
 except candlewick.WickError as error:
     assert error.code == 2 and "missing.toml" in error.message
+table = pathlib.Path("results/quickstart/trials.csv")
+whole = table.read_text()
+table.write_text(whole.replace("0.", "1.", 1))
+try:
+    candlewick.Results("results/quickstart")
+    raise SystemExit("an edited table was read")
+except candlewick.WickError as error:
+    assert error.code == 2 and "trials.csv" in error.message, error
+candlewick.Results("results/quickstart", verify=False)
+table.write_text(whole)
 try:
     candlewick.Results("results")
     raise SystemExit("a folder of no results was read")

@@ -21,7 +21,7 @@ pub(super) fn examples(arguments: &Examples) -> Result {
     show("example", &EXAMPLES, arguments.name.as_deref())
 }
 
-/// Lists `files`, each of which is a `kind`, or prints the one called `name`.
+/// Lists `files`, or prints the file called `name`. Messages call a file a `kind`.
 fn show(kind: &str, files: Files, name: Option<&str>) -> Result {
     let Some(name) = name else {
         let width = files.iter().map(|(name, _)| name.len()).max().unwrap_or(0);

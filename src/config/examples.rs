@@ -1,5 +1,4 @@
-//! The files of `experiments/`, built into the program: whoever installed it without its sources has them by
-//! `wick examples`.
+//! The files of `experiments/`, built into the program. `wick examples` prints them for users without the sources.
 
 macro_rules! examples {
     ($($name:literal),* $(,)?) => {

@@ -325,9 +325,9 @@ impl Graph<'_> {
         }
     }
 
-    /// A name for where the branches of `element` meet. If it is taken, a number is added: no parameter has it as
-    /// its prefix.
-    fn merge_name(&mut self, element: &Element, word: &str) -> String {
+    /// A name for a layer without parameters in `element`, such as where branches meet. If it is taken, a number is
+    /// added: no parameter has it as its prefix.
+    fn free_name(&mut self, element: &Element, word: &str) -> String {
         let wanted = format!("{}{word}", element.inner);
         let more = (2..).map(|number| format!("{wanted}{number}"));
         let mut names = std::iter::once(wanted.clone()).chain(more);
@@ -390,8 +390,7 @@ impl Graph<'_> {
         if p > 0.0
             && let Some(point) = inner
         {
-            let name = format!("{}stochastic-depth", element.inner);
-            self.name(element, &name);
+            let name = self.free_name(element, "stochastic-depth");
             let shape = point.shape.clone();
             inner = Some(self.append(name, &[point], shape, None, LayerKind::StochasticDepth(p)));
         }
@@ -402,15 +401,13 @@ impl Graph<'_> {
         let (inner, around) = (inner?, around?);
         if inner.shape != around.shape {
             let (found, other) = (display(&inner.shape), display(&around.shape));
-            let way = match residual.shortcut.as_ref().is_some_and(|list| !list.0.is_empty()) {
-                true => "its shortcut",
-                false => "its shortcut",
-            };
             let filters = inner.shape[0];
             self.problems.push(
                 Problem::value(
                     element.at.key("residual"),
-                    format!("the residual gives {found}, {way} {other}: they cannot be added"),
+                    format!(
+                        "the residual gives {found}, its shortcut {other}: they cannot be added"
+                    ),
                 )
                 .label(format!("the output is {found}"))
                 .help(format!(
@@ -421,8 +418,7 @@ impl Graph<'_> {
             return None;
         }
         let Written(activation) = residual.activation.unwrap_or(self.defaults.activation);
-        let name = format!("{}sum", element.inner);
-        self.name(element, &name);
+        let name = self.free_name(element, "sum");
         let shape = inner.shape.clone();
         let kind = LayerKind::Sum(SumPlan { activation });
         Some(self.append(name, &[inner, around], shape, None, kind))
@@ -512,7 +508,7 @@ impl Graph<'_> {
             }
             Merge::Multiply => ("product", LayerKind::Product {}),
         };
-        let name = self.merge_name(element, word);
+        let name = self.free_name(element, word);
         Some(self.append(name, &ends, output, None, kind))
     }
 

@@ -95,3 +95,27 @@ pub(super) fn model(root: &Node, problems: &mut Vec<Problem>) -> Option<(Default
     let elements = take(template::unfold(model), problems);
     Some((defaults?, elements?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::layering::preset;
+
+    #[test]
+    fn layers_without_parameters_in_unnamed_blocks_get_names_of_their_own() {
+        let residual = |name: &str| {
+            format!(
+                "{{ residual = [{{ conv = 3, kernel = 1, name = \"{name}\" }}], name = \"\", stochastic-depth = 0.1 }}"
+            )
+        };
+        let (one, other) = (residual("one"), residual("other"));
+        let branches = "{ branches = [[], []], merge = \"sum\", name = \"\" }";
+        let layers = format!(
+            "model.layers=[{one}, {other}, {branches}, \"flatten\", {{ dense = \"classes\" }}]"
+        );
+        let model = network(&preset("plain", &[layers]).unwrap(), [3, 8, 8], 10).unwrap();
+        let names: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
+        let found: Vec<&str> = names.into_iter().filter(|name| name.starts_with('s')).collect();
+        assert_eq!(found, ["stochastic-depth", "sum", "stochastic-depth2", "sum2", "sum3"]);
+    }
+}

@@ -178,3 +178,65 @@ fn what_is_written_of_memory_and_disk_is_checked() {
         assert!(said.contains(words), "{set}: {said}");
     }
 }
+
+/// A tiny network on a source that is named by `--set data.source=…`, with augmentation that draws from each image.
+const ANY: &str = r#"
+name = "any"
+
+[data]
+source = "digits"
+image = { size = [8, 8], channels = 3 }
+test = "declared"
+validation = 0.0
+batch-size = 2
+
+[augment]
+train = [{ rotate = 20, p = 0.5 }]
+
+[model]
+layers = ["flatten", { dense = "classes" }]
+
+[train]
+epochs = 3
+best = "train_loss"
+"#;
+
+#[test]
+fn images_of_every_source_can_be_held_anywhere() {
+    let bench = Bench::new(ANY);
+    let made = |path: &str| format!("{}/tests/data_sources/{path}", env!("CARGO_MANIFEST_DIR"));
+    for (what, source, column) in [
+        ("tar", "{ tar = \"tar/{train,test}-*.tar\" }", None),
+        (
+            "parquet",
+            "{ parquet = \"parquet/{train,test}-*.parquet\" }",
+            Some("data.columns={ label = \"fine_label\" }"),
+        ),
+        ("npz", "{ npz = \"npz/keras.npz\" }", None),
+        ("CIFAR-10", "{ cifar10 = \"cifar_python/cifar-10-batches-py\" }", None),
+        (
+            "CIFAR-100",
+            "{ cifar100 = \"cifar_python/cifar-100-python\" }",
+            Some("data.classes=[\"fine7\", \"fine42\", \"fine99\"]"),
+        ),
+    ] {
+        let source = source.replacen(" = \"", &format!(" = \"{}", made("")), 1);
+        let source = format!("data.source={source}");
+        let run = |folder: &str, more: &[&str]| {
+            let mut all = vec!["run", "experiment.toml", "--quiet", "--results", folder];
+            let sets = [&source[..]].into_iter().chain(column).chain(more.iter().copied());
+            sets.for_each(|set| all.extend(["--set", set]));
+            bench.done(&all)
+        };
+        let whole = format!("whole {what}");
+        run(&whole, &["run.data-memory=\"none\""]);
+        let expected = results(&bench, &whole, "any");
+        assert!(expected.keys().any(|file| file.ends_with("predictions.csv")), "{what}");
+        for (index, (way, sets)) in WAYS.into_iter().enumerate() {
+            let folder = format!("held {what} {index}");
+            run(&folder, sets);
+            let found = results(&bench, &folder, "any");
+            assert!(found == expected, "{what}, {way}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use candlewick::plan::distill::TeacherFacts;
 use candlewick::plan::model::{ModelPlan, WeightsPlan};
 use candlewick::plan::prune::Nothing;
 use candlewick::plan::strategy::Strategy;
-use candlewick::plan::survey::{Survey, WeightsFacts};
+use candlewick::plan::survey::{Survey, Tried, WeightsFacts};
 use candlewick::plan::sweep::expand;
 use jsonschema::Validator;
 use serde_json::Value;
@@ -232,6 +232,10 @@ impl Survey for Digits {
     }
 
     fn earlier(&self, _: &str, _: Which) -> Result<PathBuf, String> {
+        Err("no results here".to_owned())
+    }
+
+    fn tried(&self, _: &str) -> Result<Vec<Tried>, String> {
         Err("no results here".to_owned())
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::basis::record::{EpochRecord, Metric};
 use crate::config::data::Data;
 use crate::config::weights::Which;
 use crate::document::{KeyPath, Node, Problem};
@@ -24,6 +25,17 @@ pub struct WeightsFacts {
     pub summed: Vec<String>,
 }
 
+/// A trial of an earlier sweep.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The paths that were swept and the values as tables have them; empty where one was left out.
+    pub settings: Vec<(String, String)>,
+    /// The metric that chose its best epoch.
+    pub metric: Metric,
+    /// Its epochs; none if it failed.
+    pub records: Vec<EpochRecord>,
+}
+
 /// Tells what is known of the files that an experiment names, without running anything.
 pub trait Survey: Sync {
     /// What is known of a data set without decoding images, or why nothing is.
@@ -34,6 +46,9 @@ pub trait Survey: Sync {
 
     /// The checkpoint of the best epoch of a trial of an earlier experiment, or why there is none.
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String>;
+
+    /// The trials of an earlier sweep, all of which have ended, in plan order; or why there are none.
+    fn tried(&self, experiment: &str) -> Result<Vec<Tried>, String>;
 
     /// What is known of a checkpoint that shall teach, or why it cannot.
     fn teacher(&self, file: &Path) -> Result<TeacherFacts, String>;

@@ -1,4 +1,4 @@
-//! Weights of an earlier experiment, whose results lie beside those of the one that asks.
+//! Weights and trials of an earlier experiment, whose results lie beside those of the one that asks.
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::basis::record::{EpochRecord, Metric, Scores, Status};
 use crate::config::weights::Which;
 use crate::document::suggest;
+use crate::plan::survey::Tried;
 use crate::results::layout::{self, BEST};
 use crate::results::table::TableError;
 use crate::results::trials::{self, Row, Trials};
@@ -18,10 +19,7 @@ use super::store::TrialStore;
 /// If there are no such results, or the trial has not ended well.
 pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<PathBuf, String> {
     let root = results.join(experiment);
-    let table = Trials::read(&root).map_err(|error| match error {
-        TableError::NoTable(_) => nothing(results, experiment),
-        error => format!("failed to read {error}"),
-    })?;
+    let table = table(results, experiment)?;
     let folder = |row: &Row| layout::trial(&root, &row.digest);
     match trial {
         Which::Number(wanted) => {
@@ -54,6 +52,42 @@ pub fn checkpoint(results: &Path, experiment: &str, trial: Which) -> Result<Path
             }
         }
     }
+}
+
+/// The trials of the sweep `experiment`, under the folder `results`, in plan order.
+///
+/// # Errors
+/// If there are no such results, or one of the trials has not ended: what follows from them would change.
+pub fn tried(results: &Path, experiment: &str) -> Result<Vec<Tried>, String> {
+    let Trials { axes, rows } = table(results, experiment)?;
+    let root = results.join(experiment);
+    let open = rows.iter().filter(|row| row.status == Status::Unfinished.name()).count();
+    if open > 0 {
+        let of = rows.len();
+        return Err(format!(
+            "{open} of {of} trials of {experiment} have not ended; run that experiment first"
+        ));
+    }
+    let tried = |row: &Row| {
+        let store = TrialStore::at(layout::trial(&root, &row.digest));
+        let number = row.number;
+        let unreadable = |what: &str| format!("trial {number} of {experiment} {what}");
+        let plan = store.plan().map_err(|error| unreadable(&format!("has no plan: {error}")))?;
+        let settings = axes.iter().cloned().zip(row.values.iter().cloned()).collect();
+        let records = if row.status == Status::Failed.name() { Vec::new() } else { store.epochs() };
+        if row.is_completed() && store.outcome_of(&records).is_none() {
+            return Err(unreadable("is damaged; run that experiment again"));
+        }
+        Ok(Tried { settings, metric: plan.train.best, records })
+    };
+    rows.iter().map(tried).collect()
+}
+
+fn table(results: &Path, experiment: &str) -> Result<Trials, String> {
+    Trials::read(&results.join(experiment)).map_err(|error| match error {
+        TableError::NoTable(_) => nothing(results, experiment),
+        error => format!("failed to read {error}"),
+    })
 }
 
 /// The metric that a completed trial was chosen by, and what it came to.

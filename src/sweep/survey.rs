@@ -17,7 +17,7 @@ use crate::plan::memory::inference_bytes;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::run::RunPlan;
 use crate::plan::strategy::Strategy;
-use crate::plan::survey::{Survey, WeightsFacts};
+use crate::plan::survey::{Survey, Tried, WeightsFacts};
 use crate::plan::sweep::{Experiment, expand};
 use crate::train::card::Card;
 use crate::train::checkpoint::{Checkpoint, identity};
@@ -26,7 +26,7 @@ use crate::transfer::features::Features;
 use crate::weights::{Entry, hub};
 
 use super::advice::{self, Answer, Asked, BUDGET, Textbook};
-use super::earlier::checkpoint;
+use super::earlier::{checkpoint, tried};
 use super::memory::limit_in_bytes;
 use super::runner::FEATURES;
 use super::store::Store;
@@ -227,6 +227,10 @@ impl Survey for Files<'_> {
 
     fn earlier(&self, experiment: &str, trial: Which) -> Result<PathBuf, String> {
         checkpoint(&self.results, experiment, trial)
+    }
+
+    fn tried(&self, experiment: &str) -> Result<Vec<Tried>, String> {
+        tried(&self.results, experiment)
     }
 
     fn teacher(&self, file: &Path) -> Result<TeacherFacts, String> {

@@ -25,6 +25,8 @@ pub struct Search {
     pub metric: Option<Metric>,
     /// When to stop before all have been suggested.
     pub early_stop: Option<SearchStop>,
+    /// The name of an earlier experiment, whose trials are known from the beginning.
+    pub warm_start: Option<String>,
     /// What is suggested.
     pub axes: Vec<Axis<Distribution>>,
 }
@@ -63,6 +65,10 @@ written!(Search, "Search", |types| {
         },
         "metric": types.subschema_for::<Metric>(),
         "early-stop": types.subschema_for::<SearchStop>(),
+        "warm-start": {
+            "description": "The name of an earlier experiment, whose trials are known from the beginning.",
+            "type": "string",
+        },
     },
     "required": ["tpe"],
     "additionalProperties": types.subschema_for::<Axis<Distribution>>(),
@@ -79,8 +85,8 @@ impl Search {
             return None;
         }
         let before = problems.len();
-        let axes =
-            read_axes(node, at, &["tpe", "round", "startup", "metric", "early-stop"], problems);
+        let keys = ["tpe", "round", "startup", "metric", "early-stop", "warm-start"];
+        let axes = read_axes(node, at, &keys, problems);
         if node.get("tpe").is_none() {
             problems.push(
                 Problem::key(at.clone(), format!("[{at}] needs the number of settings to try"))
@@ -139,7 +145,17 @@ impl Search {
                 None
             }
         };
-        let search = Search { at: at.clone(), tpe, round, startup, metric, early_stop, axes };
+        let warm_start = node.get("warm-start");
+        let warm_start = match warm_start.map(|name| read::<String>(name, &at.key("warm-start"))) {
+            None => None,
+            Some(Ok(name)) => Some(name),
+            Some(Err(problem)) => {
+                problems.push(problem);
+                None
+            }
+        };
+        let at = at.clone();
+        let search = Search { at, tpe, round, startup, metric, early_stop, warm_start, axes };
         (problems.len() == before).then_some(search)
     }
 }

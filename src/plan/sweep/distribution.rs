@@ -5,6 +5,7 @@ use crate::config::sweep::distribution::Distribution;
 use crate::document::{Content, Node, Place};
 
 use super::setting::matches;
+use super::text;
 
 /// Where the values of a distribution lie on the line on which searches work: numbers as they are or as
 /// their logarithms, choices by their index.
@@ -90,6 +91,23 @@ impl Distribution {
                 index.map(|index| index as f64)
             }
         }
+    }
+
+    /// The place on the line of a value as tables have it; none if it is none of these.
+    pub(super) fn position_of(&self, shown: &str) -> Option<f64> {
+        if let Distribution::Choice(values) = self {
+            let index = values.iter().position(|known| text(known) == shown);
+            return index.map(|index| index as f64);
+        }
+        let number: f64 = shown.parse().ok()?;
+        let position = match self {
+            Distribution::LogUniform(_) | Distribution::Integer { is_log: true, .. } => {
+                libm::log(number)
+            }
+            _ => number,
+        };
+        let Line::Numbers { low, high, .. } = self.line() else { return None };
+        (low..=high).contains(&position).then_some(position)
     }
 
     /// The place that all drawn values share, if they are no choices.

@@ -4,7 +4,7 @@
 //! before, in plan order. So it does not matter who finished first, and a search that was interrupted
 //! comes up with the same settings again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::basis::record::{Metric, Status};
 use crate::basis::seed::derive;
@@ -57,6 +57,16 @@ pub(super) struct Searcher<'a> {
     seed: u64,
     /// Settings and digests that were suggested, or cannot be.
     known: BTreeSet<String>,
+    /// The settings of an earlier sweep.
+    earlier: Earlier,
+}
+
+/// What an earlier sweep has tried: where each setting lies, and the value it came to, the mean of its trials.
+#[derive(Default)]
+struct Earlier {
+    metric: Option<Metric>,
+    places: Vec<Places>,
+    values: Vec<f64>,
 }
 
 /// How many settings there are behind the last one that was better than all before by more than `min_delta`.
@@ -78,7 +88,8 @@ impl<'a> Searcher<'a> {
         repeats: &'a Repeats,
         seed: u64,
     ) -> Searcher<'a> {
-        Searcher { search, root, survey, repeats, seed, known: BTreeSet::new() }
+        let earlier = Earlier::default();
+        Searcher { search, root, survey, repeats, seed, known: BTreeSet::new(), earlier }
     }
 
     /// Round after round, up to the first that has a trial which is not settled. `plan` looks at the
@@ -89,9 +100,11 @@ impl<'a> Searcher<'a> {
         plan: impl Fn(&[Trial]) -> Result<(Metric, Option<PrunePlan>), Problem>,
     ) -> Result<Searched, Problems> {
         self.check()?;
+        let located = |problem| Problems::located(vec![problem], self.root);
+        self.earlier = Earlier::of(self.search, self.survey).map_err(located)?;
         let mut trials: Vec<Trial> = Vec::new();
         let mut places: Vec<Places> = Vec::new();
-        let mut split = None;
+        let mut split = self.earlier.metric.map(|metric| self.earlier.split(metric, &[], &[]));
         let mut planned = None;
         let mut round = 0;
         loop {
@@ -110,7 +123,9 @@ impl<'a> Searcher<'a> {
             let (metric, prune) = match planned.take() {
                 Some(planned) => planned,
                 None => {
-                    plan(&trials).map_err(|problem| Problems::located(vec![problem], self.root))?
+                    let planned = plan(&trials).map_err(located)?;
+                    self.earlier.check(planned.0, self.search).map_err(located)?;
+                    planned
                 }
             };
             let progress: Vec<Progress> =
@@ -131,7 +146,8 @@ impl<'a> Searcher<'a> {
             };
             let values: Vec<f64> = (0..places.len()).map(value).collect();
             if let Some(stop) = self.search.early_stop
-                && since_best(metric, &values, stop.min_delta) >= stop.patience
+                && since_best(metric, &self.earlier.with(&values), stop.min_delta).min(values.len())
+                    >= stop.patience
             {
                 let told = format!(
                     "the search has ended after {} of {} settings: its best {} has not improved by more than {} \
@@ -144,7 +160,7 @@ impl<'a> Searcher<'a> {
                 );
                 return Ok(Searched { trials, prune, unsuggested: 0, told: Some(told) });
             }
-            split = Some(Split::new(metric, &places, &values));
+            split = Some(self.earlier.split(metric, &places, &values));
             planned = Some((metric, prune));
             round += 1;
         }
@@ -158,7 +174,7 @@ impl<'a> Searcher<'a> {
         trials: usize,
         split: Option<&Split>,
     ) -> Result<Option<(Vec<Trial>, Places)>, Problems> {
-        let split = split.filter(|_| index >= self.search.startup);
+        let split = split.filter(|_| self.earlier.places.len() + index >= self.search.startup);
         let search = self.search;
         for attempt in 0..GUIDED_TRIES + RANDOM_TRIES {
             let by = split.filter(|_| attempt < GUIDED_TRIES);
@@ -340,6 +356,75 @@ impl<'a> Searcher<'a> {
                 self.bring_in(other, values);
             }
         }
+    }
+}
+
+impl Earlier {
+    /// What the sweep that `search` names has tried, if it names one.
+    fn of(search: &Search, survey: &dyn Survey) -> Result<Earlier, Problem> {
+        let Some(name) = &search.warm_start else { return Ok(Earlier::default()) };
+        let problem = |message: String| Problem::value(search.at.key("warm-start"), message);
+        let tried = survey
+            .tried(name)
+            .map_err(|message| problem(message).label("no trials to start from"))?;
+        let axes = tried.first().map_or(&[][..], |trial| &trial.settings);
+        let is_known = |path: &str| axes.iter().any(|(known, _)| known == path);
+        if !search.axes.iter().any(|axis| is_known(&axis.path)) {
+            let axes: Vec<&str> = axes.iter().map(|(path, _)| path.as_str()).collect();
+            let found = if axes.is_empty() { "none".to_owned() } else { axes.join(", ") };
+            return Err(problem(format!("\"{name}\" has no axis of this search"))
+                .label("nothing in common")
+                .help(format!("its axes: {found}")));
+        }
+        let metric = search.metric.or(tried.first().map(|trial| trial.metric));
+        let Some(metric) = metric else { return Ok(Earlier::default()) };
+        let mut values: BTreeMap<Vec<&str>, (usize, Vec<f64>)> = BTreeMap::new();
+        for (index, trial) in tried.iter().enumerate() {
+            let setting = trial.settings.iter().map(|(_, value)| value.as_str()).collect();
+            let value =
+                if trial.records.is_empty() { f64::NAN } else { metric.best(&trial.records) };
+            values.entry(setting).or_insert((index, Vec::new())).1.push(value);
+        }
+        let mut settings: Vec<(usize, Vec<f64>)> = values.into_values().collect();
+        settings.sort_by_key(|(first, _)| *first);
+        let place = |first: usize| -> Places {
+            let own = |path: &str| tried[first].settings.iter().find(|(known, _)| known == path);
+            let axes = search.axes.iter();
+            axes.map(|axis| axis.values.position_of(&own(&axis.path)?.1)).collect()
+        };
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        Ok(Earlier {
+            metric: Some(metric),
+            places: settings.iter().map(|(first, _)| place(*first)).collect(),
+            values: settings.iter().map(|(_, values)| mean(values)).collect(),
+        })
+    }
+
+    /// Whether it was judged by the `metric` of the search.
+    fn check(&self, metric: Metric, search: &Search) -> Result<(), Problem> {
+        match self.metric {
+            Some(earlier) if earlier != metric => {
+                let message = format!(
+                    "the earlier trials were compared by {}, these are by {}",
+                    earlier.name(),
+                    metric.name()
+                );
+                Err(Problem::value(search.at.key("warm-start"), message)
+                    .label("another metric")
+                    .help(format!("metric = \"{}\" compares both by one", metric.name())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The values of these settings, then those of `own` ones.
+    fn with(&self, own: &[f64]) -> Vec<f64> {
+        [&self.values, own].concat()
+    }
+
+    /// These settings and `own` ones, split by what they came to.
+    fn split(&self, metric: Metric, places: &[Places], own: &[f64]) -> Split {
+        Split::new(metric, &[&self.places, places].concat(), &self.with(own))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::plan::distill::TeacherFacts;
 use crate::plan::model::{ModelPlan, WeightsPlan};
 use crate::plan::prune::{Nothing, Progress};
 use crate::plan::strategy::Strategy;
-use crate::plan::survey::WeightsFacts;
+use crate::plan::survey::{Tried, WeightsFacts};
 
 /// A survey that knows the digits, without looking.
 pub(in crate::plan) struct Digits;
@@ -33,6 +33,10 @@ impl Survey for Digits {
     }
 
     fn earlier(&self, _: &str, _: Which) -> Result<std::path::PathBuf, String> {
+        Err("no results here".to_owned())
+    }
+
+    fn tried(&self, _: &str) -> Result<Vec<Tried>, String> {
         Err("no results here".to_owned())
     }
 
@@ -204,6 +208,103 @@ fn a_search_finds_what_chance_does_not() {
     };
     let (first, last) = (distance(&trials[..20]), distance(&trials[40..]));
     assert!(last < first / 1.5, "{first} at first, {last} in the end");
+}
+
+/// A survey that knows the digits and the trials of one earlier sweep, in which a dropout of 0.6 was best.
+struct Earlier;
+
+impl Survey for Earlier {
+    fn data(&self, plan: &DataPlan) -> Result<DataFacts, String> {
+        Digits.data(plan)
+    }
+
+    fn weights(&self, plan: &WeightsPlan, network: &ModelPlan) -> Result<WeightsFacts, String> {
+        Digits.weights(plan, network)
+    }
+
+    fn earlier(&self, experiment: &str, trial: Which) -> Result<std::path::PathBuf, String> {
+        Digits.earlier(experiment, trial)
+    }
+
+    fn tried(&self, experiment: &str) -> Result<Vec<Tried>, String> {
+        if experiment != "coarse" {
+            return Digits.tried(experiment);
+        }
+        let tried = |index: usize| {
+            let dropout = index as f64 / 20.0;
+            let scores = Scores::from([0.0, 1.0 - (dropout - 0.6).abs(), 0.0, 0.0, 0.0, 0.0]);
+            let record = EpochRecord {
+                epoch: 1,
+                steps: 1,
+                lr: 0.1,
+                train: scores,
+                validation: Some(scores),
+            };
+            Tried {
+                settings: vec![
+                    ("model.defaults.dropout".to_owned(), dropout.to_string()),
+                    ("model.defaults.norm".to_owned(), "none".to_owned()),
+                ],
+                metric: Metric::ValAccuracy,
+                // One has failed.
+                records: if index == 3 { Vec::new() } else { vec![record] },
+            }
+        };
+        Ok((0..19).map(tried).collect())
+    }
+
+    fn teacher(&self, file: &std::path::Path) -> Result<TeacherFacts, String> {
+        Digits.teacher(file)
+    }
+
+    fn advise(&self, root: &Node, fold: Option<Fold>) -> Result<Strategy, Vec<Problem>> {
+        Digits.advise(root, fold)
+    }
+}
+
+#[test]
+fn a_search_that_starts_warm_suggests_what_was_good_from_its_first_round_on() {
+    let dropouts = |more: &str| -> Vec<f64> {
+        let sweep = format!(
+            "{{ search = {{ tpe = 16, {more} \"model.defaults.dropout\" = {{ uniform = [0.0, 0.9] }} }} }}"
+        );
+        let sets = ["name=x".to_owned(), "data.source=digits".to_owned(), format!("sweep={sweep}")];
+        let root = preset("plain", &sets).unwrap();
+        let trials = expand(&root, &Earlier, &Nothing).unwrap().trials;
+        trials.iter().map(|trial| trial.settings[0].parse().unwrap()).collect()
+    };
+    let distance = |found: Vec<f64>| {
+        assert_eq!(found.len(), 8);
+        found.iter().map(|dropout| (dropout - 0.6).abs()).sum::<f64>()
+    };
+    let (cold, warm) = (distance(dropouts("")), distance(dropouts("warm-start = \"coarse\",")));
+    assert!(warm < cold / 2.0, "{warm} with earlier trials, {cold} without");
+    // As long as they do not suffice, chance draws what it draws without them.
+    assert_eq!(dropouts("warm-start = \"coarse\", startup = 30,"), dropouts(""));
+}
+
+#[test]
+fn earlier_trials_that_do_not_fit_a_search_are_told() {
+    let found = |axes: &str, best: &str| {
+        let sweep = format!("sweep={{ search = {{ tpe = 16, {axes} }} }}");
+        let best = format!("train.best={best}");
+        let sets = ["name=x".to_owned(), "data.source=digits".to_owned(), sweep, best];
+        let root = preset("plain", &sets).unwrap();
+        expand(&root, &Earlier, &Nothing).map(|_| ()).unwrap_err().to_string()
+    };
+    const DROPOUT: &str = "\"model.defaults.dropout\" = { uniform = [0.0, 0.9] }";
+    const LR: &str = "\"train.optimizer.adam.lr\" = { uniform = [0.1, 0.2] }";
+    const OTHER: &str = "compared by val_accuracy, these are by val_loss";
+    for (name, axis, best, words) in [
+        ("\"coarse\"", LR, "val_accuracy", "\"coarse\" has no axis of this search"),
+        ("\"fine\"", DROPOUT, "val_accuracy", "no results here"),
+        ("3", DROPOUT, "val_accuracy", "warm-start"),
+        ("\"coarse\"", DROPOUT, "val_loss", OTHER),
+    ] {
+        let axes = format!("warm-start = {name}, {axis}");
+        let found = found(&axes, best);
+        assert!(found.contains(words), "{axes}: {found}");
+    }
 }
 
 #[test]

@@ -166,6 +166,25 @@ case_packing() {
   awk -v took="$took" -v locally="$local_seconds" 'BEGIN { exit !(took <= locally + 15) }'
 }
 
+case_stages() {
+  # Each trial alone, all of its epochs.
+  locally stages tests/slurm/stages.toml --no-sharing
+  local run code=0 trained all=96
+  launch stages tests/slurm/stages.toml &
+  run=$!
+  in_the_middle stages 4
+  # Whoever trains for others is gone.
+  scancel --signal=KILL "$(squeue -h -t R -o %F_%K | grep -v N/A | shuf -n 1)"
+  wait $run || code=$?
+  [ "$code" = 130 ]
+  launch stages tests/slurm/stages.toml
+  same stages stages
+  # Epochs that others have trained have no row; those before the first fall are the same for four trials.
+  trained=$(cat "$home"/stages/stages/trials/*/timings.csv | grep -vc '^epoch\|^0,')
+  echo "stages: $trained of $all epochs were trained"
+  [ "$trained" -lt 80 ]
+}
+
 case_refused() {
   local said
   said=$("$wick" run "${short[@]}" --results "$home/refused" --launcher slurm --partition nowhere 2>&1) && return 1
@@ -202,7 +221,7 @@ case_unseen() {
 
 cluster_up "$home/cluster"
 cases=("$@")
-[ $# -gt 0 ] || cases=(plain dead_node killed_tasks time_limit cancelled search packing refused unseen)
+[ $# -gt 0 ] || cases=(plain dead_node killed_tasks time_limit cancelled search packing stages refused unseen)
 for case in "${cases[@]}"; do
   start=$(seconds)
   "case_$case"

@@ -265,7 +265,7 @@ fn each_family_gives_torchvisions_loss_and_gradients() {
         let total = weighted_sum(&mut pass.tape, &losses).unwrap();
         let found = f64::from(total.tensor().to_scalar::<f32>().unwrap());
         assert!((found / loss - 1.0).abs() < 1e-5, "{name}: the loss is {found}, not {loss}");
-        let gradients = pass.backward(&total).unwrap();
+        let gradients = network.backward(pass, &total).unwrap();
         let largest = rows.iter().fold(0.0f64, |largest, row| largest.max(row.1));
         let mut checked = 0;
         let all = network.parameters().iter().zip(&gradients);

@@ -214,4 +214,7 @@ fn a_climb_that_leads_nowhere_fails_a_trial_and_what_does_nothing_is_noted() {
     ] {
         assert!(said.replace('\n', " ").contains(words), "{words}: {said}");
     }
+    let sizes = "train.batch-sizes=[{ until = 5, size = 3 }]";
+    let said = bench.done(&["check", "experiment.toml", "--set", sizes]);
+    assert!(said.contains("train.batch-sizes ends after 3 epochs"), "{said}");
 }

@@ -116,6 +116,7 @@ fn tables() -> Vec<Table> {
         ("train", "`[train]`", train("qqqq = 1"), "Train"),
         ("train", "`train.early-stop`", train("early-stop = { qqqq = 1 }"), "EarlyStop"),
         ("train", "`train.parameters`", train("parameters = [{ qqqq = 1 }]"), "ParameterRule"),
+        ("train", "`train.batch-sizes`", train("batch-sizes = [{ qqqq = 1 }]"), "BatchStage"),
         (
             "train",
             "`train.progressive-resizing`",

@@ -54,7 +54,7 @@ schedule = { steps = { at = [4] } }
 "#;
 
 /// Settings of which trials of the property test have some, each with what it may be.
-const CHOICES: [(&str, &[&str]); 9] = [
+const CHOICES: [(&str, &[&str]); 10] = [
     ("train.epochs", &["4", "3", "5"]),
     (
         "train.schedule",
@@ -93,6 +93,10 @@ const CHOICES: [(&str, &[&str]); 9] = [
             "[{ until = 1, size = [6, 6] }]",
             "[{ until = 1, size = [6, 6] }, { until = 3, size = [7, 7] }]",
         ],
+    ),
+    (
+        "train.batch-sizes",
+        &["[]", "[{ until = 1, size = 7 }]", "[{ until = 1, size = 7 }, { until = 2, size = 30 }]"],
     ),
     ("augment.until", &["\"end\"", "1", "2"]),
     ("augment.test-time", &["[]", "[[\"horizontal-flip\"]]"]),

@@ -110,6 +110,42 @@ fn results_are_the_same_bytes_for_any_number_of_workers_and_threads() {
     }
 }
 
+/// Twelve convolutions: enough for segments to pay.
+const DEEP: &str = r#"model.layers=[{ conv = 8, kernel = 3, padding = 1 }, { repeat = 6, layers = [{ residual = [{ conv = 8, kernel = 3, padding = 1 }, { conv = 8, kernel = 3, padding = 1 }] }] }, { adaptive-avg-pool = 1 }, "flatten", { dense = "classes" }]"#;
+
+#[test]
+fn checkpointing_gradients_takes_less_memory_and_changes_no_byte() {
+    let bench = Bench::new(SMALL);
+    const ON: &str = "run.gradient-checkpointing=true";
+    fn sets<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["--set", DEEP], more].concat()
+    }
+    assert_eq!(code(&bench.run("whole", &sets(&[]))), Some(0));
+    let output = bench.run("segments", &sets(&["--set", ON]));
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    assert!(bench.results("segments") == bench.results("whole"));
+    let said = text(&bench.wick("check", "check", &sets(&["--set", ON])).stdout);
+    assert!(said.contains("with gradient checkpointing, for up to"), "{said}");
+    // What a limit leaves too little room for may fit then.
+    let batches = "data.batch-size=1000";
+    let needs = |sets: &[&str]| -> u64 {
+        let said = text(&bench.wick("check", "check", sets).stdout);
+        let (_, rest) = said.split_once("a trial takes about ").unwrap();
+        rest.split(" MB").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let whole = needs(&sets(&["--set", batches]));
+    let parts = needs(&sets(&["--set", batches, "--set", ON]));
+    assert!(3 * parts < 2 * whole, "{parts} of {whole} MB");
+    let limit = format!("run.memory-limit=\"{} MB\"", (whole + parts) / 2);
+    let all = sets(&["--set", batches, "--set", &limit]);
+    let said = text(&bench.wick("check", "check", &all).stdout);
+    assert!(said.contains("with run.gradient-checkpointing = true, a trial takes about"), "{said}");
+    let output = bench.run("little", &all);
+    assert_ne!(code(&output), Some(0));
+    let said = text(&output.stderr);
+    assert!(said.contains("run.gradient-checkpointing = true"), "{said}");
+}
+
 #[test]
 fn what_is_done_is_skipped_and_what_is_new_is_run() {
     let bench = Bench::new(SMALL);

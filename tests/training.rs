@@ -18,6 +18,7 @@ use candlewick::plan::sweep::expand;
 use candlewick::sweep::survey::Files;
 use candlewick::train::learner::Learner;
 use candlewick::train::optimizer::Optimizer;
+use candlewick::train::steps::Steps;
 
 use super::bench::Bench;
 
@@ -125,8 +126,8 @@ fn follows_pytorch_on(device: &Device, name: &str) {
         let error = (found - expected).abs() / expected;
         assert!(error < 1e-5, "{name}, step {step}: {found}, PyTorch {expected}: {error:.1e}");
         if !is_last {
-            let gradients = forward.backward(&loss.mean).unwrap();
-            optimizer.step(network.parameters(), gradients, 1.0, 1).unwrap();
+            let gradients = network.backward(forward, &loss.mean).unwrap();
+            optimizer.step(network.parameters(), gradients, 1.0, &Steps::even(1)).unwrap();
         }
     }
 }
@@ -192,7 +193,7 @@ fn every_recipe_follows_pytorch_through_fifty_steps_and_in_what_it_keeps() {
                 let teacher = is_taught.then_some(&teacher[..]);
                 let learnt = learner.learn_from(0, &images, (&labels).into(), teacher).unwrap();
                 close(recipe, step, learnt.sum / learnt.weight, golden[step as usize]);
-                learner.step(learnt.gradients, 1.0, 1, RECIPE_STEPS).unwrap();
+                learner.step(learnt.gradients, 1.0, 1, &Steps::even(RECIPE_STEPS)).unwrap();
                 let epoch = (step + 1) / EPOCH;
                 if (step + 1).is_multiple_of(EPOCH) {
                     let Learner { averaged, network, .. } = &mut learner;
@@ -242,7 +243,7 @@ fn several_labels_follow_pytorch_through_fifty_steps() {
             let targets = Targets::MultiHot(&targets);
             let learnt = learner.learn_from(0, &images, targets, None).unwrap();
             close("several labels", step, learnt.sum / learnt.weight, *expected);
-            learner.step(learnt.gradients, 1.0, 1, RECIPE_STEPS).unwrap();
+            learner.step(learnt.gradients, 1.0, 1, &Steps::even(RECIPE_STEPS)).unwrap();
         }
     }
 }

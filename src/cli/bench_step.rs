@@ -12,8 +12,10 @@ use crate::kernels::loss::cross_entropy;
 use crate::model::network::Network;
 use crate::plan::memory::{step_bytes, training_bytes};
 use crate::plan::network::network;
+use crate::plan::segments::cuts;
 use crate::sweep::clock::Stopwatch;
 use crate::train::optimizer::Optimizer;
+use crate::train::steps::Steps;
 
 use super::arguments::BenchStep;
 use super::error::{Error, Result};
@@ -42,8 +44,12 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
     let device = kernels::Device::open(arguments.device)
         .map_err(|error| Error::wrong(format!("--device: {error}")))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let segments = if arguments.gradient_checkpointing { cuts(&plan) } else { Vec::new() };
     let fastest = pool.install(|| -> Result<f64> {
         let mut network = Network::new(&plan, 1)?.on(&device)?;
+        if arguments.gradient_checkpointing {
+            network.checkpoint_gradients(&plan);
+        }
         let mut stream = derive(1, "bench", &[]);
         let count = batch * 3 * size * size;
         let pixels: Vec<f32> = (0..count).map(|_| stream.normal() as f32).collect();
@@ -57,8 +63,8 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
                 return Ok(());
             }
             let loss = cross_entropy(&mut pass.tape, &pass.logits, &labels, 0.0, None)?;
-            let gradients = pass.backward(&loss.mean)?;
-            optimizer.step(network.parameters(), gradients, 1.0, 1)?;
+            let gradients = network.backward(pass, &loss.mean)?;
+            optimizer.step(network.parameters(), gradients, 1.0, &Steps::even(1))?;
             Ok(())
         };
         step(0)?;
@@ -88,7 +94,7 @@ pub(super) fn bench_step(arguments: &BenchStep) -> Result {
     })?;
     let large = memory::large();
     let memory = peak_memory().map(|peak| format!(", {peak:.0} MB at the peak"));
-    let least = training_bytes(&plan, batch) as f64 / 1e6;
+    let least = training_bytes(&plan, batch, &segments) as f64 / 1e6;
     print(&format!("{fastest:.1} img/s{}\n", memory.unwrap_or_default()));
     let all = step_bytes(&plan, batch) as f64 / 1e6;
     print(&format!(

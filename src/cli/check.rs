@@ -9,6 +9,8 @@ use crate::basis::record::Status;
 use crate::config::layering::load;
 use crate::data::{Cache, leaks, left_out_as_copies, sizes, split};
 use crate::document::{Content, KeyPath, Node, Problem, Problems};
+use crate::plan::model::ModelPlan;
+use crate::plan::segments::{cuts, more_work};
 use crate::plan::stage::StageTree;
 use crate::plan::sweep::{Experiment, Trial, expand};
 use crate::sweep::advice::BUDGET;
@@ -229,6 +231,7 @@ fn overview(overview: &Overview, shown: &Trial, width: usize) -> String {
     text.push_str(&cost(standing, costs, allocation));
     let _ = write!(text, "{}, shared by all trials", held(needs, experiment, overview.results));
     text.push_str(&memory(needs, overview.limit, allocation.workers()));
+    text.push_str(&checkpointing(needs, experiment, overview.limit));
     text.push('\n');
     for known in standing.known.iter().take(LISTED) {
         let _ = writeln!(text, "{}", line(experiment, known));
@@ -338,6 +341,29 @@ fn memory(needs: &Needs, limit: Option<u64>, workers: usize) -> String {
         _ => _ = writeln!(text, ", {} MB in all", mb(all)),
     }
     text
+}
+
+/// What gradient checkpointing saves and costs, or that it would make trials fit.
+fn checkpointing(needs: &Needs, experiment: &Experiment, limit: Option<u64>) -> String {
+    let mb = |bytes: u64| number(bytes.div_ceil(1_000_000));
+    if experiment.run.gradient_checkpointing {
+        let models = experiment.trials.iter().map(|trial| &*trial.plan.model);
+        let mut models: Vec<&ModelPlan> = models.collect();
+        models.dedup_by_key(|model| std::ptr::from_ref(*model));
+        let more = models.into_iter().map(|model| more_work(model, &cuts(model)));
+        let percent = 100.0 * more.fold(0.0, f64::max);
+        return format!(
+            "with gradient checkpointing, for up to {percent:.0} % more FLOPs; without it, a trial takes about {} MB\n",
+            mb(needs.otherwise)
+        );
+    }
+    match limit {
+        Some(limit) if needs.fit_otherwise(limit) => format!(
+            "with run.gradient-checkpointing = true, a trial takes about {} MB\n",
+            mb(needs.otherwise)
+        ),
+        _ => String::new(),
+    }
 }
 
 fn line(experiment: &Experiment, known: &Known) -> String {

@@ -11,6 +11,7 @@
 //! data-cache = "100GB"               # or { folder = "/scratch/images", size = "1TB" }
 //! feature-cache = "4GB"
 //! stage-cache = "4GB"
+//! gradient-checkpointing = true
 //! ```
 
 use std::fmt;
@@ -44,6 +45,8 @@ pub struct Run {
     pub feature_cache: Memory,
     /// How much of the disk epochs may take that trials have in common.
     pub stage_cache: Limit<DiskSize>,
+    /// Whether training keeps only some values for the way back, and computes the others again.
+    pub gradient_checkpointing: bool,
     /// What trials run on.
     pub devices: Vec<String>,
     /// Trials at once on each device.

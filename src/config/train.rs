@@ -9,6 +9,7 @@
 //! ```
 
 pub mod average;
+pub mod batch_sizes;
 pub mod distill;
 pub mod look_ahead;
 pub mod parameters;
@@ -69,6 +70,8 @@ pub struct Train {
     #[serde(deserialize_with = "look_ahead::LookAhead::read")]
     #[schemars(with = "look_ahead::LookAheadOrNone")]
     pub look_ahead: Option<look_ahead::LookAhead>,
+    /// Other batches in the first epochs than `data.batch-size` says.
+    pub batch_sizes: Vec<batch_sizes::BatchStage>,
     /// Smaller images in the first epochs.
     pub progressive_resizing: Vec<progressive::ResizingStage>,
     // Read by [`distill::Distill`].

@@ -19,14 +19,36 @@ pub struct Pass<'a> {
     pub seed: u64,
     /// Batches trained on so far, for dropout.
     pub step: u64,
-    /// The share of the batch in running statistics, if it is not the layer's own momentum.
-    pub statistics_share: Option<f32>,
+    /// What becomes of running statistics.
+    pub running: Running,
+}
+
+/// What a batch in training does to running statistics.
+#[derive(Clone, Copy, Debug)]
+pub enum Running {
+    /// It has the share in them that the layer's momentum says.
+    ByMomentum,
+    /// It has this share.
+    Share(f32),
+    /// Nothing: it has been counted already.
+    Kept,
+}
+
+impl Running {
+    /// The share of the batch for a layer with `momentum`; none: it has none.
+    pub fn share(self, momentum: f32) -> Option<f32> {
+        match self {
+            Running::ByMomentum => Some(momentum),
+            Running::Share(share) => Some(share),
+            Running::Kept => None,
+        }
+    }
 }
 
 impl<'a> Pass<'a> {
     /// One at test time.
     pub fn inference(tape: Tape, parameters: &'a [Value], seed: u64) -> Pass<'a> {
-        Pass { tape, parameters, training: false, seed, step: 0, statistics_share: None }
+        Pass { tape, parameters, training: false, seed, step: 0, running: Running::Kept }
     }
 }
 

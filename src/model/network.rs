@@ -1,6 +1,7 @@
 //! A network built from its plan.
 
 mod copy;
+mod segments;
 mod sensitivity;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +11,9 @@ use candle_core::{Result, Tensor};
 
 use crate::kernels::activation::Activation;
 use crate::kernels::arrange::flatten;
-use crate::kernels::buffer::Buffer;
 use crate::kernels::device::Device;
 use crate::kernels::pool::adaptive_avg_pool2d;
-use crate::kernels::tape::{Gradients, Tape, Value, numbers, values};
+use crate::kernels::tape::{Tape, Value, numbers, values};
 use crate::kernels::update::assign;
 use crate::plan::fusion::{activation_behind, pool_behind};
 use crate::plan::model::{LayerKind, LayerPlan, ModelPlan, PoolPlan};
@@ -24,7 +24,7 @@ use super::dense::Dense;
 use super::dropout::{Dropout, StochasticDepth};
 use super::flatten::Flatten;
 use super::init::initial;
-use super::layer::{Layer, Pass, Slots};
+use super::layer::{Layer, Pass, Running, Slots};
 use super::merge::Merge;
 use super::norm::BatchNorm;
 use super::norms::{
@@ -33,6 +33,9 @@ use super::norms::{
 use super::pool::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, BlurPool, MaxPool};
 
 pub use copy::Copy;
+pub use segments::Forward;
+
+use segments::{Played, Segment};
 pub use sensitivity::Sensitivity;
 
 /// Tensors by name, sorted: shape and numbers. What a checkpoint holds of a network.
@@ -63,6 +66,8 @@ pub struct Network {
     /// Numbers of the layers that give auxiliary logits, counted from 1.
     heads: Vec<usize>,
     parameters: Vec<Parameter>,
+    /// Numbers of the layers behind which a segment of training ends, counted from 1, rising.
+    cuts: Vec<usize>,
     seed: u64,
     device: Device,
 }
@@ -86,33 +91,6 @@ struct Part {
 enum Step {
     One(Box<dyn Layer>),
     Many(Merge),
-}
-
-/// The output of a pass, and what is needed to go back.
-pub struct Forward {
-    /// `[batch, classes]`.
-    pub logits: Value,
-    /// The logits of auxiliary heads, in training; each `[batch, classes]`.
-    pub auxiliary: Vec<Value>,
-    /// The tape, to put a loss on.
-    pub tape: Tape,
-    leaves: Vec<Value>,
-    device: Device,
-}
-
-impl Forward {
-    /// The gradients of `loss` by the network's parameters, in their order; zeros where a parameter
-    /// has no influence, nothing where it does not learn.
-    pub fn backward(self, loss: &Value) -> Result<Vec<Buffer>> {
-        let mut gradients: Gradients = self.tape.backward(loss)?;
-        let device = &self.device;
-        let zeros = |leaf: &Value| match leaf.wants_gradient() {
-            true => device.buffer(vec![0.0; leaf.tensor().elem_count()], leaf.dims()),
-            false => Ok(Buffer::default()),
-        };
-        let found = |leaf: &Value| gradients.take(leaf).map_or_else(|| zeros(leaf), Ok);
-        self.leaves.iter().map(found).collect()
-    }
 }
 
 impl Network {
@@ -186,7 +164,7 @@ impl Network {
         };
         let layers = plan.layers.iter().enumerate().map(part).collect();
         let heads = plan.auxiliary.iter().map(|head| head.logits).collect();
-        Network { layers, heads, parameters, seed, device: Device::cpu() }
+        Network { layers, heads, parameters, cuts: Vec::new(), seed, device: Device::cpu() }
     }
 
     /// The network of `plan`, whose layers are the first ones of this network: with the same tensors,
@@ -256,14 +234,15 @@ impl Network {
         training: bool,
         step: u64,
     ) -> Result<Forward> {
-        self.pass(from, inputs, training, step, None)
+        let running = if training { Running::ByMomentum } else { Running::Kept };
+        self.pass(from, inputs, training, step, running)
     }
 
     /// Has running statistics become the mean over batches of those of `inputs`, the batch number `batch`, counted
     /// from 1, of these; `from` as in [`forward_from`](Self::forward_from).
     pub fn estimate_statistics(&mut self, from: usize, inputs: &Tensor, batch: u64) -> Result<()> {
         let share = 1.0 / batch as f32;
-        self.pass(from, inputs, true, batch, Some(share)).map(|_| ())
+        self.pass(from, inputs, true, batch, Running::Share(share)).map(|_| ())
     }
 
     fn pass(
@@ -272,25 +251,27 @@ impl Network {
         inputs: &Tensor,
         training: bool,
         step: u64,
-        statistics_share: Option<f32>,
+        running: Running,
     ) -> Result<Forward> {
-        let mut tape = match training {
-            true => Tape::recording_on(&self.device),
-            false => Tape::inference_on(&self.device),
-        };
-        let leaves: Vec<Value> =
-            self.parameters.iter().map(|p| tape.leaf(&p.tensor, p.learns)).collect();
-        let inputs = tape.leaf(&self.device.bring(inputs)?, false);
-        let seed = self.seed;
-        let mut pass = Pass { tape, parameters: &leaves, training, seed, step, statistics_share };
+        let inputs = Tape::inference_on(&self.device).leaf(&self.device.bring(inputs)?, false);
         let last = self.layers.len();
         let heads = if training { self.heads.clone() } else { Vec::new() };
         let wanted: Vec<usize> = std::iter::once(last).chain(heads).collect();
-        let given = vec![(from, inputs)];
-        let mut results = self.run(from..last, given, &wanted, &mut pass)?.into_iter();
-        let logits = results.next().ok_or_else(no_layers)?;
-        let device = self.device.clone();
-        Ok(Forward { logits, auxiliary: results.collect(), tape: pass.tape, leaves, device })
+        let cuts = if training { self.cuts.clone() } else { Vec::new() };
+        let mut given = vec![(from, inputs)];
+        let mut earlier = Vec::new();
+        let mut start = from;
+        for cut in cuts.into_iter().filter(|cut| *cut > from) {
+            let asked: Vec<usize> = self.asked(cut, training, &wanted).into_iter().collect();
+            let segment = Segment { places: start..cut, given, wanted: asked.clone() };
+            let Played { results, .. } = self.play(&segment, training, step, running)?;
+            given = asked.into_iter().zip(results).collect();
+            earlier.push(segment);
+            start = cut;
+        }
+        let segment = Segment { places: start..last, given, wanted };
+        let played = self.play(&segment, training, step, running)?;
+        Forward::new(played, earlier, step)
     }
 
     /// What layer number `to`, counted from 1, gives for `images` at test time, where nothing
@@ -375,6 +356,14 @@ impl Network {
             values[last + 1] = Some(output);
         }
         wanted.iter().map(|number| take(&mut values[*number], &mut uses[*number])).collect()
+    }
+
+    /// The numbers up to `place`, counted from 1, of the values that the layers behind it, or who has `wanted` them, ask
+    /// for.
+    fn asked(&self, place: usize, training: bool, wanted: &[usize]) -> BTreeSet<usize> {
+        let behind = self.layers[place..].iter().filter(|part| part.needed[usize::from(training)]);
+        let asked = behind.flat_map(|part| part.sources.iter().copied());
+        asked.chain(wanted.iter().copied()).filter(|number| *number <= place).collect()
     }
 
     fn layers(&mut self) -> impl Iterator<Item = &mut Box<dyn Layer>> {

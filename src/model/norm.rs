@@ -87,10 +87,10 @@ impl BatchNorm {
             Statistics::Running { mean: &self.running_mean, variance: &self.running_variance }
         };
         let (y, found) = operation(&mut pass.tape, affine, self.plan.eps, statistics)?;
-        if let Some(found) = found {
-            let momentum = pass.statistics_share.unwrap_or(self.plan.momentum as f32);
-            self.running_mean.blend(&found.mean, momentum)?;
-            self.running_variance.blend(&found.unbiased_variance, momentum)?;
+        let share = pass.running.share(self.plan.momentum as f32);
+        if let (Some(found), Some(share)) = (found, share) {
+            self.running_mean.blend(&found.mean, share)?;
+            self.running_variance.blend(&found.unbiased_variance, share)?;
         }
         Ok(y)
     }

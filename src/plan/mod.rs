@@ -17,6 +17,7 @@ pub mod prune;
 pub mod resolve;
 pub mod run;
 mod section;
+pub mod segments;
 pub mod stage;
 pub mod strategy;
 pub mod survey;

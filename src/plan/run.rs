@@ -27,6 +27,8 @@ pub struct RunPlan {
     pub feature_cache: Memory,
     /// How many bytes the epochs may take on disk that trials have in common; none: each trial is trained alone.
     pub stage_cache: Option<u64>,
+    /// Whether training keeps only some values for the way back, and computes the others again.
+    pub gradient_checkpointing: bool,
     /// What trials run on; at least one, none of them twice.
     pub devices: Vec<Device>,
     /// Trials at once on each device; none: as the cores allow.
@@ -46,6 +48,7 @@ impl Default for RunPlan {
             data_cache: DataCache::None,
             feature_cache: Memory::None,
             stage_cache: None,
+            gradient_checkpointing: false,
             devices: vec![Device::Cpu],
             slots_per_device: None,
             budget: None,
@@ -94,6 +97,7 @@ pub fn run(root: &Node) -> Result<RunPlan, Vec<Problem>> {
             Limit::None => None,
             Limit::At(written::DiskSize(bytes)) => Some(bytes),
         },
+        gradient_checkpointing: written.gradient_checkpointing,
         devices: found,
         slots_per_device: match written.slots_per_device {
             Slots::Auto => None,

@@ -2,7 +2,7 @@
 //!
 //! A trial is a chain of epochs. The digest of its first e epochs is a hash of everything that can have had an influence
 //! on its state after them: what holds from the beginning, and then, epoch by epoch, the learning rate, the size of
-//! images, whether they are augmented, which layers begin to learn, and which mean of the weights begins. Trials whose
+//! batches and of images, whether they are augmented, which layers begin to learn, and which mean of the weights begins. Trials whose
 //! first e epochs have one digest have the same weights, the same state of the optimiser and the same records after
 //! them, whatever comes later. When a trial stops and which of its epochs is the best decides about none of its epochs,
 //! so it is no part of a digest.
@@ -116,6 +116,10 @@ impl Iterator for Epochs<'_> {
         if let Some(size) = size_in(&self.train.progressive_resizing, epoch) {
             let _ = write!(text, "; images of {size:?}");
         }
+        let size = self.train.batch_size_in(epoch);
+        if size != self.train.batch_size {
+            let _ = write!(text, "; batches of {size}");
+        }
         if self.augment.until.is_some_and(|until| epoch > until) {
             text.push_str("; not augmented");
         }
@@ -224,6 +228,7 @@ fn recipe_text(train: &TrainPlan) -> String {
         sam,
         look_ahead,
         // See `Epochs`.
+        batch_sizes: _,
         progressive_resizing: _,
         distill,
         average: _,

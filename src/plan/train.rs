@@ -8,6 +8,7 @@ use crate::basis::loss::LossFunction;
 use crate::basis::optimizer::Optimizer;
 use crate::basis::record::Metric;
 use crate::config::train::average::Average;
+use crate::config::train::batch_sizes::{self, BatchStage};
 use crate::config::train::look_ahead::LookAhead;
 use crate::config::train::parameters::{DecayOn, ParameterRule};
 use crate::config::train::progressive::{self, ResizingStage};
@@ -66,6 +67,9 @@ pub struct TrainPlan {
     /// Weights that follow those of the optimiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_ahead: Option<LookAhead>,
+    /// Other batches in the first epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batch_sizes: Vec<BatchStage>,
     /// Smaller images in the first epochs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progressive_resizing: Vec<ResizingStage>,
@@ -111,12 +115,24 @@ pub struct Batches {
 }
 
 impl TrainPlan {
-    /// How many batches an epoch of so many images has.
-    pub fn batches(&self, images: usize) -> usize {
+    /// How many batches of `size` images an epoch of so many images has.
+    pub fn batches(&self, images: usize, size: usize) -> usize {
         match self.drop_last {
-            true => (images / self.batch_size).max(1),
-            false => images.div_ceil(self.batch_size),
+            true => (images / size).max(1),
+            false => images.div_ceil(size),
         }
+    }
+
+    /// Images in a batch of epoch `epoch`, counted from 1.
+    pub fn batch_size_in(&self, epoch: usize) -> usize {
+        let stage = self.batch_sizes.iter().find(|stage| epoch <= stage.until);
+        stage.map_or(self.batch_size, |stage| stage.size)
+    }
+
+    /// Images in the largest batch.
+    pub fn largest_batch(&self) -> usize {
+        let sizes = self.batch_sizes.iter().map(|stage| stage.size);
+        sizes.fold(self.batch_size, usize::max)
     }
 
     /// The recipe that `train` describes, or what is wrong with it. `has_validation` says whether
@@ -147,6 +163,7 @@ impl TrainPlan {
             parameters: train.parameters.clone(),
             sam: train.sam,
             look_ahead: train.look_ahead,
+            batch_sizes: train.batch_sizes.clone(),
             progressive_resizing: train.progressive_resizing.clone(),
             // Known where its file is looked at.
             distill: None,
@@ -241,6 +258,7 @@ impl TrainPlan {
             rule.check(&format!("{}[{index}]", at("parameters")), faults);
         }
         faults.not_negative(self.sam, at("sam"));
+        batch_sizes::check(&self.batch_sizes, &at("batch-sizes"), faults);
         let stages = &self.progressive_resizing;
         progressive::check(stages, &at("progressive-resizing"), faults);
         if let Some(look_ahead) = &self.look_ahead {

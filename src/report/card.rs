@@ -98,12 +98,15 @@ fn model(answers: &Answers, trial: &Trial, plan: Option<&Plan>) -> Vec<(&'static
             ));
         }
         let optimizer = plan.train.optimizer.named().0;
+        let first = plan.train.batch_sizes.iter().map(|stage| stage.size);
+        let sizes: Vec<String> =
+            first.chain([plan.train.batch_size]).map(|size| size.to_string()).collect();
         lines.push((
             "Training",
             format!(
                 "{} with {optimizer}, batches of {}",
                 count(plan.train.epochs, "epoch"),
-                plan.train.batch_size
+                sizes.join(", then ")
             ),
         ));
     }

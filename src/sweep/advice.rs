@@ -300,6 +300,7 @@ impl Question<'_> {
             data: &data,
             device: &device,
             memory: how.memory_limit,
+            in_segments: how.gradient_checkpointing,
             features: files.features(&how),
             cores,
             shelf: &shelf,

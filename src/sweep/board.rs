@@ -236,7 +236,7 @@ impl<'a> Board<'a> {
                     Verdict::Waits { .. } => continue,
                     Verdict::Runs { until } => *until,
                 };
-                let bytes = trial_bytes(&trial.plan);
+                let bytes = self.bytes(trial);
                 if state.free.is_some_and(|free| bytes > free) {
                     continue;
                 }
@@ -307,6 +307,11 @@ impl<'a> Board<'a> {
         is_news
     }
 
+    /// The memory that `trial` takes, by estimate.
+    fn bytes(&self, trial: &Trial) -> u64 {
+        trial_bytes(&trial.plan, self.experiment.run.gradient_checkpointing)
+    }
+
     /// Lets others train what the trial `index` was to train.
     fn release(&self, index: usize) {
         if let Some(stages) = self.stages {
@@ -364,7 +369,7 @@ impl<'a> Board<'a> {
     /// Puts a trial back, with what could not be stored of it.
     pub(super) fn leave(&self, job: Job, trouble: Option<StoreError>) {
         let mut state = self.state();
-        state.free = state.free.map(|free| free + trial_bytes(&job.trial.plan));
+        state.free = state.free.map(|free| free + self.bytes(job.trial));
         if matches!(state.places[job.index], Place::Taken(_)) {
             state.places[job.index] = Place::Open;
         }

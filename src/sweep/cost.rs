@@ -14,6 +14,7 @@ use crate::plan::memory::feature_bytes;
 use crate::plan::model::{LayerPlan, ModelPlan};
 use crate::plan::sweep::{Experiment, Trial};
 use crate::train::learner::{Learner, Learnt};
+use crate::train::steps::Steps;
 
 use super::clock::Stopwatch;
 use super::counts::Counts;
@@ -140,7 +141,7 @@ fn measure(plan: &Plan, device: &Device, threads: usize) -> Option<f64> {
             let stopwatch = Stopwatch::start();
             let Learnt { gradients, .. } =
                 learner.learn_from(from, &inputs, (&labels).into(), None)?;
-            learner.step(gradients, 0.0, epoch, 0)?;
+            learner.step(gradients, 0.0, epoch, &Steps::even(0))?;
             device.finish()?;
             seconds = stopwatch.seconds();
         }

@@ -50,6 +50,8 @@ pub struct Needs {
     pub least: u64,
     /// The largest trial.
     pub most: u64,
+    /// The largest trial if it were as `run.gradient-checkpointing` does not say.
+    pub otherwise: u64,
 }
 
 /// What `experiment` takes, with at most so many bytes for augmented images.
@@ -57,7 +59,8 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
     let mut sets = BTreeMap::new();
     let mut augmented = 0;
     let mut in_own_sizes = false;
-    let (mut least, mut most) = (u64::MAX, 0);
+    let (mut least, mut most, mut otherwise) = (u64::MAX, 0, 0);
+    let in_segments = experiment.run.gradient_checkpointing;
     // Of a million trials most share their data and their network.
     let (mut known_data, mut known_trials) = (HashMap::new(), HashSet::new());
     for trial in &experiment.trials {
@@ -74,9 +77,10 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
             augmented = augmented.max(bytes * train.epochs as u64);
         }
         let (optimizer, _) = train.optimizer.named();
-        if known_trials.insert((Arc::as_ptr(model), train.batch_size, optimizer)) {
-            let bytes = trial_bytes(&trial.plan);
+        if known_trials.insert((Arc::as_ptr(model), train.largest_batch(), optimizer)) {
+            let bytes = trial_bytes(&trial.plan, in_segments);
             (least, most) = (least.min(bytes), most.max(bytes));
+            otherwise = otherwise.max(trial_bytes(&trial.plan, !in_segments));
         }
     }
     let decoded: u64 = sets.values().sum();
@@ -88,6 +92,7 @@ pub fn needs(experiment: &Experiment, images: &data::Cache, augment_memory: usiz
         augmented: augmented.min(augment_memory as u64),
         least,
         most,
+        otherwise,
     }
 }
 
@@ -146,7 +151,9 @@ pub fn hold_before(images: &data::Cache, root: &Node, results: &Path) {
 
 /// Has `images` held as `experiment` says; its results are in a folder of `results`.
 pub fn hold(images: &data::Cache, experiment: &Experiment, results: &Path) {
-    let most = experiment.trials.iter().map(|trial| trial_bytes(&trial.plan)).max().unwrap_or(0);
+    let in_segments = experiment.run.gradient_checkpointing;
+    let bytes = |trial: &Trial| trial_bytes(&trial.plan, in_segments);
+    let most = experiment.trials.iter().map(bytes).max().unwrap_or(0);
     hold_for(images, &experiment.run, most, results);
 }
 
@@ -174,6 +181,11 @@ impl Needs {
         let left = left.saturating_sub(self.augmented).max(self.least.min(left));
         (left >= self.least).then_some(left)
     }
+
+    /// Whether the largest trial does not fit into `limit`, and would with the other setting of gradient checkpointing.
+    pub fn fit_otherwise(&self, limit: u64) -> bool {
+        self.images + self.most > limit && self.images + self.otherwise <= limit
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +201,7 @@ mod tests {
             augmented: 50,
             least: 30,
             most: 90,
+            otherwise: 90,
         };
         assert_eq!(needs.left_of(400), Some(250));
         assert_eq!(needs.left_of(150), Some(30), "augmented images give way");

@@ -19,6 +19,7 @@ use crate::plan::sweep::Experiment;
 use crate::plan::train::TrainPlan;
 
 use crate::train::card::{Card, without_folders};
+use crate::train::steps::Steps;
 
 use super::counts::Counts;
 use super::survey::read_teacher;
@@ -184,6 +185,12 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
                  the test size"
             ));
         }
+        if plan.batch_sizes.last().is_some_and(|stage| stage.until >= epochs) {
+            notes.insert(format!(
+                "train.batch-sizes ends after {epochs} epochs or later, as training does: no epoch uses \
+                 data.batch-size"
+            ));
+        }
         if let Schedule::Steps { at, .. } = &plan.schedule
             && let Some(end) = at.iter().find(|end| **end >= epochs)
         {
@@ -192,15 +199,15 @@ fn too_late(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
             ));
         }
         let taught = Counts::of(&trial.plan.data, images).train;
-        let steps = epochs * plan.batches(taught).div_ceil(plan.accumulate);
+        let steps = Steps::of(plan, taught).before(epochs + 1);
         if let Some(look_ahead) = &plan.look_ahead
             && taught > 0
-            && look_ahead.steps > steps as u64
+            && look_ahead.steps > steps
         {
             notes.insert(format!(
                 "train.look-ahead needs {} steps, but a trial has {}: no effect",
                 number(look_ahead.steps),
-                number(steps as u64)
+                number(steps)
             ));
         }
         let has_decay = |rule: &ParameterRule| rule.weight_decay.is_some_and(|decay| decay > 0.0);
@@ -243,14 +250,15 @@ fn averages(experiment: &Experiment, images: &data::Cache) -> BTreeSet<String> {
         }
         let Average::Ema(Ema { decay, warmup: false, .. }) = plan.average else { continue };
         let taught = Counts::of(&trial.plan.data, images).train;
-        let steps = epochs * plan.batches(taught).div_ceil(plan.accumulate);
+        let spread = Steps::of(plan, taught);
+        let steps = spread.before(plan.epochs + 1) - spread.before(first);
         let horizon = 1.0 / (1.0 - decay);
         if taught > 0 && 2.0 * horizon > steps as f64 {
             notes.insert(format!(
                 "train.average = {{ ema = {decay} }} covers about {} steps, but a trial has {} from epoch \
                  {first} on: its first weights still count at the end; use a smaller decay or warmup = true",
                 number(horizon.round() as u64),
-                number(steps as u64)
+                number(steps)
             ));
         }
     }
@@ -265,8 +273,10 @@ fn norms_of_little(experiment: &Experiment, images: &data::Cache) -> Vec<String>
     let mut checked = HashSet::new();
     for trial in &experiment.trials {
         let plan = &trial.plan;
-        let TrainPlan { batch_size, drop_last, .. } = *plan.train;
-        let what = (Arc::as_ptr(&plan.model), Arc::as_ptr(&plan.data), batch_size, drop_last);
+        let TrainPlan { batch_size, batch_sizes, drop_last, .. } = &*plan.train;
+        let sizes: Vec<usize> =
+            batch_sizes.iter().map(|stage| stage.size).chain([*batch_size]).collect();
+        let what = (Arc::as_ptr(&plan.model), Arc::as_ptr(&plan.data), sizes.clone(), *drop_last);
         if !checked.insert(what) {
             continue;
         }
@@ -277,19 +287,15 @@ fn norms_of_little(experiment: &Experiment, images: &data::Cache) -> Vec<String>
             && !plan.data.duplicates.leave_out()
             && plan.data.on_bad_image == OnBadImage::Error;
         let train = if is_known { train } else { 0 };
-        if let Some(sentence) = norms_of_one_value(plan, train)
-            && told.insert(sentence.clone())
-        {
-            all.push(sentence);
-        }
+        let found = sizes.into_iter().filter_map(|size| norms_of_one_value(plan, size, train));
+        all.extend(found.filter(|sentence| told.insert(sentence.clone())));
     }
     all
 }
 
 /// Batch norms that get one value for each channel: its deviation from itself is 0, so nothing is learnt from
 /// the batch, and the running variance moves towards 0.
-fn norms_of_one_value(plan: &Plan, train: usize) -> Option<String> {
-    let size = plan.train.batch_size;
+fn norms_of_one_value(plan: &Plan, size: usize, train: usize) -> Option<String> {
     let last = match train % size.max(1) {
         0 => size,
         // Left out, unless it is the only one.

@@ -13,6 +13,7 @@ use crate::basis::record::{EpochRecord, Outcome, Status};
 use crate::basis::regular;
 use crate::data;
 use crate::plan::Plan;
+use crate::plan::memory::trial_bytes;
 use crate::plan::run::RunPlan;
 use crate::plan::sweep::Trial;
 use crate::results::layout::{CONFUSION, OUTCOME, PREDICTIONS, SCORES};
@@ -20,6 +21,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::Event;
 use crate::transfer::features::Features;
 
+use super::memory::installed;
 use super::recorder::Callback;
 use super::slots::Slot;
 use super::store::{BatchLoss, Damage, Store, TrialStore};
@@ -124,7 +126,12 @@ fn execute(
         interrupt: again.interrupt,
         halt: &AtomicBool::new(false),
         threads: again.threads,
-        how: RunPlan::default(),
+        // No number depends on it, and a trial that was trained with it may not fit without.
+        how: RunPlan {
+            gradient_checkpointing: installed()
+                .is_some_and(|memory| trial_bytes(&trial.plan, false) > memory),
+            ..RunPlan::default()
+        },
         tell: &|_, _| {},
         goal: &|_, _| None,
         stages: None,

@@ -86,8 +86,9 @@ pub enum SweepError {
     /// No trial fits into so many bytes.
     #[error(
         "no trial fits into {} MB: the images take about {} MB, the smallest trial {} MB\n  \
-         = help: use a smaller data.batch-size or data.image.size, or a larger run.memory-limit",
-        megabytes(*.0), megabytes(.1.images), megabytes(.1.least)
+         = help: use a smaller data.batch-size or data.image.size, {}or a larger run.memory-limit",
+        megabytes(*.0), megabytes(.1.images), megabytes(.1.least),
+        if .1.fit_otherwise(*.0) { "run.gradient-checkpointing = true, " } else { "" }
     )]
     TooLarge(u64, Needs),
     /// The trials that a search suggests next cannot be planned.
@@ -217,14 +218,19 @@ impl Runner<'_> {
     fn fail_too_large(&self, callback: &(dyn Fn(&SweepEvent) + Sync)) -> Result<(), StoreError> {
         let Some(memory) = self.memory else { return Ok(()) };
         for trial in &self.experiment.trials {
-            let (bytes, known) = (trial_bytes(&trial.plan), Known::of(trial, self.store));
+            let bytes = trial_bytes(&trial.plan, self.experiment.run.gradient_checkpointing);
+            let known = Known::of(trial, self.store);
             if bytes <= memory || known.is_done() {
                 continue;
             }
             let Some(_lock) = known.store.lock()? else { continue };
             let mb = |bytes: u64| bytes.div_ceil(1_000_000);
+            let way_out = match trial_bytes(&trial.plan, true) <= memory {
+                true => "; it fits with run.gradient-checkpointing = true",
+                false => "",
+            };
             let reason = format!(
-                "needs about {} MB, but run.memory-limit leaves {} MB beside the images",
+                "needs about {} MB, but run.memory-limit leaves {} MB beside the images{way_out}",
                 mb(bytes),
                 mb(memory)
             );

@@ -226,6 +226,9 @@ fn attempt(
     let teacher = teacher(&trial.plan, &device).map_err(failed)?;
     let plan = &trial.plan;
     let mut trainer = Trainer::new(plan, &device, data.clone(), epochs, features, start, teacher)?;
+    if around.how.gradient_checkpointing {
+        trainer.checkpoint_gradients();
+    }
     let own = resume.as_ref().map_or(0, |resume| resume.records.len());
     let common = around.stages.and_then(|stages| stages.find(plan, own, until, &data.dataset));
     let mut known_best = Vec::new();

@@ -5,6 +5,8 @@ use candle_core::Result;
 use crate::config::train::average::Average;
 use crate::model::network::{Copy, Network, Weights};
 
+use super::steps::Steps;
+
 /// A mean that has begun, or has not yet.
 pub struct Averaged {
     rule: Average,
@@ -22,7 +24,8 @@ impl Averaged {
         self.mean.is_some()
     }
 
-    /// Takes notice of the step number `step` of training, counted from 1, which is one of epoch `epoch`.
+    /// Takes notice of the step number `step` of training, counted from 1, which is one of epoch `epoch`; `spread` is
+    /// that of all steps.
     ///
     /// # Errors
     /// If a device has no room.
@@ -31,7 +34,7 @@ impl Averaged {
         network: &mut Network,
         step: u64,
         epoch: usize,
-        steps_per_epoch: u64,
+        spread: &Steps,
     ) -> Result<()> {
         let Average::Ema(ema) = self.rule else { return Ok(()) };
         match &mut self.mean {
@@ -41,7 +44,7 @@ impl Averaged {
                 Ok(())
             }
             Some(mean) => {
-                let update = step.saturating_sub(steps_per_epoch * (ema.from_epoch as u64 - 1));
+                let update = step.saturating_sub(spread.before(ema.from_epoch));
                 let share = (1.0 - ema.decay_at(update)) as f32;
                 network.attract(mean, share, true)
             }

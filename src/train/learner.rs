@@ -15,6 +15,7 @@ use crate::plan::train::TrainPlan;
 
 use super::average::Averaged;
 use super::optimizer::Optimizer;
+use super::steps::Steps;
 
 /// A network in training.
 pub struct Learner<'a> {
@@ -145,12 +146,12 @@ impl<'a> Learner<'a> {
             [(only, _)] => only.clone(),
             _ => weighted_sum(&mut forward.tape, &losses)?,
         };
-        learnt.gradients = forward.backward(&total)?;
+        learnt.gradients = self.network.backward(forward, &total)?;
         Ok(learnt)
     }
 
     /// One step with these gradients in epoch `epoch`, counted from 1, at the optimiser's rate times `factor`; that
-    /// rate.
+    /// rate. `spread` is that of all steps.
     ///
     /// # Errors
     /// If a gradient is not where its parameter is.
@@ -159,13 +160,13 @@ impl<'a> Learner<'a> {
         mut gradients: Vec<Buffer>,
         factor: f64,
         epoch: usize,
-        steps_per_epoch: u64,
+        spread: &Steps,
     ) -> Result<f64> {
         self.pull(&mut gradients)?;
         let parameters = self.network.parameters();
-        let lr = self.optimizer.step(parameters, gradients, factor, steps_per_epoch)?;
+        let lr = self.optimizer.step(parameters, gradients, factor, spread)?;
         let step = self.optimizer.steps();
-        self.averaged.after_step(&mut self.network, step, epoch, steps_per_epoch)?;
+        self.averaged.after_step(&mut self.network, step, epoch, spread)?;
         Ok(lr)
     }
 

@@ -12,6 +12,7 @@ pub mod optimizer;
 pub mod said;
 pub mod schedule;
 mod shrink;
+pub mod steps;
 pub mod stopping;
 pub mod teacher;
 pub mod trainer;

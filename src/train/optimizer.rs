@@ -14,6 +14,7 @@ use crate::model::network::{Parameter, Weights};
 use crate::plan::train::TrainPlan;
 
 use super::checkpoint::OPTIMIZER;
+use super::steps::Steps;
 
 /// An optimiser and what it remembers of each parameter.
 pub struct Optimizer {
@@ -87,7 +88,7 @@ impl Optimizer {
 
     /// One step with `gradients` (in the order of `parameters`) at the optimiser's learning rate times
     /// `factor`; that rate. A parameter that does not learn is left alone, and one that has begun
-    /// later is at as many steps fewer.
+    /// later is at as many steps fewer, of the `spread` of all steps.
     ///
     /// # Errors
     /// If a gradient is not where its parameter is.
@@ -96,7 +97,7 @@ impl Optimizer {
         parameters: &[Parameter],
         mut gradients: Vec<Buffer>,
         factor: f64,
-        steps_per_epoch: u64,
+        spread: &Steps,
     ) -> Result<f64> {
         clip(&mut gradients, self.clip)?;
         self.steps += 1;
@@ -108,7 +109,7 @@ impl Optimizer {
             if self.look_ahead.is_some() && slow.is_empty() {
                 *slow = start_of(parameter, &gradient)?;
             }
-            let step = self.steps - steps_per_epoch * (from_epoch as u64 - 1);
+            let step = self.steps - spread.before(from_epoch);
             let lr = lr * factor * parameter.lr_factor * lr_factor;
             apply(kind, [first, second], &parameter.tensor, gradient, lr, step)?;
             if let Some(LookAhead { steps, rate }) = self.look_ahead

@@ -9,24 +9,25 @@ use crate::basis::record::EpochRecord;
 use crate::config::train::schedule::Schedule;
 use crate::plan::train::TrainPlan;
 
+use super::steps::Steps;
 use super::stopping::epochs_since_improvement;
 
 /// The factor for a step.
 pub struct Factor<'a> {
     plan: &'a TrainPlan,
-    steps_per_epoch: u64,
+    steps: &'a Steps,
 }
 
 impl<'a> Factor<'a> {
-    /// For a trial with so many steps per epoch.
-    pub fn new(plan: &'a TrainPlan, steps_per_epoch: u64) -> Factor<'a> {
-        Factor { plan, steps_per_epoch: steps_per_epoch.max(1) }
+    /// For a trial with these steps.
+    pub fn new(plan: &'a TrainPlan, steps: &'a Steps) -> Factor<'a> {
+        Factor { plan, steps }
     }
 
     /// The factor for `step`, counted from 0, when `records` are the epochs that have ended.
     pub fn at(&self, step: u64, records: &[EpochRecord]) -> f64 {
-        let step_f = step as f64;
-        let per_epoch = self.steps_per_epoch as f64;
+        let step_f = self.steps.at_usual_pace(step);
+        let per_epoch = self.steps.usual() as f64;
         let total = self.plan.epochs as f64 * per_epoch;
         let warmup = (self.plan.warmup * per_epoch).round();
         if step_f < warmup {
@@ -37,9 +38,7 @@ impl<'a> Factor<'a> {
             Schedule::Constant
             | Schedule::Step { .. }
             | Schedule::Exponential { .. }
-            | Schedule::Steps { .. } => {
-                schedule.by_epoch(step / self.steps_per_epoch).unwrap_or(1.0)
-            }
+            | Schedule::Steps { .. } => schedule.by_epoch(self.steps.epoch_of(step)).unwrap_or(1.0),
             Schedule::CosineRestarts { period, growth, floor } => {
                 let (mut start, mut length) = (warmup, period as f64 * per_epoch);
                 while step_f >= start + length {
@@ -121,6 +120,7 @@ mod tests {
             parameters: Vec::new(),
             sam: 0.0,
             look_ahead: None,
+            batch_sizes: Vec::new(),
             progressive_resizing: Vec::new(),
             distill: None,
             average: Average::None,
@@ -130,7 +130,8 @@ mod tests {
 
     fn factors(schedule: Schedule, warmup: f64, epochs: usize, per_epoch: u64) -> Vec<f64> {
         let plan = plan(schedule, warmup, epochs);
-        let factor = Factor::new(&plan, per_epoch);
+        let steps = Steps::even(per_epoch);
+        let factor = Factor::new(&plan, &steps);
         (0..epochs as u64 * per_epoch)
             .map(|step| (factor.at(step, &[]) * 1e4).round() / 1e4)
             .collect()
@@ -194,7 +195,8 @@ mod tests {
             validation: None,
         };
         let records: Vec<EpochRecord> = [3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0].map(record).into();
-        let factor = Factor::new(&plan, 1);
+        let steps = Steps::even(1);
+        let factor = Factor::new(&plan, &steps);
         let after: Vec<f64> = (0..=7).map(|end| factor.at(end as u64, &records[..end])).collect();
         assert_eq!(after, [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
     }

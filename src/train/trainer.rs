@@ -31,6 +31,7 @@ use super::learner::{Learner, Learnt};
 use super::metrics::Tally;
 use super::schedule::Factor;
 use super::shrink::shrink;
+use super::steps::Steps;
 use super::stopping::{best_epoch, early_stop};
 use super::teacher::Teacher;
 
@@ -191,6 +192,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Has steps keep only some values for the way back, and compute the others again: no number depends on it.
+    pub fn checkpoint_gradients(&mut self) {
+        self.learner.network.checkpoint_gradients(&self.plan.model);
+    }
+
     /// Goes on after `records`, from the `last` checkpoint and, if an epoch was finished, the weights
     /// of the best one.
     pub fn resume(
@@ -346,15 +352,16 @@ impl<'a> Trainer<'a> {
         let inputs = self.inputs.clone();
         let is_made = inputs.prepare_training(epoch as u64, &order.distinct())?;
         let maker = self.maker(is_made)?;
-        let size = plan.batch_size;
+        let size = plan.batch_size_in(epoch);
         let images = order.images().len();
-        let batches = plan.batches(images);
+        let batches = plan.batches(images, size);
+        let spread = Steps::of(plan, images);
         let make = |index: usize| {
             let index = done + index;
             let places = index * size..((index + 1) * size).min(images);
             inputs.training(epoch as u64, &order, places, index)
         };
-        let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, made);
+        let take = |made: &mut Made| self.steps(observer, &mut tally, done..batches, &spread, made);
         let left = batches.saturating_sub(done);
         let Some(lr) = ahead(maker.as_deref(), left, make, take)? else { return Ok(None) };
         let Learner { averaged, network, .. } = &mut self.learner;
@@ -376,18 +383,18 @@ impl<'a> Trainer<'a> {
     }
 
     /// A step on each of the batches `places` of an epoch, which reach to its end; the last learning
-    /// rate, or none if interrupted.
+    /// rate, or none if interrupted. `spread` is that of all steps over the epochs.
     fn steps(
         &mut self,
         observer: &mut dyn Observer,
         tally: &mut Tally,
         places: Range<usize>,
+        spread: &Steps,
         made: &mut Made,
     ) -> Result<Option<f64>, TrainError> {
         let plan = &self.plan.train;
         let epoch = self.records.len() + 1;
         let batches = places.end;
-        let steps_per_epoch = batches.div_ceil(plan.accumulate) as u64;
         let mut gathered: Option<Vec<Buffer>> = None;
         let mut lr = 0.0;
         for (index, made) in places.zip(made) {
@@ -412,9 +419,9 @@ impl<'a> Trainer<'a> {
                     let share = 1.0 / in_step as f32;
                     gradients.iter_mut().try_for_each(|gradient| gradient.scale(share))?;
                 }
-                let factor = Factor::new(plan, steps_per_epoch);
-                let factor = factor.at(self.learner.optimizer.steps(), &self.records);
-                lr = self.learner.step(gradients, factor, epoch, steps_per_epoch)?;
+                let factor =
+                    Factor::new(plan, spread).at(self.learner.optimizer.steps(), &self.records);
+                lr = self.learner.step(gradients, factor, epoch, spread)?;
             }
             let event = Event::Batch { epoch, batch, batches, images, loss };
             observer.notice(&event).map_err(TrainError::Observer)?;

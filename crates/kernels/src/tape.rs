@@ -66,6 +66,11 @@ impl Value {
         self
     }
 
+    /// Whether both are the result of one operation on one tape, and no constants.
+    pub fn is_same(&self, other: &Value) -> bool {
+        self.node.is_some() && self.node == other.node
+    }
+
     /// Whether a gradient will reach this value.
     pub fn wants_gradient(&self) -> bool {
         self.node.is_some()
@@ -121,12 +126,22 @@ impl Tape {
 
     /// A value that no operation made. Only a parameter wants a gradient.
     pub fn leaf(&mut self, tensor: &Tensor, wants_gradient: bool) -> Value {
-        let node = (wants_gradient && self.recording).then(|| {
-            self.nodes.push(Node { arguments: Vec::new(), backward: None });
-            self.nodes.len() - 1
-        });
+        let node = self.leaf_node(wants_gradient);
         let dims = tensor.dims().to_vec();
         Value { tensor: tensor.clone(), node, dims, order: Order::Plain }
+    }
+
+    /// A leaf with the numbers of `value`, which another tape has made, as they lie. It wants a gradient if `value`
+    /// does.
+    pub fn leaf_of(&mut self, value: &Value) -> Value {
+        Value { node: self.leaf_node(value.wants_gradient()), ..value.clone() }
+    }
+
+    fn leaf_node(&mut self, wants_gradient: bool) -> Option<usize> {
+        (wants_gradient && self.recording).then(|| {
+            self.nodes.push(Node { arguments: Vec::new(), backward: None });
+            self.nodes.len() - 1
+        })
     }
 
     /// The result of an operation on `arguments`, with its backward pass. The latter is dropped at
@@ -219,13 +234,31 @@ impl Tape {
         if slopes.len() != count {
             candle_core::bail!("{} slopes do not fit {:?}", slopes.len(), of.dims());
         }
-        let mut gradients: Vec<Option<Buffer>> = self.nodes.iter().map(|_| None).collect();
-        let Some(last) = of.node else { return Ok(Gradients(gradients)) };
-        gradients[last] = Some(Buffer::Host(if of.is_in_lanes() {
+        let slopes = if of.is_in_lanes() {
             to_lanes(&slopes, of.dims[0], count / of.dims[0].max(1))
         } else {
             slopes
-        }));
+        };
+        self.backward_from_all([(of, Buffer::Host(slopes))])
+    }
+
+    /// As [`backward_from`](Self::backward_from), of several values together, with the slopes of each in the
+    /// order in which its numbers lie.
+    ///
+    /// # Errors
+    /// If an operation fails.
+    pub fn backward_from_all<'a>(
+        self,
+        of: impl IntoIterator<Item = (&'a Value, Buffer)>,
+    ) -> Result<Gradients> {
+        let mut gradients: Vec<Option<Buffer>> = self.nodes.iter().map(|_| None).collect();
+        for (value, slopes) in of {
+            match value.node.map(|node| &mut gradients[node]) {
+                None => {}
+                Some(empty @ None) => *empty = Some(slopes),
+                Some(Some(sum)) => sum.add(&slopes)?,
+            }
+        }
         for (index, node) in self.nodes.into_iter().enumerate().rev() {
             let Some(backward) = node.backward else { continue };
             let Some(gradient) = gradients[index].take() else { continue };

@@ -31,6 +31,9 @@ pub(in crate::cli) struct BenchStep {
     /// Measure evaluation instead of training
     #[arg(long)]
     pub(in crate::cli) forward: bool,
+    /// Train as with run.gradient-checkpointing = true
+    #[arg(long, conflicts_with = "forward")]
+    pub(in crate::cli) gradient_checkpointing: bool,
     /// Set a value of the preset, by its dotted path; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(in crate::cli) sets: Vec<String>,

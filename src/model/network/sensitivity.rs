@@ -1,7 +1,5 @@
 //! How the logit of a class depends on what one of the layers gives.
 
-use std::collections::BTreeSet;
-
 use candle_core::{Result, Tensor};
 
 use crate::kernels::arrange::reshape;
@@ -37,12 +35,7 @@ impl Network {
         classes: &[usize],
     ) -> Result<Sensitivity> {
         let last = self.layers.len();
-        // What the layers behind that one look at.
-        let behind = self.layers[place..].iter().filter(|part| part.needed[0]);
-        let asked = behind.flat_map(|part| part.sources.iter().copied());
-        let asked: BTreeSet<usize> =
-            asked.filter(|source| *source < place).chain([place]).collect();
-        let asked: Vec<usize> = asked.into_iter().collect();
+        let asked: Vec<usize> = self.asked(place, false, &[place]).into_iter().collect();
 
         let mut tape = Tape::inference_on(&self.device);
         let leaves: Vec<Value> =

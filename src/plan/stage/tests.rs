@@ -96,6 +96,12 @@ fn plans_have_the_epochs_in_common_before_the_first_difference_that_matters() {
             2,
             "as long as images are of one size",
         ),
+        (
+            &["train.batch-sizes=[{ until = 2, size = 16 }]"],
+            &["train.batch-sizes=[{ until = 3, size = 16 }]"],
+            2,
+            "as long as batches are of one size",
+        ),
         (&[until], &["augment={ train = [{ rotate = 15 }] }"], 4, "as long as both are augmented"),
     ] {
         assert_eq!(in_common(&plan(one), &plan(other)), expected, "{sentence}");

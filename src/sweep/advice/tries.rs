@@ -31,6 +31,8 @@ pub(super) struct Tries<'a> {
     pub(super) device: &'a Device,
     /// Of the machine, for all that goes on.
     pub(super) memory: Memory,
+    /// Whether gradients are checkpointed.
+    pub(super) in_segments: bool,
     pub(super) features: Arc<Features>,
     pub(super) cores: usize,
     pub(super) shelf: &'a Shelf,
@@ -121,7 +123,10 @@ impl Tries<'_> {
             .collect();
         // States of those that are out are not needed any more.
         lock(&folds.states).retain(|(entrant, _), _| wanted.iter().any(|(it, _)| it == entrant));
-        let largest = wanted.iter().map(|(entrant, _)| trial_bytes(&self.plans[*entrant])).max();
+        let largest = wanted
+            .iter()
+            .map(|(entrant, _)| trial_bytes(&self.plans[*entrant], self.in_segments))
+            .max();
         let room = limit_in_bytes(self.memory).unwrap_or(u64::MAX) / 2;
         let fitting = usize::try_from(room / largest.unwrap_or(1).max(1)).unwrap_or(usize::MAX);
         let workers = self.cores.min(jobs.len()).min(fitting).max(1);
@@ -191,6 +196,9 @@ impl Tries<'_> {
         let mut trainer =
             Trainer::new(plan, self.device, data.clone(), epochs, features, start, teacher)
                 .map_err(words)?;
+        if self.in_segments {
+            trainer.checkpoint_gradients();
+        }
         let state = lock(&folds.states).remove(&(entrant, fold));
         if let Some(State { records, last, best }) = state {
             trainer.resume(records, &last, best).map_err(words)?;
